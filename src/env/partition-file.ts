@@ -1,0 +1,48 @@
+/*
+ * One partition's file: an ordered map from storage keys to values with atomic, durable batches. LMDB behind it in the
+ * daemon, a sorted map with the last synced commit beside it in tests. Only the event loop opens, writes and closes.
+ *
+ * Storage key: 8 bytes of XXH64(key) (big-endian, so hash order is file order), a marker byte, then
+ *   0x00  our own bookkeeping: the name of the entry (hash bytes zero)
+ *   0x01  the key itself
+ *   0x02  SHA-256 of a key too long for LMDB's 511 bytes
+ */
+export interface PartitionFileOperation {
+  readonly key: Uint8Array;
+  /** null: delete. Must not change until the batch is answered. */
+  readonly value: Uint8Array | null;
+}
+
+export interface PartitionFileStats {
+  readonly fileBytes: number;
+  readonly usedBytes: number;
+  readonly mapBytes: number;
+  readonly entries: number;
+}
+
+export interface PartitionFile {
+  /**
+   * Value of a key as of this turn's read transaction, or null. The bytes are the caller's own (a copy).
+   * Throws DiskError when the file cannot be read.
+   */
+  get(key: Uint8Array): Uint8Array | null;
+  /**
+   * Applies all operations or none, synced, then answers. One batch at a time a file; storage/ keeps to one a node.
+   */
+  write(operations: readonly PartitionFileOperation[], done: (error: Error | null) => void): void;
+  /** Forgets the read transaction of this turn, so that the next `get` sees the newest commit. */
+  endRead(): void;
+  /** Up to `limit` entries with keys > `after` (null: from the start), in key order. Blocks: for tests, start-up and workers. */
+  scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  stats(): PartitionFileStats;
+  close(): void;
+}
+
+export interface PartitionFiles {
+  /** Opens or creates `partitions/PPPP.mdb`. Fails with DiskError (code `DAMAGED` when its size contradicts its pages). */
+  open(partition: number, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void;
+  /** The path that workers open it by: the very same string (libraries: one environment per path string). */
+  path(partition: number): string;
+  /** Moves the closed file of a partition (and its lock) to `quarantine/`, with a suffix that is not taken. */
+  quarantine(partition: number, done: (error: Error | null, to?: string) => void): void;
+}

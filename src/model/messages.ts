@@ -1,0 +1,148 @@
+/*
+ * The messages of the data group as the rest of the program sees them: plain objects, no protobuf class, no Long.
+ * wire/ turns them into bytes and back; protocol/PROTOCOL.md says what each field means.
+ */
+import type { Failure } from './errors.js';
+
+/** Which of the three listeners a connection came in by; each serves its own group of kinds. */
+export type ListenerGroup = 'client' | 'peer' | 'admin';
+export type Role = 'client' | 'peer' | 'admin';
+
+export interface Hello {
+  readonly versionMin: number;
+  readonly versionMax: number;
+  /** Empty: any cluster will do. */
+  readonly cluster: string;
+  readonly role: Role;
+  readonly token: Uint8Array;
+  readonly features: number;
+  readonly clientName: string;
+}
+
+export interface HelloReply {
+  readonly version: number;
+  readonly cluster: string;
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly ringVersion: number;
+  readonly features: number;
+  readonly valueBytesMax: number;
+  readonly frameBodyBytesMax: number;
+  readonly inFlightMax: number;
+}
+
+/** What get, put and delete share. `budgetMs` is the time that the asker still has, 1..60_000. */
+export interface RequestHead {
+  readonly budgetMs: number;
+  readonly namespace: string;
+  /** The ring version that the asker knows; 0: none. */
+  readonly ringVersion: number;
+}
+
+export interface GetRequest extends RequestHead {
+  readonly key: Uint8Array;
+  /** Replicas to hear; 0: the cluster's R. */
+  readonly r: number;
+  readonly strict: boolean;
+}
+
+export interface PutRequest extends RequestHead {
+  readonly key: Uint8Array;
+  /** undefined in a delete. */
+  readonly value: Uint8Array | undefined;
+  /** Opaque bytes of an earlier reply; empty: none. */
+  readonly context: Uint8Array;
+  /** 12 bytes: seconds of the first attempt (u32), 64 random bits. */
+  readonly putId: Uint8Array;
+  /** True on every resend of the same put, by whomever. */
+  readonly retry: boolean;
+  readonly w: number;
+  readonly strict: boolean;
+  /** Ask for an ack only after the sync, whatever the node's default. */
+  readonly durable: boolean;
+  /** 0: never expires. */
+  readonly ttlMs: number;
+  /** Answer with the siblings and their context, as a get would. */
+  readonly returnSiblings: boolean;
+}
+
+export interface SiblingMessage {
+  readonly value: Uint8Array;
+  /** HLC of the version, wall part, ms since 1970. */
+  readonly writtenMs: number;
+  /** 0: never. */
+  readonly expiresMs: number;
+}
+
+/** Where an answer came from: shown by the SDK and the command line. */
+export interface ReplyOrigin {
+  readonly nodeId: string;
+  readonly ringVersion: number;
+  readonly acked: number;
+  readonly durable: boolean;
+  readonly sloppy: boolean;
+}
+
+export interface GetReply {
+  /** Versions to be seen, none: not found. A context may come even then: of a deleted key. */
+  readonly siblings: readonly SiblingMessage[];
+  readonly context: Uint8Array;
+  readonly origin: ReplyOrigin;
+}
+
+export interface PutReply {
+  /** Empty unless the new version is the only one, or `siblings` came with it. */
+  readonly context: Uint8Array;
+  readonly siblings: readonly SiblingMessage[];
+  /** How many versions are now to be seen, this one included. */
+  readonly siblingCount: number;
+  readonly origin: ReplyOrigin;
+}
+
+export type ManyReply<T> = readonly (T | { readonly failure: Failure })[];
+
+/** A ring as clients need it: who owns what. */
+export interface RingMessage {
+  readonly version: number;
+  readonly clusterId: string;
+  readonly partitionCount: number;
+  readonly replicaCount: number;
+  readonly members: readonly RingMemberMessage[];
+  /** partitionCount × replicaCount ordinals; the first of each row is the token's owner. */
+  readonly owners: readonly number[];
+}
+
+export interface RingMemberMessage {
+  readonly nodeId: string;
+  /** 16 bits, given by the ring, never reused: the first part of the actors that the node mints. */
+  readonly ordinal: number;
+  readonly address: string;
+  readonly zone: string;
+}
+
+/** `partita explain`: everything stored under a key but the values. */
+export interface ExplainReply {
+  readonly found: boolean;
+  readonly partition: number;
+  readonly keyHash: string;
+  readonly recordBytes: number;
+  readonly state: 'ok' | 'absent' | 'damaged' | 'suspect';
+  readonly storedIn: string;
+  readonly mark: string;
+  readonly context: readonly { readonly actor: string; readonly counter: number }[];
+  readonly siblings: readonly ExplainSibling[];
+  readonly rememberedPutIds: readonly string[];
+  readonly cutSeconds: number;
+}
+
+export interface ExplainSibling {
+  readonly dot: string;
+  readonly tombstone: boolean;
+  readonly writtenMs: number;
+  readonly logical: number;
+  readonly expiresMs: number;
+  readonly putId: string;
+  readonly valueBytes: number;
+  /** Why a reader does not see it; empty: it does. */
+  readonly hidden: string;
+}

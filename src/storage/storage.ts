@@ -1,0 +1,87 @@
+/*
+ * The engine as node/ sees it. Nothing here is a promise or a closure a request: a request is an object that the caller
+ * pools, with the methods that the engine calls. Reads may be answered at once (inside the call) or later.
+ */
+import type { PartitionId } from '../model/ids.js';
+import type { Failure } from '../model/errors.js';
+
+/**
+ * What is stored under a key now. One pooled object: read it inside the call that hands it out, keep nothing of it.
+ */
+export interface Stored {
+  /**
+   * `unknown`: the record is damaged, or the partition is suspect and lacks it or may have lost a newer one. It is
+   * neither found nor not-found, and never counts towards R.
+   */
+  readonly state: 'ok' | 'absent' | 'unknown';
+  /** Why it is unknown; empty otherwise. */
+  readonly reason: string;
+  /** The record is `bytes[start, end)`; verified (checksum, key). Empty range unless `ok`, or `unknown` with a good record. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** True: `bytes` belongs to this read alone and never changes, so a slice of it may be sent without a copy. */
+  readonly owned: boolean;
+  readonly from: 'active' | 'frozen' | 'file' | 'none';
+  /** This store's mark for the key, if it is of the present opening (DESIGN: actors and marks). */
+  readonly hasMark: boolean;
+  readonly markActorHi: number;
+  readonly markActorLo: number;
+  readonly markCounter: number;
+}
+
+/** Where a request's key is: computed once by the caller. */
+export interface KeyPlace {
+  readonly partition: PartitionId;
+  readonly key: Uint8Array;
+  readonly hashHi: number;
+  readonly hashLo: number;
+}
+
+export interface ReadRequest extends KeyPlace {
+  /** Once. Every read that was asked for is answered before the engine is closed. */
+  onRead(stored: Stored): void;
+}
+
+export interface WriteRequest extends KeyPlace {
+  /** Ack only after the sync, even where the node's default is `interval`. */
+  readonly durable: boolean;
+  /**
+   * Called once, with what is stored now, at the moment at which the new record takes its place: nothing can come in
+   * between. Answers the size of the new record in bytes, or 0 to write nothing (then `onWritten` is not called; the
+   * request has been answered by whoever said 0).
+   */
+  decide(stored: Stored): number;
+  /** Right after a `decide` that was not 0: writes exactly that many bytes of a record, checksum included. */
+  encode(target: Uint8Array, at: number): void;
+  /** The mark that goes beside the record; read right after `encode`. `markCounter` 0: none (a merged record keeps the old mark if its counter still holds). */
+  readonly markActorHi: number;
+  readonly markActorLo: number;
+  readonly markCounter: number;
+  /** Once, if something was written: when it is as safe as asked for. */
+  onWritten(durable: boolean): void;
+  /** Instead of `decide` when the engine refuses (disk full, overloaded, closing), with nothing written. */
+  onRefused(failure: Failure): void;
+}
+
+export interface StorageStatus {
+  readonly opening: number;
+  readonly lastLsn: number;
+  readonly durableLsn: number;
+  readonly bufferBytes: number;
+  readonly bufferBytesMax: number;
+  readonly logSegments: number;
+  readonly suspectPartitions: readonly number[];
+  readonly diskFull: boolean;
+  readonly damagedRecords: number;
+  readonly quarantined: readonly string[];
+}
+
+export interface Storage {
+  read(request: ReadRequest): void;
+  write(request: WriteRequest): void;
+  /** Node id, opening number and what recovery found are known from the start. */
+  status(): StorageStatus;
+  /** Waits for writes under way, syncs the log, writes the clean mark, closes the files. */
+  close(done: (error: Error | null) => void): void;
+}
