@@ -34,6 +34,9 @@ import { CONTEXT_ENTRIES_MAX, KEY_BYTES_MAX, REMEMBERED_PUT_IDS_MAX, RETRY_WINDO
 export const RECORD_FORMAT = 1;
 export const RECORD_FIXED_BYTES = 24;
 export const CONTEXT_ENTRY_BYTES = 14;
+/** Actor 8 and counter 6, as in a context entry: so dots compare as bytes do. */
+export const DOT_BYTES = 14;
+export const COUNTER_MAX = 0xffff_ffff_ffff;
 export const SIBLING_HEADER_BYTES = 48;
 export const PUT_ID_BYTES = 12;
 export const CHECKSUM_BYTES = 8;
@@ -146,19 +149,36 @@ export function siblingValueStart(bytes: Uint8Array, start: number, index: numbe
   return at;
 }
 
-/** The counter of an actor among `count` entries that begin at `entries`; 0: it has none. */
-export function counterIn(bytes: Uint8Array, entries: number, count: number, hi: number, lo: number): number {
+/** Where an actor is among `count` entries that begin at `entries`; -1 - (where it would be) when it has none. */
+export function entryIndex(bytes: Uint8Array, entries: number, count: number, hi: number, lo: number): number {
   let low = 0;
   let high = count - 1;
   while (low <= high) {
     const middle = (low + high) >>> 1;
-    const at = entries + CONTEXT_ENTRY_BYTES * middle;
-    const order = compareActor(bytes, at, hi, lo);
-    if (order === 0) return counterOf(bytes, at);
+    const order = compareActor(bytes, entries + CONTEXT_ENTRY_BYTES * middle, hi, lo);
+    if (order === 0) return middle;
     if (order < 0) low = middle + 1;
     else high = middle - 1;
   }
-  return 0;
+  return -1 - low;
+}
+
+/** The counter of an actor among `count` entries that begin at `entries`; 0: it has none. */
+export function counterIn(bytes: Uint8Array, entries: number, count: number, hi: number, lo: number): number {
+  const index = entryIndex(bytes, entries, count, hi, lo);
+  return index < 0 ? 0 : counterOf(bytes, entries + CONTEXT_ENTRY_BYTES * index);
+}
+
+/** Do `count` entries at `entries` cover the dot (actor 8, counter 6) at `dot`: is that version known there? */
+export function covers(
+  bytes: Uint8Array,
+  entries: number,
+  count: number,
+  dots: Uint8Array,
+  dot: number,
+): boolean {
+  if (count === 0) return false;
+  return counterOf(dots, dot) <= counterIn(bytes, entries, count, actorHi(dots, dot), actorLo(dots, dot));
 }
 
 /** Below 0: the actor at `at` comes before (hi, lo); 0: it is that one. */
@@ -218,9 +238,8 @@ function checkHeader(bytes: Uint8Array, start: number, end: number): RecordFault
   for (let i = 0; i < siblings; i++) {
     const at = headers + SIBLING_HEADER_BYTES * i;
     if (!siblingIsGood(bytes, at)) return 'order';
-    if (i > 0 && compareAt(bytes, at - SIBLING_HEADER_BYTES, bytes, at, 14) >= 0) return 'order';
-    const known = counterIn(bytes, entries, contextCount(bytes, start), actorHi(bytes, at), actorLo(bytes, at));
-    if (counterOf(bytes, at) > known) return 'order';
+    if (i > 0 && compareAt(bytes, at - SIBLING_HEADER_BYTES, bytes, at, DOT_BYTES) >= 0) return 'order';
+    if (!covers(bytes, entries, contextCount(bytes, start), bytes, at)) return 'order';
     valueBytes += siblingValueBytes(bytes, at);
   }
   if (recordHeaderEnd(bytes, start) + valueBytes !== end - CHECKSUM_BYTES) return 'length';
