@@ -187,8 +187,12 @@ export function compareActor(bytes: Uint8Array, at: number, hi: number, lo: numb
   return difference !== 0 ? difference : readU32(bytes, at + 4) - lo;
 }
 
+/** Up to here a loop beats two view objects and a memcmp. */
+const COMPARE_LOOP_BYTES_MAX = 128;
+
 /** memcmp of `size` bytes at two places. */
 export function compareAt(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, size: number): number {
+  if (size > COMPARE_LOOP_BYTES_MAX) return Buffer.compare(a.subarray(aAt, aAt + size), b.subarray(bAt, bAt + size));
   for (let i = 0; i < size; i++) {
     const difference = (a[aAt + i] as number) - (b[bAt + i] as number);
     if (difference !== 0) return difference;
