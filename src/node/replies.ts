@@ -17,6 +17,8 @@ import {
 } from '../wire/write-replies.js';
 import { writeFrame } from '../wire/frame.js';
 import { FRAME_HEADER_BYTES } from '../model/limits.js';
+import { encodeGoAway } from '../wire/codec-connection.js';
+import { GO_AWAY } from '../wire/kinds.js';
 import type { Session } from './session.js';
 
 /** From this size on a value leaves as a chunk of its own, uncopied, where its bytes are nobody else's. */
@@ -29,21 +31,34 @@ export function replyError(session: Session, requestId: number, failure: Failure
   writeErrorFrame(connection.output, at, requestId, failure, ringVersion);
 }
 
-/** `owned`: the last sibling's bytes belong to this reply alone and never change. */
-export function replyGet(session: Session, requestId: number, parts: ReplyParts, origin: Uint8Array, owned: boolean): void {
+/** How the context of a get's reply is written once its place in the output is known. */
+export interface ContextWriter {
+  encodeContext(target: Uint8Array, at: number): void;
+}
+
+/**
+ * `owned`: the last sibling's bytes belong to this reply alone and never change. `context` fills what the parts reserved.
+ */
+export function replyGet(
+  session: Session,
+  requestId: number,
+  parts: ReplyParts,
+  origin: Uint8Array,
+  owned: boolean,
+  context: ContextWriter,
+): void {
   if (session.closed) return;
   const { connection } = session;
   const last = parts.count - 1;
   const lastStart = last < 0 ? 0 : (parts.valueStarts[last] as number);
   const lastEnd = last < 0 ? 0 : (parts.valueEnds[last] as number);
-  if (owned && lastEnd - lastStart >= OWN_CHUNK_BYTES_MIN) {
-    const at = connection.claim(sizeOfGetReplyHead(parts, origin));
-    writeGetReplyHead(connection.output, at, requestId, parts, origin);
-    connection.sendChunk((parts.values[last] as Uint8Array).subarray(lastStart, lastEnd));
-    return;
-  }
-  const at = connection.claim(sizeOfGetReplyFrame(parts, origin));
-  writeGetReplyFrame(connection.output, at, requestId, parts, origin);
+  const ownChunk = owned && lastEnd - lastStart >= OWN_CHUNK_BYTES_MIN;
+  const at = connection.claim(ownChunk ? sizeOfGetReplyHead(parts, origin) : sizeOfGetReplyFrame(parts, origin));
+  const { output } = connection;
+  if (ownChunk) writeGetReplyHead(output, at, requestId, parts, origin);
+  else writeGetReplyFrame(output, at, requestId, parts, origin);
+  if (parts.contextAt >= 0) context.encodeContext(output, parts.contextAt);
+  if (ownChunk) connection.sendChunk((parts.values[last] as Uint8Array).subarray(lastStart, lastEnd));
 }
 
 export function replyPut(session: Session, requestId: number, parts: ReplyParts, siblingCount: number, origin: Uint8Array): void {
@@ -66,4 +81,8 @@ export function replyBody(session: Session, kind: number, requestId: number, bod
   const { connection } = session;
   const at = connection.claim(FRAME_HEADER_BYTES + body.length);
   writeFrame(connection.output, at, kind, requestId, body);
+}
+
+export function sendGoAway(session: Session, reason: string): void {
+  replyBody(session, GO_AWAY, 0, encodeGoAway({ reason }));
 }
