@@ -51,7 +51,7 @@ export function dotOf(sibling: { readonly actor: string; readonly counter: numbe
 
 /** Bytes as the layout has them, taken literally; nothing is put in order or checked. */
 export function encodePlain(record: PlainRecord): Uint8Array {
-  const key = Buffer.from(record.key);
+  const key = Buffer.from(record.key, 'latin1');
   const actors = Object.keys(record.context);
   const parts: Buffer[] = [];
   const fixed = Buffer.alloc(24);
@@ -77,11 +77,11 @@ export function encodePlain(record: PlainRecord): Uint8Array {
     header.writeUInt16BE(sibling.logical, 22);
     header.writeBigUInt64BE(BigInt(sibling.expiresMs), 24);
     header.write(sibling.putId, 32, 'hex');
-    header.writeUInt32BE(Buffer.byteLength(sibling.value), 44);
+    header.writeUInt32BE(sibling.value.length, 44);
     parts.push(header);
   }
   for (const id of record.remembered) parts.push(Buffer.from(id, 'hex'));
-  for (const sibling of record.siblings) parts.push(Buffer.from(sibling.value));
+  for (const sibling of record.siblings) parts.push(Buffer.from(sibling.value, 'latin1'));
   return sealed(Buffer.concat([...parts, Buffer.alloc(8)]));
 }
 
@@ -103,7 +103,7 @@ export function decodePlain(bytes: Uint8Array): PlainRecord {
   if (fault !== null) throw new Error(`Not a record: ${fault}`);
   const view = Buffer.from(bytes);
   let at = 24 + view.readUInt16BE(2);
-  const key = view.toString('utf8', 24, at);
+  const key = view.toString('latin1', 24, at);
   const context: Record<string, number> = {};
   for (let i = view.readUInt16BE(8); i > 0; i--, at += 14) {
     context[view.toString('hex', at, at + 8)] = view.readUIntBE(at + 8, 6);
@@ -123,7 +123,7 @@ export function decodePlain(bytes: Uint8Array): PlainRecord {
       logical: view.readUInt16BE(header + 22),
       expiresMs: Number(view.readBigUInt64BE(header + 24)),
       putId: view.toString('hex', header + 32, header + 44),
-      value: view.toString('utf8', at, end),
+      value: view.toString('latin1', at, end),
     });
     at = end;
   }
