@@ -57,7 +57,9 @@ function parseCommandLine(argv: readonly string[]): CommandLine {
     .allowExcessArguments(false)
     .exitOverride();
   for (const { flag, about, fallback, isSwitch } of SETTING_LIST) {
-    command.addOption(new Option(isSwitch ? `--${flag}` : `--${flag} <value>`, `${about} (default ${JSON.stringify(fallback)})`));
+    command.addOption(
+      new Option(isSwitch ? `--${flag}` : `--${flag} <value>`, `${about} (default ${JSON.stringify(fallback)})`),
+    );
   }
   command.parse([...argv], { from: 'user' });
   const options = command.opts<Record<string, string | boolean | undefined>>();

@@ -77,9 +77,12 @@ const count = (min: number, max: number): z.ZodType<number> =>
       error: `Expected a whole number, ${min} to ${max}`,
     });
 
-const yesOrNo: z.ZodType<boolean> = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')], {
-  error: 'Expected true or false',
-});
+const yesOrNo: z.ZodType<boolean> = z.union(
+  [z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')],
+  {
+    error: 'Expected true or false',
+  },
+);
 
 const partitionCount = count(1, PARTITIONS_MAX).refine((value) => (value & (value - 1)) === 0, {
   error: `Expected a power of two, 1 to ${PARTITIONS_MAX}`,
@@ -98,29 +101,69 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies readonl
 /** In the order in which `config show` prints them. */
 const SETTINGS = {
   dataDir: setting(word(/./, 'a directory'), './data', "The node's directory"),
-  cluster: setting(word(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, ".", "_" or "-"'), 'partita', 'Name that a Hello must carry, if it carries one'),
+  cluster: setting(
+    word(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, ".", "_" or "-"'),
+    'partita',
+    'Name that a Hello must carry, if it carries one',
+  ),
   partitions: setting(partitionCount, String(PARTITIONS_DEFAULT), 'Q of a new cluster; read by --init only'),
-  durability: setting(text(parseDurability), 'always', 'When a put is answered: "always" (after the sync) or "interval:100ms"'),
+  durability: setting(
+    text(parseDurability),
+    'always',
+    'When a put is answered: "always" (after the sync) or "interval:100ms"',
+  ),
   memoryMax: setting(size('128MiB', '1TiB'), '512MiB', 'The one number behind all memory limits'),
   valueBytesMax: setting(size('1KiB', formatSize(VALUE_BYTES_HARD_MAX)), '1MiB', 'Largest value that a put may carry'),
   insecureListen: setting(yesOrNo, 'false', 'Listen beyond loopback though nothing encrypts or authenticates'),
   'client.listen': setting(text(parseAddress), '127.0.0.1:7700', 'Where clients connect'),
-  'client.advertise': setting(orAuto(text(parseAddress)), 'auto', 'What clients are told to dial; auto: the address bound'),
+  'client.advertise': setting(
+    orAuto(text(parseAddress)),
+    'auto',
+    'What clients are told to dial; auto: the address bound',
+  ),
   'client.tokenFile': setting(z.string(), '', 'File with the token that a client must send; empty: none'),
   'peer.listen': setting(text(parseAddress), '127.0.0.1:7701', 'Where other nodes connect'),
-  'peer.advertise': setting(orAuto(text(parseAddress)), 'auto', 'What other nodes are told to dial; auto: the address bound'),
-  'admin.socket': setting(z.string(), 'auto', 'Unix socket for partita; auto: $RUNTIME_DIRECTORY or dataDir, admin.sock'),
-  'log.level': setting(z.enum(LOG_LEVELS, { error: `Expected ${LOG_LEVELS.join(', ')}` }), 'info', 'Least level that is logged; re-read on SIGHUP'),
+  'peer.advertise': setting(
+    orAuto(text(parseAddress)),
+    'auto',
+    'What other nodes are told to dial; auto: the address bound',
+  ),
+  'admin.socket': setting(
+    z.string(),
+    'auto',
+    'Unix socket for partita; auto: $RUNTIME_DIRECTORY or dataDir, admin.sock',
+  ),
+  'log.level': setting(
+    z.enum(LOG_LEVELS, { error: `Expected ${LOG_LEVELS.join(', ')}` }),
+    'info',
+    'Least level that is logged; re-read on SIGHUP',
+  ),
   'limits.connectionsMax': setting(orAuto(count(1, 65_536)), 'auto', 'Connections at once; auto: from memoryMax'),
   'limits.helloTimeout': setting(duration('100ms', '60s'), '3s', 'From accept to a complete Hello'),
   'limits.frameTimeout': setting(duration('100ms', '10min'), '30s', 'From the first byte of a frame to its last'),
   'limits.idleTimeout': setting(duration('1s', '7d'), '5min', 'A connection without frames is closed after this'),
   'limits.inFlightPerConnection': setting(count(1, 65_536), '1024', 'Requests under way on one connection'),
-  'limits.inFlightBytesPerConnection': setting(orAuto(size('64KiB', '1GiB')), 'auto', 'Their bytes; auto: from memoryMax'),
+  'limits.inFlightBytesPerConnection': setting(
+    orAuto(size('64KiB', '1GiB')),
+    'auto',
+    'Their bytes; auto: from memoryMax',
+  ),
   'storage.segmentBytes': setting(size('1MiB', '1GiB'), '64MiB', 'Size of a log segment'),
-  'storage.logBytesMax': setting(orAuto(size('2MiB', '1TiB')), 'auto', 'Log not yet in partition files; auto: 2 x write buffer'),
-  'storage.syncTarget': setting(duration('1ms', '10s'), '20ms', "Flushing yields while the log's sync p99 is above this"),
-  'background.requestTarget': setting(duration('1ms', '10s'), '50ms', 'Background work shrinks while request p99 is above this'),
+  'storage.logBytesMax': setting(
+    orAuto(size('2MiB', '1TiB')),
+    'auto',
+    'Log not yet in partition files; auto: 2 x write buffer',
+  ),
+  'storage.syncTarget': setting(
+    duration('1ms', '10s'),
+    '20ms',
+    "Flushing yields while the log's sync p99 is above this",
+  ),
+  'background.requestTarget': setting(
+    duration('1ms', '10s'),
+    '50ms',
+    'Background work shrinks while request p99 is above this',
+  ),
   'background.loopDelayTarget': setting(duration('1ms', '10s'), '20ms', 'The same for event-loop delay'),
 } satisfies { readonly [Path in keyof Settings]: Setting<Settings[Path]> };
 
@@ -142,7 +185,9 @@ function describe(path: string, { schema, fallback, about }: Setting<unknown>): 
   return { path, flag: words, env, fallback, about, isSwitch: schema === yesOrNo };
 }
 
-export const SETTING_LIST: readonly SettingDescription[] = Object.entries(SETTINGS).map(([path, one]) => describe(path, one));
+export const SETTING_LIST: readonly SettingDescription[] = Object.entries(SETTINGS).map(([path, one]) =>
+  describe(path, one),
+);
 
 const SCHEMA = z.strictObject(Object.fromEntries(Object.entries(SETTINGS).map(([path, { schema }]) => [path, schema])));
 

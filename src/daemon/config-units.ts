@@ -37,7 +37,9 @@ function parseWithUnit(text: string, units: ReadonlyMap<string, number>, expecte
   const factor = units.get(match[2] ?? '');
   if (factor === undefined) return { ok: false, expected };
   const value = amount * factor;
-  return Number.isSafeInteger(value) ? { ok: true, value } : { ok: false, expected: `${expected}, whole and below 2^53` };
+  return Number.isSafeInteger(value)
+    ? { ok: true, value }
+    : { ok: false, expected: `${expected}, whole and below 2^53` };
 }
 
 /** Bytes of `64KiB`, `1.5GiB`, `200MB`. */
@@ -62,7 +64,8 @@ export function parseAddress(text: string): Parsed<Address> {
 
 /** `always`, or `interval:100ms`. */
 export function parseDurability(text: string): Parsed<Durability> {
-  const expected = '"always" (a put is answered after the sync) or "interval:100ms" (synced that often, answered before)';
+  const expected =
+    '"always" (a put is answered after the sync) or "interval:100ms" (synced that often, answered before)';
   if (text === 'always') return { ok: true, value: { kind: 'always' } };
   if (!text.startsWith('interval:')) return { ok: false, expected };
   const every = parseDuration(text.slice('interval:'.length));

@@ -28,7 +28,12 @@ export interface ConfigSources {
 }
 
 /** Variables of the command line, not of the daemon. */
-const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['PARTITA_CONFIG', 'PARTITA_SEEDS', 'PARTITA_TOKEN', 'PARTITA_ADMIN']);
+const CLIENT_VARIABLES: ReadonlySet<string> = new Set([
+  'PARTITA_CONFIG',
+  'PARTITA_SEEDS',
+  'PARTITA_TOKEN',
+  'PARTITA_ADMIN',
+]);
 
 /** Throws ConfigError, with one fault a line. */
 export function loadConfig({ flags, env, file }: ConfigSources): LoadedConfig {
@@ -79,7 +84,10 @@ function fromEnvironmentOrFlag(
 }
 
 function unknownSetting(path: string, from: string): string {
-  const meant = suggestion(path, SETTING_LIST.map((one) => one.path));
+  const meant = suggestion(
+    path,
+    SETTING_LIST.map((one) => one.path),
+  );
   return `${from}: Unknown setting ${path}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 

@@ -81,15 +81,27 @@ export function openLog(options: LogOptions): ProcessLog {
 
 function adapt(logger: Logger): ProcessLog {
   return {
-    debug: (event, fields) => { logger.debug({ event, ...fields }); },
-    info: (event, fields) => { logger.info({ event, ...fields }); },
-    warn: (event, fields) => { logger.warn({ event, ...fields }); },
-    error: (event, fields) => { logger.error({ event, ...fields }); },
-    fatal: (event, fields) => { logger.fatal({ event, ...fields }); },
+    debug: (event, fields) => {
+      logger.debug({ event, ...fields });
+    },
+    info: (event, fields) => {
+      logger.info({ event, ...fields });
+    },
+    warn: (event, fields) => {
+      logger.warn({ event, ...fields });
+    },
+    error: (event, fields) => {
+      logger.error({ event, ...fields });
+    },
+    fatal: (event, fields) => {
+      logger.fatal({ event, ...fields });
+    },
     get level() {
       return logger.level;
     },
-    setLevel: (level) => { logger.level = level; },
+    setLevel: (level) => {
+      logger.level = level;
+    },
     with: (fields) => adapt(logger.child({ ...fields })),
   };
 }

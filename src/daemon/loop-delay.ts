@@ -31,7 +31,11 @@ export function monitorLoopDelay(): LoopDelayMonitor {
       p999Ms: delayMs(histogram.percentile(99.9)),
       maxMs: delayMs(histogram.max),
     }),
-    reset: () => { histogram.reset(); },
-    stop: () => { histogram.disable(); },
+    reset: () => {
+      histogram.reset();
+    },
+    stop: () => {
+      histogram.disable();
+    },
   };
 }

@@ -46,7 +46,9 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config } = options.loaded;
   const log = openLog({ level: config.log.level, env: process.env });
-  const notifier = openNotifier(process.env, (text) => { log.warn('systemd', { text }); });
+  const notifier = openNotifier(process.env, (text) => {
+    log.warn('systemd', { text });
+  });
   const loopDelay = monitorLoopDelay();
   try {
     return await new DaemonProcess(options, log, notifier, loopDelay).run();
@@ -75,17 +77,27 @@ class DaemonProcess {
   }
 
   async run(): Promise<number> {
-    process.on('uncaughtException', (error) => { this.#fail(error); });
+    process.on('uncaughtException', (error) => {
+      this.#fail(error);
+    });
     const forgetSignals = onSignals(process, {
-      drain: (signal) => { this.#drain(signal); },
-      stopNow: (signal) => { this.#stopNow(signal); },
-      reload: () => { this.#reload(); },
+      drain: (signal) => {
+        this.#drain(signal);
+      },
+      stopNow: (signal) => {
+        this.#stopNow(signal);
+      },
+      reload: () => {
+        this.#reload();
+      },
       reportLoopDelay: () => {
         this.#log.info('loop-delay', { ...this.#loopDelay.read() });
         this.#loopDelay.reset();
       },
     });
-    const statusTimer = setInterval(() => { if (this.#node !== null && !this.#stopAsked) this.#notifier.status(this.#node.status()); }, STATUS_EVERY_MS);
+    const statusTimer = setInterval(() => {
+      if (this.#node !== null && !this.#stopAsked) this.#notifier.status(this.#node.status());
+    }, STATUS_EVERY_MS);
     try {
       await Promise.race([this.#start(), this.#exit.promise]);
       return await this.#exit.promise;
@@ -105,14 +117,18 @@ class DaemonProcess {
       const faults = limitFaults(readKernelLimits(), config.partitions, config.limits.connectionsMax);
       if (faults.length > 0) throw new StartRefusedError(faults.join('\n'));
       const node = await startNode({
-        config, init, acceptLoss,
+        config,
+        init,
+        acceptLoss,
         log: this.#log,
         meter: new PrometheusMeter({ nodeMetrics: true }),
         progress: (text) => {
           this.#notifier.extendTimeout(PROGRESS_EXTENDS_MS);
           this.#notifier.status(text);
         },
-        fatal: (error) => { this.#fail(error); },
+        fatal: (error) => {
+          this.#fail(error);
+        },
       });
       this.#node = node;
       this.#ready(node);
@@ -124,7 +140,11 @@ class DaemonProcess {
 
   #ready(node: RunningNode): void {
     const { waiting, ready } = node;
-    this.#log.info(waiting === null ? 'ready' : 'waiting', { ...ready, pid: process.pid, ...(waiting === null ? {} : { text: waiting }) });
+    this.#log.info(waiting === null ? 'ready' : 'waiting', {
+      ...ready,
+      pid: process.pid,
+      ...(waiting === null ? {} : { text: waiting }),
+    });
     this.#notifier.ready(node.status());
     this.#notifier.startWatchdog(() => node.healthy());
     this.#loopDelay.reset(); // recovery may block; what counts is from now on
@@ -159,7 +179,10 @@ class DaemonProcess {
   }
 
   #stopNow(signal: string): void {
-    this.#log.fatal('stopped-at-once', { signal, text: 'Second signal: requests under way are dropped, the next start replays the log' });
+    this.#log.fatal('stopped-at-once', {
+      signal,
+      text: 'Second signal: requests under way are dropped, the next start replays the log',
+    });
     process.exit(EXIT_FAILED);
   }
 
@@ -171,7 +194,8 @@ class DaemonProcess {
       const changed = configRows(next).filter(({ path, value }) => before.get(path) !== value);
       this.#log.setLevel(next.config.log.level);
       const later = changed.map(({ path }) => path).filter((path) => path !== 'log.level');
-      if (later.length > 0) this.#log.warn('reload', { text: 'These settings change at the next start only', settings: later });
+      if (later.length > 0)
+        this.#log.warn('reload', { text: 'These settings change at the next start only', settings: later });
       this.#loaded = { ...this.#loaded, config: { ...this.#loaded.config, log: next.config.log } };
     } catch (error) {
       this.#log.error('reload', { text: 'The configuration is wrong, nothing changed', faults: String(error) });
@@ -193,6 +217,13 @@ interface PromiseSettler<T> {
 
 function settler<T>(): PromiseSettler<T> {
   let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((done) => { resolve = done; });
-  return { promise, settle: (value) => { resolve(value); } };
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return {
+    promise,
+    settle: (value) => {
+      resolve(value);
+    },
+  };
 }

@@ -31,9 +31,21 @@ export function onSignals(source: SignalSource, actions: SignalActions): () => v
   const listeners: readonly (readonly [NodeJS.Signals, (signal: NodeJS.Signals) => void])[] = [
     ['SIGTERM', stop],
     ['SIGINT', stop],
-    ['SIGHUP', () => { actions.reload(); }],
-    ['SIGUSR2', () => { actions.reportLoopDelay(); }],
+    [
+      'SIGHUP',
+      () => {
+        actions.reload();
+      },
+    ],
+    [
+      'SIGUSR2',
+      () => {
+        actions.reportLoopDelay();
+      },
+    ],
   ];
   for (const [signal, listener] of listeners) source.on(signal, listener);
-  return () => { for (const [signal, listener] of listeners) source.off(signal, listener); };
+  return () => {
+    for (const [signal, listener] of listeners) source.off(signal, listener);
+  };
 }

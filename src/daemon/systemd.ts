@@ -42,14 +42,18 @@ export function openNotifier(env: Environment, onProblem: (text: string) => void
   if (path === undefined || path === '') return notifierOver(null, env, () => {});
   const socket = path.startsWith('/') ? datagramSocket() : null; // an abstract socket ('@…') is left to systemd-notify
   if (socket === null) return notifierOver(byProgram(env, onProblem), env, () => {});
-  socket.on('error', (error) => { onProblem(`Cannot notify systemd at ${path}: ${error.message}`); });
+  socket.on('error', (error) => {
+    onProblem(`Cannot notify systemd at ${path}: ${error.message}`);
+  });
   const send: Send = (message) => {
     const bytes = Buffer.from(message);
     socket.send(bytes, 0, bytes.length, path, (error) => {
       if (error) onProblem(`Cannot notify systemd at ${path}: ${error.message}`);
     });
   };
-  return notifierOver(send, env, () => { socket.close(); });
+  return notifierOver(send, env, () => {
+    socket.close();
+  });
 }
 
 function datagramSocket(): DatagramSocket | null {
@@ -73,7 +77,9 @@ function byProgram(env: Environment, onProblem: (text: string) => void): Send {
             onProblem(`Cannot notify systemd: neither unix-dgram nor systemd-notify works (${error.message})`);
             resolve();
           });
-          child.once('exit', () => { resolve(); });
+          child.once('exit', () => {
+            resolve();
+          });
         }),
     );
   };
@@ -84,15 +90,27 @@ function notifierOver(send: Send | null, env: Environment, close: () => void): N
   const say: Send = (message) => send?.(message);
   return {
     active: send !== null,
-    ready: (status) => { say(`READY=1\nSTATUS=${oneLine(status)}`); },
-    status: (text) => { say(`STATUS=${oneLine(text)}`); },
-    reloading: () => { say(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`); },
-    stopping: (status) => { say(`STOPPING=1\nSTATUS=${oneLine(status)}`); },
-    extendTimeout: (ms) => { say(`EXTEND_TIMEOUT_USEC=${Math.round(ms * 1_000)}`); },
+    ready: (status) => {
+      say(`READY=1\nSTATUS=${oneLine(status)}`);
+    },
+    status: (text) => {
+      say(`STATUS=${oneLine(text)}`);
+    },
+    reloading: () => {
+      say(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
+    },
+    stopping: (status) => {
+      say(`STOPPING=1\nSTATUS=${oneLine(status)}`);
+    },
+    extendTimeout: (ms) => {
+      say(`EXTEND_TIMEOUT_USEC=${Math.round(ms * 1_000)}`);
+    },
     startWatchdog: (healthy) => {
       const everyMs = watchdogPeriodMs(env) / 2;
       if (send === null || everyMs === 0) return;
-      feeding = setInterval(() => { if (healthy()) say('WATCHDOG=1'); }, everyMs);
+      feeding = setInterval(() => {
+        if (healthy()) say('WATCHDOG=1');
+      }, everyMs);
       feeding.unref();
     },
     close: () => {

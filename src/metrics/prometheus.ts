@@ -5,7 +5,13 @@
  * Asking twice for one name and the same labels gives the same series: parts that share a metric need not know each
  * other. The label names of a metric are those of its first asker, and must not differ later.
  */
-import { collectDefaultMetrics, Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, Registry } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter as PromCounter,
+  Gauge as PromGauge,
+  Histogram as PromHistogram,
+  Registry,
+} from 'prom-client';
 import type { Counter, Gauge, Histogram, Labels, Meter } from '../env/meter.js';
 import { assert } from '../lib/assert.js';
 
@@ -23,22 +29,42 @@ export class PrometheusMeter implements Meter {
   }
 
   counter(name: string, help: string, labels: Labels = {}): Counter {
-    const make = (): PromCounter => new PromCounter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
+    const make = (): PromCounter =>
+      new PromCounter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
     const child = this.#family(PromCounter, name, labels, make).labels(labels);
-    return { add: (amount) => { child.inc(amount); } };
+    return {
+      add: (amount) => {
+        child.inc(amount);
+      },
+    };
   }
 
   gauge(name: string, help: string, labels: Labels = {}): Gauge {
-    const make = (): PromGauge => new PromGauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
+    const make = (): PromGauge =>
+      new PromGauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
     const child = this.#family(PromGauge, name, labels, make).labels(labels);
-    return { set: (value) => { child.set(value); } };
+    return {
+      set: (value) => {
+        child.set(value);
+      },
+    };
   }
 
   histogram(name: string, help: string, buckets: readonly number[], labels: Labels = {}): Histogram {
     const make = (): PromHistogram =>
-      new PromHistogram({ name, help, buckets: [...buckets], labelNames: Object.keys(labels), registers: [this.#registry] });
+      new PromHistogram({
+        name,
+        help,
+        buckets: [...buckets],
+        labelNames: Object.keys(labels),
+        registers: [this.#registry],
+      });
     const child = this.#family(PromHistogram, name, labels, make).labels(labels);
-    return { observe: (value) => { child.observe(value); } };
+    return {
+      observe: (value) => {
+        child.observe(value);
+      },
+    };
   }
 
   /** Everything in Prometheus' text format 0.0.4. */

@@ -130,7 +130,8 @@ test('sizes and durations survive being printed', (t) => {
 test('units are asked for, and nonsense is refused', (t) => {
   for (const text of ['', '5', '5 apples', '-1MiB', '1e3B', 'MiB', '0.3B']) t.false(parseSize(text).ok, text);
   for (const text of ['', '5', '5m', '-1s', '1.0001ms']) t.false(parseDuration(text).ok, text);
-  for (const text of ['', 'host', 'host:', ':1', '::1:80', '[::1]', 'a:70000', 'a b:1']) t.false(parseAddress(text).ok, text);
+  for (const text of ['', 'host', 'host:', ':1', '::1:80', '[::1]', 'a:70000', 'a b:1'])
+    t.false(parseAddress(text).ok, text);
   t.deepEqual(parseSize('1.5GiB'), { ok: true, value: 1_610_612_736 });
   t.deepEqual(parseAddress('[::1]:80'), { ok: true, value: { host: '::1', port: 80 } });
 });

@@ -31,21 +31,32 @@ test('the default: 128 MiB of write buffer, 256 MiB of log, 4096 connections', (
 test('any memoryMax gives a plan that keeps its relations, or a fault', (t) => {
   const size = fc.integer({ min: 128, max: 1_048_576 });
   fc.assert(
-    fc.property(size, fc.integer({ min: 1, max: 16 * 1024 }), fc.integer({ min: 1, max: 1_024 }), (memoryMib, valueKib, segmentMib) => {
-      const memoryMax = memoryMib * MIB;
-      const valueBytesMax = valueKib * 1_024;
-      const result = planMemory({ ...wishes, memoryMax, valueBytesMax, segmentBytes: segmentMib * MIB });
-      if (!result.ok) return result.faults.length > 0;
-      const { memory, connectionsMax, inFlightBytesPerConnection, logBytesMax } = result.plan;
-      const shares = [memory.writeBufferBytes, memory.inFlightBytes, memory.connectionBufferBytes, memory.hotCacheBytes, memory.oldSpaceBytes];
-      return (
-        shares.reduce((a, b) => a + b, 0) < memoryMax &&
-        connectionsMax * CONNECTION_BUFFER_BYTES <= memory.connectionBufferBytes &&
-        frameBytesMax(valueBytesMax) <= inFlightBytesPerConnection &&
-        inFlightBytesPerConnection <= memory.inFlightBytes &&
-        memory.writeBufferBytes <= logBytesMax
-      );
-    }),
+    fc.property(
+      size,
+      fc.integer({ min: 1, max: 16 * 1024 }),
+      fc.integer({ min: 1, max: 1_024 }),
+      (memoryMib, valueKib, segmentMib) => {
+        const memoryMax = memoryMib * MIB;
+        const valueBytesMax = valueKib * 1_024;
+        const result = planMemory({ ...wishes, memoryMax, valueBytesMax, segmentBytes: segmentMib * MIB });
+        if (!result.ok) return result.faults.length > 0;
+        const { memory, connectionsMax, inFlightBytesPerConnection, logBytesMax } = result.plan;
+        const shares = [
+          memory.writeBufferBytes,
+          memory.inFlightBytes,
+          memory.connectionBufferBytes,
+          memory.hotCacheBytes,
+          memory.oldSpaceBytes,
+        ];
+        return (
+          shares.reduce((a, b) => a + b, 0) < memoryMax &&
+          connectionsMax * CONNECTION_BUFFER_BYTES <= memory.connectionBufferBytes &&
+          frameBytesMax(valueBytesMax) <= inFlightBytesPerConnection &&
+          inFlightBytesPerConnection <= memory.inFlightBytes &&
+          memory.writeBufferBytes <= logBytesMax
+        );
+      },
+    ),
     { numRuns: 2_000 },
   );
   t.pass();

@@ -13,7 +13,12 @@ export interface TemporaryFolder {
 
 export function temporaryFolder(name: string): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), `partita-${name}-`));
-  return { path, remove: () => { rmSync(path, { recursive: true, force: true }); } };
+  return {
+    path,
+    remove: () => {
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
 }
 
 /** The part of an AVA test context that cleaning up needs. */
@@ -24,6 +29,8 @@ export interface TeardownContext {
 /** A folder that lives as long as the test. */
 export function folderFor(t: TeardownContext, name: string): string {
   const folder = temporaryFolder(name);
-  t.teardown(() => { folder.remove(); });
+  t.teardown(() => {
+    folder.remove();
+  });
   return folder.path;
 }
