@@ -1,12 +1,12 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
-import { fromHex } from '../../src/lib/bytes.js';
+import { fromHex, toHex } from '../../src/lib/bytes.js';
 import { Prng } from '../../src/lib/prng.js';
 import { actorText, freshActorHi, ordinalOf } from '../../src/versioning/actor.js';
 import { Hlc } from '../../src/versioning/hlc.js';
 import { judgePutId, putIdFailure, putIdSeconds, writePutId } from '../../src/versioning/put-id.js';
 import { RememberedIds } from '../../src/versioning/remembered.js';
-import { id, normalForm, putIds, toHex } from './support.js';
+import { id, normalForm, putIds } from './support.js';
 
 const MINUTE_MS = 60_000;
 

@@ -1,8 +1,9 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
+import { toHex } from '../../src/lib/bytes.js';
 import { MergePlan } from '../../src/versioning/merge.js';
 import { checkRecord } from '../../src/versioning/record.js';
-import { decodePlain, encodePlain, hash, KEY, mergeBytes, mergePlain, records, toHex, versionOf } from './support.js';
+import { decodePlain, encodePlain, hash, KEY, mergeBytes, mergePlain, records, versionOf } from './support.js';
 
 const pair = [records(), records()] as [ReturnType<typeof records>, ReturnType<typeof records>];
 const triple = [...pair, records()] as [...typeof pair, ReturnType<typeof records>];

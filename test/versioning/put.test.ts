@@ -1,10 +1,10 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
 import type { Random } from '../../src/env/random.js';
-import { fromHex } from '../../src/lib/bytes.js';
+import { fromHex, toHex } from '../../src/lib/bytes.js';
 import { PutPlan, type LocalRecord, type PutCommand } from '../../src/versioning/put.js';
 import { ContextToken } from '../../src/versioning/token.js';
-import { ACTORS, decodePlain, dotOf, encodePlain, hash, id, KEY, KEY_HASH, normalForm, NOW_MS, records, Replica, show, toHex, versionOf, type PlainRecord } from './support.js';
+import { ACTORS, decodePlain, dotOf, encodePlain, hash, id, KEY, KEY_HASH, normalForm, NOW_MS, records, Replica, show, versionOf, type PlainRecord } from './support.js';
 
 const NOW_S = NOW_MS / 1_000;
 const RUNS = { numRuns: 500 };

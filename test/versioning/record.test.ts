@@ -1,8 +1,9 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
+import { toHex } from '../../src/lib/bytes.js';
 import * as record from '../../src/versioning/record.js';
 import { checkRecord } from '../../src/versioning/record.js';
-import { ACTORS, decodePlain, dotOf, encodePlain, hash, id, KEY, records, resealed, sealed, toHex, versionOf } from './support.js';
+import { ACTORS, decodePlain, dotOf, encodePlain, hash, id, KEY, records, resealed, sealed, versionOf } from './support.js';
 
 const RUNS = { numRuns: 300 };
 const NOW_S = 1_700_000_000;

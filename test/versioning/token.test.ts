@@ -1,9 +1,9 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
-import { fromHex } from '../../src/lib/bytes.js';
+import { fromHex, toHex } from '../../src/lib/bytes.js';
 import { ContextToken, TOKEN_BYTES_MAX } from '../../src/versioning/token.js';
 import { RecordView } from '../../src/versioning/view.js';
-import { encodePlain, hash, id, KEY, KEY_HASH, keyHashOf, records, resealed, show, toHex, versionOf } from './support.js';
+import { encodePlain, hash, id, KEY, KEY_HASH, keyHashOf, records, resealed, show, versionOf } from './support.js';
 
 function decode(bytes: Uint8Array, token: ContextToken = new ContextToken()): string {
   return token.decode(bytes, 0, bytes.length, hash, KEY_HASH);
