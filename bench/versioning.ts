@@ -32,7 +32,15 @@ function command(n: number, token: ContextToken | null): PutCommand {
   return { key, value, putId, retry: false, token, wallMs: 1_700_000_000_000, logical: 0, expiresMs: 0 };
 }
 
-const none: LocalRecord = { bytes: arena, start: 0, end: 0, hasMark: false, markActorHi: 0, markActorLo: 0, markCounter: 0 };
+const none: LocalRecord = {
+  bytes: arena,
+  start: 0,
+  end: 0,
+  hasMark: false,
+  markActorHi: 0,
+  markActorLo: 0,
+  markCounter: 0,
+};
 
 function stored(at: number): LocalRecord {
   plan.encode(arena, at, hash);
@@ -75,12 +83,35 @@ elsewhere.decide(none, command(4, null));
 elsewhere.encode(arena, 8_192, hash);
 const tokenBytes = secondToken.bytes;
 
-measure('hash of the record alone', () => { hash.hash(arena, second.start, second.end - 8); });
-measure('put, nothing stored', () => { plan.decide(none, blank); plan.encode(target, 0, hash); });
-measure('put, one version, covered, mark holds', () => { plan.decide(second, third); plan.encode(target, 0, hash); });
-measure('put, one version, not covered (becomes two)', () => { plan.decide(second, blank); plan.encode(target, 0, hash); });
-measure('merge, the second replaces the first', () => { merge.plan(first.bytes, first.start, arena, second.start); });
-measure('merge of two siblings, encoded', () => { merge.plan(arena, second.start, arena, 8_192); merge.encode(target, 0, hash); });
-measure('check of a record', () => { checkRecord(arena, second.start, second.end, hash, key); });
-measure('view and its context', () => { view.show(arena, second.start, 0); view.encodeToken(target, 0, hash, keyHash); });
-measure('context decoded', () => { secondToken.decode(tokenBytes, 0, tokenBytes.length, hash, keyHash); });
+measure('hash of the record alone', () => {
+  hash.hash(arena, second.start, second.end - 8);
+});
+measure('put, nothing stored', () => {
+  plan.decide(none, blank);
+  plan.encode(target, 0, hash);
+});
+measure('put, one version, covered, mark holds', () => {
+  plan.decide(second, third);
+  plan.encode(target, 0, hash);
+});
+measure('put, one version, not covered (becomes two)', () => {
+  plan.decide(second, blank);
+  plan.encode(target, 0, hash);
+});
+measure('merge, the second replaces the first', () => {
+  merge.plan(first.bytes, first.start, arena, second.start);
+});
+measure('merge of two siblings, encoded', () => {
+  merge.plan(arena, second.start, arena, 8_192);
+  merge.encode(target, 0, hash);
+});
+measure('check of a record', () => {
+  checkRecord(arena, second.start, second.end, hash, key);
+});
+measure('view and its context', () => {
+  view.show(arena, second.start, 0);
+  view.encodeToken(target, 0, hash, keyHash);
+});
+measure('context decoded', () => {
+  secondToken.decode(tokenBytes, 0, tokenBytes.length, hash, keyHash);
+});

@@ -16,7 +16,7 @@ function faultsOf(plant: Plant, seeds: number): { readonly seeds: number[]; read
 }
 
 test('Vectors agree with full histories, nothing acknowledged is lost, and nothing overwritten comes back', (t) => {
-  t.deepEqual(faultsOf('nothing', 400).faults, []);
+  t.deepEqual(faultsOf('nothing', 300).faults, []);
 });
 
 test('The worlds are busy: puts, retries, forgetting and overwriting all happen', (t) => {
@@ -37,7 +37,7 @@ const PLANTS: readonly [Plant, RegExp][] = [
 
 for (const [plant, fault] of PLANTS) {
   test(`The oracle notices a broken rule: ${plant}`, (t) => {
-    const { faults } = faultsOf(plant, 250);
+    const { faults } = faultsOf(plant, 150);
     t.regex(faults.join('\n'), fault);
   });
 }

@@ -112,14 +112,24 @@ export class World {
   }
 
   #contextOf(shown: Shown, copy: Copy): Context {
-    return { token: this.#plant === 'context-without-put-ids' ? withoutIds(shown.token) : shown.token, seen: copy.seen, read: shown.values };
+    return {
+      token: this.#plant === 'context-without-put-ids' ? withoutIds(shown.token) : shown.token,
+      seen: copy.seen,
+      read: shown.values,
+    };
   }
 
   #put(client: number, at: number): void {
     if (this.puts.length >= PUTS_MAX) return;
     const n = this.puts.length;
     const context = this.#prng.chance(0.75) ? (this.#clients[client] as Context) : NOTHING_READ;
-    const put: PutMade = { value: `v${n}`, isDelete: this.#prng.chance(0.2), putId: id(NOW_MS / 1_000 + n, n), context, acked: false };
+    const put: PutMade = {
+      value: `v${n}`,
+      isDelete: this.#prng.chance(0.2),
+      putId: id(NOW_MS / 1_000 + n, n),
+      context,
+      acked: false,
+    };
     this.puts.push(put);
     this.#take(put, at, false);
     const { soleSibling } = this.#replica(at).plan;
@@ -141,7 +151,12 @@ export class World {
     if (this.#plant === 'actor-is-node' && replica.record.length === 0) this.#replicas[at] = new Replica(at, at);
     const taker = this.#replica(at);
     const { token } = put.context;
-    const outcome = taker.put({ value: put.isDelete ? undefined : put.value, id: put.putId, retry, ...(token.length > 0 && { token }) });
+    const outcome = taker.put({
+      value: put.isDelete ? undefined : put.value,
+      id: put.putId,
+      retry,
+      ...(token.length > 0 && { token }),
+    });
     put.acked = true;
     if (outcome === 'known') return;
     if (outcome !== 'write') throw new Error(`A put of a small world is ${outcome}`);
@@ -184,10 +199,12 @@ export class World {
       for (const dot of this.#minted.keys()) {
         const [actor = '', counter = ''] = dot.split(':');
         const isCovered = Number.parseInt(counter, 16) <= (context[actor] ?? 0);
-        if (isCovered !== copy.seen.has(dot)) this.faults.push(`replica ${i} has ${isCovered ? '' : 'not '}seen ${dot}, its history differs`);
+        if (isCovered !== copy.seen.has(dot))
+          this.faults.push(`replica ${i} has ${isCovered ? '' : 'not '}seen ${dot}, its history differs`);
       }
       const dots = plain.siblings.map(dotOf).join();
-      if (dots !== [...copy.siblings.keys()].sort().join()) this.faults.push(`replica ${i} holds ${dots}, its history differs`);
+      if (dots !== [...copy.siblings.keys()].sort().join())
+        this.faults.push(`replica ${i} holds ${dots}, its history differs`);
     });
   }
 
@@ -204,22 +221,29 @@ export class World {
     const overwritten = new Set(this.puts.filter((p) => p.acked).flatMap((p) => p.context.read));
     const read = new Set(this.puts.flatMap((p) => p.context.read));
     for (const { acked, isDelete, value } of this.puts) {
-      if (acked && !isDelete && !values.includes(value) && !read.has(value)) this.faults.push(`${value} is lost: nobody read it`);
+      if (acked && !isDelete && !values.includes(value) && !read.has(value))
+        this.faults.push(`${value} is lost: nobody read it`);
     }
     if (new Set(values).size < values.length) this.faults.push(`shown twice: ${values.join()}`);
-    for (const value of values) if (overwritten.has(value)) this.faults.push(`${value} came back after it was overwritten`);
+    for (const value of values)
+      if (overwritten.has(value)) this.faults.push(`${value} came back after it was overwritten`);
   }
 }
 
 function newDot(replica: Replica): { actor: string; counter: number } {
   const { markActorHi, markActorLo, markCounter } = replica.plan;
-  return { actor: markActorHi.toString(16).padStart(8, '0') + markActorLo.toString(16).padStart(8, '0'), counter: markCounter };
+  return {
+    actor: markActorHi.toString(16).padStart(8, '0') + markActorLo.toString(16).padStart(8, '0'),
+    counter: markCounter,
+  };
 }
 
 /** "It is in my record, and it has my ordinal, so I minted it and may go on." */
 function markOwnEntry(replica: Replica, ordinal: number): void {
   if (replica.record.length === 0) return;
-  const own = Object.entries(decodePlain(replica.record).context).find(([actor]) => Number.parseInt(actor.slice(0, 4), 16) === ordinal);
+  const own = Object.entries(decodePlain(replica.record).context).find(
+    ([actor]) => Number.parseInt(actor.slice(0, 4), 16) === ordinal,
+  );
   if (own === undefined) return;
   replica.hasMark = true;
   replica.markActorHi = Number.parseInt(own[0].slice(0, 8), 16);

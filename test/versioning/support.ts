@@ -2,7 +2,7 @@
  * A dumb twin of the byte layout (plain objects, sorted strings, DataView), generators of records, and a replica small
  * enough to read: what the tests of this folder share.
  */
-import { fc } from '@fast-check/ava';
+import fc from 'fast-check';
 import xxhash from 'xxhash-wasm';
 import { Prng } from '../../src/lib/prng.js';
 import { fromHex } from '../../src/lib/bytes.js';
