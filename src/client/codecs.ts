@@ -13,6 +13,11 @@ export interface Codec<T> {
    * saves a copy a value. Default: false.
    */
   readonly borrows?: boolean;
+  /**
+   * `encode` makes bytes that nobody will ever change, so that large values need not be copied before they are sent.
+   * Default: false.
+   */
+  readonly fresh?: boolean;
 }
 
 const bytes: Codec<Uint8Array> = {
@@ -26,6 +31,7 @@ const utf8: Codec<string> = {
   encode: (value) => Buffer.from(value, 'utf8'),
   decode: (value) => asBuffer(value).toString('utf8'),
   borrows: true,
+  fresh: true,
 };
 
 function json<T = unknown>(parse?: (raw: unknown) => T): Codec<T> {
@@ -41,6 +47,7 @@ function json<T = unknown>(parse?: (raw: unknown) => T): Codec<T> {
       return parse === undefined ? (raw as T) : parse(raw);
     },
     borrows: true,
+    fresh: true,
   };
 }
 

@@ -66,6 +66,10 @@ export class Context {
   toJSON(): string {
     return this.toString();
   }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Context(${this.toString()})`;
+  }
 }
 
 const EMPTY: Context = wrap(new Uint8Array(0));

@@ -29,7 +29,8 @@ export interface PartitaErrorDetails {
   readonly retryAfterMs?: number | undefined;
 }
 
-const MARK: unique symbol = Symbol.for('partita.error') as never;
+/** On the prototype, under a registered symbol: the same in every copy of the package. */
+const MARK = Symbol.for('partita.error');
 
 /** Base of everything that the client throws or rejects with, except for mistakes in calling it (TypeError, RangeError). */
 export class PartitaError extends Error {
@@ -50,7 +51,10 @@ export class PartitaError extends Error {
   readonly context: Context | undefined;
   /** When the server asks to be spared for a while: for how long, ms. */
   readonly retryAfterMs: number | undefined;
-  readonly [MARK]: true = true;
+
+  static {
+    Object.defineProperty(PartitaError.prototype, MARK, { value: true });
+  }
 
   constructor(code: ErrorCode, text: string, details: PartitaErrorDetails = {}) {
     super(text, details.cause === undefined ? undefined : { cause: details.cause });
@@ -69,7 +73,7 @@ export class PartitaError extends Error {
    */
   static is(value: unknown, code?: ErrorCode): value is PartitaError {
     if (typeof value !== 'object' || value === null || !(MARK in value)) return false;
-    return code === undefined || (value as PartitaError).code === code;
+    return code === undefined || (value as unknown as PartitaError).code === code;
   }
 }
 

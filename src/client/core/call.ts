@@ -9,21 +9,12 @@
  */
 import type { TimerHandle } from '../../env/clock.js';
 import type { Connection } from '../../env/transport.js';
-import type { Failure } from '../../model/errors.js';
 import type { PartitaError } from '../errors.js';
 import type { Timed } from './deadline-wheel.js';
 import type { Link } from './link.js';
 import type { Peer } from './peer.js';
 
 export type OperationName = 'get' | 'put' | 'delete' | 'getMany' | 'putMany' | 'ping' | 'explain' | 'ring';
-
-/** What of a request changes from attempt to attempt. */
-export interface AttemptHead {
-  readonly budgetMs: number;
-  readonly ringVersion: number;
-  /** The same request was given to some node before. */
-  readonly retry: boolean;
-}
 
 /** What a call says, how its answer is read, and who is told. One object serves one call. */
 export interface Operation {
@@ -33,9 +24,12 @@ export interface Operation {
   /** Its effect may outlive an error: then the error says `outcomeUnknown`. */
   readonly writes: boolean;
   readonly replyKind: number;
-  /** Bytes of the body, as `write` will write it; called first, and always followed by it or by a failure. */
-  measure(head: AttemptHead): number;
-  /** Writes one frame into the connection's output. */
+  /**
+   * Takes in what changes from attempt to attempt, and answers the bytes of the frame that `write` would write.
+   * `retry`: the request was given to some node before.
+   */
+  measure(budgetMs: number, ringVersion: number, retry: boolean): number;
+  /** Writes one frame, just measured, into the connection's output. */
   write(connection: Connection, requestId: number): void;
   /**
    * Reads the body of a reply, which may lie in bytes that are not ours when the call returns. Throws when it is not
@@ -84,6 +78,8 @@ export class Call implements Timed {
   requestId: number = 0;
   backoff: TimerHandle | null = null;
   lastFailure: PartitaError | null = null;
+  /** Once, when the call is done; set by whoever has to let go of something then. */
+  onEnd: (() => void) | null = null;
 
   wheelBucket: number = -1;
   wheelNext: Timed | null = null;
@@ -110,6 +106,3 @@ export class Call implements Timed {
     this.#owner.onDeadline(this);
   }
 }
-
-/** A refusal of our own before anything was sent. */
-export type Refusal = Failure;

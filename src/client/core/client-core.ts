@@ -37,7 +37,6 @@ export interface CoreOptions extends PeerOptions {
 export interface CoreWorld extends PeerWorld {
   /** For deadlines and back-off, armed only while calls are under way; may keep the process alive. */
   readonly callTimers: Timers;
-  readonly hash: Hash64;
 }
 
 export interface CoreEvents {
@@ -78,12 +77,13 @@ export class ClientCore implements PeerEvents, CallOwner {
     this.#ring = new RingWatch(this, world.timers, world.random, options.ringPollMs, (ring) => this.#adoptRing(ring));
   }
 
-  /** Begins a call; the operation hears its end exactly once, never before this returns. */
+  /** Begins a call; the operation hears its end exactly once, which may be before this returns. */
   start(operation: Operation, timeoutMs: number, policy: RetryPolicy, pinned?: Peer): Call {
     const nowMs = this.#world.clock.monotonicMs();
     const call = new Call(this, operation, policy, nowMs, nowMs + timeoutMs, pinned);
     if (this.#closed !== null || this.#closing !== null) {
-      this.#failLater(call);
+      call.state = 'done';
+      operation.fail(this.#closed ?? closedError('it is being closed'));
       return call;
     }
     this.#calls.add(call);
@@ -94,11 +94,21 @@ export class ClientCore implements PeerEvents, CallOwner {
     return call;
   }
 
+  /** Connects and learns the ring; `done` hears why not, or null. */
+  connect(timeoutMs: number, policy: RetryPolicy, done: (error: PartitaError | null) => void): Call {
+    return this.#ring.fetch(this.#routes.ringVersion, timeoutMs, policy, done);
+  }
+
   /** The caller is no longer interested. No effect on a call that has ended. */
   abort(call: Call, cause: unknown): void {
     if (call.state === 'done') return;
     this.#release(call);
     this.#fail(call, new PartitaError('ABORTED', `The ${call.operation.name} was aborted`, { ...this.#details(call), cause }));
+  }
+
+  /** Until it is there, calls go to any node. */
+  useHash(hash: Hash64): void {
+    this.#routes.useHash(hash);
   }
 
   get ring(): OwnerTable | null {
@@ -198,7 +208,9 @@ export class ClientCore implements PeerEvents, CallOwner {
     call.link = null;
     const { operation } = call;
     if (kind === ERROR) {
-      this.onAttemptFailed(call, errorOfFrame(bytes, start, end, { node: peer.address }));
+      const heard = errorOfFrame(bytes, start, end, peer.address);
+      this.#ring.notice(heard.ringVersion, this.#routes.ringVersion);
+      this.onAttemptFailed(call, heard.error);
       return;
     }
     let ringVersion: number;
@@ -269,8 +281,8 @@ export class ClientCore implements PeerEvents, CallOwner {
     const { operation } = call;
     const budgetMs = Math.max(1, Math.min(BUDGET_MS_MAX, Math.ceil(call.deadlineMs - nowMs)));
     const bytes = operation.measure(budgetMs, this.#routes.ringVersion, call.sends > 0);
-    if (!link.send(call, bytes)) {
-      const text = `A ${operation.name} of ${bytes} bytes; ${peer.address} accepts ${link.bodyBytesMax}`;
+    if (!link.send(call, operation, bytes)) {
+      const text = `A ${operation.name} takes a frame of ${bytes} bytes, and ${peer.address} accepts bodies up to ${link.bodyBytesMax}`;
       this.#fail(call, new PartitaError('TOO_LARGE', text, this.#details(call)));
       return;
     }
@@ -331,18 +343,11 @@ export class ClientCore implements PeerEvents, CallOwner {
     this.#noticeEnd();
   }
 
-  #failLater(call: Call): void {
-    call.state = 'done';
-    const error = this.#closed ?? closedError('it is being closed');
-    this.#world.timers.endOfTurn(() => {
-      call.operation.fail(error);
-    });
-  }
-
   #end(call: Call): void {
     call.state = 'done';
     this.#calls.delete(call);
     this.#wheel.remove(call);
+    call.onEnd?.();
   }
 
   #noticeEnd(): void {
@@ -361,13 +366,16 @@ export class ClientCore implements PeerEvents, CallOwner {
     done?.();
   }
 
-  #adoptRing(ring: RingMessage): void {
+  #adoptRing(ring: RingMessage): string | null {
+    const before = this.#routes.ringVersion;
     const fault = this.#routes.adopt(ring);
-    if (fault !== null) return;
+    if (fault !== null || this.#routes.ringVersion === before) return fault;
     this.#events.onRingChange(ring.version);
-    if (this.#isReady) return;
-    this.#isReady = true;
-    this.#events.onReady();
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.#events.onReady();
+    }
+    return null;
   }
 }
 

@@ -9,7 +9,7 @@
 import type { Clock, TimerHandle, Timers } from '../../env/clock.js';
 import type { Connection, ConnectionEvents, Dialer } from '../../env/transport.js';
 import type { HelloReply } from '../../model/messages.js';
-import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../../model/limits.js';
+import { FRAME_BODY_BYTES_BEFORE_HELLO, FRAME_HEADER_BYTES } from '../../model/limits.js';
 import { FrameDecoder } from '../../wire/frame.js';
 import { ERROR, GO_AWAY, HELLO_REPLY, PONG, nameOfKind } from '../../wire/kinds.js';
 import { ConnectionError, ProtocolError } from '../errors.js';
@@ -117,15 +117,15 @@ export class Link implements ConnectionEvents {
       },
       (error) => {
         this.#dial = null;
-        this.#ended(new ConnectionError('CONNECTION', `${this.address} cannot be reached: ${error.message}`, { retryable: true, cause: error }));
+        this.#ended(new ConnectionError('CONNECTION', error.message, { retryable: true, node: this.address, cause: error }));
       },
     );
   }
 
   /** Writes the request; only when `hasRoom`. Answers false, and has done nothing, when the server accepts no frame of that size. */
-  send(call: Call, operation: Operation, bodyBytes: number): boolean {
+  send(call: Call, operation: Operation, frameBytes: number): boolean {
     const connection = this.#connection;
-    if (connection === null || bodyBytes > this.#bodyBytesMax) return false;
+    if (connection === null || frameBytes > this.#bodyBytesMax + FRAME_HEADER_BYTES) return false;
     call.requestId = this.#slots.take(call);
     call.link = this;
     operation.write(connection, call.requestId);
@@ -196,7 +196,7 @@ export class Link implements ConnectionEvents {
 
   #onGreeting(kind: number, bytes: Uint8Array, start: number, end: number): void {
     if (kind === ERROR) {
-      this.close(errorOfFrame(bytes, start, end, { node: this.address }));
+      this.close(errorOfFrame(bytes, start, end, this.address).error);
       return;
     }
     if (kind !== HELLO_REPLY) {
@@ -228,7 +228,7 @@ export class Link implements ConnectionEvents {
 
   #onOwnReply(kind: number, bytes: Uint8Array, start: number, end: number): void {
     if (kind === PONG && this.#awaitsPong) this.#awaitsPong = false;
-    else if (kind === ERROR) this.close(errorOfFrame(bytes, start, end, { node: this.address }));
+    else if (kind === ERROR) this.close(errorOfFrame(bytes, start, end, this.address).error);
     else this.#violation(`A ${nameOfKind(kind)} came that nobody asked for`);
   }
 

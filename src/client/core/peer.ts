@@ -172,10 +172,14 @@ export class Peer implements LinkEvents {
     this.#failures = Math.max(1, this.#failures);
     this.#noticeDown(new ConnectionError('CONNECTION', `${this.address} is going away: ${reason}`, { retryable: true, node: this.address }));
     this.#dialLater();
-    for (const call of [...this.waiting]) {
-      this.waiting.delete(call);
-      this.#events.onReturned(call);
-    }
+    this.giveBack();
+  }
+
+  /** Waiting calls are placed anew. */
+  giveBack(): void {
+    const returned = [...this.waiting];
+    this.waiting.clear();
+    for (const call of returned) this.#events.onReturned(call);
   }
 
   onClosed(link: Link, error: PartitaError, lost: readonly Call[]): void {
