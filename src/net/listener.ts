@@ -7,7 +7,7 @@
  * number of open descriptors belongs on the dashboard.
  */
 import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Counter, Log } from '../env/meter.js';
 import type { Acceptor } from '../env/transport.js';
 import type { ListenerGroup } from '../model/messages.js';
@@ -100,7 +100,7 @@ function open(
   server.once('listening', () => {
     server.off('error', failed);
     serve(server, options);
-    const bound = server.address() as AddressInfo | string | null;
+    const bound = server.address();
     const name = bound === null || typeof bound === 'string' ? options.address : formatTcp(bound.address, bound.port);
     done(null, new Listener(name, server));
   });
