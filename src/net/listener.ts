@@ -15,7 +15,7 @@ import { formatTcp, parseAddress } from './address.js';
 import type { Address } from './address.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { FlushQueue } from './flush-queue.js';
-import { TcpConnection } from './tcp-connection.js';
+import { KEEPALIVE_MS, TcpConnection } from './tcp-connection.js';
 import { clearUnixPath } from './unix-path.js';
 
 export interface ListenOptions {
@@ -34,8 +34,6 @@ export interface ListenOptions {
   readonly acceptErrors: Counter;
 }
 
-/** A half-dead network is noticed after about this, when nothing is said. */
-export const KEEPALIVE_MS = 30_000;
 /** A storm of refusals is one line in this time. */
 const LOG_EVERY_MS = 1_000;
 /** Beside what a turn accepts; the kernel cuts it to net.core.somaxconn. */
