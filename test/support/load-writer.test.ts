@@ -1,7 +1,4 @@
 /* The load and its checker against stores that keep their word and stores that do not: each fault must be found. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Child, eventLine } from './child.js';
@@ -9,7 +6,7 @@ import { loopFault, LoopFileSystem } from './faults/loop-file-system.js';
 import { freeze } from './faults/processes.js';
 import type { Violation } from './history.js';
 import { LoadWriter } from './load-writer.js';
-import { inScope, type Scope } from './scope.js';
+import { inScope, scopedFolder, type Scope } from './scope.js';
 
 const STAND_IN = fileURLToPath(new URL('./stand-in.js', import.meta.url));
 
@@ -47,13 +44,7 @@ async function kill(child: Child): Promise<void> {
 }
 
 function inFolder<T>(work: (scope: Scope, folder: string) => Promise<T>): Promise<T> {
-  return inScope((scope) => {
-    const folder = mkdtempSync(join(tmpdir(), 'partita-stand-in-'));
-    scope.defer(`remove ${folder}`, () => {
-      rmSync(folder, { recursive: true, force: true });
-    });
-    return work(scope, folder);
-  });
+  return inScope((scope) => work(scope, scopedFolder(scope, 'stand-in')));
 }
 
 test.serial('A store that keeps its word is not accused', async (t) => {

@@ -3,10 +3,9 @@
  * SDK's code nor wire/'s hand-written encoders: messages go through the code that protobufjs generated from the contract.
  */
 import { connect, type Socket } from 'node:net';
-import '../../src/wire/numbers.js';
-import { partita } from '../../src/wire/generated/partita.js';
 import { FRAME_HEADER_BYTES } from '../../src/model/limits.js';
 import * as kinds from '../../src/wire/kinds.js';
+import { partita } from '../../src/wire/protobuf.js';
 
 const v1 = partita.v1;
 

@@ -2,6 +2,10 @@
  * What must be undone, whatever happens: mounts, loop devices, processes, directories. Undone in reverse order, at the
  * end of the scope, when the process ends by an error, and on SIGINT and SIGTERM. So every step is synchronous.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 const open: Set<Scope> = new Set();
 let listening = false;
 
@@ -58,4 +62,13 @@ export async function inScope<T>(work: (scope: Scope) => Promise<T>): Promise<T>
   } finally {
     scope.close();
   }
+}
+
+/** A temporary directory that goes with the scope. */
+export function scopedFolder(scope: Scope, name: string): string {
+  const path = mkdtempSync(join(tmpdir(), `partita-${name}-`));
+  scope.defer(`remove ${path}`, () => {
+    rmSync(path, { recursive: true, force: true });
+  });
+  return path;
 }

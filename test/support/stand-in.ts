@@ -12,9 +12,8 @@
 import { closeSync, existsSync, fdatasync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import '../../src/wire/numbers.js';
-import { partita } from '../../src/wire/generated/partita.js';
 import * as kinds from '../../src/wire/kinds.js';
+import { partita } from '../../src/wire/protobuf.js';
 import { encodeFrame, FrameCutter, type RawFrame } from './raw-client.js';
 
 const v1 = partita.v1;
