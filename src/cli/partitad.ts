@@ -7,10 +7,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { ConfigError, loadConfig } from '../daemon/config.js';
 import type { ConfigSources, LoadedConfig } from '../daemon/config.js';
 import { configRows } from '../daemon/config-show.js';
+import { EXIT_STOPPED, EXIT_USAGE } from '../daemon/exit-codes.js';
 import { SETTING_LIST } from '../daemon/config-schema.js';
-
-const EXIT_OK = 0;
-const EXIT_USAGE = 2;
 
 interface CommandLine {
   readonly init: boolean;
@@ -39,7 +37,7 @@ export async function partitad(argv: readonly string[]): Promise<number> {
 }
 
 function refuse(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE; // commander has said why
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STOPPED : EXIT_USAGE; // commander has said why
   if (!(error instanceof ConfigError)) throw error;
   for (const fault of error.faults) process.stderr.write(`error: ${fault}\n`);
   process.stderr.write('Nothing was started. Try: partitad --check --config FILE\n');
@@ -87,7 +85,7 @@ function showConfig(loaded: LoadedConfig): number {
   for (const { path, value, origin } of rows) {
     process.stdout.write(`${path.padEnd(paths)}  ${value.padEnd(values)}  ${origin}\n`);
   }
-  return EXIT_OK;
+  return EXIT_STOPPED;
 }
 
 function version(): string {

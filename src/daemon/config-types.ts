@@ -35,6 +35,8 @@ export interface ConnectionLimits {
   /** Requests under way. */
   readonly inFlightPerConnection: number;
   readonly inFlightBytesPerConnection: number;
+  /** More unsent bytes than this pause the reading of a connection. */
+  readonly outputPauseBytes: number;
 }
 
 export interface StorageConfig {

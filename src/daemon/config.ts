@@ -35,6 +35,8 @@ const CLIENT_VARIABLES: ReadonlySet<string> = new Set([
   'PARTITA_ADMIN',
 ]);
 
+const OUTPUT_PAUSE_BYTES = 1_048_576;
+
 /** Throws ConfigError, with one fault a line. */
 export function loadConfig({ flags, env, file }: ConfigSources): LoadedConfig {
   const faults: string[] = [];
@@ -156,6 +158,7 @@ function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], 
       idleTimeoutMs: settings['limits.idleTimeout'],
       inFlightPerConnection: settings['limits.inFlightPerConnection'],
       inFlightBytesPerConnection: plan.inFlightBytesPerConnection,
+      outputPauseBytes: OUTPUT_PAUSE_BYTES,
     },
     storage: {
       segmentBytes: settings['storage.segmentBytes'],

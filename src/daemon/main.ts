@@ -1,17 +1,11 @@
 /*
- * The process around a node: it says what it does (log, systemd), listens to signals, and ends with an exit code.
- *
- *   0  stopped as asked: drained, synced, closed
- *   1  failed, or told to stop a second time while draining. Nothing acknowledged is lost
- *   2  the command line or the configuration is wrong
- *   3  the directory or the machine does not allow a start (in use by another daemon, kernel limits, damaged log)
- *
- * 2 and 3 do not go away by trying again: the systemd unit does not restart after them.
+ * The process around a node: it says what it does (log, systemd), listens to signals, and ends with an exit code (exit-codes.ts).
  */
 import { getHeapStatistics } from 'node:v8';
 import type { LoadedConfig } from './config-types.js';
 import { configRows } from './config-show.js';
 import { limitFaults, readKernelLimits } from './check-limits.js';
+import { EXIT_FAILED, EXIT_REFUSED, EXIT_STOPPED } from './exit-codes.js';
 import { openLog } from './logging.js';
 import type { ProcessLog } from './logging.js';
 import { monitorLoopDelay } from './loop-delay.js';
@@ -23,11 +17,6 @@ import { onSignals } from './signals.js';
 import { openNotifier } from './systemd.js';
 import type { Notifier } from './systemd.js';
 import { PrometheusMeter } from '../metrics/prometheus.js';
-
-export const EXIT_STOPPED = 0;
-export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
-export const EXIT_REFUSED = 3;
 
 /** A step of a start that reports progress earns this much more time from systemd. */
 const PROGRESS_EXTENDS_MS = 60_000;

@@ -22,8 +22,6 @@ const MIB = 1_048_576;
 
 /** What a connection that does nothing may cost: socket, decoder, output buffer. */
 export const CONNECTION_BUFFER_BYTES = 16_384;
-/** More unsent bytes than this on a connection pause its reading. */
-export const OUTPUT_PAUSE_BYTES: number = MIB;
 export const CONNECTIONS_DEFAULT_MAX = 8_192;
 
 export interface MemoryWishes {
