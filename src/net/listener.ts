@@ -1,6 +1,10 @@
 /*
- * Accepts connections on a TCP port or a unix socket. A full house and a lack of file descriptors refuse newcomers and
- * disturb nobody else: both are counted and logged, and accepting goes on.
+ * Accepts connections on a TCP port or a unix socket. A full house and a failing accept refuse newcomers and disturb
+ * nobody else: both are counted and logged, and accepting goes on.
+ *
+ * One failure is not seen here. When descriptors run out, libuv spends one that it keeps for that to accept whoever
+ * waits and to close them at once, and says nothing. So `connectionsMax` is to be well below RLIMIT_NOFILE, and the
+ * number of open descriptors belongs on the dashboard.
  */
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -26,7 +30,7 @@ export interface ListenOptions {
   readonly log: Log;
   /** Connections closed because of `connectionsMax`. */
   readonly refused: Counter;
-  /** Failures of accept(2), EMFILE above all. */
+  /** Failures of accept(2). */
   readonly acceptErrors: Counter;
 }
 
@@ -90,7 +94,7 @@ function open(
   });
   server.maxConnections = options.connectionsMax;
   const failed = (error: NodeJS.ErrnoException): void => {
-    done(new Error(whyNotOpen(options.address, error), { cause: error }));
+    done(new Error(whyNotOpen(options.address, address.kind, error), { cause: error }));
   };
   server.once('error', failed);
   server.once('listening', () => {
@@ -113,7 +117,8 @@ function open(
   }
 }
 
-function serve(server: Server, options: ListenOptions): void {
+/** What a server that listens does with its connections, and with what goes wrong. */
+export function serve(server: Server, options: ListenOptions): void {
   const { log, group, accept, pool, queue } = options;
   const logRefusal = sometimes((count) => {
     log.warn('connections-refused', { group, count, connectionsMax: options.connectionsMax });
@@ -153,16 +158,18 @@ function sometimes(say: (count: number, error?: Error) => void): (error?: Error)
   };
 }
 
-function whyNotOpen(address: string, error: NodeJS.ErrnoException): string {
+function whyNotOpen(address: string, kind: Address['kind'], error: NodeJS.ErrnoException): string {
+  if (kind === 'unix' && error.code === 'EACCES') {
+    // libuv says EACCES for ENOENT here.
+    return `Cannot listen on ${address}: the folder does not exist or this user may not write to it`;
+  }
   switch (error.code) {
     case 'EADDRINUSE':
       return `Cannot listen on ${address}: another process does; stop it or choose another address`;
     case 'EACCES':
-      return `Cannot listen on ${address}: not permitted; choose a port above 1023 or a folder that this user may write to`;
+      return `Cannot listen on ${address}: not permitted; choose a port above 1023`;
     case 'EADDRNOTAVAIL':
       return `Cannot listen on ${address}: this host has no such address`;
-    case 'ENOENT':
-      return `Cannot listen on ${address}: the folder does not exist`;
     default:
       return `Cannot listen on ${address}: ${error.message}`;
   }

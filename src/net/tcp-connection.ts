@@ -201,8 +201,8 @@ export class TcpConnection implements Connection, Flushable {
     return bytes;
   }
 
-  readonly #onWritten = (): void => {
-    if (this.#closed) return;
+  readonly #onWritten = (error?: Error | null): void => {
+    if (this.#closed || (error !== undefined && error !== null)) return; // `close` follows
     this.#writtenTotal += this.#inFlightBytes;
     this.#inFlightBytes = 0;
     this.#release();

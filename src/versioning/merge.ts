@@ -101,7 +101,16 @@ export class MergePlan {
     const { bytes: a, start } = this.#a;
     const keyBytes = recordKeyEnd(a, start) - recordKeyStart(start);
     const remembered = this.#remembered;
-    writeRecordFixed(target, at, keyBytes, this.size, this.#join.count, this.siblings, remembered.count, remembered.cut);
+    writeRecordFixed(
+      target,
+      at,
+      keyBytes,
+      this.size,
+      this.#join.count,
+      this.siblings,
+      remembered.count,
+      remembered.cut,
+    );
     copyBytes(a, recordKeyStart(start), keyBytes, target, at + RECORD_FIXED_BYTES);
     let header = this.#join.write(target, at + RECORD_FIXED_BYTES + keyBytes);
     let value = remembered.write(target, header + SIBLING_HEADER_BYTES * this.siblings);

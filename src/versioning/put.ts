@@ -22,7 +22,7 @@ import { writeU48 } from '../lib/bytes.js';
 import type { Random } from '../env/random.js';
 import type { Hash64 } from '../model/hash.js';
 import { CONTEXT_ENTRIES_MAX, SIBLINGS_MAX } from '../model/limits.js';
-import { freshActorHi } from './actor.js';
+import { ORDINAL_MAX, freshActorHi } from './actor.js';
 import { ContextJoin } from './context-join.js';
 import { putIdSeconds } from './put-id.js';
 import {
@@ -85,13 +85,7 @@ export interface PutCommand {
  * the cut of the remembered ids: RETRY_TOO_LATE, outcome unknown. `siblings-limit`, `record-too-large`: it would add a
  * sibling to a full record. `context-too-large`: more than 4,096 actors.
  */
-export type PutOutcome =
-  | 'write'
-  | 'known'
-  | 'too-late'
-  | 'siblings-limit'
-  | 'record-too-large'
-  | 'context-too-large';
+export type PutOutcome = 'write' | 'known' | 'too-late' | 'siblings-limit' | 'record-too-large' | 'context-too-large';
 
 export class PutPlan {
   outcome: PutOutcome = 'known';
@@ -124,6 +118,7 @@ export class PutPlan {
 
   /** `recordBytesMax`: a put that would add a sibling and make the record larger than this is refused. */
   constructor(random: Random, ordinal: number, recordBytesMax: number) {
+    assert(Number.isInteger(ordinal) && 0 <= ordinal && ordinal <= ORDINAL_MAX, 'an ordinal has 16 bits');
     this.#random = random;
     this.#ordinal = ordinal;
     this.#recordBytesMax = recordBytesMax;

@@ -170,13 +170,7 @@ export function counterIn(bytes: Uint8Array, entries: number, count: number, hi:
 }
 
 /** Do `count` entries at `entries` cover the dot (actor 8, counter 6) at `dot`: is that version known there? */
-export function covers(
-  bytes: Uint8Array,
-  entries: number,
-  count: number,
-  dots: Uint8Array,
-  dot: number,
-): boolean {
+export function covers(bytes: Uint8Array, entries: number, count: number, dots: Uint8Array, dot: number): boolean {
   if (count === 0) return false;
   return counterOf(dots, dot) <= counterIn(bytes, entries, count, actorHi(dots, dot), actorLo(dots, dot));
 }

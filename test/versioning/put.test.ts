@@ -1,13 +1,29 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
 import type { Random } from '../../src/env/random.js';
-import { fromHex } from '../../src/lib/bytes.js';
+import { fromHex, toHex } from '../../src/lib/bytes.js';
 import { PutPlan, type LocalRecord, type PutCommand } from '../../src/versioning/put.js';
 import { ContextToken } from '../../src/versioning/token.js';
-import { ACTORS, decodePlain, dotOf, encodePlain, hash, id, KEY, KEY_HASH, normalForm, NOW_MS, records, Replica, show, toHex, versionOf, type PlainRecord } from './support.js';
+import {
+  ACTORS,
+  decodePlain,
+  dotOf,
+  encodePlain,
+  hash,
+  id,
+  KEY,
+  KEY_HASH,
+  normalForm,
+  NOW_MS,
+  records,
+  Replica,
+  show,
+  versionOf,
+  type PlainRecord,
+} from './support.js';
 
 const NOW_S = NOW_MS / 1_000;
-const RUNS = { numRuns: 500 };
+const RUNS = { numRuns: 250 };
 
 /** Bits that are known: what it is told, then counting up. */
 class Script implements Random {
@@ -38,7 +54,17 @@ function local(record: Uint8Array, mark?: { readonly actor: string; readonly cou
 
 function command(more: Partial<PutCommand> = {}): PutCommand {
   const value = Buffer.from('new');
-  return { key: KEY, value, putId: fromHex(id(NOW_S, 0xbeef)), retry: false, token: null, wallMs: NOW_MS, logical: 3, expiresMs: 0, ...more };
+  return {
+    key: KEY,
+    value,
+    putId: fromHex(id(NOW_S, 0xbeef)),
+    retry: false,
+    token: null,
+    wallMs: NOW_MS,
+    logical: 3,
+    expiresMs: 0,
+    ...more,
+  };
 }
 
 function tokenOf(bytes: Uint8Array): ContextToken {
@@ -53,58 +79,93 @@ function encode(plan: PutPlan): Uint8Array {
   return bytes;
 }
 
-const mark = fc.option(fc.record({ actor: fc.constantFrom(...ACTORS), counter: fc.integer({ min: 1, max: 4 }) }), { nil: undefined });
+const mark = fc.option(fc.record({ actor: fc.constantFrom(...ACTORS), counter: fc.integer({ min: 1, max: 4 }) }), {
+  nil: undefined,
+});
 const stored = fc.option(records(), { nil: undefined });
 
 /** The put rule, said with objects: all but the choice of the dot. */
-function putPlain(before: PlainRecord, seen: PlainRecord | undefined, dot: { actor: string; counter: number }): Omit<PlainRecord, 'key'> {
+function putPlain(
+  before: PlainRecord,
+  seen: PlainRecord | undefined,
+  dot: { actor: string; counter: number },
+): Omit<PlainRecord, 'key'> {
   const seenContext = seen?.context ?? {};
   const isSeen = (s: { actor: string; counter: number }): boolean => s.counter <= (seenContext[s.actor] ?? 0);
   const context: Record<string, number> = { ...before.context, [dot.actor]: dot.counter };
   for (const [actor, counter] of Object.entries(seenContext)) context[actor] = Math.max(counter, context[actor] ?? 0);
-  const carried = seen === undefined ? [] : seen.siblings.map((s) => s.putId).filter((p) => !seen.remembered.includes(p));
+  const carried =
+    seen === undefined ? [] : seen.siblings.map((s) => s.putId).filter((p) => !seen.remembered.includes(p));
   const replaced = before.siblings.filter(isSeen).map((s) => s.putId);
-  const fresh = { ...dot, tombstone: false, wallMs: NOW_MS, logical: 3, expiresMs: 0, putId: id(NOW_S, 0xbeef), value: 'new' };
+  const fresh = {
+    ...dot,
+    tombstone: false,
+    wallMs: NOW_MS,
+    logical: 3,
+    expiresMs: 0,
+    putId: id(NOW_S, 0xbeef),
+    value: 'new',
+  };
   const siblings = [...before.siblings.filter((s) => !isSeen(s)), fresh].sort((a, b) => (dotOf(a) < dotOf(b) ? -1 : 1));
   const sorted = Object.fromEntries(Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1)));
   return { context: sorted, siblings, ...normalForm([...before.remembered, ...carried, ...replaced], before.cut) };
 }
 
-testProp('A put does what its dumb twin does', [stored, stored, mark], (t, before, seen, itsMark) => {
-  const plan = new PutPlan(new Script(), 9, 1_000_000);
-  const bytes = before === undefined ? new Uint8Array(0) : encodePlain(before);
-  const token = seen === undefined ? null : tokenOf(show(encodePlain(seen)).token);
-  t.is(plan.decide(local(bytes, itsMark), command({ token })), 'write');
-  const after = decodePlain(encode(plan));
-  const actor = plan.markActorHi.toString(16).padStart(8, '0') + plan.markActorLo.toString(16).padStart(8, '0');
-  const none = { key: KEY.toString(), context: {}, siblings: [], remembered: [], cut: 0 };
-  t.deepEqual(after, { key: KEY.toString(), ...putPlain(before ?? none, seen, { actor, counter: plan.markCounter }) });
-  t.is(plan.siblings, after.siblings.length);
-  t.is(plan.soleSibling, after.siblings.length === 1);
-}, RUNS);
+testProp(
+  'A put does what its dumb twin does',
+  [stored, stored, mark],
+  (t, before, seen, itsMark) => {
+    const plan = new PutPlan(new Script(), 9, 1_000_000);
+    const bytes = before === undefined ? new Uint8Array(0) : encodePlain(before);
+    const token = seen === undefined ? null : tokenOf(show(encodePlain(seen)).token);
+    t.is(plan.decide(local(bytes, itsMark), command({ token })), 'write');
+    const after = decodePlain(encode(plan));
+    const actor = plan.markActorHi.toString(16).padStart(8, '0') + plan.markActorLo.toString(16).padStart(8, '0');
+    const none = { key: KEY.toString(), context: {}, siblings: [], remembered: [], cut: 0 };
+    t.deepEqual(after, {
+      key: KEY.toString(),
+      ...putPlain(before ?? none, seen, { actor, counter: plan.markCounter }),
+    });
+    t.is(plan.siblings, after.siblings.length);
+    t.is(plan.soleSibling, after.siblings.length === 1);
+  },
+  RUNS,
+);
 
-testProp('A dot is minted under the mark’s actor only if the mark is what the record knows, and the client knows no more', [stored, stored, mark], (t, before, seen, itsMark) => {
-  const plan = new PutPlan(new Script(), 9, 1_000_000);
-  const token = seen === undefined ? null : tokenOf(show(encodePlain(seen)).token);
-  plan.decide(local(before === undefined ? new Uint8Array(0) : encodePlain(before), itsMark), command({ token }));
-  const actor = plan.markActorHi.toString(16).padStart(8, '0') + plan.markActorLo.toString(16).padStart(8, '0');
-  const holds =
-    itsMark !== undefined && before?.context[itsMark.actor] === itsMark.counter && (seen?.context[itsMark.actor] ?? 0) <= itsMark.counter;
-  if (holds) t.deepEqual([actor, plan.markCounter], [itsMark.actor, itsMark.counter + 1]);
-  else t.deepEqual([actor.slice(0, 4), plan.markCounter], ['0009', 1]);
-  if (!holds) t.is(before?.context[actor] ?? seen?.context[actor], undefined);
-}, RUNS);
+testProp(
+  'A dot is minted under the mark’s actor only if the mark is what the record knows, and the client knows no more',
+  [stored, stored, mark],
+  (t, before, seen, itsMark) => {
+    const plan = new PutPlan(new Script(), 9, 1_000_000);
+    const token = seen === undefined ? null : tokenOf(show(encodePlain(seen)).token);
+    plan.decide(local(before === undefined ? new Uint8Array(0) : encodePlain(before), itsMark), command({ token }));
+    const actor = plan.markActorHi.toString(16).padStart(8, '0') + plan.markActorLo.toString(16).padStart(8, '0');
+    const holds =
+      itsMark !== undefined &&
+      before?.context[itsMark.actor] === itsMark.counter &&
+      (seen?.context[itsMark.actor] ?? 0) <= itsMark.counter;
+    if (holds) t.deepEqual([actor, plan.markCounter], [itsMark.actor, itsMark.counter + 1]);
+    else t.deepEqual([actor.slice(0, 4), plan.markCounter], ['0009', 1]);
+    if (!holds) t.is(before?.context[actor] ?? seen?.context[actor], undefined);
+  },
+  RUNS,
+);
 
-testProp('The new context knows the old one, the client’s, and the new dot; nothing shrinks', [stored, stored, mark], (t, before, seen, itsMark) => {
-  const plan = new PutPlan(new Script(), 9, 1_000_000);
-  const token = seen === undefined ? null : tokenOf(show(encodePlain(seen)).token);
-  plan.decide(local(before === undefined ? new Uint8Array(0) : encodePlain(before), itsMark), command({ token }));
-  const { context, siblings } = decodePlain(encode(plan));
-  for (const known of [before?.context, seen?.context]) {
-    for (const [actor, counter] of Object.entries(known ?? {})) t.true((context[actor] ?? 0) >= counter);
-  }
-  t.is(siblings.filter((s) => s.putId === id(NOW_S, 0xbeef)).length, 1);
-}, RUNS);
+testProp(
+  'The new context knows the old one, the client’s, and the new dot; nothing shrinks',
+  [stored, stored, mark],
+  (t, before, seen, itsMark) => {
+    const plan = new PutPlan(new Script(), 9, 1_000_000);
+    const token = seen === undefined ? null : tokenOf(show(encodePlain(seen)).token);
+    plan.decide(local(before === undefined ? new Uint8Array(0) : encodePlain(before), itsMark), command({ token }));
+    const { context, siblings } = decodePlain(encode(plan));
+    for (const known of [before?.context, seen?.context]) {
+      for (const [actor, counter] of Object.entries(known ?? {})) t.true((context[actor] ?? 0) >= counter);
+    }
+    t.is(siblings.filter((s) => s.putId === id(NOW_S, 0xbeef)).length, 1);
+  },
+  RUNS,
+);
 
 test('One plan serves many puts', (t) => {
   const plan = new PutPlan(new Script(), 9, 1_000_000);
@@ -119,7 +180,13 @@ test('One plan serves many puts', (t) => {
 });
 
 test('A fresh actor that the record or the client knows is drawn again', (t) => {
-  const taken = (actor: string): PlainRecord => ({ key: KEY.toString(), context: { [actor]: 1 }, siblings: [], remembered: [], cut: 0 });
+  const taken = (actor: string): PlainRecord => ({
+    key: KEY.toString(),
+    context: { [actor]: 1 },
+    siblings: [],
+    remembered: [],
+    cut: 0,
+  });
   const random = new Script(0x0001_ffff, 1, 0x0002_ffff, 2, 0x0003_ffff, 3);
   const plan = new PutPlan(random, 9, 1_000_000);
   const token = tokenOf(show(encodePlain(taken('0009000100000001'))).token);
@@ -129,7 +196,13 @@ test('A fresh actor that the record or the client knows is drawn again', (t) => 
 
 test('An actor that has counted to the end is left for a fresh one', (t) => {
   const actor = '0009000000000001';
-  const full: PlainRecord = { key: KEY.toString(), context: { [actor]: 0xffff_ffff_ffff }, siblings: [], remembered: [], cut: 0 };
+  const full: PlainRecord = {
+    key: KEY.toString(),
+    context: { [actor]: 0xffff_ffff_ffff },
+    siblings: [],
+    remembered: [],
+    cut: 0,
+  };
   const plan = new PutPlan(new Script(), 9, 1_000_000);
   t.is(plan.decide(local(encodePlain(full), { actor, counter: 0xffff_ffff_ffff }), command()), 'write');
   t.is(plan.markCounter, 1);
@@ -158,9 +231,16 @@ test('A put that was read and overwritten is known, and stays overwritten', (t) 
 
 test('A retry that may have been forgotten is refused; a first attempt of the same second is not', (t) => {
   const remembered = Array.from({ length: 16 }, (_, n) => id(NOW_S, 100 + n));
-  const record = encodePlain({ key: KEY.toString(), context: { [ACTORS[0] as string]: 1 }, siblings: [], remembered, cut: NOW_S - 10 });
+  const record = encodePlain({
+    key: KEY.toString(),
+    context: { [ACTORS[0] as string]: 1 },
+    siblings: [],
+    remembered,
+    cut: NOW_S - 10,
+  });
   const plan = new PutPlan(new Script(), 9, 1_000_000);
-  const putAt = (seconds: number, retry: boolean): string => plan.decide(local(record), command({ putId: fromHex(id(seconds, 1)), retry }));
+  const putAt = (seconds: number, retry: boolean): string =>
+    plan.decide(local(record), command({ putId: fromHex(id(seconds, 1)), retry }));
   t.is(putAt(NOW_S - 10, true), 'too-late');
   t.is(putAt(NOW_S - 11, true), 'too-late');
   t.is(putAt(NOW_S - 9, true), 'write');
@@ -264,9 +344,16 @@ test('Versions are put in the order of their dots, before and behind those that 
   const kept = [versionOf(ACTORS[1] as string, 1, 0), versionOf(ACTORS[3] as string, 1, 0)];
   const context = Object.fromEntries(kept.map((s) => [s.actor, 1]));
   const record = encodePlain({ key: KEY.toString(), context, siblings: kept, remembered: [], cut: 0 });
-  for (const [ordinal, place] of [[0, 0], [0x7fff, 1], [0xffff, 2]] as const) {
+  for (const [ordinal, place] of [
+    [0, 0],
+    [0x7fff, 1],
+    [0xffff, 2],
+  ] as const) {
     const plan = new PutPlan(new Script(), ordinal, 1_000_000);
     plan.decide(local(record), command());
-    t.is(decodePlain(encode(plan)).siblings.findIndex((s) => s.value === 'new'), place);
+    t.is(
+      decodePlain(encode(plan)).siblings.findIndex((s) => s.value === 'new'),
+      place,
+    );
   }
 });

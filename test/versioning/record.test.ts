@@ -1,8 +1,21 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
+import { toHex } from '../../src/lib/bytes.js';
 import * as record from '../../src/versioning/record.js';
 import { checkRecord } from '../../src/versioning/record.js';
-import { ACTORS, decodePlain, dotOf, encodePlain, hash, id, KEY, records, resealed, sealed, toHex, versionOf } from './support.js';
+import {
+  ACTORS,
+  decodePlain,
+  dotOf,
+  encodePlain,
+  hash,
+  id,
+  KEY,
+  records,
+  resealed,
+  sealed,
+  versionOf,
+} from './support.js';
 
 const RUNS = { numRuns: 300 };
 const NOW_S = 1_700_000_000;
@@ -15,63 +28,93 @@ function check(bytes: Uint8Array, key: Uint8Array | null = KEY): record.RecordFa
 function sample(): Buffer {
   const siblings = [versionOf('0001000000000000', 1, 0), versionOf('8000000000000000', 2, 0)];
   const context = { '0001000000000000': 1, '8000000000000000': 2 };
-  return Buffer.from(encodePlain({ key: KEY.toString(), context, siblings, remembered: [id(NOW_S, 1), id(NOW_S + 1, 0)], cut: NOW_S - 5 }));
+  return Buffer.from(
+    encodePlain({
+      key: KEY.toString(),
+      context,
+      siblings,
+      remembered: [id(NOW_S, 1), id(NOW_S + 1, 0)],
+      cut: NOW_S - 5,
+    }),
+  );
 }
 
 const ENTRIES = 24 + KEY.length;
 const HEADERS = ENTRIES + 2 * 14;
 const REMEMBERED = HEADERS + 2 * 48;
 
-testProp('Records are read in place as they were written', [records()], (t, plain) => {
-  const bytes = Buffer.concat([Buffer.alloc(3), encodePlain(plain)]);
-  t.deepEqual(decodePlain(bytes.subarray(3)), plain);
-  t.is(checkRecord(bytes, 3, bytes.length, hash, KEY), null);
-  t.is(record.recordBytes(bytes, 3), bytes.length - 3);
-  t.is(toHex(bytes.subarray(record.recordKeyStart(3), record.recordKeyEnd(bytes, 3))), toHex(KEY));
-  t.is(record.contextCount(bytes, 3), Object.keys(plain.context).length);
-  const entries = record.contextStart(bytes, 3);
-  const count = record.contextCount(bytes, 3);
-  for (const actor of ACTORS) {
-    const hi = Number.parseInt(actor.slice(0, 8), 16);
-    const lo = Number.parseInt(actor.slice(8), 16);
-    t.is(record.counterIn(bytes, entries, count, hi, lo), plain.context[actor] ?? 0);
-  }
-  t.is(record.siblingCount(bytes, 3), plain.siblings.length);
-  plain.siblings.forEach((sibling, i) => {
-    const at = record.siblingsStart(bytes, 3) + record.SIBLING_HEADER_BYTES * i;
-    const value = record.siblingValueStart(bytes, 3, i);
-    const actor = record.actorHi(bytes, at).toString(16).padStart(8, '0') + record.actorLo(bytes, at).toString(16).padStart(8, '0');
-    t.is(dotOf({ actor, counter: record.counterOf(bytes, at) }), dotOf(sibling));
-    t.is(record.isTombstone(bytes, at), sibling.tombstone);
-    t.is(record.siblingWallMs(bytes, at), sibling.wallMs);
-    t.is(record.siblingLogical(bytes, at), sibling.logical);
-    t.is(record.siblingExpiresMs(bytes, at), sibling.expiresMs);
-    t.is(bytes.toString('utf8', value, value + record.siblingValueBytes(bytes, at)), sibling.value);
-  });
-  const values = plain.siblings.reduce((sum, sibling) => sum + sibling.value.length, 0);
-  t.is(record.recordHeaderEnd(bytes, 3) + values + record.CHECKSUM_BYTES, bytes.length);
-}, RUNS);
+testProp(
+  'Records are read in place as they were written',
+  [records()],
+  (t, plain) => {
+    const bytes = Buffer.concat([Buffer.alloc(3), encodePlain(plain)]);
+    t.deepEqual(decodePlain(bytes.subarray(3)), plain);
+    t.is(checkRecord(bytes, 3, bytes.length, hash, KEY), null);
+    t.is(record.recordBytes(bytes, 3), bytes.length - 3);
+    t.is(toHex(bytes.subarray(record.recordKeyStart(3), record.recordKeyEnd(bytes, 3))), toHex(KEY));
+    t.is(record.contextCount(bytes, 3), Object.keys(plain.context).length);
+    const entries = record.contextStart(bytes, 3);
+    const count = record.contextCount(bytes, 3);
+    for (const actor of ACTORS) {
+      const hi = Number.parseInt(actor.slice(0, 8), 16);
+      const lo = Number.parseInt(actor.slice(8), 16);
+      t.is(record.counterIn(bytes, entries, count, hi, lo), plain.context[actor] ?? 0);
+    }
+    t.is(record.siblingCount(bytes, 3), plain.siblings.length);
+    plain.siblings.forEach((sibling, i) => {
+      const at = record.siblingsStart(bytes, 3) + record.SIBLING_HEADER_BYTES * i;
+      const value = record.siblingValueStart(bytes, 3, i);
+      const actor =
+        record.actorHi(bytes, at).toString(16).padStart(8, '0') +
+        record.actorLo(bytes, at).toString(16).padStart(8, '0');
+      t.is(dotOf({ actor, counter: record.counterOf(bytes, at) }), dotOf(sibling));
+      t.is(record.isTombstone(bytes, at), sibling.tombstone);
+      t.is(record.siblingWallMs(bytes, at), sibling.wallMs);
+      t.is(record.siblingLogical(bytes, at), sibling.logical);
+      t.is(record.siblingExpiresMs(bytes, at), sibling.expiresMs);
+      t.is(bytes.toString('utf8', value, value + record.siblingValueBytes(bytes, at)), sibling.value);
+    });
+    const values = plain.siblings.reduce((sum, sibling) => sum + sibling.value.length, 0);
+    t.is(record.recordHeaderEnd(bytes, 3) + values + record.CHECKSUM_BYTES, bytes.length);
+  },
+  RUNS,
+);
 
-testProp('Arbitrary bytes are never a record, and never make the check throw', [fc.uint8Array({ maxLength: 300 }), fc.integer({ min: -5, max: 320 }), fc.integer({ min: -5, max: 320 })], (t, bytes, start, end) => {
-  t.not(checkRecord(bytes, start, end, hash, null), null);
-}, { numRuns: 2_000 });
+testProp(
+  'Arbitrary bytes are never a record, and never make the check throw',
+  [fc.uint8Array({ maxLength: 300 }), fc.integer({ min: -5, max: 320 }), fc.integer({ min: -5, max: 320 })],
+  (t, bytes, start, end) => {
+    t.not(checkRecord(bytes, start, end, hash, null), null);
+  },
+  { numRuns: 1_000 },
+);
 
-testProp('Arbitrary counts behind a good checksum neither throw nor read outside', [records(), fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 4 })], (t, plain, changes) => {
-  const bytes = Buffer.from(encodePlain(plain));
-  for (const [at, value] of changes) bytes[at % (bytes.length - 8)] = value;
-  resealed(bytes);
-  const fault = check(bytes, null);
-  // What it lets through must be a record that all of us read the same way.
-  if (fault === null) t.is(toHex(encodePlain(decodePlain(bytes))), toHex(bytes));
-  else t.pass();
-}, { numRuns: 3_000 });
+testProp(
+  'Arbitrary counts behind a good checksum neither throw nor read outside',
+  [records(), fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 4 })],
+  (t, plain, changes) => {
+    const bytes = Buffer.from(encodePlain(plain));
+    for (const [at, value] of changes) bytes[at % (bytes.length - 8)] = value;
+    resealed(bytes);
+    const fault = check(bytes, null);
+    // What it lets through must be a record that all of us read the same way.
+    if (fault === null) t.is(toHex(encodePlain(decodePlain(bytes))), toHex(bytes));
+    else t.pass();
+  },
+  { numRuns: 1_000 },
+);
 
-testProp('One flipped bit is always caught', [records(), fc.nat(), fc.nat(7)], (t, plain, at, bit) => {
-  const bytes = Buffer.from(encodePlain(plain));
-  const place = at % bytes.length;
-  bytes[place] = (bytes[place] as number) ^ (1 << bit);
-  t.not(check(bytes, null), null);
-}, { numRuns: 2_000 });
+testProp(
+  'One flipped bit is always caught',
+  [records(), fc.nat(), fc.nat(7)],
+  (t, plain, at, bit) => {
+    const bytes = Buffer.from(encodePlain(plain));
+    const place = at % bytes.length;
+    bytes[place] = (bytes[place] as number) ^ (1 << bit);
+    t.not(check(bytes, null), null);
+  },
+  { numRuns: 1_000 },
+);
 
 test('Every single bit of one record matters', (t) => {
   const bytes = sample();

@@ -2,10 +2,10 @@
  * A dumb twin of the byte layout (plain objects, sorted strings, DataView), generators of records, and a replica small
  * enough to read: what the tests of this folder share.
  */
-import { fc } from '@fast-check/ava';
+import fc from 'fast-check';
 import xxhash from 'xxhash-wasm';
 import { Prng } from '../../src/lib/prng.js';
-import { fromHex, toHex } from '../../src/lib/bytes.js';
+import { fromHex } from '../../src/lib/bytes.js';
 import { hash64From, type Hash64, type KeyHash } from '../../src/model/hash.js';
 import { MergePlan } from '../../src/versioning/merge.js';
 import { PutPlan, type PutOutcome } from '../../src/versioning/put.js';
@@ -283,7 +283,7 @@ export class Replica {
       value: put.value === undefined ? undefined : Buffer.from(put.value),
       putId: fromHex(put.id),
       retry: put.retry ?? false,
-      token: put.token === undefined ? null : token,
+      token: put.token === undefined || put.token.length === 0 ? null : token,
       wallMs: NOW_MS,
       logical: 0,
       expiresMs: 0,
@@ -342,5 +342,3 @@ export function show(record: Uint8Array, nowMs: number = NOW_MS): Shown {
   view.encodeToken(token, 0, hash, KEY_HASH);
   return { values, token };
 }
-
-export { toHex };

@@ -10,7 +10,17 @@ const C = '0003000000000000';
 const NOW_S = NOW_MS / 1_000;
 
 function version(actor: string, n: number, more: Partial<PlainSibling> = {}): PlainSibling {
-  return { actor, counter: 1, tombstone: false, wallMs: NOW_MS, logical: 7, expiresMs: 0, putId: id(NOW_S, n), value: `v${n}`, ...more };
+  return {
+    actor,
+    counter: 1,
+    tombstone: false,
+    wallMs: NOW_MS,
+    logical: 7,
+    expiresMs: 0,
+    putId: id(NOW_S, n),
+    value: `v${n}`,
+    ...more,
+  };
 }
 
 function recordOf(siblings: readonly PlainSibling[], remembered: readonly string[] = []): Uint8Array {
@@ -36,14 +46,19 @@ function showPlain(record: PlainRecord, nowMs: number): string[] {
     .map((s) => s.value);
 }
 
-testProp('The view shows what its dumb twin shows, and explains the rest', [records()], (t, plain) => {
-  const record = encodePlain(plain);
-  for (const nowMs of [0, 1_700_000_000_000]) {
-    const { values } = show(record, nowMs);
-    t.deepEqual(values, showPlain(plain, nowMs));
-    t.is(whyHidden(record, nowMs).filter((why) => why === '').length, values.length);
-  }
-}, { numRuns: 300 });
+testProp(
+  'The view shows what its dumb twin shows, and explains the rest',
+  [records()],
+  (t, plain) => {
+    const record = encodePlain(plain);
+    for (const nowMs of [0, 1_700_000_000_000]) {
+      const { values } = show(record, nowMs);
+      t.deepEqual(values, showPlain(plain, nowMs));
+      t.is(whyHidden(record, nowMs).filter((why) => why === '').length, values.length);
+    }
+  },
+  { numRuns: 300 },
+);
 
 test('A tombstone is hidden, a value beside it is not', (t) => {
   const record = recordOf([version(A, 1, { tombstone: true, value: '' }), version(B, 2)]);
@@ -68,13 +83,21 @@ test('A version whose put id is remembered is hidden, and its id is not carried 
 test('Of several versions of one put the lowest dot is shown', (t) => {
   const record = recordOf([version(A, 1), version(B, 1), version(C, 1)]);
   t.deepEqual(show(record).values, ['v1']);
-  t.deepEqual(whyHidden(record), ['', 'duplicate of a put shown under a lower dot', 'duplicate of a put shown under a lower dot']);
+  t.deepEqual(whyHidden(record), [
+    '',
+    'duplicate of a put shown under a lower dot',
+    'duplicate of a put shown under a lower dot',
+  ]);
   t.is(show(record).token.length, 16 + 3 * 14 + 12 + 8);
 });
 
 test('What is shown comes with its stamps', (t) => {
   const view = new RecordView();
-  view.show(recordOf([version(A, 1, { tombstone: true, value: '' }), version(B, 2, { wallMs: 5, expiresMs: NOW_MS + 9 })]), 0, NOW_MS);
+  view.show(
+    recordOf([version(A, 1, { tombstone: true, value: '' }), version(B, 2, { wallMs: 5, expiresMs: NOW_MS + 9 })]),
+    0,
+    NOW_MS,
+  );
   t.is(view.shownCount, 1);
   t.deepEqual([view.writtenMs(0), view.logical(0), view.expiresMs(0), view.valueBytes(0)], [5, 7, NOW_MS + 9, 2]);
 });
@@ -87,7 +110,10 @@ test('Deleted keys still have a context, with the tombstone’s put id', (t) => 
 
 test('More versions than usual are shown all the same', (t) => {
   const siblings = Array.from({ length: 300 }, (_, n) => version(n.toString(16).padStart(16, '0'), n));
-  t.deepEqual(show(recordOf(siblings)).values, siblings.map((s) => s.value));
+  t.deepEqual(
+    show(recordOf(siblings)).values,
+    siblings.map((s) => s.value),
+  );
 });
 
 test('A record is described for people', (t) => {
@@ -100,9 +126,21 @@ test('A record is described for people', (t) => {
   });
   t.deepEqual(describeRecord(record, 0, NOW_MS), {
     recordBytes: 24 + 7 + 28 + 48 + 12 + 2 + 8,
-    context: [{ actor: A, counter: 3 }, { actor: B, counter: 1 }],
+    context: [
+      { actor: A, counter: 3 },
+      { actor: B, counter: 1 },
+    ],
     siblings: [
-      { dot: `${A}:2`, tombstone: false, writtenMs: NOW_MS, logical: 7, expiresMs: NOW_MS, putId: id(NOW_S, 1), valueBytes: 2, hidden: 'expired' },
+      {
+        dot: `${A}:2`,
+        tombstone: false,
+        writtenMs: NOW_MS,
+        logical: 7,
+        expiresMs: NOW_MS,
+        putId: id(NOW_S, 1),
+        valueBytes: 2,
+        hidden: 'expired',
+      },
     ],
     rememberedPutIds: [id(NOW_S, 8)],
     cutSeconds: NOW_S - 2,

@@ -157,7 +157,8 @@ function bytesAsHex(message: unknown): unknown {
   if (message instanceof Uint8Array) return `0x${toHex(message)}`;
   if (Array.isArray(message)) return message.map(bytesAsHex);
   if (typeof message !== 'object' || message === null) return message;
-  if (Object.getPrototypeOf(message) !== Object.prototype) return `an object of class ${message.constructor.name}`;
+  const prototype: unknown = Object.getPrototypeOf(message);
+  if (prototype !== Object.prototype && prototype !== null) return `an object of class ${message.constructor.name}`;
   return Object.fromEntries(Object.entries(message).map(([key, value]) => [key, bytesAsHex(value)]));
 }
 
