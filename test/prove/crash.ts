@@ -57,7 +57,8 @@ class KilledDaemon implements Target {
 
   async stop(): Promise<void> {
     const { code } = await this.daemon.stop();
-    if (code !== 0) throw new Error(`The last daemon did not stop in peace (code ${code})\n${this.daemon.transcript()}`);
+    if (code !== 0)
+      throw new Error(`The last daemon did not stop in peace (code ${code})\n${this.daemon.transcript()}`);
   }
 }
 
@@ -81,11 +82,14 @@ export const prove: Proof = {
           loadMs: [50, 2_000],
           onRound: (round, { counts }, found) => {
             showViolations(found, print);
-            if (round % 10 === 0 || found.length > 0) print(`${round} kills: ${counts.acked} acked, ${counts.unknown} unknown, ${found.length} violations`);
+            if (round % 10 === 0 || found.length > 0)
+              print(`${round} kills: ${counts.acked} acked, ${counts.unknown} unknown, ${found.length} violations`);
           },
         });
         const { counts } = result.load;
-        print(`reads ${counts.reads}, retried ${counts.retried}, refused ${counts.refused}, slowest start ${Math.round(result.startMsMax)} ms`);
+        print(
+          `reads ${counts.reads}, retried ${counts.retried}, refused ${counts.refused}, slowest start ${Math.round(result.startMsMax)} ms`,
+        );
         for (const [text, count] of result.load.refusals) print(`refused ${count} times: ${text}`);
         const lost = result.violations.filter((violation) => violation.kind === 'lost').length;
         return {

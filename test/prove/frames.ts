@@ -20,7 +20,12 @@ const FLAGS = ['--durability', 'always', '--memory-max', '256MiB'];
 
 type Counts = Readonly<Record<string, number>>;
 
-async function attack(scope: Scope, daemon: Daemon, seed: number, seconds: number): Promise<{ readonly made: Counts; readonly seen: Counts }> {
+async function attack(
+  scope: Scope,
+  daemon: Daemon,
+  seed: number,
+  seconds: number,
+): Promise<{ readonly made: Counts; readonly seen: Counts }> {
   const { client, peer, admin } = daemon.ready;
   const words = [ATTACKER, client, peer, admin, String(seed), String(seconds), String(CONCURRENCY)];
   const child = new Child(scope, process.execPath, words);
@@ -59,7 +64,8 @@ function printTrouble(daemon: Daemon, print: (line: string) => void): void {
     if (level === 'info' || level === 30 || level === 'debug' || level === 20) continue;
     events.set(event, (events.get(event) ?? 0) + 1);
   }
-  if (events.size > 0) print(`its log has warnings and errors: ${[...events].map(([event, count]) => `${event} ${count}`).join(', ')}`);
+  if (events.size > 0)
+    print(`its log has warnings and errors: ${[...events].map(([event, count]) => `${event} ${count}`).join(', ')}`);
 }
 
 export const prove: Proof = {
@@ -83,7 +89,12 @@ export const prove: Proof = {
         printTrouble(daemon, print);
         const faults = [...report.faults];
         if (!daemon.running) faults.push('the daemon is gone');
-        else faults.push(...[await drainUnderFire(scope, daemon, seed), await keptTheValue(daemon)].filter((fault) => fault !== null));
+        else
+          faults.push(
+            ...[await drainUnderFire(scope, daemon, seed), await keptTheValue(daemon)].filter(
+              (fault) => fault !== null,
+            ),
+          );
         const rssMiB = report.rssAnonMaxKiB / 1_024;
         if (rssMiB >= RSS_ANON_MAX_MIB) faults.push(`RssAnon reached ${rssMiB.toFixed(1)} MiB`);
         for (const fault of faults) print(`FAULT: ${fault}`);

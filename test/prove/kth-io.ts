@@ -8,11 +8,11 @@
  * still serves, is what was written; the log names the fault; and after a restart without the library no acknowledged
  * write is missing.
  */
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { proveTests } from '../support/ava-run.js';
 import { Daemon } from '../support/daemon.js';
-import { ioShimLibrary } from '../support/faults/compile.js';
+import { IoShim } from '../support/faults/io-shim.js';
 import { countByKind, showViolations } from '../support/fault-rounds.js';
 import type { Violation } from '../support/history.js';
 import { dumpFile, isRecordEntry, lmdbToolsFault } from '../support/lmdb-dump.js';
@@ -54,8 +54,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 class Run {
   readonly #plan: Plan;
   readonly #dataDir: string;
-  readonly #planPath: string;
-  readonly #reportPath: string;
+  readonly #shim: IoShim;
   readonly #load: LoadWriter;
   readonly daemon: Daemon;
 
@@ -63,23 +62,11 @@ class Run {
     const folder = scopedFolder(scope, 'kth-io');
     this.#plan = plan;
     this.#dataDir = join(folder, 'data');
-    this.#planPath = join(folder, 'plan');
-    this.#reportPath = join(folder, 'report');
+    this.#shim = new IoShim(folder, `${this.#dataDir}/partitions/`, '.mdb');
     cpSync(base, this.#dataDir, { recursive: true });
     this.#load = new LoadWriter({ seed: plan.k, keys: KEYS, connections: 2, depth: 8, valueBytesMax: 500 });
-    const env = {
-      LD_PRELOAD: ioShimLibrary(),
-      IO_SHIM_PLAN: this.#planPath,
-      IO_SHIM_REPORT: this.#reportPath,
-      IO_SHIM_PART: `${this.#dataDir}/partitions/`,
-      IO_SHIM_END: '.mdb',
-    };
-    this.daemon = Daemon.prepare({ dataDir: this.#dataDir, flags: FLAGS, env });
+    this.daemon = Daemon.prepare({ dataDir: this.#dataDir, flags: FLAGS, env: this.#shim.env });
     scope.defer('end the daemon', () => this.daemon.signal('SIGKILL'));
-  }
-
-  get #fired(): string | null {
-    return existsSync(this.#reportPath) ? (readFileSync(this.#reportPath, 'utf8').split('\n')[0] ?? null) : null;
   }
 
   #allFlushed(): boolean {
@@ -89,8 +76,8 @@ class Run {
 
   async run(): Promise<Outcome> {
     const { client } = await this.daemon.start();
-    const { k, mode, error } = this.#plan;
-    writeFileSync(this.#planPath, `${k} ${mode} ${error}\n`);
+    const { error } = this.#plan;
+    this.#shim.arm(this.#plan);
     const violations: Violation[] = [];
     const faults: string[] = [];
     try {
@@ -102,7 +89,7 @@ class Run {
     } catch (thrown) {
       if (!(thrown instanceof ConnectionLostError)) throw thrown; // the daemon may end at any of these steps
     }
-    const fired = this.#fired;
+    const fired = this.#shim.fired;
     const end = await this.#end();
     if (fired !== null && !this.#faultIsLogged()) faults.push('no line of its log names the fault');
     if (fired !== null && error === 'EIO' && end === 'went on') faults.push('it went on after EIO');
@@ -114,7 +101,7 @@ class Run {
   async #waitForFlush(): Promise<void> {
     let firedMs: number | null = null;
     for (const since = Date.now(); this.daemon.running && Date.now() - since < FLUSH_TIMEOUT_MS; await sleep(50)) {
-      if (this.#fired !== null) firedMs ??= Date.now();
+      if (this.#shim.fired !== null) firedMs ??= Date.now();
       if (firedMs !== null && Date.now() - firedMs > AFTER_FAULT_MS) return;
       if (this.#allFlushed()) return;
     }
@@ -122,7 +109,7 @@ class Run {
 
   async #end(): Promise<string> {
     // It may be about to end by itself: the answer to EIO is to stop.
-    if (this.#fired !== null && this.#plan.error === 'EIO') await Promise.race([this.daemon.exited, sleep(3_000)]);
+    if (this.#shim.fired !== null && this.#plan.error === 'EIO') await Promise.race([this.daemon.exited, sleep(3_000)]);
     if (this.daemon.running) {
       await this.daemon.kill();
       return 'went on';
@@ -156,7 +143,9 @@ async function makeBase(scope: Scope): Promise<string> {
 }
 
 function plansOf(k: number, full: boolean): readonly Plan[] {
-  const all = (['EIO', 'ENOSPC'] as const).flatMap((error) => (['once', 'ever'] as const).map((mode) => ({ k, mode, error })));
+  const all = (['EIO', 'ENOSPC'] as const).flatMap((error) =>
+    (['once', 'ever'] as const).map((mode) => ({ k, mode, error })),
+  );
   return full ? all : [all[k % all.length] ?? { k, mode: 'once', error: 'EIO' }];
 }
 
@@ -197,8 +186,13 @@ export const prove: Proof = {
           if (outcome.fired === null) through = true;
           else ends.set(end, (ends.get(end) ?? 0) + 1);
           const what = outcome.fired?.replace(/ \/.*\//, ' ') ?? 'nothing failed';
-          if (outcome.violations.length + outcome.faults.length > 0 || (full && plan.mode === 'once' && plan.error === 'EIO')) {
-            print(`k ${k} ${plan.mode} ${plan.error} (${what}): ${outcome.end}, ${outcome.acked} acked, found ${countByKind(outcome.violations)} ${outcome.faults.join(', ')}`);
+          if (
+            outcome.violations.length + outcome.faults.length > 0 ||
+            (full && plan.mode === 'once' && plan.error === 'EIO')
+          ) {
+            print(
+              `k ${k} ${plan.mode} ${plan.error} (${what}): ${outcome.end}, ${outcome.acked} acked, found ${countByKind(outcome.violations)} ${outcome.faults.join(', ')}`,
+            );
           }
           showViolations(outcome.violations, print);
         }

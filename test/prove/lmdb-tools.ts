@@ -18,7 +18,12 @@ const RECORD_FIXED_BYTES = 24;
 const STORAGE_KEY_BYTES_MAX = 511;
 
 /** What is wrong with an entry as a record of this partition, or null. */
-function faultOf(entry: DumpedEntry, partition: number, partitions: number, h64: (bytes: Uint8Array) => bigint): string | null {
+function faultOf(
+  entry: DumpedEntry,
+  partition: number,
+  partitions: number,
+  h64: (bytes: Uint8Array) => bigint,
+): string | null {
   const { key, value } = entry;
   if (value.length < RECORD_FIXED_BYTES + 8 + MARK_BYTES) return `only ${value.length} bytes`;
   const size = value.readUInt32BE(4);
@@ -29,7 +34,8 @@ function faultOf(entry: DumpedEntry, partition: number, partitions: number, h64:
   hash.writeBigUInt64BE(h64(name));
   const long = 9 + name.length > STORAGE_KEY_BYTES_MAX;
   const tail = long ? createHash('sha256').update(name).digest() : name;
-  if (!Buffer.concat([hash, Buffer.of(long ? 2 : 1), tail]).equals(key)) return 'it lies under another key than it names';
+  if (!Buffer.concat([hash, Buffer.of(long ? 2 : 1), tail]).equals(key))
+    return 'it lies under another key than it names';
   const home = Math.floor(hash.readUInt32BE(0) / (2 ** 32 / partitions));
   return home === partition ? null : `it belongs to partition ${home}`;
 }
@@ -67,9 +73,12 @@ export const prove: Proof = {
     inScope(async (scope) => {
       const missing = lmdbToolsFault();
       if (missing !== null) return { held: false, summary: `skipped: ${missing}` };
-      const { h64Raw } = await xxhash();
+      const hash = await xxhash();
       const partitions = full ? 256 : 16;
-      const daemon = Daemon.prepare({ dataDir: scopedFolder(scope, 'lmdb-tools'), flags: ['--partitions', String(partitions)] });
+      const daemon = Daemon.prepare({
+        dataDir: scopedFolder(scope, 'lmdb-tools'),
+        flags: ['--partitions', String(partitions)],
+      });
       scope.defer('end the daemon', () => daemon.signal('SIGKILL'));
       try {
         const { client } = await daemon.start();
@@ -83,11 +92,12 @@ export const prove: Proof = {
           const dumped = dumpFile(file);
           const counted = statFile(file).get('Entries') ?? -1;
           // Between the two tools the node may have flushed more, never less.
-          if (counted < dumped.length) faults.push(`${file}: mdb_stat counts ${counted} entries, mdb_dump ${dumped.length}`);
+          if (counted < dumped.length)
+            faults.push(`${file}: mdb_stat counts ${counted} entries, mdb_dump ${dumped.length}`);
           entries += dumped.length;
           for (const entry of dumped.filter(isRecordEntry)) {
             records += 1;
-            const fault = faultOf(entry, partition, partitions, (bytes) => h64Raw(bytes));
+            const fault = faultOf(entry, partition, partitions, (bytes) => hash.h64Raw(bytes));
             if (fault !== null) faults.push(`${file}: ${entry.key.toString('hex').slice(0, 40)}: ${fault}`);
           }
         }

@@ -105,7 +105,10 @@ export const prove: Proof = {
     let violations = 0;
     let lost = 0;
     for (const type of TYPES) {
-      const result = await run({ name: 'always', type, rounds, seed, options: { flags: SMALL_STORE }, isControl: false }, print);
+      const result = await run(
+        { name: 'always', type, rounds, seed, options: { flags: SMALL_STORE }, isControl: false },
+        print,
+      );
       acked += result.load.counts.acked;
       violations += result.violations.length;
       lost += losses(result);
@@ -114,7 +117,10 @@ export const prove: Proof = {
     const interval: DaemonOptions = { flags: [...SMALL_STORE, '--durability', 'interval:60s'] };
     let controlsLose = true;
     for (const type of TYPES) {
-      for (const [name, options] of [['control without sync', withoutSync], ['control interval:60s', interval]] as const) {
+      for (const [name, options] of [
+        ['control without sync', withoutSync],
+        ['control interval:60s', interval],
+      ] as const) {
         const result = await run({ name, type, rounds: CONTROL_ROUNDS_MAX, seed, options, isControl: true }, print);
         controlsLose &&= losses(result) > 0;
       }

@@ -16,11 +16,25 @@ export interface AvaResult {
 }
 
 /** `titles`: parts of test titles, compared without case. `files`: globs under dist/test. */
-export function runTests(files: readonly string[], titles: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<AvaResult> {
+export function runTests(
+  files: readonly string[],
+  titles: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<AvaResult> {
   const matches = titles.flatMap((title) => ['--match', `*${title}*`]);
   const globs = files.map((file) => `dist/test/${file}`);
-  const command = [join(ROOT, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'), '--tap', '--serial', ...matches, ...globs];
-  const child = spawn(process.execPath, command, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = [
+    join(ROOT, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'),
+    '--tap',
+    '--serial',
+    ...matches,
+    ...globs,
+  ];
+  const child = spawn(process.execPath, command, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -34,7 +48,8 @@ export function runTests(files: readonly string[], titles: readonly string[], en
       const failed = output.flatMap((line) => /^not ok \d+ - (.*)$/.exec(line)?.[1] ?? []);
       const ran = [...passed, ...failed].map((title) => title.toLowerCase());
       const missing = titles.filter((title) => !ran.some((one) => one.includes(title.toLowerCase())));
-      if (code !== 0 && failed.length === 0) failed.push(`ava ended with code ${code}: ${output.slice(-5).join(' | ')}`);
+      if (code !== 0 && failed.length === 0)
+        failed.push(`ava ended with code ${code}: ${output.slice(-5).join(' | ')}`);
       resolve({ passed, failed, missing, output });
     });
   });

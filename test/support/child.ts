@@ -20,17 +20,27 @@ export class Child {
   readonly #onLine: Set<(line: string) => void> = new Set();
   readonly #forget: () => void;
 
-  constructor(scope: Scope, command: string, args: readonly string[], options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {}) {
+  constructor(
+    scope: Scope,
+    command: string,
+    args: readonly string[],
+    options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+  ) {
     this.process = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr]) {
-      if (stream !== null) createInterface({ input: stream }).on('line', (line) => { this.#take(line); });
+      if (stream !== null)
+        createInterface({ input: stream }).on('line', (line) => {
+          this.#take(line);
+        });
     }
     this.exited = new Promise((resolve) => {
       this.process.once('error', (error) => {
         this.#take(`Could not start ${command}: ${error.message}`);
         this.#end({ code: null, signal: null }, resolve);
       });
-      this.process.once('close', (code, signal) => { this.#end({ code, signal }, resolve); });
+      this.process.once('close', (code, signal) => {
+        this.#end({ code, signal }, resolve);
+      });
     });
     this.#forget = scope.defer(`end process ${this.process.pid}`, () => {
       if (this.exit === null) this.process.kill('SIGKILL');
@@ -80,7 +90,9 @@ export class Child {
       this.#onLine.add(listener);
       void this.exited.then((exit) => {
         done();
-        reject(new Error(`The process ended (code ${exit.code}, signal ${exit.signal}) before ${what}\n${this.tail()}`));
+        reject(
+          new Error(`The process ended (code ${exit.code}, signal ${exit.signal}) before ${what}\n${this.tail()}`),
+        );
       });
     });
   }
@@ -91,7 +103,10 @@ export class Child {
   }
 
   tail(count: number = 15): string {
-    return this.lines.slice(-count).map((line) => `  | ${line.slice(0, 400)}`).join('\n');
+    return this.lines
+      .slice(-count)
+      .map((line) => `  | ${line.slice(0, 400)}`)
+      .join('\n');
   }
 }
 

@@ -65,10 +65,11 @@ function open(arena: Arena, address: string = arena.client): Promise<Socket | nu
 async function send(prng: Prng, socket: Socket, bytes: Buffer): Promise<void> {
   const style = prng.float();
   if (style < 0.5 || bytes.length > 100_000) {
-    if (!socket.destroyed && !socket.write(bytes)) await Promise.race([sleep(200), new Promise((resolve) => socket.once('drain', resolve))]);
+    if (!socket.destroyed && !socket.write(bytes))
+      await Promise.race([sleep(200), new Promise((resolve) => socket.once('drain', resolve))]);
     return;
   }
-  for (let at = 0; at < bytes.length && !socket.destroyed; ) {
+  for (let at = 0; at < bytes.length && !socket.destroyed;) {
     const size = style < 0.55 ? 1 : 1 + prng.int(Math.max(1, bytes.length / 3));
     socket.write(bytes.subarray(at, at + size));
     at += size;
@@ -105,9 +106,13 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   'noise at the admin socket': (arena) =>
     onSocket(arena, (socket) => send(arena.prng, socket, noise(arena.prng, arena.prng.int(5_000))), arena.admin),
   'requests at the peer listener': (arena) =>
-    onSocket(arena, async (socket) => {
-      await send(arena.prng, socket, Buffer.concat([helloFrame(), legalFrame(arena.prng)]));
-    }, arena.peer),
+    onSocket(
+      arena,
+      async (socket) => {
+        await send(arena.prng, socket, Buffer.concat([helloFrame(), legalFrame(arena.prng)]));
+      },
+      arena.peer,
+    ),
   'half a hello': (arena) =>
     onSocket(arena, async (socket) => {
       const hello = helloFrame();
@@ -120,10 +125,16 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
       await send(arena.prng, socket, legalFrame(arena.prng));
     }),
   'a request before hello': (arena) =>
-    onSocket(arena, (socket) => send(arena.prng, socket, arena.prng.chance(0.5) ? legalFrame(arena.prng) : bombFrame(arena.prng))),
+    onSocket(arena, (socket) =>
+      send(arena.prng, socket, arena.prng.chance(0.5) ? legalFrame(arena.prng) : bombFrame(arena.prng)),
+    ),
   'a large frame before hello': (arena) =>
     onSocket(arena, (socket) =>
-      send(arena.prng, socket, encodeFrame(kinds.HELLO, 1, noise(arena.prng, FRAME_BODY_BYTES_BEFORE_HELLO - 2 + arena.prng.int(100_000)))),
+      send(
+        arena.prng,
+        socket,
+        encodeFrame(kinds.HELLO, 1, noise(arena.prng, FRAME_BODY_BYTES_BEFORE_HELLO - 2 + arena.prng.int(100_000))),
+      ),
     ),
   'odd requests': (arena) =>
     onSocket(arena, async (socket) => {
@@ -153,7 +164,12 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     }),
   'a put that stops in the middle': (arena) =>
     onSocket(arena, async (socket) => {
-      const body = v1.Put.encode({ key: Buffer.from('cut'), value: noise(arena.prng, 900_000), putId: newPutId(), budgetMs: 1_000 }).finish();
+      const body = v1.Put.encode({
+        key: Buffer.from('cut'),
+        value: noise(arena.prng, 900_000),
+        putId: newPutId(),
+        budgetMs: 1_000,
+      }).finish();
       const frame = encodeFrame(kinds.PUT, 2, body);
       await send(arena.prng, socket, Buffer.concat([helloFrame(), frame.subarray(0, arena.prng.int(frame.length))]));
       await sleep(arena.prng.int(1_500));
@@ -162,10 +178,19 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     onSocket(arena, async (socket) => {
       socket.pause();
       const value = noise(arena.prng, 900_000);
-      const put = v1.Put.encode({ key: Buffer.from(`big-${arena.prng.int(4)}`), value, putId: newPutId(), budgetMs: 5_000 }).finish();
+      const put = v1.Put.encode({
+        key: Buffer.from(`big-${arena.prng.int(4)}`),
+        value,
+        putId: newPutId(),
+        budgetMs: 5_000,
+      }).finish();
       socket.write(Buffer.concat([helloFrame(), encodeFrame(kinds.PUT, 2, put)]));
       const asks = Array.from({ length: 200 }, (_, i) =>
-        encodeFrame(kinds.GET, 3 + i, v1.Get.encode({ key: Buffer.from(`big-${arena.prng.int(4)}`), budgetMs: 60_000 }).finish()),
+        encodeFrame(
+          kinds.GET,
+          3 + i,
+          v1.Get.encode({ key: Buffer.from(`big-${arena.prng.int(4)}`), budgetMs: 60_000 }).finish(),
+        ),
       );
       for (let i = 0; i < 5 && !socket.destroyed; i++) {
         socket.write(Buffer.concat(asks));
@@ -175,14 +200,27 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   'the same large key a thousand times in one request': (arena) =>
     onSocket(arena, async (socket) => {
       const gets = Array.from({ length: 1_024 }, () => ({ key: Buffer.from(`big-${arena.prng.int(4)}`) }));
-      await send(arena.prng, socket, Buffer.concat([helloFrame(), encodeFrame(kinds.MULTI_GET, 2, v1.MultiGet.encode({ gets, budgetMs: 5_000 }).finish())]));
+      await send(
+        arena.prng,
+        socket,
+        Buffer.concat([
+          helloFrame(),
+          encodeFrame(kinds.MULTI_GET, 2, v1.MultiGet.encode({ gets, budgetMs: 5_000 }).finish()),
+        ]),
+      );
       if (arena.prng.chance(0.5)) socket.pause();
       await sleep(500);
     }),
   'siblings without end': (arena) =>
     onSocket(arena, async (socket) => {
       const puts = Array.from({ length: 120 }, (_, i) => {
-        const put = { key: Buffer.from('siblings'), value: noise(arena.prng, 9_000), putId: newPutId(), budgetMs: 5_000, returnSiblings: true };
+        const put = {
+          key: Buffer.from('siblings'),
+          value: noise(arena.prng, 9_000),
+          putId: newPutId(),
+          budgetMs: 5_000,
+          returnSiblings: true,
+        };
         return encodeFrame(kinds.PUT, 2 + i, v1.Put.encode(put).finish());
       });
       await send(arena.prng, socket, Buffer.concat([helloFrame(), ...puts]));
@@ -190,7 +228,8 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     }),
   'many connections': async (arena) => {
     const sockets = await Promise.all(Array.from({ length: 300 }, () => open(arena)));
-    for (const socket of sockets) if (socket !== null && arena.prng.chance(0.5)) socket.write(helloFrame().subarray(0, arena.prng.int(40)));
+    for (const socket of sockets)
+      if (socket !== null && arena.prng.chance(0.5)) socket.write(helloFrame().subarray(0, arena.prng.int(40)));
     await sleep(arena.prng.int(1_000));
     for (const socket of sockets) socket?.destroy();
   },
@@ -200,7 +239,12 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
 };
 
 /** Cheap ones are made often; those that hold on to something for long, less so. */
-const RARE: ReadonlySet<string> = new Set(['many connections', 'a reader that never reads', 'the same large key a thousand times in one request', 'siblings without end']);
+const RARE: ReadonlySet<string> = new Set([
+  'many connections',
+  'a reader that never reads',
+  'the same large key a thousand times in one request',
+  'siblings without end',
+]);
 
 async function attack(arena: Arena, untilMs: number, made: Map<string, number>): Promise<void> {
   const names = Object.keys(ATTACKS);
@@ -217,6 +261,10 @@ const prng = new Prng(Number(seed));
 const seen = new Map<string, number>();
 const made = new Map<string, number>();
 const untilMs = Date.now() + 1_000 * Number(seconds);
-await Promise.all(Array.from({ length: Number(concurrency) }, () => attack({ client, peer, admin, prng: prng.fork(), seen }, untilMs, made)));
+await Promise.all(
+  Array.from({ length: Number(concurrency) }, () =>
+    attack({ client, peer, admin, prng: prng.fork(), seen }, untilMs, made),
+  ),
+);
 console.log(JSON.stringify({ event: 'done', made: Object.fromEntries(made), seen: Object.fromEntries(seen) }));
 process.exit(0);

@@ -95,7 +95,17 @@ export function legalFrame(prng: Prng): Buffer {
     prng,
     () => encodeFrame(kinds.GET, id, v1.Get.encode(getOf(prng)).finish()),
     () => encodeFrame(kinds.PUT, id, v1.Put.encode(putOf(prng)).finish()),
-    () => encodeFrame(kinds.DELETE, id, v1.Delete.encode({ key: keyOf(prng), putId: putIdOf(prng), context: contextOf(prng), budgetMs: budgetOf(prng) }).finish()),
+    () =>
+      encodeFrame(
+        kinds.DELETE,
+        id,
+        v1.Delete.encode({
+          key: keyOf(prng),
+          putId: putIdOf(prng),
+          context: contextOf(prng),
+          budgetMs: budgetOf(prng),
+        }).finish(),
+      ),
     () => encodeFrame(kinds.PING, id, v1.Ping.encode({ budgetMs: budgetOf(prng) }).finish()),
     () => encodeFrame(kinds.RING_FETCH, id, v1.RingFetch.encode({ knownVersion: edge(prng) }).finish()),
     () => encodeFrame(kinds.EXPLAIN, id, v1.Explain.encode({ key: keyOf(prng), budgetMs: budgetOf(prng) }).finish()),
@@ -141,7 +151,10 @@ export function mutate(prng: Prng, frame: Buffer): Buffer {
       return changed;
     },
     () => {
-      changed.writeUInt32BE(prng.chance(0.5) ? edge(prng) : Math.max(0, changed.length - FRAME_HEADER_BYTES - 3 + prng.int(7)), 0);
+      changed.writeUInt32BE(
+        prng.chance(0.5) ? edge(prng) : Math.max(0, changed.length - FRAME_HEADER_BYTES - 3 + prng.int(7)),
+        0,
+      );
       return changed;
     },
     () => {
@@ -157,7 +170,11 @@ export function mutate(prng: Prng, frame: Buffer): Buffer {
     () => Buffer.concat([changed.subarray(at), changed]),
     () => {
       const more = prng.int(0xff);
-      return Buffer.concat([changed.subarray(0, FRAME_HEADER_BYTES), noise(prng, more), changed.subarray(FRAME_HEADER_BYTES)]);
+      return Buffer.concat([
+        changed.subarray(0, FRAME_HEADER_BYTES),
+        noise(prng, more),
+        changed.subarray(FRAME_HEADER_BYTES),
+      ]);
     },
   );
 }

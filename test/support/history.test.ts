@@ -8,7 +8,11 @@ const KEY = 'k';
 const value = (id: number): Buffer => stampedValue(SEED, KEY, id, 64);
 const kinds = (violations: readonly Violation[]): readonly string[] => violations.map((violation) => violation.kind);
 
-function history(): { readonly put: (outcome: Write['outcome'], replaces?: readonly number[]) => number; readonly of: KeyHistory; readonly remove: (outcome: Write['outcome'], replaces: readonly number[]) => number } {
+function history(): {
+  readonly put: (outcome: Write['outcome'], replaces?: readonly number[]) => number;
+  readonly of: KeyHistory;
+  readonly remove: (outcome: Write['outcome'], replaces: readonly number[]) => number;
+} {
   const all = new History(SEED);
   const add = (kind: Write['kind'], outcome: Write['outcome'], replaces: readonly number[]): number => {
     const write = all.begin(KEY, kind, replaces);
@@ -115,7 +119,11 @@ test('Bytes that no put of this key wrote are invented', (t) => {
   const h = history();
   const first = h.put('acked');
   t.deepEqual(kinds(h.of.check([value(first), value(99)])), ['invented'], 'an id that was never sent');
-  t.deepEqual(kinds(h.of.check([value(first), stampedValue(SEED, 'other', first, 64)])), ['invented'], 'of another key');
+  t.deepEqual(
+    kinds(h.of.check([value(first), stampedValue(SEED, 'other', first, 64)])),
+    ['invented'],
+    'of another key',
+  );
   t.deepEqual(kinds(h.of.check([value(first), Buffer.from('text')])), ['invented']);
 });
 

@@ -48,7 +48,10 @@ export class KeyHistory {
   }
 
   /** Ids behind visible values, with what is wrong with them: to be asked of every single read. */
-  identify(values: readonly Uint8Array[]): { readonly ids: readonly number[]; readonly violations: readonly Violation[] } {
+  identify(values: readonly Uint8Array[]): {
+    readonly ids: readonly number[];
+    readonly violations: readonly Violation[];
+  } {
     const ids: number[] = [];
     const violations: Violation[] = [];
     const say = (kind: Violation['kind'], text: string): void => {
@@ -63,9 +66,11 @@ export class KeyHistory {
       const write = this.writes.get(stamp.id);
       if (ids.includes(stamp.id)) say('duplicate', `put ${stamp.id} is there twice`);
       ids.push(stamp.id);
-      if (this.dead.has(stamp.id)) say('resurrected', `put ${stamp.id} had been replaced or was not there after a restart`);
+      if (this.dead.has(stamp.id))
+        say('resurrected', `put ${stamp.id} had been replaced or was not there after a restart`);
       else if (write === undefined) say('invented', `put ${stamp.id} was never sent for this key`);
-      else if (write.outcome === 'refused') say('refused-yet-applied', `put ${stamp.id} was refused, without outcomeUnknown`);
+      else if (write.outcome === 'refused')
+        say('refused-yet-applied', `put ${stamp.id} was refused, without outcomeUnknown`);
     }
     return { ids, violations };
   }
@@ -79,11 +84,19 @@ export class KeyHistory {
     for (const write of this.writes.values()) {
       if (write.outcome !== 'acked') continue;
       if (write.kind === 'put' && !this.#isAccountedFor(write.id, present)) {
-        found.push({ kind: 'lost', key: this.key, text: `put ${write.id} was acknowledged, and nobody who read it wrote over it` });
+        found.push({
+          kind: 'lost',
+          key: this.key,
+          text: `put ${write.id} was acknowledged, and nobody who read it wrote over it`,
+        });
       }
       for (const id of write.replaces) {
         if (!present.has(id) || this.dead.has(id)) continue;
-        found.push({ kind: 'resurrected', key: this.key, text: `put ${id} is there, though ${write.kind} ${write.id} replaced it` });
+        found.push({
+          kind: 'resurrected',
+          key: this.key,
+          text: `put ${id} is there, though ${write.kind} ${write.id} replaced it`,
+        });
       }
     }
     return found;

@@ -20,10 +20,14 @@ export function statFile(path: string): ReadonlyMap<string, number> {
 
 export function dumpFile(path: string): readonly DumpedEntry[] {
   const text = execFileSync('mdb_dump', ['-n', path], { encoding: 'latin1', maxBuffer: 2 ** 30 });
-  const lines = text.slice(text.indexOf('HEADER=END\n') + 11).split('\n').filter((line) => line.startsWith(' '));
+  const lines = text
+    .slice(text.indexOf('HEADER=END\n') + 11)
+    .split('\n')
+    .filter((line) => line.startsWith(' '));
   const bytes = lines.map((line) => Buffer.from(line.slice(1), 'hex'));
   const entries: DumpedEntry[] = [];
-  for (let i = 0; i + 1 < bytes.length; i += 2) entries.push({ key: bytes[i] ?? Buffer.alloc(0), value: bytes[i + 1] ?? Buffer.alloc(0) });
+  for (let i = 0; i + 1 < bytes.length; i += 2)
+    entries.push({ key: bytes[i] ?? Buffer.alloc(0), value: bytes[i + 1] ?? Buffer.alloc(0) });
   return entries;
 }
 

@@ -10,7 +10,11 @@ import { inScope, scopedFolder, type Scope } from './scope.js';
 
 const STAND_IN = fileURLToPath(new URL('./stand-in.js', import.meta.url));
 
-async function start(scope: Scope, folder: string, mode: string): Promise<{ readonly child: Child; readonly address: string }> {
+async function start(
+  scope: Scope,
+  folder: string,
+  mode: string,
+): Promise<{ readonly child: Child; readonly address: string }> {
   const child = new Child(scope, process.execPath, [STAND_IN, folder, mode]);
   const ready = await child.line('ready', (line) => eventLine(line, 'ready'), 10_000);
   return { child, address: String(ready['client']) };
@@ -67,21 +71,24 @@ test.serial('A store whose counters go back is found out', async (t) => {
 for (const type of ['ext4', 'xfs'] as const) {
   const fault = loopFault(type);
   const runs = fault === null ? test.serial : test.serial.skip;
-  runs(`A power cut on ${type} spares what was synced, and takes what was not${fault === null ? '' : ` (${fault})`}`, async (t) => {
-    for (const mode of ['honest', 'unsynced']) {
-      const { acked, found } = await inScope((scope) => {
-        const disk = new LoopFileSystem(scope, type, 320);
-        return rounds(scope, disk.path, mode, async (child) => {
-          await freeze(child.pid);
-          disk.pullPlug();
-          await child.kill('SIGKILL');
-          disk.unmount();
-          disk.mount();
+  runs(
+    `A power cut on ${type} spares what was synced, and takes what was not${fault === null ? '' : ` (${fault})`}`,
+    async (t) => {
+      for (const mode of ['honest', 'unsynced']) {
+        const { acked, found } = await inScope((scope) => {
+          const disk = new LoopFileSystem(scope, type, 320);
+          return rounds(scope, disk.path, mode, async (child) => {
+            await freeze(child.pid);
+            disk.pullPlug();
+            await child.kill('SIGKILL');
+            disk.unmount();
+            disk.mount();
+          });
         });
-      });
-      t.true(acked > 100, `${acked} acked`);
-      t.is(found.has('lost'), mode === 'unsynced', `${mode}: ${[...found].join()}`);
-      if (mode === 'honest') t.is(found.size, 0);
-    }
-  });
+        t.true(acked > 100, `${acked} acked`);
+        t.is(found.has('lost'), mode === 'unsynced', `${mode}: ${[...found].join()}`);
+        if (mode === 'honest') t.is(found.size, 0);
+      }
+    },
+  );
 }

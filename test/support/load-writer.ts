@@ -130,7 +130,10 @@ export class LoadWriter {
     await this.#put(client, key, first.written.context, [first.id], prng);
   }
 
-  async #read(client: RawClient, history: KeyHistory): Promise<{ readonly ids: readonly number[]; readonly context: Uint8Array } | null> {
+  async #read(
+    client: RawClient,
+    history: KeyHistory,
+  ): Promise<{ readonly ids: readonly number[]; readonly context: Uint8Array } | null> {
     try {
       const { values, context } = await client.get(history.key);
       this.counts.reads += 1;

@@ -27,7 +27,12 @@ export class RefusedError extends Error {
   readonly outcomeUnknown: boolean;
   readonly retryable: boolean;
 
-  constructor(error: { readonly code: number; readonly text: string; readonly outcomeUnknown: boolean; readonly retryable: boolean }) {
+  constructor(error: {
+    readonly code: number;
+    readonly text: string;
+    readonly outcomeUnknown: boolean;
+    readonly retryable: boolean;
+  }) {
     super(error.text);
     this.code = error.code;
     this.outcomeUnknown = error.outcomeUnknown;
@@ -64,7 +69,8 @@ export class FrameCutter {
   }
 }
 
-export const helloBody = (): Uint8Array => v1.Hello.encode({ versionMin: 1, versionMax: 1, clientName: 'raw' }).finish();
+export const helloBody = (): Uint8Array =>
+  v1.Hello.encode({ versionMin: 1, versionMax: 1, clientName: 'raw' }).finish();
 
 /** Opens a socket to `host:port`; it keeps its errors to itself and reports them by `close`. */
 export function openSocket(address: string): Promise<Socket> {
@@ -123,7 +129,8 @@ export class RawClient {
       for (const frame of this.#cutter.push(chunk)) this.#onFrame(frame);
     });
     socket.on('close', () => {
-      for (const waiting of this.#waiting.values()) waiting.reject(new ConnectionLostError('The connection was closed'));
+      for (const waiting of this.#waiting.values())
+        waiting.reject(new ConnectionLostError('The connection was closed'));
       this.#waiting.clear();
     });
   }
@@ -131,7 +138,8 @@ export class RawClient {
   static async connect(address: string): Promise<RawClient> {
     const client = new RawClient(await openSocket(address));
     const reply = await client.request(kinds.HELLO, helloBody());
-    if (reply.kind !== kinds.HELLO_REPLY) throw new ConnectionLostError(`HELLO was answered by ${kinds.nameOfKind(reply.kind)}`);
+    if (reply.kind !== kinds.HELLO_REPLY)
+      throw new ConnectionLostError(`HELLO was answered by ${kinds.nameOfKind(reply.kind)}`);
     return client;
   }
 

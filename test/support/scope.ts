@@ -17,7 +17,11 @@ export class Scope {
     if (listening) return;
     listening = true;
     process.on('exit', closeAll);
-    for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ] as const) {
       process.once(signal, () => process.exit(code));
     }
   }

@@ -27,7 +27,8 @@ function bodyOf(seed: number, key: string, id: number, target: Buffer): void {
 }
 
 export function stampedValue(seed: number, key: string, id: number, size: number): Buffer {
-  if (size < STAMP_BYTES_MIN) throw new RangeError(`A stamped value has at least ${STAMP_BYTES_MIN} bytes, not ${size}`);
+  if (size < STAMP_BYTES_MIN)
+    throw new RangeError(`A stamped value has at least ${STAMP_BYTES_MIN} bytes, not ${size}`);
   const value = Buffer.allocUnsafe(size);
   value.writeUInt32BE(MAGIC, 0);
   value.writeUInt32BE(seed >>> 0, 4);
@@ -44,9 +45,15 @@ export type Stamp = { readonly id: number } | { readonly fault: string };
 export function readStamp(seed: number, key: string, value: Uint8Array): Stamp {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   if (bytes.length < STAMP_BYTES_MIN || bytes.readUInt32BE(0) !== MAGIC) return { fault: 'not a stamped value' };
-  if (bytes.readUInt32BE(12) !== bytes.length) return { fault: `${bytes.length} bytes of a value that had ${bytes.readUInt32BE(12)}` };
+  if (bytes.readUInt32BE(12) !== bytes.length)
+    return { fault: `${bytes.length} bytes of a value that had ${bytes.readUInt32BE(12)}` };
   const id = bytes.readUInt32BE(8);
   if (stampedValue(seed, key, id, bytes.length).equals(bytes)) return { id };
   const crc = crc32(key, crc32(bytes.subarray(0, -4)));
-  return { fault: crc === bytes.readUInt32BE(bytes.length - 4) ? 'a value of another run' : `mangled, or of another key (it names put ${id})` };
+  return {
+    fault:
+      crc === bytes.readUInt32BE(bytes.length - 4)
+        ? 'a value of another run'
+        : `mangled, or of another key (it names put ${id})`,
+  };
 }

@@ -102,12 +102,19 @@ function put(socket: Socket, frame: RawFrame): void {
     const entry: Entry = { key, dot: (counters.get(key) ?? 0) + 1, value, context: contextOf(request.context), putId };
     apply(entry);
     // An amnesiac's fresh version is covered by contexts of its earlier life: whoever merges drops it.
-    if (mode === 'amnesiac') versions.set(key, (versions.get(key) ?? []).filter((version) => version.dot > entry.context));
+    if (mode === 'amnesiac')
+      versions.set(
+        key,
+        (versions.get(key) ?? []).filter((version) => version.dot > entry.context),
+      );
     writeSync(file, `${JSON.stringify(entry)}\n`);
   }
   // Now, not after the sync: by then another's version may stand alone, and this client has not read it.
   const alone = (versions.get(key) ?? []).length === 1;
-  const body = { context: alone ? contextBytes(counters.get(key) ?? 0) : new Uint8Array(0), siblingCount: visible(key).length };
+  const body = {
+    context: alone ? contextBytes(counters.get(key) ?? 0) : new Uint8Array(0),
+    siblingCount: visible(key).length,
+  };
   afterSync(() => {
     socket.write(encodeFrame(kinds.PUT_REPLY, frame.requestId, v1.PutReply.encode(body).finish()));
   });
@@ -125,7 +132,8 @@ const server = createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => undefined);
   socket.on('data', (chunk: Buffer) => {
     for (const frame of cutter.push(chunk)) {
-      if (frame.kind === kinds.HELLO) socket.write(encodeFrame(kinds.HELLO_REPLY, frame.requestId, v1.HelloReply.encode({ version: 1 }).finish()));
+      if (frame.kind === kinds.HELLO)
+        socket.write(encodeFrame(kinds.HELLO_REPLY, frame.requestId, v1.HelloReply.encode({ version: 1 }).finish()));
       else if (frame.kind === kinds.GET) get(socket, frame);
       else put(socket, frame);
     }

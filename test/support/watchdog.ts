@@ -78,7 +78,8 @@ export class Watchdog {
       return (await this.#timed('get', client.get('watchdog'))).context;
     }
     const read = await this.#timed('get', client.get('watchdog'));
-    if (!read.values.some((one) => value.equals(one))) this.#faults.push(`round ${round}: the value that was put is not there`);
+    if (!read.values.some((one) => value.equals(one)))
+      this.#faults.push(`round ${round}: the value that was put is not there`);
     return read.context;
   }
 
@@ -96,7 +97,8 @@ export class Watchdog {
       clearTimeout(timer);
       const tookMs = performance.now() - since;
       this.#slowestMs = Math.max(this.#slowestMs, tookMs);
-      if (tookMs > this.#answerMsMax) this.#faults.push(`a ${what} took ${Math.round(tookMs)} ms, at most ${this.#answerMsMax} are allowed`);
+      if (tookMs > this.#answerMsMax)
+        this.#faults.push(`a ${what} took ${Math.round(tookMs)} ms, at most ${this.#answerMsMax} are allowed`);
     }
   }
 }

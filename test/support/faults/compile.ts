@@ -18,9 +18,15 @@ function compile(source: string, flags: readonly string[]): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const unfinished = `${target}.${process.pid}`;
   try {
-    execFileSync('gcc', ['-O1', '-Wall', '-Wextra', '-Werror', ...flags, '-o', unfinished, join(SOURCES, source), '-ldl'], { stdio: 'pipe' });
+    execFileSync(
+      'gcc',
+      ['-O1', '-Wall', '-Wextra', '-Werror', ...flags, '-o', unfinished, join(SOURCES, source), '-ldl'],
+      { stdio: 'pipe' },
+    );
   } catch (error) {
-    throw new Error(`Could not compile ${source}; a C compiler is needed (apt install gcc libc6-dev)`, { cause: error });
+    throw new Error(`Could not compile ${source}; a C compiler is needed (apt install gcc libc6-dev)`, {
+      cause: error,
+    });
   }
   renameSync(unfinished, target);
   return target;

@@ -2,7 +2,8 @@
  * Preloaded into a process, fails the k-th I/O call on the files that it is told to watch.
  *
  *   IO_SHIM_PLAN    path of a file with one line "K MODE ERROR": 1-based number of the call, once | ever, EIO | ENOSPC;
- *                   calls are counted from when the file appears, so a test arms it when its workload begins
+ *                   or "K slow MS": that call and all later ones succeed, but take so many milliseconds longer.
+ *                   Calls are counted from when the file appears, so a test arms it when its workload begins
  *   IO_SHIM_REPORT  path of a file that gets one line a failed call: "K name path"
  *   IO_SHIM_PART    part of the path of watched files, and …
  *   IO_SHIM_END     … how it must end
@@ -25,12 +26,14 @@
 #include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int armed = 0;
 static unsigned long calls = 0, failing_call = 0;
 static int for_ever = 0, error_number = EIO;
+static long slow_ms = 0;
 
 static int is_watched(const char *path) {
   const char *part = getenv("IO_SHIM_PART"), *end = getenv("IO_SHIM_END");
@@ -51,7 +54,8 @@ static int read_plan(void) {
   if (size <= 0) return 0;
   line[size] = 0;
   if (sscanf(line, "%lu %15s %15s", &failing_call, mode, name) != 3) return 0;
-  for_ever = strcmp(mode, "ever") == 0;
+  for_ever = strcmp(mode, "once") != 0;
+  if (strcmp(mode, "slow") == 0) slow_ms = atol(name);
   error_number = strcmp(name, "ENOSPC") == 0 ? ENOSPC : EIO;
   return 1;
 }
@@ -82,6 +86,11 @@ static int fails_on(const char *name, const char *path) {
     if (fails) report(name, path);
   }
   pthread_mutex_unlock(&lock);
+  if (fails && slow_ms > 0) {
+    struct timespec pause = {slow_ms / 1000, (slow_ms % 1000) * 1000000};
+    nanosleep(&pause, NULL);
+    fails = 0;
+  }
   errno = fails ? error_number : before;
   return fails;
 }

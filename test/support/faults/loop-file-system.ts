@@ -20,7 +20,9 @@ const UMOUNT_ATTEMPTS_MAX = 50;
 export function loopFault(type: FileSystemType): string | null {
   if (process.getuid?.() !== 0) return 'needs root';
   const made = spawnSync(`mkfs.${type}`, ['-V']);
-  return made.error === undefined ? null : `needs mkfs.${type} (apt install ${type === 'xfs' ? 'xfsprogs' : 'e2fsprogs'})`;
+  return made.error === undefined
+    ? null
+    : `needs mkfs.${type} (apt install ${type === 'xfs' ? 'xfsprogs' : 'e2fsprogs'})`;
 }
 
 export class LoopFileSystem {

@@ -19,7 +19,8 @@ export async function freeze(pid: number, timeoutMs: number = 10_000): Promise<v
   for (const since = Date.now(); ; await sleep(1)) {
     const states = readdirSync(`/proc/${pid}/task`).map((thread) => stateOf(`/proc/${pid}/task/${thread}/stat`));
     if (states.every((state) => state === null || state === 'T' || state === 't')) return;
-    if (Date.now() - since > timeoutMs) throw new Error(`Process ${pid} does not stop: thread states ${states.join('')}`);
+    if (Date.now() - since > timeoutMs)
+      throw new Error(`Process ${pid} does not stop: thread states ${states.join('')}`);
   }
 }
 
