@@ -24,6 +24,12 @@ export class Context {
   static {
     wrap = (bytes) => new Context(bytes);
     unwrap = (context) => context.#bytes;
+    // What console.log shows; a registered symbol, so nothing has to be imported for it.
+    Object.defineProperty(Context.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: Context): string {
+        return `Context(${this.toString()})`;
+      },
+    });
   }
 
   private constructor(bytes: Uint8Array) {
@@ -65,10 +71,6 @@ export class Context {
 
   toJSON(): string {
     return this.toString();
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return `Context(${this.toString()})`;
   }
 }
 

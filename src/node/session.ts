@@ -35,6 +35,9 @@ export interface SessionHost {
   later(fire: () => void): void;
 }
 
+/** Collected parts of frames below this are never a reason to wait. */
+const HELD_BYTES_FREE = 65_536;
+
 type State = 'hello' | 'ready' | 'draining' | 'closed';
 
 export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
@@ -46,8 +49,10 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   #state: State = 'hello';
   #inFlight = 0;
   #inFlightBytes = 0;
-  /** Queued replies of ours that the node's budget has been charged for. */
-  #chargedQueue = 0;
+  /** Queued replies and collected parts of frames that the node's budget has been charged for. */
+  #charged = 0;
+  #readingPaused = false;
+  #goingOn = false;
   #lastRequestMs: number;
   /** Since when the peer has been leaving more than `queuedBytesMax` unread; -1: it has not. */
   #stalledSinceMs = -1;
@@ -84,8 +89,21 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   #take(chunk: Uint8Array): void {
     if (this.#state === 'closed') return;
     this.#decoder.push(chunk, this.#host.nowMs());
-    this.#chargeQueue();
-    if (this.#decoder.paused) this.connection.pauseReading();
+    this.#charge();
+    if (this.#decoder.paused || this.#collectsTooMuch()) this.#pauseReading();
+  }
+
+  #pauseReading(): void {
+    if (this.#readingPaused || this.#state === 'closed') return;
+    this.#readingPaused = true;
+    this.connection.pauseReading();
+  }
+
+  /** Half a large frame, while all connections together have as much as they may: the rest waits in the kernel. */
+  #collectsTooMuch(): boolean {
+    if (!this.#host.budget.exhausted || this.#decoder.heldBytes <= HELD_BYTES_FREE) return false;
+    this.#host.budget.wait(this);
+    return true;
   }
 
   onFrame(kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
@@ -143,16 +161,16 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.#inFlightBytes -= bodyBytes;
     this.#host.budget.give(bodyBytes);
     if (this.#state === 'draining' && this.#inFlight === 0) this.connection.end();
-    if (this.#decoder.paused) this.#goOn();
+    if (this.#readingPaused) this.#goOn();
   }
 
   onDrained(): void {
-    this.#chargeQueue();
-    if (this.#decoder.paused) this.#goOn();
+    this.#charge();
+    if (this.#readingPaused) this.#goOn();
   }
 
   onRoom(): void {
-    if (this.#decoder.paused) this.#goOn();
+    if (this.#readingPaused) this.#goOn();
   }
 
   onClosed(): void {
@@ -160,8 +178,8 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.#state = 'closed';
     this.#decoder.stop();
     this.#host.budget.forget(this);
-    this.#host.budget.give(this.#chargedQueue);
-    this.#chargedQueue = 0;
+    this.#host.budget.give(this.#charged);
+    this.#charged = 0;
     this.#host.onSessionClosed(this);
   }
 
@@ -176,7 +194,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   /** Closes connections whose time is up; called by the node's sweep. */
   sweep(nowMs: number): void {
     const { helloTimeoutMs, frameTimeoutMs, idleTimeoutMs, stalledReaderMs, queuedBytesMax } = this.#host.settings;
-    this.#chargeQueue();
+    this.#charge();
     if (this.connection.queuedBytes < queuedBytesMax) this.#stalledSinceMs = -1;
     else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
     const partialSince = this.#decoder.partialSince;
@@ -210,15 +228,22 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   }
 
   #goOn(): void {
-    if (this.#state === 'closed' || this.#mustWait()) return;
-    this.#decoder.resume(this.#host.nowMs());
-    if (!this.#decoder.paused) this.connection.resumeReading();
+    if (this.#goingOn || this.#state === 'closed' || this.#mustWait()) return;
+    if (this.#decoder.paused) {
+      this.#goingOn = true; // requests that end while frames are handed on come back here
+      this.#decoder.resume(this.#host.nowMs());
+      this.#goingOn = false;
+    }
+    this.#charge();
+    if (this.#decoder.paused || this.#collectsTooMuch()) return;
+    this.#readingPaused = false;
+    this.connection.resumeReading();
   }
 
-  #chargeQueue(): void {
-    const queued = this.connection.queuedBytes;
-    const more = queued - this.#chargedQueue;
-    this.#chargedQueue = queued;
+  #charge(): void {
+    const held = this.connection.queuedBytes + this.#decoder.heldBytes;
+    const more = held - this.#charged;
+    this.#charged = held;
     if (more > 0) this.#host.budget.take(more);
     else if (more < 0) this.#host.budget.give(-more);
   }

@@ -32,7 +32,7 @@ export function groupKey(group: number): Uint8Array {
 }
 
 /** One group of stored leaves; of a file that has none yet, zeros. */
-export function readGroup(file: PartitionFile, group: number, leaves: Uint32Array, first: number): void {
+export function readGroup(file: Pick<PartitionFile, 'get'>, group: number, leaves: Uint32Array, first: number): void {
   const bytes = file.get(groupKey(group));
   if (bytes === null || bytes.length !== LEAVES_PER_GROUP * LEAF_BYTES) {
     leaves.fill(0, first * WORDS_PER_LEAF, (first + LEAVES_PER_GROUP) * WORDS_PER_LEAF);

@@ -14,8 +14,8 @@ import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.
 import type { Arena, Chunk } from './arena.js';
 import { hashHeader } from './engine-leaves.js';
 import { MARK_BYTES } from './engine-mark.js';
-import { drawInstallation, Engine, mapBytesOf, type EngineDeps, type EngineOptions } from './engine.js';
-import { LOG_KINDS, type CommitLog, type LogEvents, type LogRecovery } from './log-types.js';
+import { drawInstallation, Engine, mapBytesOf, type EngineDeps, type EngineLogEvents, type EngineOptions } from './engine.js';
+import { LOG_KINDS, type CommitLog, type LogRecovery } from './log-types.js';
 import { decodeHome, HOME_KEY } from './partition-home.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
 import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partition.js';
@@ -40,6 +40,7 @@ class Opening {
   readonly #partitionShift: number;
   #engine: Engine | null = null;
   #failedEarly: Error | null = null;
+  #logFull = false;
   #damagedEntries = 0;
 
   constructor(deps: EngineDeps, options: EngineOptions) {
@@ -70,6 +71,7 @@ class Opening {
       quarantined: this.#quarantined,
     });
     this.#engine = engine;
+    if (this.#logFull) engine.onLogDiskFull(true);
     if (this.#failedEarly !== null) engine.fail(this.#failedEarly);
     yield* wait((done) => { engine.start(() => { done(null); }); });
     return engine;
@@ -171,12 +173,16 @@ class Opening {
   }
 
   *#replay(): Flow<{ readonly log: CommitLog; readonly recovery: LogRecovery }> {
-    const events: LogEvents = {
+    const events: EngineLogEvents = {
       onWritten: (lsn) => { this.#engine?.onWritten(lsn); },
       onDurable: (lsn) => { this.#engine?.onDurable(lsn); },
       onFailed: (error) => {
         if (this.#engine === null) this.#failedEarly = error;
         else this.#engine.fail(error);
+      },
+      onDiskFull: (full) => {
+        this.#logFull = full;
+        this.#engine?.onLogDiskFull(full);
       },
     };
     const appliedMax = this.#partitions.reduce((most, partition) => Math.max(most, partition.appliedLsn), 0);

@@ -26,6 +26,7 @@ export class SpaceWatch {
   #belowMark = false;
   /** A file could not be written for want of space: full, whatever the figures say. */
   #noSpace = false;
+  #logFull = false;
   #text = '';
   #stopped = false;
 
@@ -34,7 +35,7 @@ export class SpaceWatch {
   }
 
   get full(): boolean {
-    return this.#belowMark || this.#noSpace;
+    return this.#belowMark || this.#noSpace || this.#logFull;
   }
 
   /** What a refused writer is told. */
@@ -75,6 +76,13 @@ export class SpaceWatch {
     this.#parts.log.error('disk_full', { error: error.message });
   }
 
+  /** The log could not make a segment ahead, or can again. */
+  logFull(full: boolean): void {
+    this.#logFull = full;
+    if (full) this.#text = 'No space left for the commit log; reads go on, writes are refused until space is freed';
+    this.check();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -85,7 +93,7 @@ export class SpaceWatch {
     const markBytes = Math.ceil(logBytesMax + 4 * bufferBytesMax + 0.02 * totalBytes);
     const was = this.#belowMark;
     this.#belowMark = freeBytes < (was ? Math.ceil(markBytes * RECOVERY_SHARE) : markBytes);
-    if (this.#belowMark && !this.#noSpace) {
+    if (this.#belowMark && !this.#noSpace && !this.#logFull) {
       this.#text = `Disk full: ${freeBytes} bytes free, ${markBytes} needed to keep what is promised; reads go on, free some space`;
     }
     if (was === this.#belowMark) return;

@@ -50,20 +50,33 @@ export interface EngineOptions {
   readonly partitionCount: number;
   /** How much the arena may hold before puts are refused; default 256 MiB, or 256 KiB a partition if that is more. */
   readonly bufferBytesMax: number;
-  /** What the log may come to on the disk; for the disk-full mark. */
+  /** What the log may come to on the disk before puts are refused; at least two segments, default twice the buffer. */
   readonly logBytesMax: number;
+  readonly logSegmentBytes: number;
   /** 0: no cache of hot records. */
   readonly cacheBytesMax: number;
   readonly durability: Durability;
   readonly flush: FlushOptions;
 }
 
+/** What a log tells beyond what every log does. */
+export interface EngineLogEvents extends LogEvents {
+  /** No room to make segments ahead; the log goes on while it has one. False: there is room again. */
+  onDiskFull(full: boolean): void;
+}
+
+/** Recovers the log, handing out its entries, and opens it for appends, all above `appliedMax`. */
+export type OpenLog = (
+  visit: ReplayVisitor,
+  events: EngineLogEvents,
+  appliedMax: number,
+) => Flow<{ readonly log: CommitLog; readonly recovery: LogRecovery }>;
+
 export interface EngineDeps {
   readonly disk: Disk;
   readonly files: PartitionFiles;
   readonly arena: Arena;
-  /** Recovers the log, handing out its entries, and opens it for appends, which get LSNs above `lsnAtLeast`. */
-  readonly openLog: (visit: ReplayVisitor, events: LogEvents, lsnAtLeast: number) => Flow<{ readonly log: CommitLog; readonly recovery: LogRecovery }>;
+  readonly openLog: OpenLog;
   /** Last of all, when everything is synced and closed: the clean mark. */
   readonly markClean: (lastLsn: number, done: (error: Error | null) => void) => void;
   readonly timers: Timers;
@@ -147,7 +160,7 @@ export class Engine implements Storage {
     this.#acksWhenDurable = options.durability.kind === 'always';
     this.#counters = countersOf(deps.meter);
     this.#space = new SpaceWatch({ ...deps, logBytesMax: options.logBytesMax, bufferBytesMax: options.bufferBytesMax });
-    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#buffer.fill, (request) => { this.#writeNow(request); });
+    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#fill(), (request) => { this.#writeHeld(request); });
     this.#reader = this.#makeReader();
     this.#flusher = this.#makeFlusher();
   }
@@ -162,6 +175,10 @@ export class Engine implements Storage {
     if (this.#state === 'failed') return;
     this.#durable.settle(lsn, true);
     this.#flusher.onDurable();
+  }
+
+  onLogDiskFull(full: boolean): void {
+    this.#space.logFull(full);
   }
 
   /** No acknowledgement leaves the engine after this. */
@@ -281,10 +298,22 @@ export class Engine implements Storage {
     }
   }
 
+  /** Of what limits writes, buffer or log, whichever is fuller. The segment in use does not count against the log. */
+  #fill(): number {
+    const { logSegmentBytes, logBytesMax } = this.#options;
+    return Math.max(this.#buffer.fill, ((this.#log.segments - 1) * logSegmentBytes) / logBytesMax);
+  }
+
   #refusal(): Failure | null {
     if (this.#state === 'closing' || this.#state === 'closed') return failure('DRAINING', 'The node is stopping');
     if (this.#state === 'failed') return failure('UNAVAILABLE', 'The storage of this node has failed');
     return this.#space.full ? failure('DISK_FULL', this.#space.text) : null;
+  }
+
+  #writeHeld(request: WriteRequest): void {
+    const refusal = this.#refusal();
+    if (refusal === null) this.#writeNow(request);
+    else request.onRefused(refusal);
   }
 
   #writeNow(request: WriteRequest): void {
@@ -450,6 +479,7 @@ export class Engine implements Storage {
       {
         ...deps,
         buffer: this.#buffer,
+        fill: () => this.#fill(),
         leaves: this.#leaves,
         options: flush,
         homeOf: (partition, appliedLsn) =>

@@ -65,6 +65,8 @@ export interface FlusherParts {
   readonly digest: Digest;
   readonly hash: Hash64;
   readonly buffer: WriteBuffer<Partition>;
+  /** 0: nothing to do, 1: writes are refused until something has been flushed. */
+  readonly fill: () => number;
   readonly leaves: Leaves;
   readonly options: FlushOptions;
   /** The home entry that says that everything up to `appliedLsn` is in the file. */
@@ -130,7 +132,7 @@ export class Flusher {
   }
 
   #plan(): void {
-    const { buffer, options, clock } = this.#parts;
+    const { buffer, fill, options, clock } = this.#parts;
     if (this.#current === null) {
       const oldest = buffer.oldest();
       if (oldest === undefined) {
@@ -139,7 +141,7 @@ export class Flusher {
         return;
       }
       const ageMs = clock.monotonicMs() - oldest.buffer.activeSinceMs;
-      if (!this.#hurried && buffer.fill < 0.5 && ageMs < options.restMs) {
+      if (!this.#hurried && fill() < 0.5 && ageMs < options.restMs) {
         this.#rest(Math.max(1, options.restMs - ageMs));
         return;
       }
@@ -154,8 +156,8 @@ export class Flusher {
 
   /** Are the log's syncs slow, and is there room to let them go first? */
   #standsBack(): boolean {
-    const { buffer, options, clock } = this.#parts;
-    if (this.#hurried || buffer.fill >= options.hurryFill || this.#log.syncP99Ms <= options.syncTargetMs) {
+    const { fill, options, clock } = this.#parts;
+    if (this.#hurried || fill() >= options.hurryFill || this.#log.syncP99Ms <= options.syncTargetMs) {
       this.#standingBackSinceMs = null;
       return false;
     }
@@ -218,8 +220,8 @@ export class Flusher {
 
   /** The next entries of the frozen map with the leaves that they change, and the home entry with the last of them. */
   #batchOf(partition: Partition, file: PartitionFile): { operations: PartitionFileOperation[]; bytes: number; until: number } {
-    const { buffer, options, digest } = this.#parts;
-    const large = this.#hurried || buffer.fill >= options.hurryFill;
+    const { fill, options, digest } = this.#parts;
+    const large = this.#hurried || fill() >= options.hurryFill;
     const operationsMax = large ? options.hurryBatchOperationsMax : options.batchOperationsMax;
     const bytesMax = large ? options.hurryBatchBytesMax : options.batchBytesMax;
     const { frozenOrder, frozenFlushed, frozenLastLsn } = partition.buffer;
@@ -299,7 +301,7 @@ export class Flusher {
 
   /** 10 % of the time when empty, 40 % at half, all of it from 95 % on. */
   #restAfter(tookMs: number): void {
-    const fill = this.#hurried ? 1 : this.#parts.buffer.fill;
+    const fill = this.#hurried ? 1 : this.#parts.fill();
     const share = fill >= 0.95 ? 1 : fill < 0.5 ? 0.1 + 0.6 * fill : 0.4 + 1.3 * (fill - 0.5);
     if (share >= 1) this.#plan();
     else this.#rest(tookMs * (1 / share - 1));

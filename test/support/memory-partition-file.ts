@@ -11,6 +11,7 @@ import type { Disk } from '../../src/env/disk.js';
 import type { PartitionFile, PartitionFileOperation, PartitionFiles, PartitionFileStats } from '../../src/env/partition-file.js';
 import { assert } from '../../src/lib/assert.js';
 import type { Prng } from '../../src/lib/prng.js';
+import type { Snapshot } from '../../src/workers/walk.js';
 
 type Commit = ReadonlyMap<string, Uint8Array>;
 
@@ -24,6 +25,19 @@ export class MemoryFileError extends Error {
 
 const text = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
 
+function copyOf(value: Uint8Array | undefined): Uint8Array | null {
+  return value === undefined ? null : Buffer.from(value);
+}
+
+function scanCommit(commit: Commit, after: Uint8Array | null, limit: number): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+  const from = after === null ? null : text(after);
+  return [...commit]
+    .filter(([key]) => from === null || key > from)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .slice(0, limit)
+    .map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value: Buffer.from(value) }));
+}
+
 /** What survives crashes: the commits, by the file's name. */
 export class MemoryMedium {
   readonly commits: Map<string, Commit> = new Map();
@@ -35,6 +49,9 @@ export class MemoryMedium {
   failing: { at: number; readonly code: string; readonly forever: boolean } | null = null;
   /** Sum of keys and values that fit in; batches beyond fail with ENOSPC. */
   capacityBytes: number = Number.POSITIVE_INFINITY;
+
+  /** Longest answer of a batch, ms. */
+  batchMsMax = 3;
 
   usedBytes(): number {
     let used = 0;
@@ -122,10 +139,14 @@ export class MemoryPartitionFiles implements PartitionFiles {
     this.#inFlight.clear();
   }
 
-  /** Reads as a worker does: the newest commit. */
-  readNewest(path: string, key: Uint8Array): Uint8Array | null {
-    const value = this.medium.commits.get(path)?.get(text(key));
-    return value === undefined ? null : Buffer.from(value);
+  /** Reads as a worker does: the newest commit, held for as long as the snapshot is. */
+  snapshotOf(path: string): Snapshot {
+    const commit = this.medium.commits.get(path) ?? new Map<string, Uint8Array>();
+    return {
+      get: (key) => copyOf(commit.get(text(key))),
+      scan: (after, limit) => scanCommit(commit, after, limit),
+      counts: () => ({ entries: commit.size, commit: this.medium.batches }),
+    };
   }
 
   #create(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
@@ -166,7 +187,7 @@ export class MemoryPartitionFiles implements PartitionFiles {
   /** Commits and answers after a while, unless the machine goes down before. */
   #later(commit: () => void, answer: () => void): void {
     this.#inFlight.add(commit);
-    this.#timers.after(this.#random.float() * 3, () => {
+    this.#timers.after(this.#random.float() * this.medium.batchMsMax, () => {
       if (this.#dead) return;
       this.#inFlight.delete(commit);
       commit();
@@ -194,8 +215,7 @@ class MemoryPartitionFile implements PartitionFile {
   }
 
   get(key: Uint8Array): Uint8Array | null {
-    const value = this.#read().get(text(key));
-    return value === undefined ? null : Buffer.from(value);
+    return copyOf(this.#read().get(text(key)));
   }
 
   write(operations: readonly PartitionFileOperation[], done: (error: Error | null) => void): void {
@@ -216,12 +236,7 @@ class MemoryPartitionFile implements PartitionFile {
   }
 
   scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
-    const from = after === null ? null : text(after);
-    return [...this.#read()]
-      .filter(([key]) => from === null || key > from)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .slice(0, limit)
-      .map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value: Buffer.from(value) }));
+    return scanCommit(this.#read(), after, limit);
   }
 
   stats(): PartitionFileStats {

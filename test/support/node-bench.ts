@@ -56,6 +56,7 @@ export class TestConnection implements Connection {
   deaf: boolean = false;
   #queued: Uint8Array[] = [];
   #claimed = 0;
+  readonly #unread: Uint8Array[] = [];
   readonly #decoder: FrameDecoder;
 
   constructor(group: ListenerGroup) {
@@ -119,6 +120,7 @@ export class TestConnection implements Connection {
       this.#queued = [];
       for (const bytes of had) this.#decoder.push(bytes, 0);
       if (had.length > 0) this.events?.onDrained();
+      this.#deliver();
       if (this.ended) this.destroy('ended');
     }
     return this.frames.splice(0);
@@ -128,8 +130,18 @@ export class TestConnection implements Connection {
     this.bytes(frameOf(kind, requestId, body));
   }
 
+  /** As a kernel does: what comes while the node does not read waits here. */
   bytes(bytes: Uint8Array): void {
-    this.events?.onBytes(bytes);
+    this.#unread.push(bytes);
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    while (this.reading && this.destroyed === '') {
+      const bytes = this.#unread.shift();
+      if (bytes === undefined) return;
+      this.events?.onBytes(bytes);
+    }
   }
 
   #seal(): void {

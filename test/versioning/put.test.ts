@@ -309,6 +309,19 @@ test('A put that would add a sibling to a record that is large already is refuse
   t.is(replica.put({ value: 'x'.repeat(300), id: id(NOW_S, 9), token: replica.read().token }), 'write');
 });
 
+test('A put to a record that has no siblings left adds none, and is never too large for it', (t) => {
+  const record = encodePlain({
+    key: KEY.toString(),
+    context: { [ACTORS[0] as string]: 1 },
+    siblings: [],
+    remembered: [],
+    cut: 0,
+  });
+  const plan = new PutPlan(new Script(), 9, 50);
+  t.is(plan.decide(local(record), command()), 'write');
+  t.true(plan.soleSibling);
+});
+
 test('The first version of a key is never too large for its record', (t) => {
   t.is(crowded(0, 200).put({ value: 'x'.repeat(300), id: id(NOW_S, 1) }), 'write');
 });

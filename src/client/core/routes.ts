@@ -68,7 +68,7 @@ export class Routes {
       return best(this.#peers, this.#turn + call.attempts);
     }
     const row = this.#row(call.partition);
-    return row.length === 1 ? (row[0] as Peer) : best(row, call.attempts);
+    return best(row, call.attempts);
   }
 
   any(attempt: number): Peer {
@@ -135,9 +135,13 @@ export class Routes {
   }
 }
 
-/** The first of the lowest rank, looking from `start` round. */
+/**
+ * The first of the lowest rank, looking from `start` round. One that would have been better, were it connected, is
+ * dialled in passing: this call does not wait for it, the next ones find it.
+ */
 function best(peers: readonly Peer[], start: number): Peer {
   let chosen = peers[start % peers.length] as Peer;
+  if (chosen.rank === 1) chosen.dial();
   for (let i = 1; i < peers.length && chosen.rank > 0; i++) {
     const peer = peers[(start + i) % peers.length] as Peer;
     if (peer.rank < chosen.rank) chosen = peer;
