@@ -157,7 +157,12 @@ export class SegmentPool {
   }
 
   #hasWork(): boolean {
-    return this.#freed.length > 0 || this.#isShort() || this.#spares.length > this.#options.ahead;
+    return this.#freed.length > 0 || this.#isShort() || this.#surplus() !== undefined;
+  }
+
+  /** More than are likely to be wanted, or of another size. */
+  #surplus(): SpareSegment | undefined {
+    return this.#spares.find((spare) => spare.bytes !== this.#options.segmentBytes) ?? this.#spares[this.#options.ahead];
   }
 
   #isShort(): boolean {
@@ -175,12 +180,7 @@ export class SegmentPool {
       if (this.#full) this.#setFull(false);
       this.#events.onReady();
     } else {
-      const spare = this.#spares[0] as SpareSegment;
-      yield* wait((done) => {
-        this.#options.disk.remove(spare.path, done);
-      });
-      yield* this.#syncFolder();
-      this.#spares.shift();
+      yield* this.#drop(this.#surplus() as SpareSegment);
     }
   }
 
@@ -214,6 +214,14 @@ export class SegmentPool {
     yield* this.#rename(freed.path, spare.path);
     yield* this.#syncFolder();
     this.#spares.push(spare);
+  }
+
+  *#drop(spare: SpareSegment): Flow<void> {
+    this.#spares.splice(this.#spares.indexOf(spare), 1);
+    yield* wait((done) => {
+      this.#options.disk.remove(spare.path, done);
+    });
+    yield* this.#syncFolder();
   }
 
   *#fill(path: string, header: SegmentHeader): Flow<void> {

@@ -297,7 +297,7 @@ export class SegmentLog implements CommitLog {
   /** Gives every waiting batch that fits its place, and collects their buffers. */
   #gather(current: CurrentSegment): void {
     const named = this.#namedWriting;
-    named.durableLsn = this.#durableLsn;
+    named.durableLsn = this.#durableToName();
     named.oldest = this.#live.oldest;
     if (this.#chunks.length === 0) this.#writeAt = current.offset;
     let taken = 0;
@@ -377,7 +377,13 @@ export class SegmentLog implements CommitLog {
 
   /** The disk does not say yet what is durable, or what is not needed any more. */
   #hasNews(): boolean {
-    return this.#namedDurable.durableLsn < this.#durableLsn || this.#live.hasFreed;
+    return this.#namedDurable.durableLsn < this.#durableToName() || this.#live.hasFreed;
+  }
+
+  /** LSNs that were left out at the start are not called durable: recovery would look for them. */
+  #durableToName(): number {
+    const { start } = this.#options;
+    return this.#durableLsn < start.nextLsn ? start.previousLsn : this.#durableLsn;
   }
 
   readonly #onIdle = (): void => {

@@ -1,9 +1,12 @@
 /** A commit log on the simulated disk, for tests: everything that it said and was told is written down. */
 import xxhash from 'xxhash-wasm';
+import type { Disk } from '../../src/env/disk.js';
+import { type Flow, run } from '../../src/lib/flow.js';
 import { Prng } from '../../src/lib/prng.js';
 import { type Hash64, hash64From } from '../../src/model/hash.js';
 import { Arena } from '../../src/storage/arena.js';
 import { EMPTY_LOG, type LogStart, SegmentLog, type SegmentLogOptions } from '../../src/storage/log.js';
+import { recoverLog, type RecoverLogOptions, type RecoveredLog } from '../../src/storage/recovery.js';
 import { LOG_KINDS } from '../../src/storage/log-types.js';
 import type { SimulatedDisk } from './simulated-disk.js';
 import type { SimulatedTime } from './simulated-time.js';
@@ -81,6 +84,41 @@ export class LogWorld {
     this.time.runUntil(() => result !== undefined);
     return result ?? null;
   }
+}
+
+export interface Replayed {
+  readonly kind: number;
+  readonly partition: number;
+  readonly lsn: number;
+  readonly body: Uint8Array;
+}
+
+export interface Recovered extends RecoveredLog {
+  readonly replayed: readonly Replayed[];
+}
+
+/** Runs recovery to its end; throws what it throws. */
+export function recover(time: SimulatedTime, disk: Disk, options: Partial<RecoverLogOptions> = {}): Recovered {
+  const replayed: Replayed[] = [];
+  const settings = { disk, hash: HASH, nodeId: NODE_ID, opening: 99, salt: SALT, durableLsn: 0, clean: false, ...options };
+  const recovered = finish(
+    time,
+    recoverLog(settings, (kind, partition, lsn, body) => {
+      replayed.push({ kind, partition, lsn, body: body.slice() });
+    }),
+  );
+  return { ...recovered, replayed };
+}
+
+/** Runs a flow on the virtual clock. */
+export function finish<T>(time: SimulatedTime, flow: Flow<T>): T {
+  let answer: { error: Error | null; value: T | undefined } | null = null as { error: Error | null; value: T | undefined } | null;
+  run(flow, (error, value) => {
+    answer = { error, value };
+  });
+  time.runUntil(() => answer !== null);
+  if (answer?.error != null) throw answer.error;
+  return answer?.value as T;
 }
 
 /** A body that says which entry it is, so that nobody can take it for another. */
