@@ -100,7 +100,7 @@ export class SdkShare implements Share {
     const endMs = startMs + durationMs;
     if (phase === 'running') this.#recorder.begin(startMs, endMs);
     const schedule =
-      rate > 0 ? new Schedule(startMs, rate / this.#threads, this.#thread / this.#threads) : undefined;
+      rate > 0 ? new Schedule(startMs, endMs, rate / this.#threads, this.#thread / this.#threads) : undefined;
     const loops = shareOf(connections, this.#thread, this.#threads) * inFlight;
     await this.#loops(loops, () => this.#loop(endMs, amount, schedule));
     const nowMs = performance.now();
