@@ -83,7 +83,8 @@ export default {
     onlyFrom(['net'], 'net'),
     onlyFrom(['net'], 'tls'),
     onlyFrom(['metrics'], 'prom-client'),
-    onlyFrom(['disk', 'cli', 'daemon'], 'fs'),
+    // net/ takes away the unix socket that a killed daemon left behind; nothing else of it touches files.
+    onlyFrom(['disk', 'net', 'cli', 'daemon'], 'fs'),
     ...importsPointDown,
   ],
   options: {

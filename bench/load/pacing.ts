@@ -9,11 +9,13 @@
 
 export class Schedule {
   readonly #startMs: number;
+  readonly #endMs: number;
   readonly #intervalMs: number;
   #sent: number = 0;
 
-  /** `ratePerSecond` is this thread's; `phase` is 0 ≤ phase < 1, in intervals. */
-  constructor(startMs: number, ratePerSecond: number, phase: number) {
+  /** `ratePerSecond` is this thread's; `phase` is 0 ≤ phase < 1, in intervals. Nothing is due at `endMs` or later. */
+  constructor(startMs: number, endMs: number, ratePerSecond: number, phase: number) {
+    this.#endMs = endMs;
     this.#intervalMs = 1000 / ratePerSecond;
     this.#startMs = startMs + phase * this.#intervalMs;
   }
@@ -26,13 +28,14 @@ export class Schedule {
   /** Takes the next request if it is due, and returns its time; -1 if it is not. */
   take(nowMs: number): number {
     const due = this.nextMs;
-    if (due > nowMs) return -1;
+    if (due > nowMs || due >= this.#endMs) return -1;
     this.#sent++;
     return due;
   }
 
   /** Requests that are due and not taken. */
   overdue(nowMs: number): number {
+    if (nowMs >= this.#endMs) return Math.max(0, Math.ceil((this.#endMs - this.nextMs) / this.#intervalMs));
     return Math.max(0, Math.floor((nowMs - this.nextMs) / this.#intervalMs) + 1);
   }
 }

@@ -231,7 +231,12 @@ export class RawShare implements Share, ConnectionOwner {
     this.#startMs = performance.now();
     if (phase === 'running') this.recorder.begin(this.#startMs, this.#startMs + durationMs);
     if (plan.rate > 0) {
-      this.#schedule = new Schedule(this.#startMs, plan.rate / this.#threads, this.#thread / this.#threads);
+      this.#schedule = new Schedule(
+        this.#startMs,
+        this.#startMs + durationMs,
+        plan.rate / this.#threads,
+        this.#thread / this.#threads,
+      );
     }
     const timer = Number.isFinite(durationMs)
       ? setTimeout(() => {
@@ -313,7 +318,7 @@ export class RawShare implements Share, ConnectionOwner {
         if (this.#phase !== 'warming up' && this.#phase !== 'running') return -1;
       }
       for (const connection of this.#connections) connection.flush(nowMs);
-      return schedule.nextMs <= nowMs ? NO_SLOT_WAIT_MS : schedule.nextMs - nowMs;
+      return Math.max(schedule.nextMs - nowMs, schedule.nextMs <= nowMs ? NO_SLOT_WAIT_MS : 0);
     });
     this.#pacer.start();
   }

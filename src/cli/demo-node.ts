@@ -91,7 +91,8 @@ async function tryStart(dataDir: string, ports: readonly string[]): Promise<Atte
     const keep = (line: string): void => {
       const fields = parse(line);
       if (fields['event'] === 'ready') done(fields);
-      said += `${String(fields['text'] ?? line)}\n`;
+      const { text } = fields;
+      said += `${typeof text === 'string' ? text : line}\n`;
       if (said.length > 20_000) said = said.slice(-10_000);
     };
     createInterface({ input: child.stdout }).on('line', keep);

@@ -53,7 +53,9 @@ export function toggleLeaf(leaves: Uint32Array, leaf: number, hi: number, lo: nu
 }
 
 export function leavesEqual(a: Uint32Array, b: Uint32Array): boolean {
-  return a.length === b.length && a.every((word, i) => word === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Indexes of the leaves that differ. */

@@ -279,3 +279,22 @@ function rememberedAreNormal(bytes: Uint8Array, start: number): boolean {
   if (cut !== 0 && (cut < newest - RETRY_WINDOW_S || cut > newest)) return false;
   return putIdsAscend(bytes, ids, count);
 }
+
+/** The newest HLC stamp in a record whose bytes are known to be what was written; 0, 0 if nothing of the kind is there. */
+export function newestStamp(bytes: Uint8Array, start: number, end: number): { readonly wallMs: number; readonly logical: number } {
+  let wallMs = 0;
+  let logical = 0;
+  if (end - start < RECORD_FIXED_BYTES) return { wallMs, logical };
+  const first = siblingsStart(bytes, start);
+  const count = siblingCount(bytes, start);
+  if (first + SIBLING_HEADER_BYTES * count > end) return { wallMs, logical };
+  for (let i = 0; i < count; i++) {
+    const at = first + SIBLING_HEADER_BYTES * i;
+    const wall = siblingWallMs(bytes, at);
+    const step = siblingLogical(bytes, at);
+    if (wall < wallMs || (wall === wallMs && step <= logical)) continue;
+    wallMs = wall;
+    logical = step;
+  }
+  return { wallMs, logical };
+}

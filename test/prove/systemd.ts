@@ -13,6 +13,7 @@ import type { Proof } from './proof.js';
 
 const EXPOSURE_MAX = 2.0;
 const STOP_MAX_MS = 10_000;
+const BOOT_TIMEOUT_MS = 80_000;
 const TOOLS = ['systemd-nspawn', 'systemd-analyze', 'unshare'] as const;
 
 type Print = (line: string) => void;
@@ -77,8 +78,12 @@ function boot(watchdogSec: string): Facts {
   mkdirSync(work);
   try {
     const script = join(ROOT, 'test/prove/systemd/boot.sh');
-    const { stdout, stderr } = spawnSync('unshare', ['--mount', '--fork', 'bash', script, ROOT, work], {
+    // Process and mount namespaces of their own: when unshare ends, whatever still runs in there ends, and is unmounted.
+    const isolation = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    const { stdout, stderr } = spawnSync('unshare', [...isolation, 'bash', script, ROOT, work], {
       encoding: 'utf8',
+      timeout: BOOT_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
       env: { ...process.env, WATCHDOG_SEC: watchdogSec, NOTIFY_ACCESS: hasDatagrams() ? 'main' : 'all' },
     });
     const facts = new Map<string, string>();

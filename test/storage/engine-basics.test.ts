@@ -99,12 +99,11 @@ test('closing refuses what comes later, answers what was asked, and leaves a cle
 });
 
 test('writes are slowed from 70 % on and refused at 100 %, and all is well again when the buffer is flushed', (t) => {
-  const world = new World({ seed: 9, bufferBytesMax: 6 * 1_048_576, logBytesMax: 2 ** 30, batchOperationsMax: 2 });
+  const world = new World({ seed: 9, bufferBytesMax: 6 * 1_048_576, logBytesMax: 2 ** 30, partitionCount: 4, batchOperationsMax: 2 });
   world.start();
   world.medium.batchMsMax = 100_000; // a disk that hardly moves
   const value = 'x'.repeat(60_000);
-  const writes = [];
-  for (let i = 0; i < 300; i++) writes.push(world.write(`k${i}`, value, 1, false, () => undefined));
+  const writes = Array.from({ length: 300 }, (_, i) => world.write(`k${i}`, value, 1, false, () => undefined));
   const heldAtOnce = writes.filter((write) => write.state === 'waiting').length;
   t.true(heldAtOnce > 150);
   world.time.runUntil(() => writes.every((write) => write.state === 'acked' || write.state === 'refused'), 5_000);

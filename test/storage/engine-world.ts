@@ -75,6 +75,9 @@ export class TestRead implements ReadRequest {
   from = '';
   hasMark = false;
   markCounter = 0;
+  /** What the record adds to its Merkle leaf. */
+  leafHi = 0;
+  leafLo = 0;
 
   constructor(name: string, partitionCount: number) {
     this.key = Buffer.from(name, 'latin1');
@@ -88,7 +91,11 @@ export class TestRead implements ReadRequest {
     this.from = stored.from;
     this.hasMark = stored.hasMark;
     this.markCounter = stored.markCounter;
-    this.value = stored.end > stored.start ? valueOf(stored) : '';
+    if (stored.end === stored.start) return;
+    this.value = valueOf(stored);
+    HASH.hash(stored.bytes, stored.start, recordHeaderEnd(stored.bytes, stored.start));
+    this.leafHi = HASH.hi;
+    this.leafLo = HASH.lo;
   }
 }
 
@@ -102,12 +109,12 @@ export class TestWrite implements WriteRequest {
   readonly markActorHi: number = ACTOR_HI;
   readonly markActorLo: number = ACTOR_LO;
   readonly markCounter: number;
-  readonly #onPlaced: (stored: Stored) => void;
+  readonly #onPlaced: (stored: Stored, write: TestWrite) => void;
   state: 'waiting' | 'placed' | 'acked' | 'refused' = 'waiting';
   ackedDurable = false;
   failure: Failure | null = null;
 
-  constructor(name: string, value: string, counter: number, partitionCount: number, durable: boolean, onPlaced: (stored: Stored) => void) {
+  constructor(name: string, value: string, counter: number, partitionCount: number, durable: boolean, onPlaced: (stored: Stored, write: TestWrite) => void) {
     this.key = Buffer.from(name, 'latin1');
     this.value = Buffer.from(value, 'latin1');
     this.markCounter = counter;
@@ -119,7 +126,7 @@ export class TestWrite implements WriteRequest {
   decide(stored: Stored): number {
     if (this.state !== 'waiting') throw new Error('A write was decided twice');
     this.state = 'placed';
-    this.#onPlaced(stored);
+    this.#onPlaced(stored, this);
     return testRecordBytes(this.key, this.value.length);
   }
 
@@ -182,12 +189,14 @@ export class World {
 
   engine: Engine | null = null;
   fatal: Error | null = null;
+  /** Since the last clean stop the machine went down, too. */
+  lostPower = false;
   #scope: TimeScope;
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.random = new Prng(options.seed);
-    this.partitionCount = options.partitionCount ?? 4;
+    this.partitionCount = options.partitionCount ?? 256;
     this.#scope = this.time.scope();
     this.disk = new SimulatedDisk({
       timers: this.time,
@@ -199,6 +208,19 @@ export class World {
 
   /** Opens the store; the error if it could not be opened. */
   start(): Error | null {
+    const outcome = this.#begin();
+    this.time.runUntil(() => outcome.done || this.fatal !== null);
+    return outcome.error ?? this.fatal;
+  }
+
+  /** Begins to open, and is gone after so many events. */
+  startAndCrashWithin(events: number, kind: 'kill' | 'power'): void {
+    this.#begin();
+    for (let i = 0; i < events; i++) this.time.step();
+    this.crash(kind);
+  }
+
+  #begin(): { done: boolean; error: Error | null } {
     this.#scope = this.time.scope();
     this.fatal = null;
     this.opening += 1;
@@ -207,20 +229,20 @@ export class World {
     this.clean = false;
     this.files = new MemoryPartitionFiles(this.medium, this.disk, this.#scope, this.random.fork());
     this.arena = new Arena(4 * 1_048_576);
-    let outcome: { error: Error | null } | null = null;
+    const outcome: { done: boolean; error: Error | null } = { done: false, error: null };
     run(openEngine(this.#deps(wasClean), this.#engineOptions()), (error, engine) => {
-      outcome = { error };
+      outcome.done = true;
+      outcome.error = error;
       this.engine = engine ?? null;
     });
-    this.time.runUntil(() => outcome !== null || this.fatal !== null);
-    const done = outcome as { error: Error | null } | null;
-    return done?.error ?? this.fatal;
+    return outcome;
   }
 
   /** Everybody in the process is gone; the machine stays (kill -9), or does not (power). */
   crash(kind: 'kill' | 'power'): void {
     this.#scope.end();
     this.files.crash();
+    if (kind === 'power') this.lostPower = true;
     this.disk = kind === 'kill' ? this.disk.kill() : this.disk.crash();
     this.engine = null;
   }
@@ -255,7 +277,7 @@ export class World {
     return read;
   }
 
-  write(name: string, value: string, counter: number, durable: boolean, onPlaced: (stored: Stored) => void): TestWrite {
+  write(name: string, value: string, counter: number, durable: boolean, onPlaced: (stored: Stored, write: TestWrite) => void): TestWrite {
     const write = new TestWrite(name, value, counter, this.partitionCount, durable, onPlaced);
     this.up().write(write);
     return write;
@@ -272,6 +294,14 @@ export class World {
     let done = false;
     this.up().flush(() => { done = true; });
     this.time.runUntil(() => done || this.fatal !== null);
+  }
+
+  /** A name whose key falls to one of the first `spread` partitions; the same for the same arguments. */
+  nameIn(spread: number, index: number, padding = ''): string {
+    for (let i = index * 1_000; ; i++) {
+      const name = `k${i}${padding}`;
+      if (this.partitionOf(name) < spread) return name;
+    }
   }
 
   pathOf(name: string): string {

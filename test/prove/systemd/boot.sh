@@ -1,6 +1,6 @@
 #!/bin/bash
 # Boots a real systemd over a throw-away overlay of this host, runs inner.sh in it, and powers off.
-#   unshare --mount bash boot.sh TREE WORK      TREE: the built tree; WORK: an empty directory
+#   unshare --mount --pid --fork --mount-proc bash boot.sh TREE WORK      TREE: the built tree; WORK: an empty directory
 set -euo pipefail
 tree=$1 work=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -59,7 +59,7 @@ done
 : > "$root/etc/fstab"
 echo uninitialized > "$root/etc/machine-id"
 
-timeout --kill-after=5 "${BOOT_TIMEOUT:-150}" systemd-nspawn --quiet --register=no --keep-unit --private-network \
+timeout --kill-after=5 "${BOOT_TIMEOUT:-75}" systemd-nspawn --quiet --register=no --keep-unit --private-network \
   --console=pipe --bind-ro="$tree:/usr/lib/partita" -D "$root" -b systemd.unit=prove.target < /dev/null > "$work/console.txt" 2>&1 || true
 cat "$root/opt/prove/out.txt" 2>/dev/null || { echo "boot=failed"; tail -20 "$work/console.txt" >&2; }
 cat "$root/opt/prove/err.txt" >&2 2>/dev/null || true

@@ -10,6 +10,10 @@ begin=$(ms)
 systemctl start "$unit"; echo "start_exit=$?"
 echo "start_ms=$(($(ms) - begin))"
 echo "active=$(show $unit ActiveState)"
+if [ "$(show $unit ActiveState)" != active ]; then
+  journalctl -u $unit -o cat --no-pager | tail -n 20 >&2
+  exit 1
+fi
 echo "status=$(show $unit StatusText)"
 first=$(show $unit MainPID)
 echo "user=$(stat -c %U "/proc/$first" 2>/dev/null)"
