@@ -9,8 +9,7 @@ import { parseAddress } from './address.js';
 import type { Address } from './address.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { FlushQueue } from './flush-queue.js';
-import { KEEPALIVE_MS } from './listener.js';
-import { TcpConnection } from './tcp-connection.js';
+import { KEEPALIVE_MS, TcpConnection } from './tcp-connection.js';
 
 const READ_BUFFER_BYTES = 65_536;
 

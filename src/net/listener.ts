@@ -7,7 +7,7 @@
  * number of open descriptors belongs on the dashboard.
  */
 import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Counter, Log } from '../env/meter.js';
 import type { Acceptor } from '../env/transport.js';
 import type { ListenerGroup } from '../model/messages.js';
@@ -15,7 +15,7 @@ import { formatTcp, parseAddress } from './address.js';
 import type { Address } from './address.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { FlushQueue } from './flush-queue.js';
-import { TcpConnection } from './tcp-connection.js';
+import { KEEPALIVE_MS, TcpConnection } from './tcp-connection.js';
 import { clearUnixPath } from './unix-path.js';
 
 export interface ListenOptions {
@@ -34,8 +34,6 @@ export interface ListenOptions {
   readonly acceptErrors: Counter;
 }
 
-/** A half-dead network is noticed after about this, when nothing is said. */
-export const KEEPALIVE_MS = 30_000;
 /** A storm of refusals is one line in this time. */
 const LOG_EVERY_MS = 1_000;
 /** Beside what a turn accepts; the kernel cuts it to net.core.somaxconn. */
@@ -100,7 +98,7 @@ function open(
   server.once('listening', () => {
     server.off('error', failed);
     serve(server, options);
-    const bound = server.address() as AddressInfo | string | null;
+    const bound = server.address();
     const name = bound === null || typeof bound === 'string' ? options.address : formatTcp(bound.address, bound.port);
     done(null, new Listener(name, server));
   });

@@ -22,6 +22,8 @@ import type { Flushable, FlushQueue } from './flush-queue.js';
 
 /** Claimed in one turn beyond this is written at once; also the longest write. */
 export const WRITE_BYTES_MAX = 262_144;
+/** When nothing is said, the kernel asks after this whether the other host is still there. */
+export const KEEPALIVE_MS = 30_000;
 /** After `end`: how long the rest may take to leave, and how long we then wait for the other side to close. */
 const END_MS_MAX = 30_000;
 const LINGER_MS = 2_000;

@@ -112,8 +112,8 @@ const manyPuts = fc.array(fc.oneof(putReply, failed), { maxLength: 5 });
 
 interface Codec {
   readonly messages: fc.Arbitrary<unknown>;
-  encode(message: never): Uint8Array;
-  decode(bytes: Uint8Array, start: number, end: number): unknown;
+  readonly encode: (message: never) => Uint8Array;
+  readonly decode: (bytes: Uint8Array, start: number, end: number) => unknown;
 }
 
 const CODECS: Readonly<Record<string, Codec>> = {
@@ -219,7 +219,8 @@ test('as many items as there may be, and not one more', (t) => {
   const decoders = [multi.decodeMultiGet, multi.decodeMultiPut, multi.decodeMultiGetReply, multi.decodeMultiPutReply];
   for (const decode of decoders) {
     const before = process.memoryUsage().heapUsed;
-    t.regex(String(decode(items(500_000), 0, 1_000_000)), /^More than 1024 (gets|puts|items) in one message$/);
+    const fault = decode(items(500_000), 0, 1_000_000);
+    t.regex(typeof fault === 'string' ? fault : 'taken', /^More than 1024 (gets|puts|items) in one message$/);
     t.true(process.memoryUsage().heapUsed - before < 4_000_000, 'refused before the objects are made');
   }
 });

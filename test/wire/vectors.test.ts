@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import test from 'ava';
 import { fromHex, toHex } from '../../src/lib/bytes.js';
@@ -15,6 +16,11 @@ function vectorsIn<T>(file: string): readonly T[] {
 
 test('every file in protocol/vectors is read here', (t) => {
   t.deepEqual(readdirSync(folder).sort(), [...FILES, 'refused'].map((file) => `${file}.json`).sort());
+});
+
+test('the files are what the code would write', (t) => {
+  const script = new URL('./write-vectors.js', import.meta.url).pathname;
+  t.is(execFileSync(process.execPath, [script], { encoding: 'utf8' }), '');
 });
 
 test('every kind has a vector', (t) => {

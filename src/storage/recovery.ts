@@ -1,0 +1,381 @@
+/*
+ * Reads the log back after a stop of any kind.
+ *
+ * Segments are followed by sequence, batches by LSN: what counts is a batch with the expected sequence, offset, LSN and
+ * checksums. Where the next one is missing, D decides, the highest LSN that any valid batch header, or node.meta, calls
+ * durable:
+ *
+ *   LSN above D          a torn tail: it was never acknowledged as durable. Cut; nothing behind it counts, however
+ *                        whole it looks, since the sectors of an unsynced write arrive in any order.
+ *   LSN at or below D    damage: acknowledged entries are gone from this log. Reported, and the search goes on, sector
+ *                        by sector, for the next batch whose LSN is at most D + 1.
+ *
+ * D is only needed at the first gap, so the log is read once, plus once more from there on.
+ *
+ * A segment ends where the next one's header says that the log before it ended. So what an earlier recovery cut stays
+ * cut: the bytes behind may be whole batches, and their LSNs were skipped when that opening began.
+ *
+ * After replay, and before anybody is served: segments behind the cut lose their names, prepared ones too (a sequence
+ * is never used twice, not even one under which nothing was written), and entries above D are synced. Each step may be
+ * interrupted: the next recovery finds the same log. With `readOnly` nothing is changed, for offline checks.
+ *
+ * What this cannot tell: a tail that was acknowledged less than a moment ago and damaged before any later batch named
+ * it looks like a torn one, and is reported as a cut of so many bytes.
+ */
+import type { Disk } from '../env/disk.js';
+import type { Flow } from '../lib/flow.js';
+import type { Hash64 } from '../model/hash.js';
+import type { Lsn } from '../model/ids.js';
+import { type LogSalt, SECTOR_BYTES, SEGMENT_HEADER_BYTES } from './log-format.js';
+import type { LogSegment } from './log-live.js';
+import type { LogRecovery, ReplayVisitor } from './log-types.js';
+import type { LogStart } from './log.js';
+import {
+  type LogFolder,
+  makeLogFolder,
+  readLogFolder,
+  removeFiles,
+  retireSegments,
+  type SegmentFile,
+  syncSegment,
+} from './recovery-files.js';
+import { SegmentReader } from './recovery-reader.js';
+
+/**
+ * After an unclean stop this many LSNs are left out: entries may have been given numbers, and may even have reached a
+ * partition file, without having reached the log. More than can be appended between two syncs, and small enough for
+ * 33 million unclean openings.
+ */
+export const LSNS_LEFT_OUT = 268_435_456;
+
+export interface RecoverLogOptions {
+  readonly disk: Disk;
+  readonly hash: Hash64;
+  readonly nodeId: string;
+  /** The present opening; no segment may be of a later one. */
+  readonly opening: number;
+  readonly salt: LogSalt;
+  /** What node.meta says: the last LSN of a clean stop, or of some time before an unclean one. */
+  readonly durableLsn: number;
+  /** node.meta has the clean mark. */
+  readonly clean: boolean;
+  /** Change nothing on the disk. */
+  readonly readOnly?: boolean;
+}
+
+export interface RecoveredLog extends LogRecovery {
+  readonly start: LogStart;
+}
+
+interface Damage {
+  readonly segment: number;
+  readonly offset: number;
+  readonly text: string;
+}
+
+/** Where the chain of batches broke. */
+interface Gap {
+  readonly offset: number;
+  /** The expected batch stands there, but only its header holds. */
+  readonly damaged: { readonly firstLsn: number; readonly count: number; readonly length: number } | null;
+  readonly searchFrom: number;
+  /** LSNs above it were cut by an earlier recovery. */
+  readonly limit: number;
+}
+
+export function* recoverLog(options: RecoverLogOptions, visitor: ReplayVisitor): Flow<RecoveredLog> {
+  if (options.readOnly !== true) yield* makeLogFolder(options.disk);
+  const folder = yield* readLogFolder(options.disk, options.hash, options.nodeId, options.opening);
+  const replay = new Replay(options, folder, visitor);
+  yield* replay.run();
+  return yield* replay.finish();
+}
+
+class Replay {
+  readonly #options: RecoverLogOptions;
+  readonly #folder: LogFolder;
+  readonly #visitor: ReplayVisitor;
+  /** Everything but what is known to be unwritten. */
+  readonly #segments: readonly SegmentFile[];
+
+  /** LSN of the next entry; 0: not known, the first segment's header is unreadable. */
+  #expected = 0;
+  #durableLsn: number;
+  /** D covers the whole log: what comes behind the first gap has been looked at. */
+  #lookedAhead = false;
+  #oldestNamed = 0;
+  #stopped = false;
+  #cut: LogRecovery['cut'] = null;
+  #entries = 0;
+  #bytes = 0;
+  readonly #damage: Damage[] = [];
+  #partitions: Set<number> | null = new Set();
+  readonly #recovered: LogSegment[] = [];
+
+  constructor(options: RecoverLogOptions, folder: LogFolder, visitor: ReplayVisitor) {
+    this.#options = options;
+    this.#folder = folder;
+    this.#visitor = visitor;
+    this.#segments = folder.segments.filter((segment) => segment.header?.state !== 'prepared');
+    this.#durableLsn = options.durableLsn;
+  }
+
+  *run(): Flow<void> {
+    for (const { header } of this.#segments) {
+      // The first segment of an opening is written after what came before it was synced.
+      if (header !== null && header.sequence === header.openingSequence) this.#seenDurable(header.previousLsn);
+    }
+    for (let index = 0; index < this.#segments.length && !this.#stopped; index++) yield* this.#segment(index);
+    this.#checkMissing();
+  }
+
+  // ── one segment ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  *#segment(index: number): Flow<void> {
+    const segment = this.#segments[index] as SegmentFile;
+    const reader = yield* SegmentReader.open(this.#options.disk, this.#options.hash, this.#options.salt, segment);
+    this.#enter(segment);
+    if (!this.#stopped) yield* this.#batches(index, reader);
+    yield* reader.close();
+    if (this.#stopped && this.#cutBefore(segment)) return;
+    this.#recovered.push({ sequence: segment.sequence, path: segment.path, bytes: segment.size, lastLsn: Math.max(0, this.#expected - 1) });
+  }
+
+  /** Nothing of the segment counts: the cut is at its very beginning. */
+  #cutBefore(segment: SegmentFile): boolean {
+    return this.#cut !== null && this.#cut.segment === segment.sequence && this.#cut.offset <= SEGMENT_HEADER_BYTES;
+  }
+
+  #enter(segment: SegmentFile): void {
+    const { header } = segment;
+    if (header === null) {
+      this.#report(segment.sequence, 0, 'The header of the segment is unreadable');
+      return;
+    }
+    const gap = this.#expected !== 0 && this.#expected <= header.previousLsn;
+    if (gap && header.previousLsn > this.#durableLsn) this.#stop(segment.sequence, 0, segment.size);
+    else this.#expected = Math.max(this.#expected, header.firstLsn); // a gap before it has been judged
+  }
+
+  /** Replays the batches of a segment; leaves `#expected` at what the next one has to begin with. */
+  *#batches(index: number, reader: SegmentReader): Flow<void> {
+    const limit = this.#endOf(index);
+    let offset = SEGMENT_HEADER_BYTES;
+    while (this.#expected === 0 || this.#expected <= limit) {
+      const state = yield* reader.at(offset);
+      const { header } = reader;
+      const inPlace = state !== 'none' && (this.#expected === 0 || header.firstLsn === this.#expected);
+      if (inPlace && state === 'whole' && header.firstLsn + header.count - 1 <= limit) {
+        this.#expected = header.firstLsn + header.count;
+        this.#accept(reader, offset);
+        offset += header.length;
+        continue;
+      }
+      const damaged = inPlace && state === 'header-only' ? { firstLsn: header.firstLsn, count: header.count, length: header.length } : null;
+      const searchFrom = state === 'none' || inPlace ? offset + SECTOR_BYTES : offset;
+      const next = yield* this.#gap(index, reader, { offset, damaged, searchFrom, limit });
+      if (next === null) return;
+      offset = next;
+    }
+  }
+
+  /** The LSN at which the log before the next readable segment ends: batches above it were cut by an earlier recovery. */
+  #endOf(index: number): number {
+    const next = this.#segments[index + 1];
+    return next === undefined || next.header === null ? Infinity : next.header.previousLsn;
+  }
+
+  #accept(reader: SegmentReader, offset: number): void {
+    this.#seen(reader);
+    this.#entries += reader.header.count;
+    this.#bytes += reader.header.length;
+    reader.visit(offset, this.#visitor);
+  }
+
+  // ── gaps ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** No whole batch with the expected LSN at `offset`. Where to go on; null: not in this segment. */
+  *#gap(index: number, reader: SegmentReader, gap: Gap): Flow<number | null> {
+    const { offset, damaged } = gap;
+    const traceBytes = yield* this.#lookAhead(index, reader, offset);
+    if (this.#expected === 0) return yield* this.#findFirst(reader, offset);
+    if (this.#expected > this.#durableLsn) {
+      const at = yield* this.#behindEmpty(reader, gap);
+      if (at === null) this.#stop(reader.sequence, offset, traceBytes);
+      return at;
+    }
+    if (damaged !== null) {
+      const { firstLsn, count, length } = damaged;
+      this.#lost(yield* reader.partitionsOf(offset, offset + length, firstLsn, count));
+      this.#report(reader.sequence, offset, `${count} entries from LSN ${firstLsn} on are damaged`);
+      this.#expected = firstLsn + count;
+      return offset + length;
+    }
+    return yield* this.#search(reader, gap);
+  }
+
+  /** A whole batch with the very LSN that is expected, a little further on: only an empty batch was damaged. */
+  *#behindEmpty(reader: SegmentReader, gap: Gap): Flow<number | null> {
+    if (this.#expected > gap.limit) return null;
+    for (let at = yield* reader.skipZeros(gap.searchFrom); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
+      if ((yield* reader.at(at)) !== 'whole' || reader.header.firstLsn !== this.#expected) continue;
+      this.#report(reader.sequence, gap.offset, 'A batch without entries is damaged: nothing is lost');
+      return at;
+    }
+    return null;
+  }
+
+  /** The next batch header in this segment that damage can have left behind. */
+  *#search(reader: SegmentReader, gap: Gap): Flow<number | null> {
+    const { offset, limit } = gap;
+    for (let at = yield* reader.skipZeros(gap.searchFrom); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
+      if ((yield* reader.at(at)) === 'none') continue;
+      const found = reader.header.firstLsn;
+      if (found < this.#expected || found > this.#durableLsn + 1 || found > limit + 1) continue;
+      const lost = found - this.#expected;
+      this.#lost(yield* reader.partitionsOf(offset, at, this.#expected, lost));
+      this.#report(reader.sequence, offset, `${lost} entries from LSN ${this.#expected} on are missing, up to offset ${at}`);
+      this.#expected = found;
+      return at;
+    }
+    const end = Math.min(limit, this.#durableLsn);
+    this.#partitions = null;
+    this.#report(reader.sequence, offset, `The entries from LSN ${this.#expected} to ${end} are missing: nothing readable follows in the segment`);
+    return null;
+  }
+
+  /** The oldest segment has no readable header: nobody can say what stood before its first readable batch. */
+  *#findFirst(reader: SegmentReader, from: number): Flow<number | null> {
+    this.#partitions = null;
+    for (let at = yield* reader.skipZeros(from); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
+      if ((yield* reader.at(at)) === 'none') continue;
+      this.#expected = reader.header.firstLsn;
+      return at;
+    }
+    return null;
+  }
+
+  /**
+   * Completes D with what every batch header behind the gap says, once. Answers how many bytes of this log's own
+   * writing lie there: what is cut if this is a torn tail. In a segment with an earlier life only batch headers tell.
+   */
+  *#lookAhead(index: number, reader: SegmentReader, offset: number): Flow<number> {
+    if (this.#lookedAhead && this.#expected <= this.#durableLsn) return 0; // damage: nobody asks
+    let bytes = (yield* this.#look(this.#segments[index] as SegmentFile, reader, offset)) - offset;
+    for (const segment of this.#segments.slice(index + 1)) {
+      const later = yield* SegmentReader.open(this.#options.disk, this.#options.hash, this.#options.salt, segment);
+      const end = yield* this.#look(segment, later, SEGMENT_HEADER_BYTES);
+      yield* later.close();
+      if (segment.header !== null || end > SEGMENT_HEADER_BYTES) bytes += end;
+    }
+    for (const segment of this.#folder.segments) {
+      if (segment.header?.state === 'prepared') bytes += yield* this.#lookIntoPrepared(segment);
+    }
+    this.#lookedAhead = true;
+    return bytes;
+  }
+
+  /** Notes what headers from `offset` on call durable; the end of the last trace of this log there. */
+  *#look(segment: SegmentFile, reader: SegmentReader, offset: number): Flow<number> {
+    const zeroed = segment.header?.zeroed === true;
+    let end = offset;
+    for (let at = yield* reader.skipZeros(offset); at < reader.size; at = yield* reader.skipZeros(at)) {
+      const state = yield* reader.at(at);
+      if (state === 'none') {
+        if (zeroed || reader.looksOurs(at, this.#expected)) end = at + SECTOR_BYTES;
+        at += SECTOR_BYTES;
+        continue;
+      }
+      this.#seen(reader);
+      end = at + reader.header.length;
+      at += state === 'whole' ? reader.header.length : SECTOR_BYTES;
+    }
+    return end;
+  }
+
+  /** The first write into a segment brings its header; if only the batch arrived, it still says what was durable. */
+  *#lookIntoPrepared(segment: SegmentFile): Flow<number> {
+    const reader = yield* SegmentReader.open(this.#options.disk, this.#options.hash, this.#options.salt, segment);
+    const state = yield* reader.at(SEGMENT_HEADER_BYTES);
+    yield* reader.close();
+    if (state === 'none') return 0;
+    this.#seen(reader);
+    return reader.header.length;
+  }
+
+  // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #stop(segment: number, offset: number, bytes: number): void {
+    this.#stopped = true;
+    if (bytes > 0) this.#cut = { segment, offset, bytes };
+  }
+
+  /** Sequences have no gap within an opening, from the oldest segment on that a durable batch called needed. */
+  #checkMissing(): void {
+    const present = new Set(this.#folder.segments.map((segment) => segment.sequence));
+    const missing = new Set<number>();
+    if (this.#oldestNamed > 0 && !present.has(this.#oldestNamed)) missing.add(this.#oldestNamed);
+    for (const { header, sequence } of this.#folder.segments) {
+      if (header === null) continue;
+      for (let s = Math.max(header.openingSequence, this.#oldestNamed); s < sequence; s++) if (!present.has(s)) missing.add(s);
+    }
+    if (present.size === 0 && this.#durableLsn > 0) {
+      this.#partitions = null;
+      this.#report(0, 0, `The log is empty, but node.meta says that it reached LSN ${this.#durableLsn}`);
+    }
+    for (const sequence of [...missing].sort((a, b) => a - b)) {
+      this.#partitions = null;
+      this.#report(sequence, 0, 'The segment is missing');
+    }
+  }
+
+  *finish(): Flow<RecoveredLog> {
+    const lastLsn = Math.max(this.#expected - 1, this.#durableLsn, 0);
+    const ignored = this.#folder.segments.filter(
+      (segment) => segment.header?.state === 'prepared' || !this.#recovered.some((kept) => kept.sequence === segment.sequence),
+    );
+    let spares = this.#folder.spares;
+    if (this.#options.readOnly !== true) {
+      spares = [...spares, ...(yield* retireSegments(this.#options.disk, ignored))];
+      yield* removeFiles(this.#options.disk, this.#folder.leftovers);
+      for (const segment of this.#recovered) {
+        if (segment.lastLsn > this.#durableLsn) yield* syncSegment(this.#options.disk, segment.path);
+      }
+    }
+    return {
+      lastLsn: lastLsn as Lsn,
+      durableLsn: this.#durableLsn as Lsn,
+      entries: this.#entries,
+      bytes: this.#bytes,
+      cut: this.#cut,
+      damage: this.#damage,
+      damagedPartitions: this.#partitions,
+      start: {
+        previousLsn: lastLsn,
+        nextLsn: lastLsn + 1 + (this.#options.clean || lastLsn === 0 ? 0 : LSNS_LEFT_OUT),
+        nextSequence: this.#folder.lastSequence + 1,
+        segments: this.#recovered,
+        spares,
+      },
+    };
+  }
+
+  /** What a valid header says about everything else. */
+  #seen(reader: SegmentReader): void {
+    this.#seenDurable(reader.header.durableLsn);
+    this.#oldestNamed = Math.max(this.#oldestNamed, reader.sequence - reader.header.neededBefore);
+  }
+
+  #seenDurable(lsn: number): void {
+    if (lsn > this.#durableLsn) this.#durableLsn = lsn;
+  }
+
+  #lost(partitions: ReadonlySet<number> | null): void {
+    if (partitions === null) this.#partitions = null;
+    else for (const partition of partitions) this.#partitions?.add(partition);
+  }
+
+  #report(segment: number, offset: number, text: string): void {
+    this.#damage.push({ segment, offset, text });
+  }
+}

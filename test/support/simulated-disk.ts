@@ -1,0 +1,447 @@
+/*
+ * env.Disk in memory, as bad as disks get.
+ *
+ * Every file keeps beside its bytes what its changed sectors held when they were last synced; a folder keeps its
+ * changes since it was last synced. `crash()` makes the disk that a machine finds after a power cut: of each unsynced
+ * sector and of each unsynced creation, renaming and removal a draw (or the caller) decides whether it arrived. A
+ * write that was under way counts as unsynced, so it is torn. After a failed sync the kernel calls pages clean that
+ * never arrived: here too, and no later sync brings them back.
+ *
+ * Everything answers after a drawn delay on the virtual clock, so completions of different calls overtake each other.
+ */
+import type { Disk, DiskError, DiskFile, Done, OpenMode } from '../../src/env/disk.js';
+import type { Timers } from '../../src/env/clock.js';
+import { Prng } from '../../src/lib/prng.js';
+
+export const SECTOR = 512;
+
+export type DiskCall = 'open' | 'read' | 'write' | 'sync' | 'size' | 'close' | 'list' | 'makeFolder' | 'rename' | 'remove' | 'syncFolder' | 'space';
+
+export class SimulatedDiskError extends Error implements DiskError {
+  readonly code: string;
+  constructor(code: string, text: string) {
+    super(`${code}: ${text}`);
+    this.code = code;
+  }
+}
+
+export interface FailureRule {
+  /** The k-th call from now that `calls` admits fails, counted from 1. */
+  readonly at: number;
+  /** Every one after it fails too. */
+  readonly forever?: boolean;
+  /** `SHORT`: a write leaves half of its bytes behind. */
+  readonly code: string;
+  readonly calls?: readonly DiskCall[];
+}
+
+class Inode {
+  bytes: Buffer = Buffer.alloc(0);
+  size = 0;
+  syncedSize = 0;
+  /** Changed sector → what it holds on the medium (null: nothing, it lies behind the synced size). */
+  readonly unsynced: Map<number, Uint8Array> = new Map();
+  /** As `unsynced`, but the kernel believes them clean: no sync will write them. */
+  readonly forsaken: Map<number, Uint8Array> = new Map();
+  readonly inFlight: Set<{ readonly offset: number; readonly bytes: Buffer }> = new Set();
+
+  grow(size: number): void {
+    if (size > this.bytes.length) {
+      const larger = Buffer.alloc(Math.max(size, 2 * this.bytes.length));
+      this.bytes.copy(larger, 0, 0, this.size);
+      this.bytes = larger;
+    }
+    if (size > this.size) this.size = size;
+  }
+
+  sector(index: number): Uint8Array {
+    const copy = new Uint8Array(SECTOR);
+    copy.set(this.bytes.subarray(index * SECTOR, Math.min((index + 1) * SECTOR, this.size)));
+    return copy;
+  }
+
+  put(offset: number, bytes: Uint8Array): void {
+    const first = Math.floor(offset / SECTOR);
+    const last = Math.floor((offset + bytes.length - 1) / SECTOR);
+    for (let index = first; index <= last; index++) {
+      const old = this.forsaken.get(index);
+      this.forsaken.delete(index);
+      if (!this.unsynced.has(index)) this.unsynced.set(index, old ?? this.sector(index));
+    }
+    this.grow(offset + bytes.length);
+    this.bytes.set(bytes, offset);
+  }
+}
+
+type FolderChange =
+  | { readonly kind: 'create'; readonly path: string; readonly inode: Inode }
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly inode: Inode }
+  | { readonly kind: 'remove'; readonly path: string };
+
+export interface SimulatedDiskOptions {
+  readonly timers: Timers;
+  readonly random: Prng;
+  readonly capacityBytes?: number;
+  /** Longest answer, ms; 0: at the end of the turn. Default 2. */
+  readonly delayMsMax?: number;
+}
+
+/** Which unsynced sectors reach the medium; a path is the file's name at the crash. */
+export type Survives = (path: string, sector: number) => boolean;
+
+export class SimulatedDisk implements Disk {
+  readonly #options: SimulatedDiskOptions;
+  #names: Map<string, Inode> = new Map();
+  /** What names a machine finds after a power cut if no unsynced change arrived. */
+  #syncedNames: Map<string, Inode> = new Map();
+  #changes: FolderChange[] = [];
+  readonly #folders: Set<string> = new Set(['']);
+  #dead = false;
+  #rule: { rule: FailureRule; seen: number } | null = null;
+  /** Calls so far, by kind and in all. */
+  readonly counts: Map<DiskCall, number> = new Map();
+  calls = 0;
+  /** Failures that were injected so far. */
+  injected = 0;
+  bytesWritten = 0;
+
+  constructor(options: SimulatedDiskOptions) {
+    this.#options = options;
+  }
+
+  /** Fails calls from now on; null: none. */
+  fail(rule: FailureRule | null): void {
+    this.#rule = rule === null ? null : { rule, seen: 0 };
+  }
+
+  // ── env.Disk ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  open(path: string, mode: OpenMode, done: Done<DiskFile>): void {
+    this.#call('open', path, done, () => {
+      let inode = this.#names.get(path);
+      if (mode === 'create') {
+        if (inode !== undefined) throw new SimulatedDiskError('EEXIST', `open ${path}`);
+        if (!this.#folders.has(folderOf(path))) throw new SimulatedDiskError('ENOENT', `open ${path}`);
+        inode = new Inode();
+        this.#names.set(path, inode);
+        this.#changes.push({ kind: 'create', path, inode });
+      }
+      if (inode === undefined) throw new SimulatedDiskError('ENOENT', `open ${path}`);
+      return this.#file(inode, path, mode);
+    });
+  }
+
+  list(folder: string, done: Done<readonly string[]>): void {
+    this.#call('list', folder, done, () =>
+      [...this.#names.keys(), ...this.#folders]
+        .filter((path) => path !== '' && folderOf(path) === folder)
+        .map((path) => path.slice(path.lastIndexOf('/') + 1))
+        .sort(),
+    );
+  }
+
+  makeFolder(path: string, done: Done): void {
+    this.#call('makeFolder', path, done, () => {
+      this.#folders.add(path);
+    });
+  }
+
+  rename(from: string, to: string, done: Done): void {
+    this.#call('rename', from, done, () => {
+      const inode = this.#names.get(from);
+      if (inode === undefined) throw new SimulatedDiskError('ENOENT', `rename ${from}`);
+      this.#names.delete(from);
+      this.#names.set(to, inode);
+      this.#changes.push({ kind: 'rename', from, to, inode });
+    });
+  }
+
+  remove(path: string, done: Done): void {
+    this.#call('remove', path, done, () => {
+      if (!this.#names.delete(path)) throw new SimulatedDiskError('ENOENT', `remove ${path}`);
+      this.#changes.push({ kind: 'remove', path });
+    });
+  }
+
+  syncFolder(folder: string, done: Done): void {
+    const covered = this.#changes.length;
+    this.#call('syncFolder', folder, done, () => {
+      const kept: FolderChange[] = [];
+      this.#changes.forEach((change, index) => {
+        const inside = folderOf(change.kind === 'rename' ? change.to : change.path) === folder;
+        if (inside && index < covered) applyChange(this.#syncedNames, change);
+        else kept.push(change);
+      });
+      this.#changes = kept;
+    });
+  }
+
+  space(done: Done<{ readonly freeBytes: number; readonly totalBytes: number }>): void {
+    const totalBytes = this.#options.capacityBytes ?? 2 ** 40;
+    this.#call('space', '', done, () => ({ freeBytes: totalBytes - this.usedBytes(), totalBytes }));
+  }
+
+  // ── what a test does to it ────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The disk that is found after a power cut. This one answers nobody any more.
+   * `survives` decides a sector; without it each is drawn with one half. Folder changes are drawn, all or none when
+   * `folderChanges` says so.
+   */
+  crash(options: Partial<SimulatedDiskOptions> & { survives?: Survives; folderChanges?: 'drawn' | 'all' | 'none' } = {}): SimulatedDisk {
+    this.#dead = true;
+    const random = options.random ?? this.#options.random;
+    const survives = options.survives ?? ((): boolean => random.chance(0.5));
+    const after = new SimulatedDisk({ ...this.#options, ...options });
+    for (const folder of this.#folders) after.#folders.add(folder);
+
+    const names = new Map(this.#syncedNames);
+    const folderChanges = options.folderChanges ?? 'drawn';
+    for (const change of this.#changes) {
+      if (folderChanges === 'all' || (folderChanges === 'drawn' && random.chance(0.5))) applyChange(names, change);
+    }
+    for (const [path, inode] of names) {
+      const copy = this.#afterPowerCut(inode, (sector) => survives(path, sector));
+      after.#names.set(path, copy);
+      after.#syncedNames.set(path, copy);
+    }
+    return after;
+  }
+
+  /** The process died, the machine did not: everything that was handed to the kernel is still there, synced or not. */
+  kill(): SimulatedDisk {
+    this.#dead = true;
+    const after = new SimulatedDisk(this.#options);
+    for (const folder of this.#folders) after.#folders.add(folder);
+    after.#names = this.#names;
+    after.#syncedNames = this.#syncedNames;
+    after.#changes = this.#changes;
+    for (const inode of this.#names.values()) {
+      for (const write of inode.inFlight) inode.put(write.offset, write.bytes);
+      inode.inFlight.clear();
+    }
+    return after;
+  }
+
+  /** An independent copy with everything synced, for trying many kinds of damage on one history. */
+  clone(options: Partial<SimulatedDiskOptions> = {}): SimulatedDisk {
+    const after = new SimulatedDisk({ ...this.#options, ...options });
+    for (const folder of this.#folders) after.#folders.add(folder);
+    for (const [path, inode] of this.#names) after.restore(path, inode.bytes.subarray(0, inode.size));
+    return after;
+  }
+
+  /** Unsynced sectors of a file, in order: for trying every subset of them. */
+  unsyncedSectors(path: string): readonly number[] {
+    const inode = this.#inode(path);
+    const sectors = new Set([...inode.unsynced.keys(), ...inode.forsaken.keys()]);
+    for (const write of inode.inFlight) {
+      for (let at = Math.floor(write.offset / SECTOR); at * SECTOR < write.offset + write.bytes.length; at++) sectors.add(at);
+    }
+    return [...sectors].sort((a, b) => a - b);
+  }
+
+  paths(): readonly string[] {
+    return [...this.#names.keys()].sort();
+  }
+
+  contents(path: string): Buffer {
+    const inode = this.#inode(path);
+    return Buffer.from(inode.bytes.subarray(0, inode.size));
+  }
+
+  /** Puts a whole file in place, synced. */
+  restore(path: string, bytes: Uint8Array): void {
+    const inode = new Inode();
+    inode.grow(bytes.length);
+    inode.bytes.set(bytes);
+    inode.syncedSize = bytes.length;
+    this.#names.set(path, inode);
+    this.#syncedNames.set(path, inode);
+    this.#folders.add(folderOf(path));
+  }
+
+  discard(path: string): void {
+    this.#names.delete(path);
+    this.#syncedNames.delete(path);
+  }
+
+  /** Bit rot: on the medium, so synced. */
+  flipBit(path: string, byte: number, bit: number): void {
+    const inode = this.#inode(path);
+    inode.bytes[byte] = (inode.bytes[byte] as number) ^ (1 << bit);
+  }
+
+  truncate(path: string, size: number): void {
+    this.restore(path, this.contents(path).subarray(0, size));
+  }
+
+  usedBytes(): number {
+    let used = 0;
+    for (const inode of new Set(this.#names.values())) used += Math.ceil(inode.size / SECTOR) * SECTOR;
+    return used;
+  }
+
+  // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #inode(path: string): Inode {
+    const inode = this.#names.get(path);
+    if (inode === undefined) throw new Error(`No file ${path} on the simulated disk`);
+    return inode;
+  }
+
+  #afterPowerCut(inode: Inode, survives: (sector: number) => boolean): Inode {
+    const copy = new Inode();
+    const found = new Map<number, Uint8Array>([...inode.forsaken, ...inode.unsynced]);
+    const torn = new Inode();
+    torn.grow(inode.size);
+    torn.bytes.set(inode.bytes.subarray(0, inode.size));
+    for (const write of inode.inFlight) torn.put(write.offset, write.bytes);
+    for (const [sector, old] of torn.unsynced) if (!found.has(sector)) found.set(sector, old);
+
+    copy.grow(torn.size);
+    copy.bytes.set(torn.bytes.subarray(0, torn.size));
+    let size = inode.syncedSize;
+    for (const [sector, old] of [...found].sort((a, b) => a[0] - b[0])) {
+      const arrived = !inode.forsaken.has(sector) && survives(sector);
+      if (arrived) size = Math.max(size, Math.min((sector + 1) * SECTOR, torn.size));
+      else copy.bytes.set(old.subarray(0, Math.max(0, Math.min(SECTOR, torn.size - sector * SECTOR))), sector * SECTOR);
+    }
+    copy.size = size;
+    copy.bytes.fill(0, size);
+    copy.syncedSize = size;
+    return copy;
+  }
+
+  #call<T>(kind: DiskCall, what: string, done: Done<T>, work: () => T): void {
+    this.#count(kind);
+    const failing = this.#failure(kind);
+    this.#later(() => {
+      if (failing !== null) {
+        done(new SimulatedDiskError(failing, `${kind} ${what}`));
+        return;
+      }
+      let value: T;
+      try {
+        value = work();
+      } catch (error) {
+        if (!(error instanceof SimulatedDiskError)) throw error;
+        done(error);
+        return;
+      }
+      done(null, value);
+    });
+  }
+
+  #count(kind: DiskCall): void {
+    this.calls += 1;
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  }
+
+  #failure(kind: DiskCall): string | null {
+    if (this.#rule === null) return null;
+    const { rule } = this.#rule;
+    if (rule.calls !== undefined && !rule.calls.includes(kind)) return null;
+    this.#rule.seen += 1;
+    const fails = this.#rule.seen === rule.at || (rule.forever === true && this.#rule.seen > rule.at);
+    if (fails) this.injected += 1;
+    return fails ? rule.code : null;
+  }
+
+  #later(fire: () => void): void {
+    const delay = (this.#options.delayMsMax ?? 2) * this.#options.random.float();
+    this.#options.timers.after(delay, () => {
+      if (!this.#dead) fire();
+    });
+  }
+
+  #file(inode: Inode, path: string, mode: OpenMode): DiskFile {
+    return {
+      read: (offset, length, done) => {
+        this.#call('read', path, done, () => new Uint8Array(inode.bytes.subarray(offset, Math.min(offset + length, inode.size))));
+      },
+      write: (offset, chunks, done) => {
+        this.#write(inode, path, mode, offset, Buffer.concat(chunks), done);
+      },
+      sync: (done) => {
+        this.#sync(inode, path, done);
+      },
+      size: (done) => {
+        this.#call('size', path, done, () => inode.size);
+      },
+      close: (done) => {
+        this.#call('close', path, done, () => undefined);
+      },
+    };
+  }
+
+  #write(inode: Inode, path: string, mode: OpenMode, offset: number, bytes: Buffer, done: Done): void {
+    this.#count('write');
+    let failing: string | null = mode === 'read' ? 'EBADF' : this.#failure('write');
+    const room = (this.#options.capacityBytes ?? Infinity) - this.usedBytes();
+    if (failing === null && offset + bytes.length - inode.size > room) failing = 'ENOSPC';
+    const kept = failing === null ? bytes : failing === 'SHORT' || failing === 'EIO' ? bytes.subarray(0, bytes.length >> 1) : bytes.subarray(0, 0);
+    const write = { offset, bytes: kept };
+    if (kept.length > 0) inode.inFlight.add(write);
+    this.#later(() => {
+      if (inode.inFlight.delete(write)) inode.put(offset, kept);
+      this.bytesWritten += kept.length;
+      if (failing === null && mode === 'write-synced') settle(inode, snapshot(inode, offset, kept.length));
+      done(failing === null ? null : new SimulatedDiskError(failing, `write ${path} at ${offset}`));
+    });
+  }
+
+  #sync(inode: Inode, path: string, done: Done): void {
+    this.#count('sync');
+    const failing = this.#failure('sync');
+    const covered = snapshot(inode, 0, inode.size);
+    this.#later(() => {
+      if (failing === null) {
+        settle(inode, covered);
+        done(null);
+        return;
+      }
+      for (const [sector, old] of inode.unsynced) inode.forsaken.set(sector, old);
+      inode.unsynced.clear();
+      done(new SimulatedDiskError(failing, `sync ${path}`));
+    });
+  }
+}
+
+function folderOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : path.slice(0, slash);
+}
+
+function applyChange(names: Map<string, Inode>, change: FolderChange): void {
+  switch (change.kind) {
+    case 'create':
+      names.set(change.path, change.inode);
+      return;
+    case 'rename':
+      if (names.get(change.from) === change.inode) names.delete(change.from);
+      names.set(change.to, change.inode);
+      return;
+    case 'remove':
+      names.delete(change.path);
+  }
+}
+
+/** Unsynced sectors in a range, as they are now. */
+function snapshot(inode: Inode, offset: number, length: number): { readonly size: number; readonly sectors: Map<number, Uint8Array> } {
+  const sectors = new Map<number, Uint8Array>();
+  for (const index of inode.unsynced.keys()) {
+    if ((index + 1) * SECTOR > offset && index * SECTOR < offset + length) sectors.set(index, inode.sector(index));
+  }
+  return { size: Math.min(inode.size, offset + length), sectors };
+}
+
+/** What a sync that began at the snapshot has made durable. */
+function settle(inode: Inode, covered: { readonly size: number; readonly sectors: Map<number, Uint8Array> }): void {
+  inode.syncedSize = Math.max(inode.syncedSize, covered.size);
+  for (const [index, bytes] of covered.sectors) {
+    if (!inode.unsynced.has(index)) continue;
+    if (Buffer.compare(inode.sector(index), bytes) === 0) inode.unsynced.delete(index);
+    else inode.unsynced.set(index, bytes);
+  }
+}
