@@ -31,7 +31,7 @@ export interface SessionHost {
   dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void;
   /** The session is over; it is forgotten. */
   onSessionClosed(session: Session): void;
-  /** Test switch only: calls back after `settings.delayMs`. */
+  /** Calls back soon, in a later turn; after `settings.delayMs` where a test has set that. */
   later(fire: () => void): void;
 }
 
