@@ -41,7 +41,10 @@ export class FakeServer {
       server.listen(this.#port, '127.0.0.1', () => {
         this.#port = (server.address() as AddressInfo).port;
         this.node.address = this.address;
-        this.node.ring = { ...this.node.ring, members: this.node.ring.members.map((member) => ({ ...member, address: this.address })) };
+        this.node.ring = {
+          ...this.node.ring,
+          members: this.node.ring.members.map((member) => ({ ...member, address: this.address })),
+        };
         resolve();
       });
     });
@@ -54,7 +57,10 @@ export class FakeServer {
     this.#server = null;
     return new Promise((resolve) => {
       if (server === null) resolve();
-      else server.close(() => { resolve(); });
+      else
+        server.close(() => {
+          resolve();
+        });
     });
   }
 
