@@ -164,7 +164,7 @@ export class Engine implements Storage {
     this.#acksWhenDurable = options.durability.kind === 'always';
     this.#counters = countersOf(deps.meter);
     this.#space = new SpaceWatch({ ...deps, logBytesMax: options.logBytesMax, bufferBytesMax: options.bufferBytesMax });
-    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#fill(), (request) => { this.#writeHeld(request); });
+    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#pressure(), () => this.#buffer.fill, (request) => { this.#writeHeld(request); });
     this.#reader = this.#makeReader();
     this.#flusher = this.#makeFlusher();
   }
@@ -305,9 +305,15 @@ export class Engine implements Storage {
   }
 
   /** Of what limits writes, buffer or log, whichever is fuller. The segment in use does not count against the log. */
+  /** How urgent flushing is: of memory, of what memory is heading for, of the log (whose first and last segment are partly used). */
   #fill(): number {
+    return Math.max(this.#buffer.fill, this.#pressure());
+  }
+
+  /** What decides how fast puts are let in: `#fill` without the memory that only waits for the end of a flusher's round. */
+  #pressure(): number {
     const { logSegmentBytes, logBytesMax } = this.#options;
-    return Math.max(this.#buffer.fill, ((this.#log.segments - 1) * logSegmentBytes) / logBytesMax);
+    return Math.max(this.#buffer.trend, ((this.#log.segments - 2) * logSegmentBytes) / logBytesMax);
   }
 
   #refusal(): Failure | null {
@@ -520,8 +526,9 @@ export class Engine implements Storage {
           encodeHome({ nodeId, installation: partition.installation, appliedLsn, partition: partition.id, partitionCount }, this.#hash),
         openFile: (partition, done) => { openNewFile(deps, partition, partitionCount, done); },
         onFlushed: (partition) => { this.#onFlushed(partition); },
-        onBatch: (operations, bytes) => {
-          this.#counters.flushedRecords.add(operations);
+        onBatch: (records, bytes, ms) => {
+          this.#throttle.noteFlush(records, ms);
+          this.#counters.flushedRecords.add(records);
           this.#counters.flushedBytes.add(bytes);
         },
         onNoSpace: (error) => { this.#space.noSpace(error); },
