@@ -1,9 +1,12 @@
 /*
- * env.Disk over node:fs. Nothing is retried and nothing is finished in silence: a write that the kernel took only in
- * part is an error, because what the log believes to be written must be.
+ * env.Disk on a real file system, by node:fs with callbacks: each call is one hop to libuv's pool.
+ *
+ * A write goes out as one pwrite or pwritev. A short one is an error (`SHORT`), not a reason to try the rest: it means
+ * that the disk is full or broken, and what follows would stand on bytes that nobody asked for. A synced write opens
+ * its file with O_DSYNC. Sync is fdatasync; a folder is synced by fsync on a descriptor of the folder.
  */
 import * as fs from 'node:fs';
-import { join, resolve, sep } from 'node:path';
+import { join } from 'node:path';
 import type { Disk, DiskError, DiskFile, Done, OpenMode } from '../env/disk.js';
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
@@ -12,77 +15,78 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   create: fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL,
   'write-synced': fs.constants.O_RDWR | fs.constants.O_DSYNC,
 };
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
 
-class ShortIoError extends Error implements DiskError {
-  readonly code = 'SHORT';
-}
-
-function diskError(error: NodeJS.ErrnoException): DiskError {
-  return Object.assign(error, { code: error.code ?? 'EIO' });
-}
-
-export interface RealDiskOptions {
-  /** Test switch: syncs are answered without being done, so that a test of power loss can be seen to lose. */
-  readonly sync?: boolean;
+export class DiskFailure extends Error implements DiskError {
+  readonly code: string;
+  constructor(code: string, text: string, options?: ErrorOptions) {
+    super(text, options);
+    this.code = code;
+  }
 }
 
 export class RealDisk implements Disk {
   readonly #root: string;
-  readonly #sync: boolean;
 
-  /** `root`: the node's directory, which exists. */
-  constructor(root: string, options: RealDiskOptions = {}) {
-    this.#root = resolve(root);
-    this.#sync = options.sync ?? true;
+  /** `root`: the node's directory, absolute and resolved. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** The absolute path of a name inside; refuses what leads out of the directory. */
+  path(name: string): string {
+    if (name === '') return this.#root;
+    const bad =
+      name.startsWith('/') ||
+      name.split('/').some((part) => part === '' || part === '.' || part === '..') ||
+      name.includes('\0');
+    if (bad) throw new DiskFailure('EINVAL', `Not a name inside the data directory: ${JSON.stringify(name)}`);
+    return join(this.#root, name);
   }
 
   open(path: string, mode: OpenMode, done: Done<DiskFile>): void {
-    const flags = this.#sync ? FLAGS[mode] : FLAGS[mode] & ~fs.constants.O_DSYNC;
-    fs.open(this.#path(path), flags, 0o640, (error, descriptor) => {
-      if (error === null) done(null, new RealFile(descriptor, path, this.#sync));
-      else done(diskError(error));
+    fs.open(this.path(path), FLAGS[mode], FILE_MODE, (error, fd) => {
+      if (error === null) done(null, new RealFile(fd, path));
+      else done(failureOf(error));
     });
   }
 
   list(folder: string, done: Done<readonly string[]>): void {
-    fs.readdir(this.#path(folder), (error, names) => {
+    fs.readdir(this.path(folder), (error, names) => {
       if (error === null) done(null, names.sort());
       else if (error.code === 'ENOENT') done(null, []);
-      else done(diskError(error));
+      else done(failureOf(error));
     });
   }
 
   makeFolder(path: string, done: Done): void {
-    fs.mkdir(this.#path(path), { recursive: true, mode: 0o750 }, (error) => {
-      done(error === null ? null : diskError(error));
+    fs.mkdir(this.path(path), { recursive: true, mode: FOLDER_MODE }, (error) => {
+      done(error === null ? null : failureOf(error));
     });
   }
 
   rename(from: string, to: string, done: Done): void {
-    fs.rename(this.#path(from), this.#path(to), (error) => {
-      done(error === null ? null : diskError(error));
+    fs.rename(this.path(from), this.path(to), (error) => {
+      done(error === null ? null : failureOf(error));
     });
   }
 
   remove(path: string, done: Done): void {
-    fs.unlink(this.#path(path), (error) => {
-      done(error === null ? null : diskError(error));
+    fs.unlink(this.path(path), (error) => {
+      done(error === null ? null : failureOf(error));
     });
   }
 
   syncFolder(folder: string, done: Done): void {
-    if (!this.#sync) {
-      setImmediate(done, null);
-      return;
-    }
-    fs.open(this.#path(folder), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY, (error, descriptor) => {
+    fs.open(this.path(folder), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY, (error, fd) => {
       if (error !== null) {
-        done(diskError(error));
+        done(failureOf(error));
         return;
       }
-      fs.fsync(descriptor, (failed) => {
-        fs.close(descriptor, () => {
-          done(failed === null ? null : diskError(failed));
+      fs.fsync(fd, (failed) => {
+        fs.close(fd, () => {
+          done(failed === null ? null : failureOf(failed));
         });
       });
     });
@@ -91,85 +95,73 @@ export class RealDisk implements Disk {
   space(done: Done<{ readonly freeBytes: number; readonly totalBytes: number }>): void {
     fs.statfs(this.#root, (error, stats) => {
       if (error === null) done(null, { freeBytes: stats.bavail * stats.bsize, totalBytes: stats.blocks * stats.bsize });
-      else done(diskError(error));
+      else done(failureOf(error));
     });
-  }
-
-  /** Names come from this program alone; that they stay inside is checked all the same. */
-  #path(path: string): string {
-    const full = join(this.#root, path);
-    if (full !== this.#root && !full.startsWith(this.#root + sep)) throw new Error(`${path} is outside of the node's directory`);
-    return full;
   }
 }
 
 class RealFile implements DiskFile {
-  readonly #descriptor: number;
+  readonly #fd: number;
   readonly #path: string;
-  readonly #sync: boolean;
 
-  constructor(descriptor: number, path: string, sync: boolean) {
-    this.#descriptor = descriptor;
+  constructor(fd: number, path: string) {
+    this.#fd = fd;
     this.#path = path;
-    this.#sync = sync;
   }
 
   read(offset: number, length: number, done: Done<Uint8Array>): void {
-    this.#fill(Buffer.allocUnsafe(length), 0, offset, done);
-  }
-
-  /** The kernel may give less than was asked for in the middle of a file; only nothing is its end. */
-  #fill(target: Buffer, filled: number, offset: number, done: Done<Uint8Array>): void {
-    fs.read(this.#descriptor, target, filled, target.length - filled, offset + filled, (error, count) => {
-      if (error !== null) done(diskError(error));
-      else if (count === 0 || filled + count === target.length) done(null, target.subarray(0, filled + count));
-      else this.#fill(target, filled + count, offset, done);
-    });
+    this.#readOn(Buffer.allocUnsafeSlow(length), offset, 0, done);
   }
 
   write(offset: number, chunks: readonly Uint8Array[], done: Done): void {
-    const [first] = chunks;
-    if (first === undefined) {
-      setImmediate(done, null);
-      return;
-    }
-    const finish = (error: NodeJS.ErrnoException | null, written: number, asked: number): void => {
-      if (error !== null) done(diskError(error));
-      else if (written !== asked) done(new ShortIoError(`Wrote ${written} of ${asked} bytes to ${this.#path}`));
-      else done(null);
+    let length = 0;
+    for (const chunk of chunks) length += chunk.length;
+    const finished = (error: NodeJS.ErrnoException | null, written: number): void => {
+      if (error !== null) done(failureOf(error));
+      else if (written === length) done(null);
+      else
+        done(
+          new DiskFailure(
+            'SHORT',
+            `Only ${written} of ${length} bytes were written to ${this.#path} at offset ${offset}`,
+          ),
+        );
     };
-    if (chunks.length === 1) {
-      fs.write(this.#descriptor, first, 0, first.length, offset, (error, written) => {
-        finish(error, written, first.length);
-      });
-      return;
-    }
-    const asked = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    fs.writev(this.#descriptor, chunks as Uint8Array[], offset, (error, written) => {
-      finish(error, written, asked);
-    });
+    const only = chunks[0];
+    if (only === undefined) throw new DiskFailure('EINVAL', 'Nothing to write');
+    if (chunks.length === 1) fs.write(this.#fd, only, 0, only.length, offset, finished);
+    else fs.writev(this.#fd, chunks, offset, finished);
   }
 
   sync(done: Done): void {
-    if (!this.#sync) {
-      setImmediate(done, null);
-      return;
-    }
-    fs.fdatasync(this.#descriptor, (error) => {
-      done(error === null ? null : diskError(error));
+    fs.fdatasync(this.#fd, (error) => {
+      done(error === null ? null : failureOf(error));
     });
   }
 
   size(done: Done<number>): void {
-    fs.fstat(this.#descriptor, (error, stats) => {
+    fs.fstat(this.#fd, (error, stats) => {
       if (error === null) done(null, stats.size);
-      else done(diskError(error));
+      else done(failureOf(error));
     });
   }
 
   close(done: Done): void {
-    fs.close(this.#descriptor, (error) => {
-      done(error == null ? null : diskError(error));
+    fs.close(this.#fd, (error) => {
+      done(error == null ? null : failureOf(error));
     });
   }
+
+  /** The kernel may give less than asked for before the end of the file; nothing at all is the end. */
+  #readOn(into: Buffer, offset: number, have: number, done: Done<Uint8Array>): void {
+    fs.read(this.#fd, into, have, into.length - have, offset + have, (error, got) => {
+      if (error !== null) done(failureOf(error));
+      else if (got === 0 || have + got === into.length) done(null, into.subarray(0, have + got));
+      else this.#readOn(into, offset, have + got, done);
+    });
+  }
+}
+
+function failureOf(error: NodeJS.ErrnoException): DiskError {
+  return new DiskFailure(error.code ?? 'EIO', error.message, { cause: error });
 }

@@ -70,7 +70,14 @@ export class SlotFile {
   }
 
   /** null: there is no such file. Throws when there is one that cannot be used. */
-  static *open(disk: Disk, hash: Hash64, path: string, kind: SlotKind, folder: string, name: string): Flow<SlotFile | null> {
+  static *open(
+    disk: Disk,
+    hash: Hash64,
+    path: string,
+    kind: SlotKind,
+    folder: string,
+    name: string,
+  ): Flow<SlotFile | null> {
     const names = yield* wait<readonly string[]>((done) => {
       disk.list(folder, done);
     });
@@ -93,7 +100,14 @@ export class SlotFile {
     return new SlotFile(file, kind, hash, slots);
   }
 
-  static *create(disk: Disk, hash: Hash64, path: string, kind: SlotKind, folder: string, body: Uint8Array): Flow<SlotFile> {
+  static *create(
+    disk: Disk,
+    hash: Hash64,
+    path: string,
+    kind: SlotKind,
+    folder: string,
+    body: Uint8Array,
+  ): Flow<SlotFile> {
     const half = `${path}.new`;
     yield* wait((done) => {
       disk.remove(half, () => {
@@ -168,7 +182,9 @@ function decodeSlot(hash: Hash64, kind: SlotKind, bytes: Uint8Array, path: strin
   if (readU32(bytes, 24) !== hash.hi || readU32(bytes, 28) !== hash.lo) return null;
   const format = readU32(bytes, 8);
   if (format !== kind.format) {
-    throw new SlotsTooNewError(`${path} has format ${format}, this version reads format ${kind.format}: start the version of partitad that wrote it`);
+    throw new SlotsTooNewError(
+      `${path} has format ${format}, this version reads format ${kind.format}: start the version of partitad that wrote it`,
+    );
   }
   return { generation, body: bytes.slice(SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + length) };
 }
