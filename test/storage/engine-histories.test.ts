@@ -38,6 +38,7 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
         crashes += 1;
       }
       open(world);
+      if (process.env['PARTITA_TRACE'] !== undefined) console.log(step, JSON.stringify(world.lines.splice(0)));
       twin.settle();
       twin.checkLeaves();
     } else {
