@@ -74,6 +74,7 @@ class Opening {
       table: this.#table,
       log,
       quarantined: this.#quarantined,
+      recoveredLsn: recovery.lastLsn,
     });
     this.#engine = engine;
     if (this.#logFull) engine.onLogDiskFull(true);
