@@ -106,6 +106,8 @@ export interface Opened {
   readonly table: PartitionTable;
   readonly log: CommitLog;
   readonly quarantined: readonly string[];
+  /** The last LSN that recovery found. */
+  readonly recoveredLsn: number;
 }
 
 interface EngineCounters {
@@ -128,6 +130,9 @@ export class Engine implements Storage {
   readonly #table: PartitionTable;
   readonly #log: CommitLog;
   readonly #quarantined: readonly string[];
+  readonly #recoveredLsn: number;
+  /** What the log called its last LSN before anything was appended: numbers left out after a crash are below it. */
+  readonly #firstLsnBound: number;
   readonly #hash: Hash64;
   readonly #cache: RecordCache;
   readonly #slots: StoredSlots = new StoredSlots();
@@ -158,6 +163,8 @@ export class Engine implements Storage {
     this.#table = opened.table;
     this.#log = opened.log;
     this.#quarantined = opened.quarantined;
+    this.#recoveredLsn = opened.recoveredLsn;
+    this.#firstLsnBound = opened.log.lastLsn;
     this.#hash = deps.hash;
     this.#cache = new RecordCache(options.cacheBytesMax);
     this.#leaves = new Leaves(leafCountOf(options.partitionCount), deps.hash, deps.digest);
@@ -286,7 +293,8 @@ export class Engine implements Storage {
       this.#deps.timers.after(1, () => { this.#closeWhenQuiet(done); });
       return;
     }
-    const lastLsn = this.#log.lastLsn;
+    // A stop before the first append must not call numbers durable that were only left out: nobody will find them.
+    const lastLsn = this.#log.lastLsn === this.#firstLsnBound ? this.#recoveredLsn : this.#log.lastLsn;
     run(this.#closing(), (error) => {
       if (error === null) this.#deps.markClean(lastLsn, done);
       else done(error);
