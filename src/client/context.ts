@@ -48,10 +48,16 @@ export class Context {
   static parse(text: string): Context {
     const trimmed = text.trim();
     if (!/^[A-Za-z0-9_-]*$/.test(trimmed) || trimmed.length % 4 === 1) {
-      throw new PartitaError('INVALID_CONTEXT', 'Not a context: expected base64url as Context.toString() writes it; read the key again to get one');
+      throw new PartitaError(
+        'INVALID_CONTEXT',
+        'Not a context: expected base64url as Context.toString() writes it; read the key again to get one',
+      );
     }
     if (trimmed.length > (CONTEXT_BYTES_MAX * 4) / 3) {
-      throw new PartitaError('INVALID_CONTEXT', `Not a context: ${trimmed.length} characters, the longest have ${Math.floor((CONTEXT_BYTES_MAX * 4) / 3)}`);
+      throw new PartitaError(
+        'INVALID_CONTEXT',
+        `Not a context: ${trimmed.length} characters, the longest have ${Math.floor((CONTEXT_BYTES_MAX * 4) / 3)}`,
+      );
     }
     return trimmed === '' ? EMPTY : new Context(new Uint8Array(Buffer.from(trimmed, 'base64url')));
   }

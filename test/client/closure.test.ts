@@ -34,8 +34,14 @@ test('The client loads only its rows of the tree and two packages', (t) => {
   const { files, packages } = closureOf(resolve(root, 'src/client/index.js'));
   t.true(files.size > 40, `${files.size} files: the walk sees the graph`);
   const folders = new Set([...files].map((file) => relative(resolve(root, 'src'), file).split('/')[0] as string));
-  t.deepEqual([...folders].filter((folder) => !FOLDERS.has(folder)), []);
-  t.deepEqual([...packages].filter((name) => !PACKAGES.has(name) && !name.startsWith('node:')), []);
+  t.deepEqual(
+    [...folders].filter((folder) => !FOLDERS.has(folder)),
+    [],
+  );
+  t.deepEqual(
+    [...packages].filter((name) => !PACKAGES.has(name) && !name.startsWith('node:')),
+    [],
+  );
   t.true(packages.has('protobufjs/minimal.js') && packages.has('xxhash-wasm'), 'the walk sees packages');
 });
 
@@ -45,6 +51,10 @@ test('The core of the client knows no promise, no timer and no Node module', (t)
   for (const file of files) {
     if (file.includes('/generated/')) continue;
     const code = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
-    t.notRegex(code, /\b(async|await|Promise|setTimeout|setImmediate|queueMicrotask|AbortSignal|Date\.now|Math\.random|process\.)\b/, file);
+    t.notRegex(
+      code,
+      /\b(async|await|Promise|setTimeout|setImmediate|queueMicrotask|AbortSignal|Date\.now|Math\.random|process\.)\b/,
+      file,
+    );
   }
 });

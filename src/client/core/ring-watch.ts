@@ -24,7 +24,13 @@ export class RingWatch {
   #fetching: boolean = false;
   #stopped: boolean = false;
 
-  constructor(core: ClientCore, timers: Timers, random: Random, pollMs: number, adopt: (ring: RingMessage) => string | null) {
+  constructor(
+    core: ClientCore,
+    timers: Timers,
+    random: Random,
+    pollMs: number,
+    adopt: (ring: RingMessage) => string | null,
+  ) {
     this.#core = core;
     this.#timers = timers;
     this.#random = random;
@@ -50,7 +56,12 @@ export class RingWatch {
   }
 
   /** Fetches now, and adopts what comes; `done` hears why there is still no ring, or null. */
-  fetch(knownVersion: number, timeoutMs: number, policy: RetryPolicy, done: (error: PartitaError | null) => void): Call {
+  fetch(
+    knownVersion: number,
+    timeoutMs: number,
+    policy: RetryPolicy,
+    done: (error: PartitaError | null) => void,
+  ): Call {
     this.#fetching = true;
     const operation = new RingOperation(knownVersion, (error, ring) => {
       this.#fetching = false;

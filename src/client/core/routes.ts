@@ -98,7 +98,9 @@ export class Routes {
     if (typeof ring === 'string') return ring;
     this.#ring = ring;
     this.#rows = [];
-    const members = new Set(ring.members.map((member) => this.#peerOfMember(member.nodeId, member.address, member.zone)));
+    const members = new Set(
+      ring.members.map((member) => this.#peerOfMember(member.nodeId, member.address, member.zone)),
+    );
     const kept: Peer[] = [...members];
     for (const peer of this.#peers) {
       if (members.has(peer)) continue;
