@@ -6,10 +6,9 @@ import type { EventEmitter } from 'node:events';
 import type { ExplainReply } from '../model/messages.js';
 import { codecs } from './codecs.js';
 import type { Codec } from './codecs.js';
-import { Context, contextBytes } from './context.js';
+import { Context } from './context.js';
 import { closedError } from './core/client-core.js';
 import type { Operation, RetryPolicy } from './core/call.js';
-import type { Peer } from './core/peer.js';
 import { ConnectionError, PartitaError } from './errors.js';
 import type { ClientEvents } from './events.js';
 import { batchesOf } from './batches.js';
@@ -22,6 +21,7 @@ import { PutOperation, putRequest } from './operations/put.js';
 import type { Reading } from './operations/replies.js';
 import { keyBytes, replicasOf, resolveOptions, retryPolicy, timeoutOf, ttlOf } from './options.js';
 import type { CallOptions, ClientOptions, ReadOptions, UpdateOptions, WriteOptions } from './options.js';
+import { contextBytes } from './opaque-context.js';
 import { newPutId } from './put-id.js';
 import type { Resolver } from './resolvers.js';
 import type { ClientStats, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
@@ -233,7 +233,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
       if (node !== undefined && peer === undefined) {
         throw new PartitaError('INVALID_ARGUMENT', `No node ${node}; nodes() lists those that are known`);
       }
-      this.#start(new PingOperation(resolve, reject), options, reject, peer);
+      this.#start(new PingOperation(resolve, reject), options, reject, peer?.address);
     });
   }
 
@@ -305,11 +305,16 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     return this.close();
   }
 
-  #start(operation: Operation, options: CallOptions | undefined, reject: (error: unknown) => void, peer?: Peer): void {
+  #start(
+    operation: Operation,
+    options: CallOptions | undefined,
+    reject: (error: unknown) => void,
+    pinned?: string,
+  ): void {
     const { core } = this.#shared;
     const signal = options?.signal;
     if (signal === undefined) {
-      core.start(operation, this.#timeoutMs(options), this.#policy(options), peer);
+      core.start(operation, this.#timeoutMs(options), this.#policy(options), pinned);
       return;
     }
     if (signal.aborted) {
@@ -318,7 +323,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
       );
       return;
     }
-    abortOn(signal, core, core.start(operation, this.#timeoutMs(options), this.#policy(options), peer));
+    abortOn(signal, core, core.start(operation, this.#timeoutMs(options), this.#policy(options), pinned));
   }
 
   #runMany<K, I extends { readonly name: K; readonly key: Uint8Array }, R>(

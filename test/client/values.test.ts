@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { Context, PartitaError, TimeoutError, codecs, resolvers } from '../../src/client/index.js';
 import type { ClientOptions, Sibling, Siblings } from '../../src/client/index.js';
 import { batchesOf } from '../../src/client/batches.js';
-import { contextBytes, contextOf } from '../../src/client/context.js';
+import { contextBytes, contextOf } from '../../src/client/opaque-context.js';
 import { errorOf } from '../../src/client/errors.js';
 import { keyBytes, resolveOptions, retryPolicy } from '../../src/client/options.js';
 import { update } from '../../src/client/update.js';

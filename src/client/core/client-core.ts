@@ -72,7 +72,7 @@ export class ClientCore implements PeerEvents, CallOwner {
   }
 
   /** Begins a call; the operation hears its end exactly once, which may be before this returns. */
-  start(operation: Operation, timeoutMs: number, policy: RetryPolicy, pinned?: Peer): Call {
+  start(operation: Operation, timeoutMs: number, policy: RetryPolicy, pinned?: string): Call {
     const nowMs = this.#world.clock.monotonicMs();
     const call = new Call(this, operation, policy, nowMs, nowMs + timeoutMs, pinned);
     if (this.#closed !== null || this.#closing !== null) {

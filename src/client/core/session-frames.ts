@@ -7,7 +7,7 @@ import { decodeError, decodeGoAway, decodeHelloReply, encodeHello, encodePing } 
 import { writeFrame } from '../../wire/frame.js';
 import { HELLO, PING } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
-import { contextOf } from '../context.js';
+import { contextOf } from '../opaque-context.js';
 import { ProtocolError, errorOf } from '../errors.js';
 import type { PartitaError } from '../errors.js';
 
