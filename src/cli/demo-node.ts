@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -69,8 +69,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
 
 async function tryStart(dataDir: string, ports: readonly string[]): Promise<Attempt> {
   mkdirSync(dataDir, { recursive: true });
-  const fresh = !existsSync(dataDir) || readdirSync(dataDir).length === 0;
-  const words = [PARTITAD, '--data-dir', dataDir, ...ports, ...(fresh ? ['--init'] : [])];
+  const words = [PARTITAD, '--data-dir', dataDir, '--init', ...ports];
   // A group of its own: Ctrl-C in the terminal reaches us, and we decide when it is told to stop.
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   process.once('exit', () => child.kill('SIGTERM'));

@@ -3,10 +3,12 @@
  * for it, and an empty directory is never taken for a cluster of its own.
  */
 import { mkdir, readdir, realpath } from 'node:fs/promises';
+import type { Disk } from '../env/disk.js';
 import type { Random } from '../env/random.js';
 import { toHex } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { RealDisk } from '../disk/real-disk.js';
+import { withUnsyncedLog } from '../disk/unsynced-log.js';
 import { firstRing, type RingDocument, type RingMember } from '../ring/document.js';
 import { NodeMetaFile } from '../storage/node-meta.js';
 import { SlotsDamagedError, SlotsTooNewError } from '../storage/slots.js';
@@ -19,7 +21,7 @@ import { StartRefusedError } from './running-node.js';
 export interface NodeDirectory {
   /** The real path: one string for every file that LMDB ever opens here. */
   readonly path: string;
-  readonly disk: RealDisk;
+  readonly disk: Disk;
   readonly lock: DirectoryLock;
   readonly meta: NodeMetaFile;
   readonly ring: RingDocument;
@@ -81,7 +83,8 @@ async function makeDirectory(path: string): Promise<void> {
 
 async function identify(path: string, lock: DirectoryLock, options: DirectoryOptions): Promise<NodeDirectory | EmptyDirectory> {
   const { hash, init, random, env } = options;
-  const disk = new RealDisk(path, { sync: !(env['NODE_ENV'] === 'test' && env['PARTITA_TEST_SYNC'] === 'off') });
+  const real = new RealDisk(path);
+  const disk = env['NODE_ENV'] === 'test' && env['PARTITA_TEST_SYNC'] === 'off' ? withUnsyncedLog(real) : real;
   let meta = await promised(NodeMetaFile.open(disk, hash));
   let ring = await promised(loadRing(disk, hash));
   const isNew = ring === null;

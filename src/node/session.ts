@@ -9,6 +9,7 @@
  *
  * A session keeps no timer. The node looks over all of them four times a second.
  */
+import { copyBytes } from '../lib/bytes.js';
 import type { Connection, ConnectionEvents } from '../env/transport.js';
 import { failure, type Failure } from '../model/errors.js';
 import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../model/limits.js';
@@ -31,7 +32,7 @@ export interface SessionHost {
   dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void;
   /** The session is over; it is forgotten. */
   onSessionClosed(session: Session): void;
-  /** Test switch only: calls back after `settings.delayMs`. */
+  /** Calls back soon, in a later turn; after `settings.delayMs` where a test has set that. */
   later(fire: () => void): void;
 }
 
@@ -77,7 +78,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
 
   onBytes(chunk: Uint8Array): void {
     if (this.#host.settings.delayMs > 0) {
-      const copy = chunk.slice();
+      const copy = copyBytes(chunk);
       this.#host.later(() => {
         this.#take(copy);
       });
