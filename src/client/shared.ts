@@ -42,9 +42,14 @@ export function makeShared(
     onRingChange: (version) => events.emit('ringChange', version),
     onRetry: (operation, attempt, cause) => events.emit('retry', { operation, attempt, cause }),
   });
-  const hashLoaded = system.loadHash().then((hash) => {
-    core.useHash(hash);
-  });
+  const hashLoaded = system.loadHash().then(
+    (hash) => {
+      core.useHash(hash);
+    },
+    () => {
+      // No WebAssembly here (node --jitless): keys go to any node, which costs a forward and nothing else.
+    },
+  );
   return { system, core, options, events, hashLoaded };
 }
 
