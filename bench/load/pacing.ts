@@ -20,23 +20,26 @@ export class Schedule {
     this.#startMs = startMs + phase * this.#intervalMs;
   }
 
-  /** When the next request should have left, ms. */
+  /** When the next request should leave, or should have left, ms; Infinity if there is none any more. */
   get nextMs(): number {
-    return this.#startMs + this.#sent * this.#intervalMs;
+    const due = this.#startMs + this.#sent * this.#intervalMs;
+    return due < this.#endMs ? due : Number.POSITIVE_INFINITY;
   }
 
   /** Takes the next request if it is due, and returns its time; -1 if it is not. */
   take(nowMs: number): number {
     const due = this.nextMs;
-    if (due > nowMs || due >= this.#endMs) return -1;
+    if (due > nowMs) return -1;
     this.#sent++;
     return due;
   }
 
   /** Requests that are due and not taken. */
   overdue(nowMs: number): number {
-    if (nowMs >= this.#endMs) return Math.max(0, Math.ceil((this.#endMs - this.nextMs) / this.#intervalMs));
-    return Math.max(0, Math.floor((nowMs - this.nextMs) / this.#intervalMs) + 1);
+    const due = this.nextMs;
+    if (due > nowMs) return 0;
+    if (nowMs >= this.#endMs) return Math.ceil((this.#endMs - due) / this.#intervalMs);
+    return Math.floor((nowMs - due) / this.#intervalMs) + 1;
   }
 }
 

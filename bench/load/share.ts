@@ -318,7 +318,9 @@ export class RawShare implements Share, ConnectionOwner {
         if (this.#phase !== 'warming up' && this.#phase !== 'running') return -1;
       }
       for (const connection of this.#connections) connection.flush(nowMs);
-      return Math.max(schedule.nextMs - nowMs, schedule.nextMs <= nowMs ? NO_SLOT_WAIT_MS : 0);
+      const waitMs = schedule.nextMs - nowMs;
+      if (waitMs <= 0) return NO_SLOT_WAIT_MS; // a slot that becomes free takes what is due by itself
+      return Number.isFinite(waitMs) ? waitMs : -1;
     });
     this.#pacer.start();
   }

@@ -104,6 +104,8 @@ class Replay {
   /** D covers the whole log: what comes behind the first gap has been looked at. */
   #lookedAhead = false;
   #oldestNamed = 0;
+  /** A gap at the end of a segment, while the next one has no readable header. */
+  #unresolved: { readonly segment: number; readonly offset: number } | null = null;
   #stopped = false;
   #cut: LogRecovery['cut'] = null;
   #entries = 0;
@@ -126,6 +128,10 @@ class Replay {
       if (header !== null && header.sequence === header.openingSequence) this.#seenDurable(header.previousLsn);
     }
     for (let index = 0; index < this.#segments.length && !this.#stopped; index++) yield* this.#segment(index);
+    if (this.#unresolved !== null) {
+      this.#partitions = null;
+      this.#reportMissing(this.#unresolved.segment, this.#unresolved.offset, this.#durableLsn);
+    }
     this.#checkMissing();
   }
 
@@ -138,7 +144,12 @@ class Replay {
     if (!this.#stopped) yield* this.#batches(index, reader);
     yield* reader.close();
     if (this.#stopped && this.#cutBefore(segment)) return;
-    this.#recovered.push({ sequence: segment.sequence, path: segment.path, bytes: segment.size, lastLsn: Math.max(0, this.#expected - 1) });
+    this.#recovered.push({
+      sequence: segment.sequence,
+      path: segment.path,
+      bytes: segment.size,
+      lastLsn: Math.max(0, this.#expected - 1),
+    });
   }
 
   /** Nothing of the segment counts: the cut is at its very beginning. */
@@ -171,7 +182,10 @@ class Replay {
         offset += header.length;
         continue;
       }
-      const damaged = inPlace && state === 'header-only' ? { firstLsn: header.firstLsn, count: header.count, length: header.length } : null;
+      const damaged =
+        inPlace && state === 'header-only'
+          ? { firstLsn: header.firstLsn, count: header.count, length: header.length }
+          : null;
       const searchFrom = state === 'none' || inPlace ? offset + SECTOR_BYTES : offset;
       const next = yield* this.#gap(index, reader, { offset, damaged, searchFrom, limit });
       if (next === null) return;
@@ -187,6 +201,7 @@ class Replay {
 
   #accept(reader: SegmentReader, offset: number): void {
     this.#seen(reader);
+    this.#unresolved = null;
     this.#entries += reader.header.count;
     this.#bytes += reader.header.length;
     reader.visit(offset, this.#visitor);
@@ -211,13 +226,17 @@ class Replay {
       this.#expected = firstLsn + count;
       return offset + length;
     }
-    return yield* this.#search(reader, gap);
+    return yield* this.#search(index, reader, gap);
   }
 
   /** A whole batch with the very LSN that is expected, a little further on: only an empty batch was damaged. */
   *#behindEmpty(reader: SegmentReader, gap: Gap): Flow<number | null> {
     if (this.#expected > gap.limit) return null;
-    for (let at = yield* reader.skipZeros(gap.searchFrom); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
+    for (
+      let at = yield* reader.skipZeros(gap.searchFrom);
+      at < reader.size;
+      at = yield* reader.skipZeros(at + SECTOR_BYTES)
+    ) {
       if ((yield* reader.at(at)) !== 'whole' || reader.header.firstLsn !== this.#expected) continue;
       this.#report(reader.sequence, gap.offset, 'A batch without entries is damaged: nothing is lost');
       return at;
@@ -226,21 +245,39 @@ class Replay {
   }
 
   /** The next batch header in this segment that damage can have left behind. */
-  *#search(reader: SegmentReader, gap: Gap): Flow<number | null> {
+  *#search(index: number, reader: SegmentReader, gap: Gap): Flow<number | null> {
     const { offset, limit } = gap;
-    for (let at = yield* reader.skipZeros(gap.searchFrom); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
+    for (
+      let at = yield* reader.skipZeros(gap.searchFrom);
+      at < reader.size;
+      at = yield* reader.skipZeros(at + SECTOR_BYTES)
+    ) {
       if ((yield* reader.at(at)) === 'none') continue;
       const found = reader.header.firstLsn;
       if (found < this.#expected || found > this.#durableLsn + 1 || found > limit + 1) continue;
       const lost = found - this.#expected;
       this.#lost(yield* reader.partitionsOf(offset, at, this.#expected, lost));
-      this.#report(reader.sequence, offset, `${lost} entries from LSN ${this.#expected} on are missing, up to offset ${at}`);
+      this.#report(
+        reader.sequence,
+        offset,
+        `${lost} entries from LSN ${this.#expected} on are missing, up to offset ${at}`,
+      );
       this.#expected = found;
       return at;
     }
-    const end = Math.min(limit, this.#durableLsn);
-    this.#partitions = null;
-    this.#report(reader.sequence, offset, `The entries from LSN ${this.#expected} to ${end} are missing: nothing readable follows in the segment`);
+    return yield* this.#nothingFollows(index, reader, gap);
+  }
+
+  *#nothingFollows(index: number, reader: SegmentReader, gap: Gap): Flow<null> {
+    const next = this.#segments[index + 1];
+    if (next?.header === null) {
+      this.#unresolved ??= { segment: reader.sequence, offset: gap.offset }; // its batches may go on right here
+      return null;
+    }
+    this.#unresolved = null;
+    const end = Math.min(gap.limit, this.#durableLsn);
+    this.#lost(yield* reader.partitionsFrom(gap.offset, this.#expected, end - this.#expected + 1));
+    this.#reportMissing(reader.sequence, gap.offset, end);
     return null;
   }
 
@@ -317,7 +354,8 @@ class Replay {
     if (this.#oldestNamed > 0 && !present.has(this.#oldestNamed)) missing.add(this.#oldestNamed);
     for (const { header, sequence } of this.#folder.segments) {
       if (header === null) continue;
-      for (let s = Math.max(header.openingSequence, this.#oldestNamed); s < sequence; s++) if (!present.has(s)) missing.add(s);
+      for (let s = Math.max(header.openingSequence, this.#oldestNamed); s < sequence; s++)
+        if (!present.has(s)) missing.add(s);
     }
     if (present.size === 0 && this.#durableLsn > 0) {
       this.#partitions = null;
@@ -332,7 +370,8 @@ class Replay {
   *finish(): Flow<RecoveredLog> {
     const lastLsn = Math.max(this.#expected - 1, this.#durableLsn, 0);
     const ignored = this.#folder.segments.filter(
-      (segment) => segment.header?.state === 'prepared' || !this.#recovered.some((kept) => kept.sequence === segment.sequence),
+      (segment) =>
+        segment.header?.state === 'prepared' || !this.#recovered.some((kept) => kept.sequence === segment.sequence),
     );
     let spares = this.#folder.spares;
     if (this.#options.readOnly !== true) {
@@ -373,6 +412,14 @@ class Replay {
   #lost(partitions: ReadonlySet<number> | null): void {
     if (partitions === null) this.#partitions = null;
     else for (const partition of partitions) this.#partitions?.add(partition);
+  }
+
+  #reportMissing(segment: number, offset: number, end: number): void {
+    this.#report(
+      segment,
+      offset,
+      `The entries from LSN ${this.#expected} to ${end} are missing: nothing readable follows in the segment`,
+    );
   }
 
   #report(segment: number, offset: number, text: string): void {

@@ -88,10 +88,9 @@ test('a lost connection is an error and is opened again', async (t) => {
   const drop = (server: ToyServer): void => {
     server.dropAt = 100;
   };
-  const { result } = await against(drop, { durationMs: 800 });
+  const { result } = await against(drop, { amount: 400 });
   t.is(result.codes['connection'], 4);
-  const { samples } = result.requests;
-  t.true(result.count > 100, JSON.stringify(samples));
+  t.is(result.count, 400);
 });
 
 test('bailout stops a run that has no chance', async (t) => {
@@ -124,7 +123,7 @@ test('open loop with too few slots: response time tells what service time hides'
   };
   const { result } = await against(slow, { rate: 200, durationMs: 500, connections: 1, inFlight: 1 });
   const [get] = result.operations;
-  t.true((get?.service.percentiles['p50'] ?? 0) < 60_000);
+  t.true((get?.service.percentiles['p50'] ?? 0) < (get?.response.percentiles['p50'] ?? 0));
   t.true((get?.response.max ?? 0) > 2 * (get?.service.percentiles['p50'] ?? 0));
   t.true(result.unsent > 0);
 });
