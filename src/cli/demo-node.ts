@@ -45,7 +45,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
     tell(`${resolve(dataDir)} is in use by another daemon; using ${folder} until this one stops`);
     attempt = await tryStart(folder, USUAL_PORTS);
   }
-  if (attempt.ready === null && attempt.said.includes('EADDRINUSE')) {
+  if (attempt.ready === null && /EADDRINUSE|Cannot listen on/.test(attempt.said)) {
     tell('Port 7700 or 7701 is taken; using free ones');
     attempt = await tryStart(folder, FREE_PORTS);
   }
