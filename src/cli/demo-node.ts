@@ -20,6 +20,8 @@ export interface DemoNode {
   readonly nodeId: string;
   readonly pid: number;
   readonly dataDir: string;
+  /** The directory goes away with the node. */
+  readonly temporary: boolean;
   /** Drains it; answers its exit code. */
   stop(): Promise<number>;
   /** Its exit code, when it ends by itself too. */
@@ -59,6 +61,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
     nodeId: String(ready['nodeId']),
     pid: child.pid ?? 0,
     dataDir: folder,
+    temporary,
     ended,
     stop: () => {
       child.kill('SIGTERM');
