@@ -1,0 +1,158 @@
+/*
+ * The two sets of Merkle leaves of a partition (merkle.ts): *stored* lies in the file and speaks of the file's records,
+ * *live* speaks of what a read would find, the buffer included.
+ *
+ * A flush writes stored ⊕ old ⊕ new for its entries, in their transaction. Live leaves are made when somebody first
+ * asks, as stored ⊕ buffer, and are kept from then on by every write. After recovery the buffer is what was replayed,
+ * so live = stored ⊕ replay without a word of code for it.
+ *
+ * Where the old record is damaged its hash is not to be had. Then the one leaf is made anew from its stretch of the
+ * file: a few records, since a leaf is a stretch.
+ */
+import type { Digest } from '../env/digest.js';
+import type { PartitionFile } from '../env/partition-file.js';
+import { equalBytes } from '../lib/bytes.js';
+import type { Hash64 } from '../model/hash.js';
+import { decodeLeaves, leafIndex, leafStart, LEAF_BYTES, LEAVES_PER_GROUP, toggleLeaf, WORDS_PER_LEAF } from '../repair/merkle.js';
+import { checkRecord, recordHeaderEnd, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
+import { MARK_BYTES } from './engine-mark.js';
+import type { Partition } from './partition.js';
+import { bookkeepingKey, hashBound, isRecordKey, keyName, keyOfName, storageKey } from './storage-key.js';
+import { OLD_HASH, OLD_NONE, OLD_UNKNOWN, type BufferedRecord } from './write-buffer.js';
+
+const SCAN_ENTRIES = 256;
+
+/** Leaves `hash` with what a record adds to its leaf. */
+export function hashHeader(bytes: Uint8Array, start: number, hash: Hash64): void {
+  hash.hash(bytes, start, recordHeaderEnd(bytes, start));
+}
+
+export function groupKey(group: number): Uint8Array {
+  return bookkeepingKey(`leaves/${group.toString(16).padStart(4, '0')}`);
+}
+
+/** One group of stored leaves; of a file that has none yet, zeros. */
+export function readGroup(file: Pick<PartitionFile, 'get'>, group: number, leaves: Uint32Array, first: number): void {
+  const bytes = file.get(groupKey(group));
+  if (bytes === null || bytes.length !== LEAVES_PER_GROUP * LEAF_BYTES) {
+    leaves.fill(0, first * WORDS_PER_LEAF, (first + LEAVES_PER_GROUP) * WORDS_PER_LEAF);
+  } else {
+    decodeLeaves(bytes, leaves, first, LEAVES_PER_GROUP);
+  }
+}
+
+export class Leaves {
+  readonly leafCount: number;
+  readonly #hash: Hash64;
+  readonly #digest: Digest;
+
+  constructor(leafCount: number, hash: Hash64, digest: Digest) {
+    this.leafCount = leafCount;
+    this.#hash = hash;
+    this.#digest = digest;
+  }
+
+  storedOf(partition: Partition): Uint32Array {
+    const leaves = new Uint32Array(this.leafCount * WORDS_PER_LEAF);
+    const file = partition.file;
+    if (file === null) return leaves;
+    for (let first = 0; first < this.leafCount; first += LEAVES_PER_GROUP) {
+      readGroup(file, first / LEAVES_PER_GROUP, leaves, first);
+    }
+    return leaves;
+  }
+
+  /** The partition's live leaves, made if nobody has asked before; the caller only reads them. */
+  liveOf(partition: Partition): Uint32Array {
+    if (partition.live !== null) return partition.live;
+    const leaves = this.storedOf(partition);
+    const doubtful = new Set<number>();
+    const { frozenOrder, frozenFlushed, active } = partition.buffer;
+    for (let i = frozenFlushed; i < frozenOrder.length; i++) {
+      const entry = frozenOrder[i] as BufferedRecord;
+      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount))) doubtful.add(leafIndex(entry.hashHi, this.leafCount));
+    }
+    for (const entry of active.values()) {
+      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount))) doubtful.add(leafIndex(entry.hashHi, this.leafCount));
+    }
+    for (const leaf of doubtful) this.remake(partition, leaf, this.#bufferedIn(partition, leaf), leaves, leaf);
+    partition.live = leaves;
+    return leaves;
+  }
+
+  /** leaf ⊕ old ⊕ new; false: the old record is damaged, so the leaf must be remade. */
+  apply(partition: Partition, entry: BufferedRecord, leaves: Uint32Array, leaf: number): boolean {
+    const known = entry.oldKind !== OLD_UNKNOWN || this.#learnOld(partition, entry);
+    if (entry.oldKind === OLD_HASH) toggleLeaf(leaves, leaf, entry.oldHi, entry.oldLo, -1);
+    toggleLeaf(leaves, leaf, entry.leafHi, entry.leafLo, 1);
+    return known;
+  }
+
+  /** One leaf from the good records of the file, those that `over` replaces apart, and from `over`. */
+  remake(partition: Partition, leaf: number, over: ReadonlyMap<string, BufferedRecord>, leaves: Uint32Array, at: number): void {
+    leaves.fill(0, at * WORDS_PER_LEAF, (at + 1) * WORDS_PER_LEAF);
+    let after: Uint8Array | null = hashBound(leafStart(partition.id, leaf, this.leafCount), 0);
+    while (after !== null) after = this.#remakeSome(partition, leaf, over, leaves, at, after);
+    for (const entry of over.values()) toggleLeaf(leaves, at, entry.leafHi, entry.leafLo, 1);
+  }
+
+  /** The next few entries of the leaf's stretch; answers where to go on, null at its end. */
+  #remakeSome(
+    partition: Partition,
+    leaf: number,
+    over: ReadonlyMap<string, BufferedRecord>,
+    leaves: Uint32Array,
+    at: number,
+    after: Uint8Array,
+  ): Uint8Array | null {
+    const hash = this.#hash;
+    const entries = partition.file === null ? [] : partition.file.scan(after, SCAN_ENTRIES);
+    for (const { key, value } of entries) {
+      if (!isRecordKey(key)) continue;
+      if (leafIndex(((key[0] as number) << 24) | ((key[1] as number) << 16) | ((key[2] as number) << 8), this.leafCount) !== leaf) return null;
+      if (!isGoodEntry(key, value, hash, this.#digest)) continue;
+      if (over.has(keyName(value, recordKeyStart(0), recordKeyEnd(value, 0)))) continue;
+      hashHeader(value, 0, hash);
+      toggleLeaf(leaves, at, hash.hi, hash.lo, 1);
+    }
+    return entries.length < SCAN_ENTRIES ? null : (entries[entries.length - 1]?.key ?? null);
+  }
+
+  /** Fills in what an entry will replace; false: it is damaged. */
+  #learnOld(partition: Partition, entry: BufferedRecord): boolean {
+    const key = keyOfName(entry.name);
+    const at = storageKey(entry.hashHi, entry.hashLo, key, this.#digest);
+    const value = partition.file?.get(at) ?? null;
+    if (value === null) {
+      entry.oldKind = OLD_NONE;
+      return true;
+    }
+    if (checkRecord(value, 0, value.length - MARK_BYTES, this.#hash, key) !== null) return false;
+    hashHeader(value, 0, this.#hash);
+    entry.oldKind = OLD_HASH;
+    entry.oldHi = this.#hash.hi;
+    entry.oldLo = this.#hash.lo;
+    return true;
+  }
+
+  /** The newest buffered entries of a leaf, by name. */
+  #bufferedIn(partition: Partition, leaf: number): ReadonlyMap<string, BufferedRecord> {
+    const found = new Map<string, BufferedRecord>();
+    const { frozen, active } = partition.buffer;
+    for (const map of [frozen, active]) {
+      if (map === null) continue;
+      for (const entry of map.values()) {
+        if (leafIndex(entry.hashHi, this.leafCount) === leaf) found.set(entry.name, entry);
+      }
+    }
+    return found;
+  }
+}
+
+/** Is this entry of a file a good record, and does it lie under the key that it names? */
+export function isGoodEntry(key: Uint8Array, value: Uint8Array, hash: Hash64, digest: Digest): boolean {
+  if (checkRecord(value, 0, value.length - MARK_BYTES, hash, null) !== null) return false;
+  const name = value.subarray(recordKeyStart(0), recordKeyEnd(value, 0));
+  hash.hash(name, 0, name.length);
+  return equalBytes(key, storageKey(hash.hi, hash.lo, name, digest));
+}

@@ -1,0 +1,42 @@
+/*
+ * How the engine comes by its log: recovery first, which hands out every entry, then a log that goes on where it ended.
+ *
+ * The first new LSN lies above whatever any partition file has applied, too. A file that is ahead of the log is a fault
+ * and is treated as one; but a number that it has applied must never be given out again, or a later replay would skip
+ * an entry that it does not hold.
+ */
+import type { Clock, Timers } from '../env/clock.js';
+import type { Disk } from '../env/disk.js';
+import type { Flow } from '../lib/flow.js';
+import type { Hash64 } from '../model/hash.js';
+import type { NodeId } from '../model/ids.js';
+import type { Arena } from './arena.js';
+import type { EngineLogEvents, OpenLog } from './engine.js';
+import type { LogSalt } from './log-format.js';
+import { SegmentLog } from './log.js';
+import type { Durability, LogRecovery, ReplayVisitor } from './log-types.js';
+import { recoverLog } from './recovery.js';
+
+export interface LogOpenerParts {
+  readonly disk: Disk;
+  readonly timers: Timers;
+  readonly clock: Clock;
+  readonly hash: Hash64;
+  readonly arena: Arena;
+  readonly nodeId: NodeId;
+  readonly opening: number;
+  readonly salt: LogSalt;
+  readonly durability: Durability;
+  readonly segmentBytes: number;
+  /** What node.meta says: the last LSN that it knows, and whether the stop before was a clean one. */
+  readonly durableLsn: number;
+  readonly clean: boolean;
+}
+
+export function logOpener(parts: LogOpenerParts): OpenLog {
+  return function* (visit: ReplayVisitor, events: EngineLogEvents, appliedMax: number): Flow<{ log: SegmentLog; recovery: LogRecovery }> {
+    const recovery = yield* recoverLog(parts, visit);
+    const nextLsn = Math.max(recovery.start.nextLsn, appliedMax + 1);
+    return { log: new SegmentLog({ ...parts, start: { ...recovery.start, nextLsn } }, events), recovery };
+  };
+}

@@ -1,0 +1,74 @@
+/*
+ * The pool's twin for tests and simulations: the same walks over the same files, run where they are asked for, answered
+ * a little later, in an order of the simulation's choosing.
+ */
+import type { Digest } from '../env/digest.js';
+import type { ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
+import type { Hash64 } from '../model/hash.js';
+import { rebuild, scrubFile, type Snapshot, type WalkParts } from './walk.js';
+
+export interface InlineParts {
+  /** Runs `fire` later: after a drawn delay, or at the end of the turn. */
+  readonly later: (fire: () => void) => void;
+  /** The file at `path` as it is now. */
+  readonly snapshotOf: (path: string) => Snapshot;
+  readonly hash: Hash64;
+  readonly digest: Digest;
+  readonly nowMs: () => number;
+}
+
+type Answer<T> = (error: Error | null, value?: T) => void;
+
+export class InlineWorkers implements Workers {
+  readonly #parts: InlineParts;
+
+  constructor(parts: InlineParts) {
+    this.#parts = parts;
+  }
+
+  readMany(task: ReadTask, done: Answer<readonly (Uint8Array | null)[]>): void {
+    this.#run(() => {
+      const snapshot = this.#parts.snapshotOf(task.path);
+      return task.keys.map((key) => snapshot.get(key));
+    }, done);
+  }
+
+  rebuildLeaves(path: string, leafCount: number, _partitionCount: number, done: Answer<RebuiltLeaves>): void {
+    this.#run(() => rebuild(this.#walk(path, leafCount)), done);
+  }
+
+  scrub(path: string, leafCount: number, _partitionCount: number, done: Answer<ScrubReport>): void {
+    this.#run(() => scrubFile(this.#walk(path, leafCount)), done);
+  }
+
+  hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {
+    this.#run(() => {
+      const { hash } = this.#parts;
+      hash.hash(bytes, 0, bytes.length);
+      const digest = new Uint8Array(8);
+      const view = new DataView(digest.buffer);
+      view.setUint32(0, hash.hi);
+      view.setUint32(4, hash.lo);
+      return digest;
+    }, done);
+  }
+
+  /** Twice later: a pool looks at the file at one moment, and its answer arrives at another. */
+  #run<T>(task: () => T, done: Answer<T>): void {
+    this.#parts.later(() => {
+      let value: T;
+      try {
+        value = task();
+      } catch (error) {
+        this.#parts.later(() => { done(error as Error); });
+        return;
+      }
+      this.#parts.later(() => { done(null, value); });
+    });
+  }
+
+  #walk(path: string, leafCount: number): WalkParts {
+    const { snapshotOf, hash, digest, nowMs } = this.#parts;
+    return { snapshot: (use) => use(snapshotOf(path)), leafCount, hash, digest, nowMs };
+  }
+}

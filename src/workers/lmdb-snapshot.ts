@@ -1,0 +1,46 @@
+/*
+ * Reading partition files from a thread of the pool.
+ *
+ * node-lmdb knows one environment a path string in the whole process. A thread that opens the string which the loop has
+ * opened shares that environment; were it to close it, the loop's would be gone. So a thread opens a file once, keeps
+ * it, and never closes it, and no task is sent for a file that the loop has not open. A read transaction that outlives
+ * its task would hold a reader's slot for ever, hence `finally`.
+ */
+import type { Dbi, Env, Txn } from 'node-lmdb';
+import { openEnvironment, scanEntries } from '../disk/lmdb-partition-file.js';
+import type { Snapshot } from './walk.js';
+
+interface OpenFile {
+  readonly env: Env;
+  readonly dbi: Dbi;
+}
+
+const files = new Map<string, OpenFile>();
+
+function fileAt(path: string): OpenFile {
+  let file = files.get(path);
+  if (file === undefined) {
+    file = openEnvironment(path, 0);
+    files.set(path, file);
+  }
+  return file;
+}
+
+/** Calls `use` with one read transaction on the file. */
+export function withSnapshot<T>(path: string, use: (snapshot: Snapshot) => T): T {
+  const { env, dbi } = fileAt(path);
+  const txn = env.beginTxn({ readOnly: true });
+  try {
+    return use(snapshotOf(env, dbi, txn));
+  } finally {
+    txn.abort();
+  }
+}
+
+function snapshotOf(env: Env, dbi: Dbi, txn: Txn): Snapshot {
+  return {
+    get: (key) => txn.getBinary(dbi, Buffer.from(key.buffer, key.byteOffset, key.byteLength)) as Buffer | null,
+    scan: (after, limit) => scanEntries(txn, dbi, after, limit),
+    counts: () => ({ entries: dbi.stat(txn).entryCount, commit: env.info().lastTxnId }),
+  };
+}

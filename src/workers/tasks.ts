@@ -1,0 +1,50 @@
+/*
+ * What runs in the pool's threads. Each task is one synchronous piece: it takes its transaction, and has given it back
+ * when it answers. Nothing here writes to a partition file: a thread that dies in a write transaction takes the whole
+ * environment with it.
+ */
+import { createHash } from 'node:crypto';
+import xxhash from 'xxhash-wasm';
+import type { ReadTask, RebuiltLeaves, ScrubReport } from '../env/workers.js';
+import { hash64From } from '../model/hash.js';
+import { withSnapshot } from './lmdb-snapshot.js';
+import { rebuild, scrubFile, type WalkParts } from './walk.js';
+
+export interface WalkTask {
+  readonly path: string;
+  readonly leafCount: number;
+}
+
+const hash = hash64From(await xxhash());
+
+export function readMany(task: ReadTask): readonly (Uint8Array | null)[] {
+  return withSnapshot(task.path, (snapshot) => task.keys.map((key) => snapshot.get(key)));
+}
+
+export function rebuildLeaves(task: WalkTask): RebuiltLeaves {
+  return rebuild(walkOf(task));
+}
+
+export function scrub(task: WalkTask): ScrubReport {
+  return scrubFile(walkOf(task));
+}
+
+/** XXH64 with seed 0, eight bytes big-endian. */
+export function hashBytes(bytes: Uint8Array): Uint8Array {
+  hash.hash(bytes, 0, bytes.length);
+  const digest = new Uint8Array(8);
+  const view = new DataView(digest.buffer);
+  view.setUint32(0, hash.hi);
+  view.setUint32(4, hash.lo);
+  return digest;
+}
+
+function walkOf(task: WalkTask): WalkParts {
+  return {
+    snapshot: (use) => withSnapshot(task.path, use),
+    leafCount: task.leafCount,
+    hash,
+    digest: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
+    nowMs: () => performance.now(),
+  };
+}

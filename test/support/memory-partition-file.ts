@@ -1,0 +1,305 @@
+/*
+ * env.PartitionFile in memory: the last synced commit of every file, and what a test may do to it.
+ *
+ * That a file is there, and under which name, is the simulated disk's business (an empty file of that name): so
+ * listing, renaming, crashes before the folder was synced and failing calls are the same as for every other file.
+ * A batch is applied when it is answered, from the bytes as they are then: whoever changes them too early is found out.
+ * Reads see the commit that the turn's first read saw, until the turn ends or `endRead`, as LMDB's do.
+ */
+import type { Timers } from '../../src/env/clock.js';
+import type { Disk } from '../../src/env/disk.js';
+import type {
+  PartitionFile,
+  PartitionFileOperation,
+  PartitionFiles,
+  PartitionFileStats,
+} from '../../src/env/partition-file.js';
+import { assert } from '../../src/lib/assert.js';
+import type { Prng } from '../../src/lib/prng.js';
+import type { Snapshot } from '../../src/workers/walk.js';
+
+type Commit = ReadonlyMap<string, Uint8Array>;
+
+export class MemoryFileError extends Error {
+  readonly code: string;
+  constructor(code: string, text: string) {
+    super(`${code}: ${text}`);
+    this.code = code;
+  }
+}
+
+const text = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
+
+function copyOf(value: Uint8Array | undefined): Uint8Array | null {
+  return value === undefined ? null : Buffer.from(value);
+}
+
+function scanCommit(
+  commit: Commit,
+  after: Uint8Array | null,
+  limit: number,
+): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+  const from = after === null ? null : text(after);
+  return [...commit]
+    .filter(([key]) => from === null || key > from)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .slice(0, limit)
+    .map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value: Buffer.from(value) }));
+}
+
+/** What survives crashes: the commits, by the file's name. */
+export class MemoryMedium {
+  readonly commits: Map<string, Commit> = new Map();
+  /** Files that are damaged in a way that opening finds out. */
+  readonly broken: Set<string> = new Set();
+  /** Batches that were applied, in all. */
+  batches = 0;
+  /** The k-th batch from now fails, counted from 1; `forever`: every one after it too. */
+  failing: { at: number; readonly code: string; readonly forever: boolean } | null = null;
+  /** Sum of keys and values that fit in; batches beyond fail with ENOSPC. */
+  capacityBytes: number = Number.POSITIVE_INFINITY;
+
+  /** Longest answer of a batch, ms. */
+  batchMsMax = 3;
+
+  usedBytes(): number {
+    let used = 0;
+    for (const commit of this.commits.values()) for (const [key, value] of commit) used += key.length + value.length;
+    return used;
+  }
+
+  /** A copy of one file as it is, to be put back later. */
+  snapshot(path: string): Commit {
+    return new Map(this.commits.get(path) ?? []);
+  }
+
+  swap(path: string, older: Commit): void {
+    this.commits.set(path, older);
+  }
+
+  /** Changes one byte of a value in the file. */
+  flip(path: string, key: Uint8Array, byte: number): void {
+    const commit = new Map(this.commits.get(path) ?? []);
+    const value = Buffer.from(commit.get(text(key)) ?? assertFound(path));
+    value[byte] = (value[byte] as number) ^ 0x40;
+    commit.set(text(key), value);
+    this.commits.set(path, commit);
+  }
+}
+
+function assertFound(path: string): never {
+  throw new Error(`No such key in ${path}`);
+}
+
+export class MemoryPartitionFiles implements PartitionFiles {
+  readonly medium: MemoryMedium;
+  readonly #disk: Disk;
+  readonly #timers: Timers;
+  readonly #random: Prng;
+  readonly #inFlight: Set<() => void> = new Set();
+  #dead = false;
+
+  constructor(medium: MemoryMedium, disk: Disk, timers: Timers, random: Prng) {
+    this.medium = medium;
+    this.#disk = disk;
+    this.#timers = timers;
+    this.#random = random;
+  }
+
+  path(partition: number): string {
+    return `partitions/${partition.toString(16).padStart(4, '0')}.mdb`;
+  }
+
+  open(partition: number, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    const path = this.path(partition);
+    this.#disk.list('partitions', (error, names) => {
+      if (error !== null) {
+        done(error);
+      } else if (!(names ?? []).includes(path.slice(path.indexOf('/') + 1))) {
+        this.medium.commits.delete(path);
+        this.#create(path, mapBytes, done);
+      } else if (this.medium.broken.has(path)) {
+        done(new MemoryFileError('DAMAGED', `${path} is shorter than its pages`));
+      } else {
+        done(null, this.#handle(path, mapBytes));
+      }
+    });
+  }
+
+  quarantine(partition: number, done: (error: Error | null, to?: string) => void): void {
+    const path = this.path(partition);
+    this.#disk.makeFolder('quarantine', (failed) => {
+      if (failed !== null) {
+        done(failed);
+        return;
+      }
+      this.#disk.list('quarantine', (error, names) => {
+        const to = `quarantine/${partition.toString(16).padStart(4, '0')}.mdb.${(names ?? []).length}`;
+        if (error !== null) done(error);
+        else this.#move(path, to, done);
+      });
+    });
+  }
+
+  /** The machine is gone: of batches under way, each was committed or not; nobody is answered. */
+  crash(): void {
+    this.#dead = true;
+    for (const commit of this.#inFlight) if (this.#random.chance(0.5)) commit();
+    this.#inFlight.clear();
+  }
+
+  /** Reads as a worker does: the newest commit, held for as long as the snapshot is. */
+  snapshotOf(path: string): Snapshot {
+    const commit = this.medium.commits.get(path) ?? new Map<string, Uint8Array>();
+    return {
+      get: (key) => copyOf(commit.get(text(key))),
+      scan: (after, limit) => scanCommit(commit, after, limit),
+      counts: () => ({ entries: commit.size, commit: this.medium.batches }),
+    };
+  }
+
+  #create(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    this.#disk.open(path, 'create', (failed, marker) => {
+      if (failed !== null || marker === undefined) {
+        done(failed);
+        return;
+      }
+      marker.close(() => {
+        this.#disk.syncFolder('partitions', (error) => {
+          if (error === null) done(null, this.#handle(path, mapBytes));
+          else done(error);
+        });
+      });
+    });
+  }
+
+  #move(path: string, to: string, done: (error: Error | null, to?: string) => void): void {
+    this.#disk.rename(path, to, (error) => {
+      if (error !== null) {
+        done(error);
+        return;
+      }
+      const commit = this.medium.commits.get(path);
+      if (commit !== undefined) this.medium.commits.set(to, commit);
+      this.medium.commits.delete(path);
+      this.medium.broken.delete(path);
+      this.#disk.syncFolder('partitions', (first) => {
+        this.#disk.syncFolder('quarantine', (second) => {
+          done(first ?? second, to);
+        });
+      });
+    });
+  }
+
+  #handle(path: string, mapBytes: number): PartitionFile {
+    return new MemoryPartitionFile(path, mapBytes, this.medium, this.#timers, (commit, answer) => {
+      this.#later(commit, answer);
+    });
+  }
+
+  /** Commits and answers after a while, unless the machine goes down before. */
+  #later(commit: () => void, answer: () => void): void {
+    this.#inFlight.add(commit);
+    this.#timers.after(this.#random.float() * this.medium.batchMsMax, () => {
+      if (this.#dead) return;
+      this.#inFlight.delete(commit);
+      commit();
+      answer();
+    });
+  }
+}
+
+class MemoryPartitionFile implements PartitionFile {
+  readonly #path: string;
+  readonly #mapBytes: number;
+  readonly #medium: MemoryMedium;
+  readonly #timers: Timers;
+  readonly #later: (commit: () => void, answer: () => void) => void;
+  #snapshot: Commit | null = null;
+  #writing = false;
+  #closed = false;
+
+  constructor(
+    path: string,
+    mapBytes: number,
+    medium: MemoryMedium,
+    timers: Timers,
+    later: (commit: () => void, answer: () => void) => void,
+  ) {
+    this.#path = path;
+    this.#mapBytes = mapBytes;
+    this.#medium = medium;
+    this.#timers = timers;
+    this.#later = later;
+  }
+
+  get(key: Uint8Array): Uint8Array | null {
+    return copyOf(this.#read().get(text(key)));
+  }
+
+  write(operations: readonly PartitionFileOperation[], done: (error: Error | null) => void): void {
+    assert(!this.#closed && !this.#writing, 'one batch at a time, and none after close');
+    this.#writing = true;
+    let failure: Error | null = null;
+    const commit = (): void => {
+      failure = this.#apply(operations);
+    };
+    this.#later(commit, () => {
+      this.#writing = false;
+      done(failure);
+    });
+  }
+
+  endRead(): void {
+    this.#snapshot = null;
+  }
+
+  scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+    return scanCommit(this.#read(), after, limit);
+  }
+
+  stats(): PartitionFileStats {
+    const commit = this.#medium.commits.get(this.#path) ?? new Map();
+    return { fileBytes: 0, usedBytes: 0, mapBytes: this.#mapBytes, entries: commit.size };
+  }
+
+  close(): void {
+    assert(!this.#closed && !this.#writing, 'a file is closed once, with no batch under way');
+    this.#closed = true;
+  }
+
+  #read(): Commit {
+    assert(!this.#closed, 'a closed file is not read');
+    if (this.#snapshot === null) {
+      this.#snapshot = this.#medium.commits.get(this.#path) ?? new Map();
+      this.#timers.endOfTurn(() => {
+        this.endRead();
+      });
+    }
+    return this.#snapshot;
+  }
+
+  #apply(operations: readonly PartitionFileOperation[]): Error | null {
+    const medium = this.#medium;
+    if (medium.failing !== null && --medium.failing.at <= 0) {
+      const { code, forever } = medium.failing;
+      if (!forever) medium.failing = null;
+      return new MemoryFileError(code, `batch to ${this.#path}`);
+    }
+    const next = new Map(medium.commits.get(this.#path) ?? []);
+    for (const { key, value } of operations) {
+      assert(key.length > 0 && key.length <= 511, 'LMDB takes keys of 1..511 bytes');
+      if (value === null) next.delete(text(key));
+      else next.set(text(key), Buffer.from(value));
+    }
+    const before = medium.commits.get(this.#path);
+    medium.commits.set(this.#path, next);
+    if (medium.usedBytes() <= medium.capacityBytes) {
+      medium.batches += 1;
+      return null;
+    }
+    if (before === undefined) medium.commits.delete(this.#path);
+    else medium.commits.set(this.#path, before);
+    return new MemoryFileError('ENOSPC', `batch to ${this.#path}`);
+  }
+}
