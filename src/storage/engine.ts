@@ -506,9 +506,12 @@ export class Engine implements Storage {
   }
 }
 
-/** 64 TiB of addresses are shared out once and for all: a map's size never changes. */
+/**
+ * 64 TiB of addresses are shared out once and for all: a map's size never changes. At most 1 TiB a file, since with few
+ * large maps the address space of a process with threads is too much in pieces to hold them.
+ */
 export function mapBytesOf(partitionCount: number): number {
-  return 2 ** 46 / partitionCount;
+  return Math.min(2 ** 40, 2 ** 46 / partitionCount);
 }
 
 export function drawInstallation(random: Random): number {
