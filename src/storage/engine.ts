@@ -92,6 +92,8 @@ export interface EngineDeps {
    * or did not hold together, with what happened. Absent: not done.
    */
   readonly inspectFiles?: (partitions: readonly number[], done: (error: Error | null, bad?: ReadonlyMap<number, string>) => void) => void;
+  /** Major page faults of the process so far; absent: only time tells whether a file is cold. */
+  readonly majorFaults?: () => number;
   /** Nothing that was acknowledged from now on could be believed: the process stops at once. */
   readonly onFatal: (error: Error) => void;
 }

@@ -20,7 +20,8 @@ function valueWith(text: string): Uint8Array {
 }
 
 /** A reader over one cold partition whose file says `inFile`, and whose pool answers when the test says so. */
-function coldReader(): { reader: Reader; partition: Partition; file: { value: Uint8Array }; turn: () => void; pool: ((error: Error | null, values?: readonly (Uint8Array | null)[]) => void)[]; tasks: ReadTask[]; answers: string[] } {
+function coldReader(): { reader: Reader; partition: Partition; file: { value: Uint8Array }; turn: () => void; pool: ((error: Error | null, values?: readonly (Uint8Array | null)[]) => void)[]; tasks: ReadTask[]; answers: string[]; clock: { nowMs: number; stepMs: number; faults: number } } {
+  const clock = { nowMs: 0, stepMs: 0, faults: 0 };
   const partition = new Partition(0);
   const file = { value: valueWith('old') };
   partition.file = { get: () => file.value } as unknown as PartitionFile;
@@ -37,7 +38,8 @@ function coldReader(): { reader: Reader; partition: Partition; file: { value: Ui
     },
   } as unknown as Workers;
   const reader: Reader = new Reader({
-    clock: { wallMs: () => 0, monotonicMs: () => 0 },
+    clock: { wallMs: () => 0, monotonicMs: () => (clock.nowMs += clock.stepMs) },
+    majorFaults: () => clock.faults,
     timers: { after: () => ({ cancel: () => undefined }), endOfTurn: (fire) => turns.push(fire) },
     workers,
     files: { open: () => undefined, path: () => 'p', quarantine: () => undefined },
@@ -55,7 +57,7 @@ function coldReader(): { reader: Reader; partition: Partition; file: { value: Ui
       answers.push(slot.state === 'ok' ? valueOf(slot) : slot.state);
     },
   });
-  return { reader, partition, file, turn: () => { for (const fire of turns.splice(0)) fire(); }, pool, tasks, answers };
+  return { reader, partition, file, turn: () => { for (const fire of turns.splice(0)) fire(); }, pool, tasks, answers, clock };
 }
 
 test('requests of one turn share one hop, and those for one key share one read', (t) => {
@@ -90,6 +92,22 @@ test('when the pool cannot read, the loop does', (t) => {
   turn();
   pool[0]?.(new Error('Task queue is at limit'));
   t.deepEqual(answers, ['old']);
+});
+
+test('a read that the scheduler interrupted does not make a file cold, one that waited for the disk does', (t) => {
+  const { partition, reader, clock } = coldReader();
+  while (partition.warmth.cold) partition.warmth.noteHop(0.1);
+  const read = (faults: number): void => {
+    clock.faults += faults;
+    clock.stepMs = 5;
+    t.true(reader.find(partition, new TestRead('k', 1), 'k', new StoredSlot()));
+  };
+  read(1); // the first look at the counter tells nothing
+  for (let i = 0; i < 200; i++) read(0);
+  t.false(partition.warmth.cold);
+  read(1);
+  read(1);
+  t.true(partition.warmth.cold);
 });
 
 test('a partition turns cold by a slow read in a hundred, warm by many fast hops, and more warily each time', (t) => {
