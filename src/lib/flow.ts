@@ -12,7 +12,7 @@ export type Flow<T> = Generator<Wait<unknown>, T, unknown>;
 
 /** `const x = yield* wait((done) => disk.read(…, done))` */
 export function* wait<T = void>(start: (done: (error: Error | null, value?: T) => void) => void): Flow<T> {
-  return (yield start as Wait<unknown>) as T;
+  return (yield start) as T;
 }
 
 /** Runs a flow to its end; errors thrown inside, or reported by what it waits for, arrive at `done`. */

@@ -38,6 +38,7 @@ import { encodeHome } from './partition-home.js';
 import { SUSPICIONS, suspicionText, type Partition, type Suspicion } from './partition.js';
 import type { PartitionTable } from './partition-table.js';
 import { keyName } from './storage-key.js';
+import { WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
 import type { KeyPlace, ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
 import { OLD_HASH, OLD_NONE, type BufferedRecord, type WriteBuffer } from './write-buffer.js';
 
@@ -77,6 +78,8 @@ export interface EngineDeps {
   readonly files: PartitionFiles;
   readonly arena: Arena;
   readonly openLog: OpenLog;
+  /** Before the log forgets entries: whatever else was learnt from them must be durable when it answers. */
+  readonly beforeRelease?: (done: (error: Error | null) => void) => void;
   /** Last of all, when everything is synced and closed: the clean mark. */
   readonly markClean: (lastLsn: number, done: (error: Error | null) => void) => void;
   readonly timers: Timers;
@@ -146,6 +149,7 @@ export class Engine implements Storage {
   readonly #acksWhenDurable: boolean;
   #state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
   #damagedRecords = 0;
+  #writtenLsn = 0;
   #releasing = false;
   #releasedLsn = 0;
   #onIdle: (() => void)[] = [];
@@ -169,7 +173,7 @@ export class Engine implements Storage {
     this.#acksWhenDurable = options.durability.kind === 'always';
     this.#counters = countersOf(deps.meter);
     this.#space = new SpaceWatch({ ...deps, logBytesMax: options.logBytesMax, bufferBytesMax: options.bufferBytesMax });
-    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#fill(), (request) => { this.#writeHeld(request); });
+    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#pressure(), () => this.#buffer.fill, (request) => { this.#writeHeld(request); });
     this.#reader = this.#makeReader();
     this.#flusher = this.#makeFlusher();
   }
@@ -177,7 +181,9 @@ export class Engine implements Storage {
   // What the log reports; wired by openEngine.
 
   onWritten(lsn: number): void {
-    if (this.#state !== 'failed') this.#written.settle(lsn, lsn <= this.#log.durableLsn);
+    if (this.#state === 'failed') return;
+    this.#writtenLsn = lsn;
+    this.#written.settle(lsn, lsn <= this.#log.durableLsn);
   }
 
   onDurable(lsn: number): void {
@@ -309,9 +315,15 @@ export class Engine implements Storage {
   }
 
   /** Of what limits writes, buffer or log, whichever is fuller. The segment in use does not count against the log. */
+  /** How urgent flushing is: of memory, of what memory is heading for, of the log (whose first and last segment are partly used). */
   #fill(): number {
+    return Math.max(this.#buffer.fill, this.#pressure());
+  }
+
+  /** What decides how fast puts are let in: `#fill` without the memory that only waits for the end of a flusher's round. */
+  #pressure(): number {
     const { logSegmentBytes, logBytesMax } = this.#options;
-    return Math.max(this.#buffer.fill, ((this.#log.segments - 1) * logSegmentBytes) / logBytesMax);
+    return Math.max(this.#buffer.trend, ((this.#log.segments - 2) * logSegmentBytes) / logBytesMax);
   }
 
   #refusal(): Failure | null {
@@ -346,7 +358,11 @@ export class Engine implements Storage {
 
   #replace(partition: Partition, request: WriteRequest, name: string, slot: StoredSlot): void {
     const size = request.decide(slot);
-    if (size === 0) return;
+    if (size === WRITE_NOTHING) return;
+    if (size === WAIT_FOR_EARLIER) {
+      this.#acknowledgeAfterEarlier(request);
+      return;
+    }
     const place = this.#log.append(LOG_KINDS.record, partition.id, size + MARK_BYTES);
     const { chunk, at, lsn } = place;
     request.encode(chunk.bytes, at);
@@ -363,6 +379,17 @@ export class Engine implements Storage {
     if (request.durable && !this.#acksWhenDurable) this.#log.demandSync();
     (request.durable || this.#acksWhenDurable ? this.#durable : this.#written).push(request, lsn);
     this.#flusher.kick();
+  }
+
+  /** Nothing new is written, but what the answer speaks of may still be on its way to the disk. */
+  #acknowledgeAfterEarlier(request: WriteRequest): void {
+    const { lastLsn, durableLsn } = this.#log;
+    if (lastLsn <= durableLsn) request.onWritten(true);
+    else if (request.durable || this.#acksWhenDurable) {
+      if (!this.#acksWhenDurable) this.#log.demandSync();
+      this.#durable.push(request, lastLsn);
+    } else if (lastLsn <= this.#writtenLsn) request.onWritten(false);
+    else this.#written.push(request, lastLsn);
   }
 
   /** Out with the old record's hash, in with the new one's; the entry keeps what the file has. */
@@ -435,11 +462,24 @@ export class Engine implements Storage {
       this.#releasing = false;
       return;
     }
-    this.#saveTable(false, (error) => {
-      this.#releasing = false;
-      if (error !== null || this.#state !== 'open') return;
-      this.#releasedLsn = lsn;
-      this.#log.release(lsn as CommitLog['lastLsn']);
+    this.#beforeRelease(() => {
+      this.#saveTable(false, (error) => {
+        this.#releasing = false;
+        if (error !== null || this.#state !== 'open') return;
+        this.#releasedLsn = lsn;
+        this.#log.release(lsn as CommitLog['lastLsn']);
+      });
+    });
+  }
+
+  #beforeRelease(then: () => void): void {
+    if (this.#deps.beforeRelease === undefined) {
+      then();
+      return;
+    }
+    this.#deps.beforeRelease((error) => {
+      if (error === null) then();
+      else this.fail(error);
     });
   }
 
@@ -496,8 +536,9 @@ export class Engine implements Storage {
           encodeHome({ nodeId, installation: partition.installation, appliedLsn, partition: partition.id, partitionCount }, this.#hash),
         openFile: (partition, done) => { openNewFile(deps, partition, partitionCount, done); },
         onFlushed: (partition) => { this.#onFlushed(partition); },
-        onBatch: (operations, bytes) => {
-          this.#counters.flushedRecords.add(operations);
+        onBatch: (records, bytes, ms) => {
+          this.#throttle.noteFlush(records, ms);
+          this.#counters.flushedRecords.add(records);
           this.#counters.flushedBytes.add(bytes);
         },
         onNoSpace: (error) => { this.#space.noSpace(error); },

@@ -18,7 +18,7 @@
  */
 import type { Disk, DiskFile } from '../env/disk.js';
 import { assert } from '../lib/assert.js';
-import { readU32, readU53, writeU32, writeU53 } from '../lib/bytes.js';
+import { copyBytes, readU32, readU53, writeU32, writeU53 } from '../lib/bytes.js';
 import { type Flow, wait } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 
@@ -186,12 +186,12 @@ function decodeSlot(hash: Hash64, kind: SlotKind, bytes: Uint8Array, path: strin
       `${path} has format ${format}, this version reads format ${kind.format}: start the version of partitad that wrote it`,
     );
   }
-  return { generation, body: bytes.slice(SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + length) };
+  return { generation, body: copyBytes(bytes, SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + length) };
 }
 
 /** Over the header's first 24 bytes and the body; the checksum itself counts as zeros. */
 function checksum(hash: Hash64, bytes: Uint8Array, length: number, generation: number): void {
-  const covered = bytes.slice(0, SLOT_HEADER_BYTES + length);
+  const covered = copyBytes(bytes, 0, SLOT_HEADER_BYTES + length);
   covered.fill(0, 24, SLOT_HEADER_BYTES);
   hash.hashSeeded(covered, 0, covered.length, Math.floor(generation / 0x1_0000_0000), generation >>> 0);
 }

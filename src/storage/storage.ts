@@ -30,6 +30,9 @@ export interface Stored {
   readonly markCounter: number;
 }
 
+export const WRITE_NOTHING = 0;
+export const WAIT_FOR_EARLIER = -1;
+
 /** Where a request's key is: computed once by the caller. */
 export interface KeyPlace {
   readonly partition: PartitionId;
@@ -48,8 +51,9 @@ export interface WriteRequest extends KeyPlace {
   readonly durable: boolean;
   /**
    * Called once, with what is stored now, at the moment at which the new record takes its place: nothing can come in
-   * between. Answers the size of the new record in bytes, or 0 to write nothing (then `onWritten` is not called; the
-   * request has been answered by whoever said 0).
+   * between. Answers the size of the new record in bytes; or WRITE_NOTHING (then `onWritten` is not called: the request
+   * has been answered by whoever said so); or WAIT_FOR_EARLIER (nothing is written, and `onWritten` comes when everything
+   * appended before is as safe as asked: a repeated put must not be acknowledged before the first one's sync).
    */
   decide(stored: Stored): number;
   /** Right after a `decide` that was not 0: writes exactly that many bytes of a record, checksum included. */

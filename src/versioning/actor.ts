@@ -10,11 +10,6 @@
  */
 import type { Random } from '../env/random.js';
 
-export interface Actor {
-  readonly hi: number;
-  readonly lo: number;
-}
-
 export const ORDINAL_MAX = 0xffff;
 
 /** The upper half of a fresh actor; the lower half is 32 more random bits. */

@@ -49,7 +49,8 @@ export class RememberedIds {
       place -= 1;
     }
     if (this.count < REMEMBERED_PUT_IDS_MAX) {
-      this.#ids.copyWithin(PUT_ID_BYTES * (place + 1), PUT_ID_BYTES * place, PUT_ID_BYTES * this.count);
+      const end = PUT_ID_BYTES * this.count;
+      if (place < this.count) this.#ids.copyWithin(PUT_ID_BYTES * (place + 1), PUT_ID_BYTES * place, end);
       this.count += 1;
     } else if (place === 0) {
       this.joinCut(readU32(bytes, at));

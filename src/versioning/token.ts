@@ -111,11 +111,14 @@ function tokenFault(bytes: Uint8Array, start: number, end: number, hash: Hash64,
   if (!(0 <= start && start <= end && end <= bytes.length)) return 'Context lies outside its message';
   const size = end - start;
   if (size < tokenBytes(0, 0)) return `Context of ${size} bytes is too short: ${DO}`;
-  if (bytes[start] !== TOKEN_FORMAT) return `Context has format ${bytes[start]}, this node knows ${TOKEN_FORMAT}: ${DO}`;
+  if (bytes[start] !== TOKEN_FORMAT)
+    return `Context has format ${bytes[start]}, this node knows ${TOKEN_FORMAT}: ${DO}`;
   const entryCount = readU16(bytes, start + 2);
   const idCount = readU16(bytes, start + 4);
-  if (entryCount > CONTEXT_ENTRIES_MAX) return `Context names ${entryCount} actors, at most ${CONTEXT_ENTRIES_MAX} are allowed`;
-  if (idCount > REMEMBERED_PUT_IDS_MAX) return `Context carries ${idCount} put ids, at most ${REMEMBERED_PUT_IDS_MAX} are allowed`;
+  if (entryCount > CONTEXT_ENTRIES_MAX)
+    return `Context names ${entryCount} actors, at most ${CONTEXT_ENTRIES_MAX} are allowed`;
+  if (idCount > REMEMBERED_PUT_IDS_MAX)
+    return `Context carries ${idCount} put ids, at most ${REMEMBERED_PUT_IDS_MAX} are allowed`;
   if (size !== tokenBytes(entryCount, idCount)) {
     return `Context is ${size} bytes long but its counts make ${tokenBytes(entryCount, idCount)}: ${DO}`;
   }

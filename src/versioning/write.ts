@@ -3,7 +3,18 @@
  */
 import { writeU16, writeU32, writeU48 } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
-import { CHECKSUM_BYTES, RECORD_FORMAT } from './record.js';
+import {
+  CHECKSUM_BYTES,
+  FLAG_TOMBSTONE,
+  PUT_ID_BYTES,
+  RECORD_FORMAT,
+  SIBLING_EXPIRES,
+  SIBLING_FLAGS,
+  SIBLING_LOGICAL,
+  SIBLING_PUT_ID,
+  SIBLING_VALUE_BYTES,
+  SIBLING_WALL,
+} from './record.js';
 
 /** Below this a loop beats a view object and a memcpy. */
 const COPY_LOOP_BYTES_MAX = 64;
@@ -46,6 +57,26 @@ export function writeDot(target: Uint8Array, at: number, hi: number, lo: number,
   writeU32(target, at, hi);
   writeU32(target, at + 4, lo);
   writeU48(target, at + 8, counter);
+}
+
+/** What follows the dot in the sibling header at `at`. */
+export function writeVersion(
+  target: Uint8Array,
+  at: number,
+  wallMs: number,
+  logical: number,
+  expiresMs: number,
+  putId: Uint8Array,
+  value: Uint8Array | undefined,
+): void {
+  target[at + SIBLING_FLAGS] = value === undefined ? FLAG_TOMBSTONE : 0;
+  target[at + SIBLING_FLAGS + 1] = 0;
+  writeU48(target, at + SIBLING_WALL, wallMs);
+  writeU16(target, at + SIBLING_LOGICAL, logical);
+  writeU16(target, at + SIBLING_EXPIRES, 0);
+  writeU48(target, at + SIBLING_EXPIRES + 2, expiresMs);
+  copyBytes(putId, 0, PUT_ID_BYTES, target, at + SIBLING_PUT_ID);
+  writeU32(target, at + SIBLING_VALUE_BYTES, value === undefined ? 0 : value.length);
 }
 
 /** The checksum behind the `size - 8` bytes at `at`: the last thing that is written. */

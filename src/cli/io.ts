@@ -1,0 +1,36 @@
+/* What the command line touches of its process, so that tests run it in theirs. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdinIsTTY: boolean;
+  readonly stdoutIsTTY: boolean;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  out(bytes: Uint8Array | string): void;
+  err(text: string): void;
+}
+
+/** The command line is wrong: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export type OutputFormat = 'table' | 'json' | 'raw';
+
+export function processIo(): Io {
+  // `partita … | head` ends the reader first: nobody is left to tell.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  return {
+    env: process.env,
+    stdinIsTTY: process.stdin.isTTY === true,
+    stdoutIsTTY: process.stdout.isTTY === true,
+    stdin: process.stdin,
+    out: (bytes) => {
+      process.stdout.write(bytes);
+    },
+    err: (text) => {
+      process.stderr.write(text);
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/*
+ * One call of the application, from start to its only answer, over as many attempts as it takes. ClientCore moves it
+ * from state to state; peers and links hold it meanwhile.
+ *
+ *                    ┌────────────── attempt failed, retry paid for ◀──────────────┐
+ *                    ▼                                                             │
+ *   start ──▶ waiting (in a peer's queue) ──▶ sent (in a link's slot) ──▶ done     backing-off
+ *                    └─────────────────── deadline, abort, close: done, from any state
+ */
+import type { TimerHandle } from '../../env/clock.js';
+import type { Connection } from '../../env/transport.js';
+import type { PartitaError } from '../errors.js';
+import type { Timed } from './deadline-wheel.js';
+
+export type OperationName = 'get' | 'put' | 'delete' | 'getMany' | 'putMany' | 'ping' | 'explain' | 'ring';
+
+/** What a call says, how its answer is read, and who is told. One object serves one call. */
+export interface Operation {
+  readonly name: OperationName;
+  /** Where it belongs; undefined: any node will do. */
+  readonly key: Uint8Array | undefined;
+  /** Its effect may outlive an error: then the error says `outcomeUnknown`. */
+  readonly writes: boolean;
+  readonly replyKind: number;
+  /**
+   * Takes in what changes from attempt to attempt, and answers the bytes of the frame that `write` would write.
+   * `retry`: the request was given to some node before.
+   */
+  measure(budgetMs: number, ringVersion: number, retry: boolean): number;
+  /** Writes one frame, just measured, into the connection's output. */
+  write(connection: Connection, requestId: number): void;
+  /**
+   * Reads the body of a reply, which may lie in bytes that are not ours when the call returns. Throws when it is not
+   * what it should be. Answers the ring version that the server acted by; 0: not said.
+   */
+  read(bytes: Uint8Array, start: number, end: number): number;
+  /** The last read reply is the answer. Called in the same turn as `read`, while its bytes are still there. */
+  succeed(call: Call, durationMs: number): void;
+  fail(error: PartitaError): void;
+}
+
+export interface RetryPolicy {
+  /** Attempts in all, the first included, 1..100. Default 3. */
+  readonly attemptsMax: number;
+  /** Mean wait before the first retry is half of this, ms, 0..60_000. Default 25. */
+  readonly baseDelayMs: number;
+  /** No wait is longer, ms. Default 1_000. */
+  readonly maxDelayMs: number;
+}
+
+export type CallState = 'waiting' | 'sent' | 'backing-off' | 'done';
+
+/** The connection that a call was sent by, as the call's owner needs it. */
+export interface CallLink {
+  abandon(call: Call): void;
+}
+
+/** The node that a call was given to. */
+export interface CallPeer {
+  readonly address: string;
+  readonly rank: number;
+  readonly lastError: PartitaError | null;
+  readonly waiting: Set<Call>;
+}
+
+export interface CallOwner {
+  onDeadline(call: Call): void;
+}
+
+export class Call implements Timed {
+  readonly operation: Operation;
+  readonly policy: RetryPolicy;
+  readonly startedMs: number;
+  deadlineMs: number;
+  /** Address of the node that is meant and no other, as long as it is known. */
+  readonly pinned: string | undefined;
+  /** Partition of the key by the ring at the start; -1: no ring, or no key. */
+  partition: number = -1;
+
+  state: CallState = 'waiting';
+  /** Attempts that have begun, also those that reached nobody. */
+  attempts: number = 0;
+  /** Attempts whose bytes were given to a connection. */
+  sends: number = 0;
+  /** A write was sent and nothing proves that it did not happen. */
+  maybeDone: boolean = false;
+  peer: CallPeer | null = null;
+  link: CallLink | null = null;
+  requestId: number = 0;
+  backoff: TimerHandle | null = null;
+  lastFailure: PartitaError | null = null;
+  /** Once, when the call is done; set by whoever has to let go of something then. */
+  onEnd: (() => void) | null = null;
+
+  wheelBucket: number = -1;
+  wheelNext: Timed | null = null;
+  wheelPrevious: Timed | null = null;
+  readonly #owner: CallOwner;
+
+  constructor(
+    owner: CallOwner,
+    operation: Operation,
+    policy: RetryPolicy,
+    startedMs: number,
+    deadlineMs: number,
+    pinned: string | undefined,
+  ) {
+    this.#owner = owner;
+    this.operation = operation;
+    this.policy = policy;
+    this.startedMs = startedMs;
+    this.deadlineMs = deadlineMs;
+    this.pinned = pinned;
+  }
+
+  expire(): void {
+    this.#owner.onDeadline(this);
+  }
+}

@@ -1,0 +1,51 @@
+/* From replies as wire/ reads them to what the application gets: values decoded, bytes that are not ours copied. */
+import type { GetReply, PutReply, ReplyOrigin, SiblingMessage } from '../../model/messages.js';
+import type { Codec } from '../codecs.js';
+import { contextOf } from '../opaque-context.js';
+import { PartitaError } from '../errors.js';
+import type { Resolver } from '../resolvers.js';
+import type { GetResult, PutResult, ReplyMeta, Sibling, Siblings } from '../results.js';
+
+/** How values of one view of the client are read. */
+export interface Reading<T> {
+  readonly codec: Codec<T>;
+  readonly resolver: Resolver<T> | undefined;
+}
+
+export function metaOf(origin: ReplyOrigin, attempts: number, durationMs: number): ReplyMeta {
+  const { nodeId, ringVersion, acked, durable, sloppy } = origin;
+  return { nodeId, ringVersion, acked, durable, sloppy, attempts, durationMs };
+}
+
+/** Throws PartitaError `DECODE`, or what the resolver throws. */
+export function getResultOf<T>(reply: GetReply, key: Uint8Array, reading: Reading<T>, meta: ReplyMeta): GetResult<T> {
+  const context = contextOf(new Uint8Array(reply.context));
+  const { codec, resolver } = reading;
+  const [first, ...others] = reply.siblings;
+  if (first === undefined) return { found: false, context, meta };
+  const only = siblingOf(first, codec, meta);
+  if (others.length === 0) {
+    return { found: true, conflict: false, value: only.value, siblings: [only], resolved: false, context, meta };
+  }
+  const siblings: Siblings<T> = [only, ...others.map((other) => siblingOf(other, codec, meta))];
+  if (resolver === undefined) return { found: true, conflict: true, siblings, context, meta };
+  const value = resolver(siblings, key);
+  return { found: true, conflict: false, value, siblings, resolved: true, context, meta };
+}
+
+export function putResultOf(reply: PutReply, meta: ReplyMeta): PutResult {
+  const context = reply.context.length === 0 ? undefined : contextOf(new Uint8Array(reply.context));
+  return { context, siblingCount: reply.siblingCount, meta };
+}
+
+function siblingOf<T>(sibling: SiblingMessage, codec: Codec<T>, meta: ReplyMeta): Sibling<T> {
+  const { writtenMs, expiresMs } = sibling;
+  try {
+    const value = codec.decode(codec.borrows === true ? sibling.value : new Uint8Array(sibling.value));
+    return { value, writtenMs, expiresMs };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const text = `The codec ${codec.name} refused ${sibling.value.length} stored bytes: ${why}`;
+    throw new PartitaError('DECODE', text, { cause, attempts: meta.attempts });
+  }
+}

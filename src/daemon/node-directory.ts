@@ -1,0 +1,126 @@
+/*
+ * A node's directory before the engine opens it: whose it is, which ring it is in. Nothing is made unless `--init` asks
+ * for it, and an empty directory is never taken for a cluster of its own.
+ */
+import { mkdir, readdir, realpath } from 'node:fs/promises';
+import type { Disk } from '../env/disk.js';
+import type { Random } from '../env/random.js';
+import { toHex } from '../lib/bytes.js';
+import type { Hash64 } from '../model/hash.js';
+import { RealDisk } from '../disk/real-disk.js';
+import { withUnsyncedLog } from '../disk/unsynced-log.js';
+import { firstRing, type RingDocument, type RingMember } from '../ring/document.js';
+import { NodeMetaFile } from '../storage/node-meta.js';
+import { SlotsDamagedError, SlotsTooNewError } from '../storage/slots.js';
+import type { Config } from './config-types.js';
+import { type DirectoryLock, DirectoryLockedError, lockDirectory } from '../disk/directory-lock.js';
+import { promised } from './flows.js';
+import { createRing, loadRing } from './ring-store.js';
+import { StartRefusedError } from './running-node.js';
+
+export interface NodeDirectory {
+  /** The real path: one string for every file that LMDB ever opens here. */
+  readonly path: string;
+  readonly disk: Disk;
+  readonly lock: DirectoryLock;
+  readonly meta: NodeMetaFile;
+  readonly ring: RingDocument;
+  readonly member: RingMember;
+  /** This start made the ring. */
+  readonly isNew: boolean;
+}
+
+export interface EmptyDirectory {
+  readonly path: string;
+  readonly lock: DirectoryLock;
+  readonly waiting: string;
+}
+
+export interface DirectoryOptions {
+  readonly config: Config;
+  readonly init: boolean;
+  readonly hash: Hash64;
+  readonly random: Random;
+  /** What clients are told to dial, for the first ring. */
+  readonly clientAddress: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const FIRST_ORDINAL = 1;
+
+/** Locks the directory and reads, or with `init` makes, what identifies the node. */
+export async function openDirectory(options: DirectoryOptions): Promise<NodeDirectory | EmptyDirectory> {
+  await makeDirectory(options.config.dataDir);
+  const path = await realpath(options.config.dataDir);
+  const lock = lockOrRefuse(path);
+  try {
+    return await identify(path, lock, options);
+  } catch (error) {
+    lock.release();
+    if (error instanceof SlotsDamagedError || error instanceof SlotsTooNewError) {
+      throw new StartRefusedError(error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function lockOrRefuse(path: string): DirectoryLock {
+  try {
+    return lockDirectory(path);
+  } catch (error) {
+    if (error instanceof DirectoryLockedError) throw new StartRefusedError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o750 });
+  } catch (error) {
+    throw new StartRefusedError(`The data directory ${path} cannot be made: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function identify(path: string, lock: DirectoryLock, options: DirectoryOptions): Promise<NodeDirectory | EmptyDirectory> {
+  const { hash, init, random, env } = options;
+  const real = new RealDisk(path);
+  const disk = env['NODE_ENV'] === 'test' && env['PARTITA_TEST_SYNC'] === 'off' ? withUnsyncedLog(real) : real;
+  let meta = await promised(NodeMetaFile.open(disk, hash));
+  let ring = await promised(loadRing(disk, hash));
+  const isNew = ring === null;
+  if (ring === null) {
+    const strange = await strangeFiles(path, meta !== null);
+    if (strange.length > 0) {
+      throw new StartRefusedError(
+        `${path} has no ring document but holds ${strange.join(', ')}: this is no empty directory. Restore ring/, or choose an empty directory`,
+      );
+    }
+    if (!init) {
+      const waiting = `${path} is empty: this node belongs to no cluster yet. Start once with --init to make a cluster of this one node`;
+      return { path, lock, waiting };
+    }
+    meta ??= await promised(NodeMetaFile.create(disk, hash, random));
+    ring = newRing(options, meta);
+    await promised(createRing(disk, hash, ring));
+  }
+  if (meta === null) {
+    throw new StartRefusedError(`${path} has a ring document but no node.meta: without it this node has lost its identity. Restore it from a copy of this directory`);
+  }
+  const { nodeId } = meta.meta;
+  const member = ring.members.find((one) => one.nodeId === nodeId);
+  if (member === undefined) throw new StartRefusedError(`Node ${nodeId} is no member of ring version ${ring.version}: it was removed, or the directory was put together from two nodes`);
+  return { path, disk, lock, meta, ring, member, isNew };
+}
+
+/** What an interrupted `--init` may leave is not strange. */
+async function strangeFiles(path: string, hasMeta: boolean): Promise<string[]> {
+  const expected = new Set(['lock', 'node.meta.new', 'ring', 'lost+found', 'admin.sock', ...(hasMeta ? ['node.meta'] : [])]);
+  return (await readdir(path)).filter((name) => !expected.has(name) && !name.startsWith('.') && !name.startsWith('lock'));
+}
+
+function newRing(options: DirectoryOptions, meta: NodeMetaFile): RingDocument {
+  const clusterId = new Uint8Array(16);
+  options.random.fill(clusterId);
+  const member = { nodeId: meta.meta.nodeId, ordinal: FIRST_ORDINAL, address: options.clientAddress, zone: '' };
+  return firstRing(options.config.cluster, toHex(clusterId), member, options.config.partitions);
+}

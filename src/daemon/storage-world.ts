@@ -1,0 +1,142 @@
+/*
+ * The storage engine on the real machine: disk, LMDB files, worker pool, and the clock that its records are stamped by.
+ */
+import type { Clock, Timers } from '../env/clock.js';
+import type { Log, Meter } from '../env/meter.js';
+import type { Random } from '../env/random.js';
+import type { Flow } from '../lib/flow.js';
+import type { Hash64 } from '../model/hash.js';
+import { LmdbPartitionFiles } from '../disk/lmdb-partition-file.js';
+import { Arena } from '../storage/arena.js';
+import { type Engine, type EngineDeps, type EngineOptions, type OpenLog } from '../storage/engine.js';
+import { logOpener } from '../storage/engine-log.js';
+import { openEngine } from '../storage/engine-open.js';
+import { FLUSH_DEFAULTS } from '../storage/flusher.js';
+import { LOG_KINDS } from '../storage/log-types.js';
+import { Hlc } from '../versioning/hlc.js';
+import { newestStamp } from '../versioning/record.js';
+import { inspectFiles } from '../workers/inspect-files.js';
+import { PoolWorkers } from '../workers/pool.js';
+import type { Config } from './config-types.js';
+import { answered, promised } from './flows.js';
+import type { NodeDirectory } from './node-directory.js';
+import { realDigest } from './real-world.js';
+
+/** How much of the arena is kept for reuse when the buffer has been emptied. */
+const ARENA_KEPT_SHARE = 0.25;
+const SERVED_WELL_MS = 60_000;
+
+export interface StorageWorld {
+  readonly engine: Engine;
+  readonly hlc: Hlc;
+  close(): Promise<void>;
+}
+
+export interface StorageWorldOptions {
+  readonly config: Config;
+  readonly directory: NodeDirectory;
+  readonly hash: Hash64;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly meter: Meter;
+  readonly log: Log;
+  readonly fatal: (error: Error) => void;
+}
+
+export async function openStorage(options: StorageWorldOptions): Promise<StorageWorld> {
+  const { config, directory, hash, clock, timers, random, meter, log, fatal } = options;
+  const { meta, disk, path } = directory;
+  const { nodeId, opening, uncleanStarts, logSalt, hlcMs, hlcLogical } = meta.meta;
+  const hlc = new Hlc(hlcMs, hlcLogical);
+  const arena = new Arena(config.memory.writeBufferBytes * ARENA_KEPT_SHARE);
+  const workers = new PoolWorkers();
+  const openLog = logOpener({
+    disk,
+    timers,
+    clock,
+    hash,
+    arena,
+    nodeId,
+    opening,
+    salt: logSalt,
+    durability: config.durability,
+    segmentBytes: config.storage.segmentBytes,
+    durableLsn: meta.lastStop.lastLsn,
+    clean: meta.lastStop.clean,
+  });
+  const stamp = (): { hlcMs: number; hlcLogical: number } => ({ hlcMs: hlc.wallMs, hlcLogical: hlc.logical });
+  const files = new LmdbPartitionFiles(path, timers);
+  const deps: EngineDeps = {
+    disk,
+    files,
+    arena,
+    openLog: observing(openLog, hlc, clock),
+    beforeRelease: (done) => {
+      meta.update(stamp(), done);
+    },
+    markClean: (lastLsn, done) => {
+      meta.update({ ...stamp(), lastLsn, clean: true }, done);
+    },
+    timers,
+    clock,
+    hash,
+    digest: realDigest,
+    random,
+    workers,
+    meter,
+    log,
+    inspectFiles: inspectFiles({ partitionCount: directory.ring.partitionCount, pathOf: (partition) => files.path(partition) }),
+    onFatal: fatal,
+  };
+  const engineOptions: EngineOptions = {
+    nodeId,
+    opening,
+    uncleanStarts,
+    partitionCount: directory.ring.partitionCount,
+    bufferBytesMax: config.memory.writeBufferBytes,
+    logBytesMax: config.storage.logBytesMax,
+    logSegmentBytes: config.storage.segmentBytes,
+    cacheBytesMax: config.memory.hotCacheBytes,
+    durability: config.durability,
+    flush: { ...FLUSH_DEFAULTS, syncTargetMs: config.storage.syncTargetMs },
+  };
+  const engine = await promised(openEngine(deps, engineOptions));
+  const served = timers.after(SERVED_WELL_MS, () => {
+    meta.update({ uncleanStarts: 0 }, (error) => {
+      if (error !== null) fatal(error);
+    });
+  });
+  return {
+    engine,
+    hlc,
+    close: async () => {
+      served.cancel();
+      await answered((done) => {
+        workers.close(done);
+      });
+      await answered((done) => {
+        engine.close(done);
+      });
+      await answered((done) => {
+        meta.close(done);
+      });
+    },
+  };
+}
+
+/** Replayed records carry the newest stamps that this node gave before it went down: its clock must not fall behind them. */
+function observing(openLog: OpenLog, hlc: Hlc, clock: Clock): OpenLog {
+  return function* (visit, events, appliedMax): Flow<ReturnType<OpenLog> extends Flow<infer Opened> ? Opened : never> {
+    return yield* openLog(
+      (kind, partition, lsn, body) => {
+        visit(kind, partition, lsn, body);
+        if (kind !== LOG_KINDS.record) return;
+        const stamp = newestStamp(body, 0, body.length);
+        hlc.observe(stamp.wallMs, stamp.logical, clock.wallMs(), 'peer');
+      },
+      events,
+      appliedMax,
+    );
+  };
+}

@@ -1,0 +1,275 @@
+/*
+ * Frame kind → operation, and operation → answer. Every dispatched request ends in exactly one `session.finish`.
+ */
+import { copyBytes } from '../lib/bytes.js';
+import { failure, type Failure } from '../model/errors.js';
+import { judgeBudget, judgeKey } from '../coordinator/judge.js';
+import type { PartitionId } from '../model/ids.js';
+import { ringMessage } from '../ring/document.js';
+import { partitionOf } from '../ring/partition.js';
+import { decodePing } from '../wire/codec-connection.js';
+import { decodeMultiGet, decodeMultiPut } from '../wire/codec-multi.js';
+import { decodeExplain, decodeRingFetch, encodeExplainReply, encodeRingReply } from '../wire/codec-ring.js';
+import {
+  DELETE,
+  EXPLAIN,
+  EXPLAIN_REPLY,
+  GET,
+  MULTI_GET,
+  MULTI_GET_REPLY,
+  MULTI_PUT,
+  MULTI_PUT_REPLY,
+  nameOfKind,
+  PING,
+  PUT,
+  RING_FETCH,
+  RING_REPLY,
+} from '../wire/kinds.js';
+import { isFault } from '../wire/plain.js';
+import { decodeDeleteInto, decodeGetInto, decodePutInto, GetRequestView, PutRequestView } from '../wire/requests.js';
+import type { ReplyParts } from '../wire/write-replies.js';
+import { Explanation } from './explain.js';
+import { GetOperation, type GetTarget } from './get.js';
+import { ManyGet, ManyPut } from './many.js';
+import { Pool } from './pool.js';
+import { PutOperation, type PutTarget } from './put.js';
+import { replyBody, replyError, replyGet, replyPong, replyPut } from './replies.js';
+import type { OperationName, Services } from './services.js';
+import type { Session } from './session.js';
+
+/** A pooled operation with the connection that waits for it. */
+class ClientGet implements GetTarget {
+  readonly operation: GetOperation;
+  session: Session | null = null;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(dispatcher: Dispatcher, services: Services) {
+    this.#dispatcher = dispatcher;
+    this.operation = new GetOperation(services);
+  }
+
+  onFound(get: GetOperation, parts: ReplyParts, owned: boolean): void {
+    this.#dispatcher.answerGet(this, get, parts, owned);
+  }
+
+  onFailure(get: GetOperation, refusal: Failure): void {
+    this.#dispatcher.failGet(this, get, refusal);
+  }
+}
+
+class ClientPut implements PutTarget {
+  readonly operation: PutOperation;
+  session: Session | null = null;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(dispatcher: Dispatcher, services: Services) {
+    this.#dispatcher = dispatcher;
+    this.operation = new PutOperation(services);
+  }
+
+  onStored(put: PutOperation, durable: boolean): void {
+    this.#dispatcher.answerPut(this, put, durable);
+  }
+
+  onFailure(put: PutOperation, refusal: Failure): void {
+    this.#dispatcher.failPut(this, put, refusal);
+  }
+}
+
+export class Dispatcher {
+  readonly #services: Services;
+  readonly #gets: Pool<ClientGet>;
+  readonly #puts: Pool<ClientPut>;
+  readonly #getRequest: GetRequestView = new GetRequestView();
+  readonly #putRequest: PutRequestView = new PutRequestView();
+
+  constructor(services: Services) {
+    this.#services = services;
+    this.#gets = new Pool(() => new ClientGet(this, services));
+    this.#puts = new Pool(() => new ClientPut(this, services));
+  }
+
+  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    switch (kind) {
+      case GET:
+        this.#get(session, requestId, bytes, start, end);
+        return;
+      case PUT:
+      case DELETE:
+        this.#put(session, kind === DELETE, requestId, bytes, start, end);
+        return;
+      case PING:
+        this.#ping(session, requestId, bytes, start, end);
+        return;
+      case MULTI_GET:
+        this.#manyGet(session, requestId, bytes, start, end);
+        return;
+      case MULTI_PUT:
+        this.#manyPut(session, requestId, bytes, start, end);
+        return;
+      case RING_FETCH:
+        this.#ring(session, requestId, bytes, start, end);
+        return;
+      case EXPLAIN:
+        this.#explain(session, requestId, bytes, start, end);
+        return;
+      default:
+        session.finish(end - start);
+        session.refuse(requestId, failure('PROTOCOL', `A ${nameOfKind(kind)} frame is not a request that this node knows`));
+    }
+  }
+
+  #get(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    const fault = decodeGetInto(this.#getRequest, bytes, start, end);
+    if (fault !== '') {
+      this.#malformed(session, requestId, end - start, `GET cannot be read: ${fault}`);
+      return;
+    }
+    const get = this.#gets.take();
+    get.session = session;
+    get.operation.requestId = requestId;
+    get.operation.bodyBytes = end - start;
+    get.operation.start(get, this.#getRequest, this.#services.clock.monotonicMs());
+  }
+
+  answerGet(client: ClientGet, get: GetOperation, parts: ReplyParts, owned: boolean): void {
+    replyGet(client.session as Session, get.requestId, parts, this.#services.readOrigin, owned, get);
+    this.#count('get', get.startedMs);
+    this.#endGet(client, get);
+  }
+
+  failGet(client: ClientGet, get: GetOperation, refusal: Failure): void {
+    replyError(client.session as Session, get.requestId, refusal, this.#services.ring.version);
+    this.#services.meters.get.failed();
+    this.#endGet(client, get);
+  }
+
+  #endGet(client: ClientGet, get: GetOperation): void {
+    const session = client.session as Session;
+    const { bodyBytes } = get;
+    client.session = null;
+    this.#gets.give(client);
+    session.finish(bodyBytes);
+  }
+
+  #put(session: Session, isDelete: boolean, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    const decode = isDelete ? decodeDeleteInto : decodePutInto;
+    const fault = decode(this.#putRequest, bytes, start, end);
+    if (fault !== '') {
+      this.#malformed(session, requestId, end - start, `${isDelete ? 'DELETE' : 'PUT'} cannot be read: ${fault}`);
+      return;
+    }
+    const put = this.#puts.take();
+    put.session = session;
+    put.operation.requestId = requestId;
+    put.operation.bodyBytes = end - start;
+    put.operation.start(put, this.#putRequest, this.#services.clock.monotonicMs());
+  }
+
+  answerPut(client: ClientPut, put: PutOperation, durable: boolean): void {
+    const { parts, durableOrigin, bufferedOrigin } = this.#services;
+    parts.clear();
+    for (const { value, writtenMs, expiresMs } of put.siblings) parts.addSibling(value, 0, value.length, writtenMs, expiresMs);
+    parts.setContext(put.context, 0, put.contextBytes);
+    replyPut(client.session as Session, put.requestId, parts, put.siblingCount, durable ? durableOrigin : bufferedOrigin);
+    this.#count(put.isDelete ? 'delete' : 'put', put.startedMs);
+    this.#endPut(client, put);
+  }
+
+  failPut(client: ClientPut, put: PutOperation, refusal: Failure): void {
+    replyError(client.session as Session, put.requestId, refusal, this.#services.ring.version);
+    this.#services.meters[put.isDelete ? 'delete' : 'put'].failed();
+    this.#endPut(client, put);
+  }
+
+  #endPut(client: ClientPut, put: PutOperation): void {
+    const session = client.session as Session;
+    const { bodyBytes } = put;
+    client.session = null;
+    this.#puts.give(client);
+    session.finish(bodyBytes);
+  }
+
+  #ping(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    const ping = decodePing(bytes, start, end);
+    if (isFault(ping)) {
+      this.#malformed(session, requestId, end - start, `PING cannot be read: ${ping}`);
+      return;
+    }
+    replyPong(session, requestId, this.#services.ring.version, this.#services.clock.wallMs());
+    session.finish(end - start);
+  }
+
+  #manyGet(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    const request = decodeMultiGet(bytes, start, end);
+    if (isFault(request)) {
+      this.#malformed(session, requestId, end - start, `MULTI_GET cannot be read: ${request}`);
+      return;
+    }
+    const nowMs = this.#services.clock.monotonicMs();
+    new ManyGet(this.#services, request.gets.length, (body) => {
+      this.#answer(session, 'multi_get', MULTI_GET_REPLY, requestId, body, end - start, nowMs);
+    }).start(request, nowMs);
+  }
+
+  #manyPut(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    const request = decodeMultiPut(bytes, start, end);
+    if (isFault(request)) {
+      this.#malformed(session, requestId, end - start, `MULTI_PUT cannot be read: ${request}`);
+      return;
+    }
+    const nowMs = this.#services.clock.monotonicMs();
+    new ManyPut(this.#services, request.puts.length, (body) => {
+      this.#answer(session, 'multi_put', MULTI_PUT_REPLY, requestId, body, end - start, nowMs);
+    }).start(request, nowMs);
+  }
+
+  #ring(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    const request = decodeRingFetch(bytes, start, end);
+    if (isFault(request)) {
+      this.#malformed(session, requestId, end - start, `RING_FETCH cannot be read: ${request}`);
+      return;
+    }
+    const body = encodeRingReply(ringMessage(this.#services.ring));
+    this.#answer(session, 'ring', RING_REPLY, requestId, body, end - start, this.#services.clock.monotonicMs());
+  }
+
+  #explain(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    const request = decodeExplain(bytes, start, end);
+    if (isFault(request)) {
+      this.#malformed(session, requestId, end - start, `EXPLAIN cannot be read: ${request}`);
+      return;
+    }
+    const refusal = judgeKey(request.key, request.namespace) ?? judgeBudget(request.budgetMs);
+    if (refusal !== null) {
+      replyError(session, requestId, refusal, this.#services.ring.version);
+      this.#services.meters.explain.failed();
+      session.finish(end - start);
+      return;
+    }
+    const { hash, partitionBits, storage } = this.#services;
+    hash.hash(request.key, 0, request.key.length);
+    const place = { key: copyBytes(request.key), hashHi: hash.hi, hashLo: hash.lo, partition: partitionOf(hash.hi, partitionBits) as PartitionId };
+    const nowMs = this.#services.clock.monotonicMs();
+    storage.read(
+      new Explanation(place, this.#services.viewMs(), (reply) => {
+        this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), end - start, nowMs);
+      }),
+    );
+  }
+
+  #answer(session: Session, op: OperationName, kind: number, requestId: number, body: Uint8Array, bodyBytes: number, startedMs: number): void {
+    replyBody(session, kind, requestId, body);
+    this.#count(op, startedMs);
+    session.finish(bodyBytes);
+  }
+
+  #count(op: OperationName, startedMs: number): void {
+    this.#services.meters[op].ok(this.#services.clock.monotonicMs() - startedMs);
+  }
+
+  #malformed(session: Session, requestId: number, bodyBytes: number, text: string): void {
+    session.finish(bodyBytes);
+    session.refuse(requestId, failure('PROTOCOL', text));
+  }
+}

@@ -1,0 +1,131 @@
+/*
+ * One node: connections in, requests to the storage, answers out. Knows only env/, so the simulator runs this very code.
+ *
+ * The way of a put: `acceptor` gives each connection a Session → its frames arrive at `dispatch` → a PutOperation decides on
+ * top of what is stored → the storage makes it durable → `onStored` writes the answer into the connection's output.
+ */
+import type { Random } from '../env/random.js';
+import type { Clock, Timers, TimerHandle } from '../env/clock.js';
+import type { Log, Meter } from '../env/meter.js';
+import type { Acceptor, Connection, ConnectionEvents } from '../env/transport.js';
+import { failure, type Failure } from '../model/errors.js';
+import type { Hash64 } from '../model/hash.js';
+import type { RingDocument } from '../ring/document.js';
+import type { Storage } from '../storage/storage.js';
+import type { Hlc } from '../versioning/hlc.js';
+import { ByteBudget } from './byte-budget.js';
+import { Dispatcher } from './dispatcher.js';
+import { acceptHello } from './hello.js';
+import { Services } from './services.js';
+import { Session, type SessionHost } from './session.js';
+import { type NodeSettings, SWEEP_INTERVAL_MS } from './settings.js';
+
+export interface NodeOptions {
+  readonly settings: NodeSettings;
+  readonly storage: Storage;
+  readonly hash: Hash64;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly hlc: Hlc;
+  readonly ring: RingDocument;
+  readonly nodeId: string;
+  /** This node's, from the ring. */
+  readonly ordinal: number;
+  readonly meter: Meter;
+  readonly log: Log;
+}
+
+export class PartitaNode implements SessionHost {
+  readonly settings: NodeSettings;
+  readonly budget: ByteBudget;
+  readonly ringVersion: number;
+  readonly #options: NodeOptions;
+  readonly #services: Services;
+  readonly #dispatcher: Dispatcher;
+  readonly #sessions: Set<Session> = new Set();
+  #sweepTimer: TimerHandle;
+  #onIdle: (() => void) | null = null;
+  #draining = false;
+
+  constructor(options: NodeOptions) {
+    this.settings = options.settings;
+    this.budget = new ByteBudget(options.settings.inFlightBytesMax);
+    this.ringVersion = options.ring.version;
+    this.#options = options;
+    this.#services = new Services(options);
+    this.#dispatcher = new Dispatcher(this.#services);
+    this.#sweepTimer = options.timers.after(SWEEP_INTERVAL_MS, () => {
+      this.#sweep();
+    });
+  }
+
+  /** For the three listeners; each connection says by its group which of them it came in by. */
+  get acceptor(): Acceptor {
+    return (connection: Connection): ConnectionEvents => {
+      const session = new Session(connection, this);
+      this.#sessions.add(session);
+      if (this.#draining) session.refuse(0, failure('DRAINING', 'This node is being stopped: connect to another, or again later'));
+      return session;
+    };
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  nowMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
+  acceptHello(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): Failure | null {
+    return acceptHello(this.#services, session, requestId, bytes, start, end);
+  }
+
+  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#dispatcher.dispatch(session, kind, requestId, bytes, start, end);
+  }
+
+  onSessionClosed(session: Session): void {
+    this.#sessions.delete(session);
+    this.#tellIfIdle();
+  }
+
+  later(fire: () => void): void {
+    this.#options.timers.after(Math.max(this.settings.delayMs, 1), fire);
+  }
+
+  /**
+   * Takes no more requests; calls back when every answer is out and every connection closed, or after `graceMs`, when what
+   * is left is cut off.
+   */
+  drain(reason: string, graceMs: number, done: () => void): void {
+    this.#draining = true;
+    this.#onIdle = done;
+    for (const session of [...this.#sessions]) session.drain(reason);
+    this.#options.timers.after(graceMs, () => {
+      for (const session of [...this.#sessions]) session.connection.destroy('The node is being stopped');
+    });
+    this.#tellIfIdle();
+  }
+
+  /** Stops the node's own timers. */
+  stop(): void {
+    this.#sweepTimer.cancel();
+  }
+
+  #tellIfIdle(): void {
+    if (this.#onIdle === null || this.#sessions.size > 0) return;
+    const done = this.#onIdle;
+    this.#onIdle = null;
+    done();
+  }
+
+  #sweep(): void {
+    const nowMs = this.nowMs();
+    for (const session of [...this.#sessions]) session.sweep(nowMs);
+    this.#sweepTimer = this.#options.timers.after(SWEEP_INTERVAL_MS, () => {
+      this.#sweep();
+    });
+  }
+}

@@ -1,0 +1,249 @@
+/*
+ * One put or delete at this node (§4.5 with N = 1): judge it, find what is stored, mint the new version on top, answer when
+ * it is as safe as asked for.
+ *
+ * The storage calls `decide` at the one moment at which nothing can come between the old record and the new. Until then the
+ * request is read in place, in the frame; only if the old record has to be fetched from a cold disk is it copied aside.
+ */
+import { copyBytes } from '../lib/bytes.js';
+import { judgeBudget, judgeKey, judgeQuorum, judgeValue } from '../coordinator/judge.js';
+import { failure, type Failure } from '../model/errors.js';
+import type { KeyHash } from '../model/hash.js';
+import { CONTEXT_ENTRIES_MAX, SIBLINGS_MAX } from '../model/limits.js';
+import type { PartitionId } from '../model/ids.js';
+import type { PutRequest, SiblingMessage } from '../model/messages.js';
+import { partitionOf } from '../ring/partition.js';
+import { type Stored, WAIT_FOR_EARLIER, WRITE_NOTHING, type WriteRequest } from '../storage/storage.js';
+import { judgePutId, putIdFailure } from '../versioning/put-id.js';
+import type { PutCommand, PutOutcome } from '../versioning/put.js';
+import { PUT_ID_BYTES } from '../versioning/record.js';
+import type { ContextToken } from '../versioning/token.js';
+import { budgetSpent, type Services } from './services.js';
+
+export interface PutTarget {
+  onStored(put: PutOperation, durable: boolean): void;
+  onFailure(put: PutOperation, failure: Failure): void;
+}
+
+const NOTHING = new Uint8Array(0);
+const NO_SIBLINGS: readonly SiblingMessage[] = [];
+/** Beyond any calendar: absolute expiry must stay below 2^48 ms. */
+const TTL_MS_MAX = 100 * 365 * 86_400_000;
+
+export class PutOperation implements WriteRequest, PutCommand, KeyHash {
+  // WriteRequest
+  partition: PartitionId = 0 as PartitionId;
+  key: Uint8Array = NOTHING;
+  hashHi: number = 0;
+  hashLo: number = 0;
+  durable: boolean = false;
+  // KeyHash
+  get hi(): number {
+    return this.hashHi;
+  }
+  get lo(): number {
+    return this.hashLo;
+  }
+  // PutCommand
+  value: Uint8Array | undefined = undefined;
+  putId: Uint8Array = NOTHING;
+  retry: boolean = false;
+  token: ContextToken | null = null;
+  wallMs: number = 0;
+  logical: number = 0;
+  expiresMs: number = 0;
+  // what the target reads
+  requestId: number = 0;
+  bodyBytes: number = 0;
+  index: number = 0;
+  startedMs: number = 0;
+  isDelete: boolean = false;
+  siblingCount: number = 0;
+  /** The context to hand out: `contextBytes` of it; none unless all that it covers goes with it. */
+  context: Uint8Array = new Uint8Array(128);
+  contextBytes: number = 0;
+  siblings: readonly SiblingMessage[] = NO_SIBLINGS;
+
+  readonly #services: Services;
+  #target: PutTarget | null = null;
+  #budgetMs = 0;
+  #ttlMs = 0;
+  #returnSiblings = false;
+  #clientContext: Uint8Array = NOTHING;
+  #decided = true;
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  get markActorHi(): number {
+    return this.#services.plan.markActorHi;
+  }
+  get markActorLo(): number {
+    return this.#services.plan.markActorLo;
+  }
+  get markCounter(): number {
+    return this.#services.plan.markCounter;
+  }
+
+  /** Begins; `request` and its bytes are needed only until this returns. */
+  start(target: PutTarget, request: PutRequest, nowMs: number): void {
+    this.#target = target;
+    this.#decided = false;
+    this.startedMs = nowMs;
+    this.#budgetMs = request.budgetMs;
+    this.#ttlMs = request.ttlMs;
+    this.#returnSiblings = request.returnSiblings;
+    this.#clientContext = request.context;
+    this.key = request.key;
+    this.value = request.value;
+    this.isDelete = request.value === undefined;
+    this.putId = request.putId;
+    this.retry = request.retry;
+    this.durable = request.durable;
+    this.contextBytes = 0;
+    this.siblings = NO_SIBLINGS;
+    const refusal = this.#judge(request);
+    if (refusal !== null) {
+      this.onRefused(refusal);
+      return;
+    }
+    const { hash, partitionBits, storage } = this.#services;
+    hash.hash(this.key, 0, this.key.length);
+    this.hashHi = hash.hi;
+    this.hashLo = hash.lo;
+    this.partition = partitionOf(hash.hi, partitionBits) as PartitionId;
+    storage.write(this);
+    if (!this.#decided) this.#detach();
+  }
+
+  #judge(request: PutRequest): Failure | null {
+    const { settings, ring, clock } = this.#services;
+    const refusal =
+      judgeKey(this.key, request.namespace) ?? judgeBudget(request.budgetMs) ?? judgeQuorum('w', request.w, ring.replicaCount);
+    if (refusal !== null) return refusal;
+    if (this.value !== undefined && this.value.length > settings.valueBytesMax) return judgeValue(this.value, settings.valueBytesMax);
+    if (request.ttlMs > TTL_MS_MAX) {
+      return failure('INVALID_ARGUMENT', `A time to live of ${request.ttlMs} ms is more than ${TTL_MS_MAX} (100 years)`);
+    }
+    if (this.putId.length !== PUT_ID_BYTES) {
+      return failure('INVALID_ARGUMENT', `The put id has ${this.putId.length} bytes: it must be ${PUT_ID_BYTES}, seconds and 64 random bits`);
+    }
+    const nowS = Math.floor(clock.wallMs() / 1_000);
+    const verdict = judgePutId(this.putId, nowS);
+    return verdict === 'ok' ? null : putIdFailure(verdict, this.putId, nowS);
+  }
+
+  /** The frame's bytes are the transport's again: what is still needed is copied. */
+  #detach(): void {
+    this.key = copyBytes(this.key);
+    this.value = this.value === undefined ? undefined : copyBytes(this.value);
+    this.putId = copyBytes(this.putId);
+    this.#clientContext = copyBytes(this.#clientContext);
+  }
+
+  decide(stored: Stored): number {
+    this.#decided = true;
+    const { clock, hlc, plan } = this.#services;
+    if (clock.monotonicMs() - this.startedMs > this.#budgetMs) return this.#refuse(budgetSpent(this.#budgetMs));
+    const fault = this.#readContext();
+    if (fault !== null) return this.#refuse(fault);
+    const wallMs = clock.wallMs();
+    hlc.tick(wallMs);
+    this.wallMs = hlc.wallMs;
+    this.logical = hlc.logical;
+    this.expiresMs = this.#ttlMs === 0 || this.isDelete ? 0 : this.wallMs + this.#ttlMs;
+    const outcome = plan.decide(stored, this);
+    if (outcome === 'write') return plan.size;
+    if (outcome !== 'known') return this.#refuse(this.#refusal(outcome));
+    this.#describe(stored.bytes, stored.start, stored.end);
+    return WAIT_FOR_EARLIER;
+  }
+
+  #readContext(): Failure | null {
+    const { token, hash, clock } = this.#services;
+    const context = this.#clientContext;
+    this.token = null;
+    if (context.length === 0) return null;
+    const fault = token.decode(context, 0, context.length, hash, this);
+    if (fault !== '') return failure('INVALID_CONTEXT', fault);
+    if (token.isFromTheFuture(Math.floor(clock.wallMs() / 1_000))) {
+      return failure('INVALID_CONTEXT', 'The context carries put ids from the future: check the clocks, read the key again');
+    }
+    if (token.carries(this.putId)) {
+      return failure('INVALID_ARGUMENT', 'The put id is that of a put which its own context has read: a new put needs a new id');
+    }
+    this.token = token;
+    return null;
+  }
+
+  encode(target: Uint8Array, at: number): void {
+    const { plan, hash } = this.#services;
+    const size = plan.size;
+    plan.encode(target, at, hash);
+    this.#describe(target, at, at + size);
+  }
+
+  /** What the answer will say of the record, taken while its bytes are at hand. */
+  #describe(bytes: Uint8Array, start: number, end: number): void {
+    const { plan, view, hash } = this.#services;
+    if (start === end) {
+      this.siblingCount = 0;
+      return;
+    }
+    view.show(bytes, start, this.#services.viewMs());
+    this.siblingCount = view.shownCount;
+    if (!plan.soleSibling && !this.#returnSiblings) return;
+    this.contextBytes = view.tokenBytes;
+    if (this.contextBytes > this.context.length) this.context = new Uint8Array(2 * this.contextBytes);
+    view.encodeToken(this.context, 0, hash, this);
+    if (this.#returnSiblings) this.siblings = this.#copySiblings(bytes);
+  }
+
+  #copySiblings(bytes: Uint8Array): readonly SiblingMessage[] {
+    const { view } = this.#services;
+    return Array.from({ length: view.shownCount }, (_, i) => {
+      const start = view.valueStart(i);
+      const value = copyBytes(bytes, start, start + view.valueBytes(i));
+      return { value, writtenMs: view.writtenMs(i), expiresMs: view.expiresMs(i) };
+    });
+  }
+
+  onWritten(durable: boolean): void {
+    this.#end().onStored(this, durable);
+  }
+
+  onRefused(refusal: Failure): void {
+    this.#decided = true;
+    this.#end().onFailure(this, refusal);
+  }
+
+  #refuse(refusal: Failure): number {
+    this.onRefused(refusal);
+    return WRITE_NOTHING;
+  }
+
+  #refusal(outcome: Exclude<PutOutcome, 'write' | 'known'>): Failure {
+    switch (outcome) {
+      case 'too-late':
+        return failure('RETRY_TOO_LATE', 'This retry is older than what the record remembers: whether the first attempt was stored and overwritten is unknown; read the key', {
+          outcomeUnknown: true,
+        });
+      case 'siblings-limit':
+        return failure('SIBLINGS_LIMIT', `The key has ${SIBLINGS_MAX} conflicting versions: get it, merge them, and put with the context of that read`);
+      case 'record-too-large':
+        return failure(
+          'SIBLINGS_LIMIT',
+          `The conflicting versions of this key would exceed ${this.#services.settings.recordBytesMax} bytes: get it, merge them, and put with the context of that read`,
+        );
+      case 'context-too-large':
+        return failure('TOO_LARGE', `The key's context would exceed ${CONTEXT_ENTRIES_MAX} actors`);
+    }
+  }
+
+  #end(): PutTarget {
+    const target = this.#target as PutTarget;
+    this.#target = null;
+    return target;
+  }
+}

@@ -1,0 +1,88 @@
+/*
+ * What a node says, written straight into a connection's output. Nothing is written to a connection that is gone.
+ */
+import type { Failure } from '../model/errors.js';
+import {
+  type ReplyParts,
+  sizeOfErrorFrame,
+  sizeOfGetReplyFrame,
+  sizeOfGetReplyHead,
+  sizeOfPongFrame,
+  sizeOfPutReplyFrame,
+  writeErrorFrame,
+  writeGetReplyFrame,
+  writeGetReplyHead,
+  writePongFrame,
+  writePutReplyFrame,
+} from '../wire/write-replies.js';
+import { writeFrame } from '../wire/frame.js';
+import { FRAME_HEADER_BYTES } from '../model/limits.js';
+import { encodeGoAway } from '../wire/codec-connection.js';
+import { GO_AWAY } from '../wire/kinds.js';
+import type { Session } from './session.js';
+
+/** From this size on a value leaves as a chunk of its own, uncopied, where its bytes are nobody else's. */
+export const OWN_CHUNK_BYTES_MIN = 16_384;
+
+export function replyError(session: Session, requestId: number, failure: Failure, ringVersion: number = 0): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const at = connection.claim(sizeOfErrorFrame(failure, ringVersion));
+  writeErrorFrame(connection.output, at, requestId, failure, ringVersion);
+}
+
+/** How the context of a get's reply is written once its place in the output is known. */
+export interface ContextWriter {
+  encodeContext(target: Uint8Array, at: number): void;
+}
+
+/**
+ * `owned`: the last sibling's bytes belong to this reply alone and never change. `context` fills what the parts reserved.
+ */
+export function replyGet(
+  session: Session,
+  requestId: number,
+  parts: ReplyParts,
+  origin: Uint8Array,
+  owned: boolean,
+  context: ContextWriter,
+): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const last = parts.count - 1;
+  const lastStart = last < 0 ? 0 : (parts.valueStarts[last] as number);
+  const lastEnd = last < 0 ? 0 : (parts.valueEnds[last] as number);
+  const ownChunk = owned && lastEnd - lastStart >= OWN_CHUNK_BYTES_MIN;
+  const at = connection.claim(ownChunk ? sizeOfGetReplyHead(parts, origin) : sizeOfGetReplyFrame(parts, origin));
+  const { output } = connection;
+  if (ownChunk) writeGetReplyHead(output, at, requestId, parts, origin);
+  else writeGetReplyFrame(output, at, requestId, parts, origin);
+  if (parts.contextAt >= 0) context.encodeContext(output, parts.contextAt);
+  if (ownChunk) connection.sendChunk((parts.values[last] as Uint8Array).subarray(lastStart, lastEnd));
+}
+
+export function replyPut(session: Session, requestId: number, parts: ReplyParts, siblingCount: number, origin: Uint8Array): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const at = connection.claim(sizeOfPutReplyFrame(parts, siblingCount, origin));
+  writePutReplyFrame(connection.output, at, requestId, parts, siblingCount, origin);
+}
+
+export function replyPong(session: Session, requestId: number, ringVersion: number, wallMs: number): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const at = connection.claim(sizeOfPongFrame(ringVersion, wallMs));
+  writePongFrame(connection.output, at, requestId, ringVersion, wallMs);
+}
+
+/** A message that is rare enough to be a body first and a frame then. */
+export function replyBody(session: Session, kind: number, requestId: number, body: Uint8Array): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const at = connection.claim(FRAME_HEADER_BYTES + body.length);
+  writeFrame(connection.output, at, kind, requestId, body);
+}
+
+export function sendGoAway(session: Session, reason: string): void {
+  replyBody(session, GO_AWAY, 0, encodeGoAway({ reason }));
+}

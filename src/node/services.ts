@@ -1,0 +1,119 @@
+/*
+ * What the operations of one node share. The planners, views and parts are used within one synchronous stretch each
+ * (decide then encode; read then reply), so one of each is enough and no request makes its own.
+ */
+import type { Clock } from '../env/clock.js';
+import type { Counter, Histogram, Meter } from '../env/meter.js';
+import { failure, type Failure } from '../model/errors.js';
+import type { Hash64 } from '../model/hash.js';
+import { partitionBits } from '../ring/partition.js';
+import type { RingDocument } from '../ring/document.js';
+import type { Storage } from '../storage/storage.js';
+import type { Hlc } from '../versioning/hlc.js';
+import { PutPlan } from '../versioning/put.js';
+import { ContextToken } from '../versioning/token.js';
+import { RecordView } from '../versioning/view.js';
+import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
+import type { Random } from '../env/random.js';
+import type { NodeSettings } from './settings.js';
+
+export type OperationName = 'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping';
+
+/** Counted once an operation; bound at the start so that counting makes nothing. */
+export class OperationMeter {
+  readonly #ok: Counter;
+  readonly #failed: Counter;
+  readonly #seconds: Histogram;
+
+  constructor(meter: Meter, op: OperationName) {
+    this.#ok = meter.counter('partita_requests_total', 'Requests by kind and result', { op, result: 'ok' });
+    this.#failed = meter.counter('partita_requests_total', 'Requests by kind and result', { op, result: 'error' });
+    this.#seconds = meter.histogram('partita_request_duration_seconds', 'From the frame to its answer', DURATION_BUCKETS, { op });
+  }
+
+  ok(durationMs: number): void {
+    this.#ok.add(1);
+    this.#seconds.observe(durationMs / 1_000);
+  }
+
+  failed(): void {
+    this.#failed.add(1);
+  }
+}
+
+const DURATION_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1, 5] as const;
+
+export interface ServicesOptions {
+  readonly settings: NodeSettings;
+  readonly storage: Storage;
+  readonly hash: Hash64;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hlc: Hlc;
+  readonly ring: RingDocument;
+  readonly nodeId: string;
+  readonly ordinal: number;
+  readonly meter: Meter;
+}
+
+export class Services {
+  readonly settings: NodeSettings;
+  readonly storage: Storage;
+  readonly hash: Hash64;
+  readonly clock: Clock;
+  readonly hlc: Hlc;
+  readonly ring: RingDocument;
+  readonly nodeId: string;
+  readonly partitionBits: number;
+  readonly plan: PutPlan;
+  readonly view: RecordView = new RecordView();
+  readonly token: ContextToken = new ContextToken();
+  readonly parts: ReplyParts = new ReplyParts();
+  /** Origins of replies, encoded once: of a read, and of a write that is or is not on the disk. */
+  readonly readOrigin: Uint8Array;
+  readonly durableOrigin: Uint8Array;
+  readonly bufferedOrigin: Uint8Array;
+  readonly meters: Readonly<Record<OperationName, OperationMeter>>;
+
+  constructor(options: ServicesOptions) {
+    const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter } = options;
+    this.settings = settings;
+    this.storage = storage;
+    this.hash = hash;
+    this.clock = clock;
+    this.hlc = hlc;
+    this.ring = ring;
+    this.nodeId = nodeId;
+    this.partitionBits = partitionBits(ring.partitionCount);
+    this.plan = new PutPlan(random, ordinal, settings.recordBytesMax);
+    const origin = (durable: boolean): Uint8Array =>
+      encodeOrigin({ nodeId, ringVersion: ring.version, acked: 1, durable, sloppy: false });
+    this.durableOrigin = origin(true);
+    this.readOrigin = this.durableOrigin;
+    this.bufferedOrigin = origin(false);
+    const meterOf = (op: OperationName): OperationMeter => new OperationMeter(meter, op);
+    this.meters = {
+      get: meterOf('get'),
+      put: meterOf('put'),
+      delete: meterOf('delete'),
+      multi_get: meterOf('multi_get'),
+      multi_put: meterOf('multi_put'),
+      explain: meterOf('explain'),
+      ring: meterOf('ring'),
+      ping: meterOf('ping'),
+    };
+  }
+
+  /** The time by which versions expire: never behind a stamp that this node has given or seen. */
+  viewMs(): number {
+    return Math.max(this.clock.wallMs(), this.hlc.wallMs);
+  }
+}
+
+export function unknownState(reason: string): Failure {
+  return failure('UNKNOWN_STATE', `What is stored under this key is not known here: ${reason}`);
+}
+
+export function budgetSpent(budgetMs: number): Failure {
+  return failure('TIMEOUT', `The time budget of ${budgetMs} ms had passed before the request was begun; nothing was done`);
+}

@@ -1,0 +1,251 @@
+/*
+ * One accepted connection: what it may say now, how much it may have under way, and when it has had enough time.
+ *
+ *   hello ──HELLO accepted──▶ ready ──drain──▶ draining ──last answer──▶ closed
+ *     └── anything else, too large, too slow ──▶ error frame, closed
+ *
+ * Nothing is trusted before Hello: bodies are at most 4 KiB, and three seconds must do. Afterwards a connection is paused,
+ * not refused, when it has as much under way as it may: its bytes wait in the kernel, and TCP tells the sender.
+ *
+ * A session keeps no timer. The node looks over all of them four times a second.
+ */
+import { copyBytes } from '../lib/bytes.js';
+import type { Connection, ConnectionEvents } from '../env/transport.js';
+import { failure, type Failure } from '../model/errors.js';
+import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../model/limits.js';
+import type { ListenerGroup } from '../model/messages.js';
+import { FrameDecoder, type FrameFault, type FrameSink } from '../wire/frame.js';
+import { groupOfKind, HELLO, nameOfKind, PING } from '../wire/kinds.js';
+import type { ByteBudget, BudgetWaiter } from './byte-budget.js';
+import { replyError, sendGoAway } from './replies.js';
+import type { NodeSettings } from './settings.js';
+
+/** What a session needs of its node. */
+export interface SessionHost {
+  readonly settings: NodeSettings;
+  readonly budget: ByteBudget;
+  readonly ringVersion: number;
+  nowMs(): number;
+  /** Accepted: null, or why not. Answers the peer itself when it accepts. */
+  acceptHello(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): Failure | null;
+  /** A request of the session's group; the session has counted it. Ends in exactly one `session.finish`. */
+  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void;
+  /** The session is over; it is forgotten. */
+  onSessionClosed(session: Session): void;
+  /** Calls back soon, in a later turn; after `settings.delayMs` where a test has set that. */
+  later(fire: () => void): void;
+}
+
+/** Collected parts of frames below this are never a reason to wait. */
+const HELD_BYTES_FREE = 65_536;
+
+type State = 'hello' | 'ready' | 'draining' | 'closed';
+
+export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
+  readonly connection: Connection;
+  readonly group: ListenerGroup;
+  readonly #host: SessionHost;
+  readonly #decoder: FrameDecoder;
+  readonly #openedMs: number;
+  #state: State = 'hello';
+  #inFlight = 0;
+  #inFlightBytes = 0;
+  /** Queued replies and collected parts of frames that the node's budget has been charged for. */
+  #charged = 0;
+  #readingPaused = false;
+  #goingOn = false;
+  #lastRequestMs: number;
+  /** Since when the peer has been leaving more than `queuedBytesMax` unread; -1: it has not. */
+  #stalledSinceMs = -1;
+  clientName = '';
+
+  constructor(connection: Connection, host: SessionHost) {
+    this.connection = connection;
+    this.group = connection.group;
+    this.#host = host;
+    this.#decoder = new FrameDecoder(this, FRAME_BODY_BYTES_BEFORE_HELLO);
+    this.#openedMs = host.nowMs();
+    this.#lastRequestMs = this.#openedMs;
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  onBytes(chunk: Uint8Array): void {
+    if (this.#host.settings.delayMs > 0) {
+      const copy = copyBytes(chunk);
+      this.#host.later(() => {
+        this.#take(copy);
+      });
+      return;
+    }
+    this.#take(chunk);
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.#decoder.push(chunk, this.#host.nowMs());
+    this.#charge();
+    if (this.#decoder.paused || this.#collectsTooMuch()) this.#pauseReading();
+  }
+
+  #pauseReading(): void {
+    if (this.#readingPaused || this.#state === 'closed') return;
+    this.#readingPaused = true;
+    this.connection.pauseReading();
+  }
+
+  /** Half a large frame, while all connections together have as much as they may: the rest waits in the kernel. */
+  #collectsTooMuch(): boolean {
+    if (!this.#host.budget.exhausted || this.#decoder.heldBytes <= HELD_BYTES_FREE) return false;
+    this.#host.budget.wait(this);
+    return true;
+  }
+
+  onFrame(kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === 'hello') {
+      this.#hello(kind, requestId, bytes, start, end);
+      return;
+    }
+    const group = groupOfKind(kind);
+    if (kind !== PING && (group !== 'data' || this.group === 'peer')) {
+      const text = group === 'connection' || group === 'unknown' ? 'is not a request' : `is not served by the ${this.group} listener`;
+      this.refuse(requestId, failure('PROTOCOL', `A ${nameOfKind(kind)} frame ${text}`));
+      return;
+    }
+    if (this.#state === 'draining') {
+      replyError(this, requestId, failure('DRAINING', 'This node is being stopped: send the request to another, or again later'));
+      return;
+    }
+    this.#lastRequestMs = this.#host.nowMs();
+    this.#inFlight += 1;
+    this.#inFlightBytes += end - start;
+    this.#host.budget.take(end - start);
+    this.#host.dispatch(this, kind, requestId, bytes, start, end);
+    if (this.#mustWait()) this.#decoder.pause();
+  }
+
+  #hello(kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+    if (kind !== HELLO) {
+      this.refuse(requestId, failure('PROTOCOL', `The first frame must be HELLO, not ${nameOfKind(kind)}`));
+      return;
+    }
+    const refusal = this.#host.acceptHello(this, requestId, bytes, start, end);
+    if (refusal !== null) {
+      this.refuse(requestId, refusal);
+      return;
+    }
+    this.#state = 'ready';
+    this.#decoder.setBodyBytesMax(this.#host.settings.frameBodyBytesMax);
+  }
+
+  onFault(fault: FrameFault, text: string): void {
+    this.refuse(0, failure(fault === 'too-large' ? 'TOO_LARGE' : 'PROTOCOL', text));
+  }
+
+  /** Says why, and closes: for a peer that we cannot or will not go on with. */
+  refuse(requestId: number, reason: Failure): void {
+    if (this.#state === 'closed') return;
+    replyError(this, requestId, reason);
+    this.#decoder.stop();
+    this.connection.end();
+  }
+
+  /** A request of this session has been answered, or never will be because the session is over. */
+  finish(bodyBytes: number): void {
+    this.#inFlight -= 1;
+    this.#inFlightBytes -= bodyBytes;
+    this.#host.budget.give(bodyBytes);
+    if (this.#state === 'draining' && this.#inFlight === 0) this.connection.end();
+    if (this.#readingPaused) this.#goOn();
+  }
+
+  onDrained(): void {
+    this.#charge();
+    if (this.#readingPaused) this.#goOn();
+  }
+
+  onRoom(): void {
+    if (this.#readingPaused) this.#goOn();
+  }
+
+  onClosed(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#decoder.stop();
+    this.#host.budget.forget(this);
+    this.#host.budget.give(this.#charged);
+    this.#charged = 0;
+    this.#host.onSessionClosed(this);
+  }
+
+  /** No new requests; closes when the last answer is out. */
+  drain(reason: string): void {
+    if (this.#state === 'closed' || this.#state === 'draining') return;
+    if (this.#state === 'ready') sendGoAway(this, reason);
+    this.#state = 'draining';
+    if (this.#inFlight === 0) this.connection.end();
+  }
+
+  /** Closes connections whose time is up; called by the node's sweep. */
+  sweep(nowMs: number): void {
+    const { helloTimeoutMs, frameTimeoutMs, idleTimeoutMs, stalledReaderMs, queuedBytesMax } = this.#host.settings;
+    this.#charge();
+    if (this.connection.queuedBytes < queuedBytesMax) this.#stalledSinceMs = -1;
+    else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
+    const partialSince = this.#decoder.partialSince;
+    if (this.#state === 'hello' && nowMs - this.#openedMs > helloTimeoutMs) {
+      this.#drop(`No HELLO within ${helloTimeoutMs} ms`);
+    } else if (partialSince >= 0 && nowMs - partialSince > frameTimeoutMs) {
+      this.#drop(`A frame was begun and not completed within ${frameTimeoutMs} ms`);
+    } else if (this.#stalledSinceMs >= 0 && nowMs - this.#stalledSinceMs > stalledReaderMs) {
+      this.connection.destroy(`The peer left ${this.connection.queuedBytes} bytes unread for ${stalledReaderMs} ms`);
+    } else if (this.#inFlight === 0 && this.connection.queuedBytes === 0 && nowMs - this.#lastRequestMs > idleTimeoutMs) {
+      this.#drop(`No request for ${idleTimeoutMs} ms`);
+    }
+  }
+
+  #drop(text: string): void {
+    this.refuse(0, failure('TIMEOUT', `${text}; the connection is closed`));
+    // What refuse() queued has one sweep to leave; a peer that takes nothing is not waited for.
+    this.#host.later(() => {
+      this.connection.destroy(text);
+    });
+  }
+
+  #mustWait(): boolean {
+    const { inFlightMax, inFlightBytesPerConnection, queuedBytesMax } = this.#host.settings;
+    if (this.#inFlight >= inFlightMax || this.#inFlightBytes >= inFlightBytesPerConnection) return true;
+    if (this.connection.queuedBytes >= queuedBytesMax) return true;
+    // A connection with nothing under way always gets one request through: nobody else's end would wake it.
+    if (!this.#host.budget.exhausted || (this.#inFlight === 0 && this.connection.queuedBytes === 0)) return false;
+    this.#host.budget.wait(this);
+    return true;
+  }
+
+  #goOn(): void {
+    if (this.#goingOn || this.#state === 'closed' || this.#mustWait()) return;
+    if (this.#decoder.paused) {
+      this.#goingOn = true; // requests that end while frames are handed on come back here
+      this.#decoder.resume(this.#host.nowMs());
+      this.#goingOn = false;
+    }
+    this.#charge();
+    if (this.#decoder.paused || this.#collectsTooMuch()) return;
+    this.#readingPaused = false;
+    this.connection.resumeReading();
+  }
+
+  #charge(): void {
+    const held = this.connection.queuedBytes + this.#decoder.heldBytes;
+    const more = held - this.#charged;
+    this.#charged = held;
+    if (more > 0) this.#host.budget.take(more);
+    else if (more < 0) this.#host.budget.give(-more);
+  }
+}

@@ -1,0 +1,70 @@
+/*
+ * Message kinds: the fifth byte of a frame. A number is never reused. The groups say which listener serves a kind; the
+ * few that manage the connection itself are served by all three.
+ *
+ *   0x01..0x0f  connection   hello, ping, go-away, error
+ *   0x10..0x3f  data         client listener (and admin, for its tools)
+ *   0x40..0x7f  peer         reserved: nodes among themselves
+ *   0x80..0xbf  admin        reserved: the unix socket
+ */
+
+export const HELLO = 0x01;
+export const HELLO_REPLY = 0x02;
+export const PING = 0x03;
+export const PONG = 0x04;
+export const GO_AWAY = 0x05;
+export const ERROR = 0x06;
+
+export const GET = 0x10;
+export const GET_REPLY = 0x11;
+export const PUT = 0x12;
+export const PUT_REPLY = 0x13;
+/** Answered by PUT_REPLY. */
+export const DELETE = 0x14;
+export const MULTI_GET = 0x16;
+export const MULTI_GET_REPLY = 0x17;
+export const MULTI_PUT = 0x18;
+export const MULTI_PUT_REPLY = 0x19;
+export const RING_FETCH = 0x1a;
+export const RING_REPLY = 0x1b;
+export const EXPLAIN = 0x1c;
+export const EXPLAIN_REPLY = 0x1d;
+
+export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
+
+export function groupOfKind(kind: number): KindGroup {
+  if (kind >= 0x01 && kind <= 0x0f) return 'connection';
+  if (kind >= 0x10 && kind <= 0x3f) return 'data';
+  if (kind >= 0x40 && kind <= 0x7f) return 'peer';
+  if (kind >= 0x80 && kind <= 0xbf) return 'admin';
+  return 'unknown';
+}
+
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [HELLO, 'HELLO'],
+  [HELLO_REPLY, 'HELLO_REPLY'],
+  [PING, 'PING'],
+  [PONG, 'PONG'],
+  [GO_AWAY, 'GO_AWAY'],
+  [ERROR, 'ERROR'],
+  [GET, 'GET'],
+  [GET_REPLY, 'GET_REPLY'],
+  [PUT, 'PUT'],
+  [PUT_REPLY, 'PUT_REPLY'],
+  [DELETE, 'DELETE'],
+  [MULTI_GET, 'MULTI_GET'],
+  [MULTI_GET_REPLY, 'MULTI_GET_REPLY'],
+  [MULTI_PUT, 'MULTI_PUT'],
+  [MULTI_PUT_REPLY, 'MULTI_PUT_REPLY'],
+  [RING_FETCH, 'RING_FETCH'],
+  [RING_REPLY, 'RING_REPLY'],
+  [EXPLAIN, 'EXPLAIN'],
+  [EXPLAIN_REPLY, 'EXPLAIN_REPLY'],
+]);
+
+/** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */
+export function nameOfKind(kind: number): string {
+  return NAMES.get(kind) ?? `0x${kind.toString(16).padStart(2, '0')}`;
+}
+
+export const KNOWN_KINDS: readonly number[] = [...NAMES.keys()];

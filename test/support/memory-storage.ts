@@ -1,0 +1,101 @@
+/*
+ * The storage contract in a Map, for tests of what stands on it: each write is "synced" when the test says so.
+ */
+import type { Storage, StorageStatus, Stored, ReadRequest, WriteRequest } from '../../src/storage/storage.js';
+import { WAIT_FOR_EARLIER, WRITE_NOTHING } from '../../src/storage/storage.js';
+
+interface Kept {
+  readonly bytes: Uint8Array;
+  readonly markActorHi: number;
+  readonly markActorLo: number;
+  readonly markCounter: number;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export class MemoryStorage implements Storage {
+  readonly #records: Map<string, Kept> = new Map();
+  readonly #unsynced: WriteRequest[] = [];
+  /** Answers reads and decides writes only when `serve` is called. */
+  cold: boolean = false;
+  /** Acknowledges writes only when `sync` is called. */
+  holdAcks: boolean = false;
+  unknownReason: string = '';
+  readonly #waiting: (() => void)[] = [];
+
+  read(request: ReadRequest): void {
+    this.#orLater(() => {
+      request.onRead(this.#stored(request.key));
+    });
+  }
+
+  write(request: WriteRequest): void {
+    this.#orLater(() => {
+      const size = request.decide(this.#stored(request.key));
+      if (size === WRITE_NOTHING) return;
+      if (size !== WAIT_FOR_EARLIER) {
+        const bytes = new Uint8Array(size);
+        request.encode(bytes, 0);
+        const { markActorHi, markActorLo, markCounter } = request;
+        this.#records.set(nameOf(request.key), { bytes, markActorHi, markActorLo, markCounter });
+      }
+      if (this.holdAcks) this.#unsynced.push(request);
+      else request.onWritten(true);
+    });
+  }
+
+  sync(): void {
+    for (const request of this.#unsynced.splice(0)) request.onWritten(true);
+  }
+
+  serve(): void {
+    for (const answer of this.#waiting.splice(0)) answer();
+  }
+
+  record(key: Uint8Array): Uint8Array | undefined {
+    return this.#records.get(nameOf(key))?.bytes;
+  }
+
+  status(): StorageStatus {
+    return {
+      opening: 1,
+      lastLsn: 0,
+      durableLsn: 0,
+      bufferBytes: 0,
+      bufferBytesMax: 1,
+      logSegments: 0,
+      suspectPartitions: [],
+      diskFull: false,
+      damagedRecords: 0,
+      quarantined: [],
+    };
+  }
+
+  close(done: (error: Error | null) => void): void {
+    done(null);
+  }
+
+  #orLater(answer: () => void): void {
+    if (this.cold) this.#waiting.push(answer);
+    else answer();
+  }
+
+  #stored(key: Uint8Array): Stored {
+    const kept = this.#records.get(nameOf(key));
+    return {
+      state: this.unknownReason !== '' ? 'unknown' : kept === undefined ? 'absent' : 'ok',
+      reason: this.unknownReason,
+      bytes: kept?.bytes ?? NOTHING,
+      start: 0,
+      end: kept?.bytes.length ?? 0,
+      owned: true,
+      from: kept === undefined ? 'none' : 'active',
+      hasMark: kept !== undefined,
+      markActorHi: kept?.markActorHi ?? 0,
+      markActorLo: kept?.markActorLo ?? 0,
+      markCounter: kept?.markCounter ?? 0,
+    };
+  }
+}
+
+const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');

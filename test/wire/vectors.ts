@@ -1,0 +1,248 @@
+/*
+ * The golden frames of protocol/vectors: what they say is written here, their bytes are made by the code. Authors of
+ * other clients read the JSON files; vectors.test holds the code to them, so that the bytes of a released version stay
+ * what they are. Bytes in messages are `0x` and hexadecimal digits.
+ */
+import { fromHex, toHex } from '../../src/lib/bytes.js';
+import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js';
+import * as connection from '../../src/wire/codec-connection.js';
+import type { ErrorMessage } from '../../src/wire/codec-connection.js';
+import * as multi from '../../src/wire/codec-multi.js';
+import * as ring from '../../src/wire/codec-ring.js';
+import { frameOf } from '../../src/wire/frame.js';
+import * as kinds from '../../src/wire/kinds.js';
+import { decodeGetReply, decodePutReply } from '../../src/wire/read-replies.js';
+import {
+  GetRequestView,
+  PutRequestView,
+  decodeDeleteInto,
+  decodeGetInto,
+  decodePutInto,
+} from '../../src/wire/requests.js';
+import * as replies from '../../src/wire/write-replies.js';
+import { ROWS } from './vector-rows.js';
+import { sizeOfGetFrame, sizeOfPutFrame, writeGetFrame, writePutFrame } from '../../src/wire/write-requests.js';
+
+export interface Vector {
+  readonly name: string;
+  /** What it means, in a sentence. */
+  readonly what: string;
+  readonly kind: number;
+  readonly requestId: number;
+  readonly message: unknown;
+  /** The whole frame. */
+  readonly hex: string;
+}
+
+/** A stream that a receiver refuses. */
+export interface Refusal {
+  readonly name: string;
+  readonly what: string;
+  /** The limit that holds: 4096 before Hello is accepted. */
+  readonly frameBodyBytesMax: number;
+  readonly hex: string;
+  readonly fault: string;
+}
+
+interface Codec {
+  readonly encode: (message: never, requestId: number) => Uint8Array;
+  readonly decode: (bytes: Uint8Array, start: number, end: number) => unknown;
+}
+
+/** In items of MultiGetReply and MultiPutReply, errors carry the ring version of the whole. */
+const RING_VERSION = 3;
+
+export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
+  [kinds.HELLO, framed(kinds.HELLO, connection.encodeHello, connection.decodeHello)],
+  [kinds.HELLO_REPLY, framed(kinds.HELLO_REPLY, connection.encodeHelloReply, connection.decodeHelloReply)],
+  [kinds.PING, framed(kinds.PING, connection.encodePing, connection.decodePing)],
+  [kinds.PONG, { encode: writtenPong, decode: connection.decodePong }],
+  [kinds.GO_AWAY, framed(kinds.GO_AWAY, connection.encodeGoAway, connection.decodeGoAway)],
+  [kinds.ERROR, { encode: writtenError, decode: connection.decodeError }],
+  [kinds.GET, { encode: writtenGet, decode: readGet }],
+  [kinds.GET_REPLY, { encode: writtenGetReply, decode: decodeGetReply }],
+  [kinds.PUT, { encode: writtenPut, decode: (...at) => readPut(decodePutInto, ...at) }],
+  [kinds.DELETE, { encode: writtenPut, decode: (...at) => readPut(decodeDeleteInto, ...at) }],
+  [kinds.PUT_REPLY, { encode: writtenPutReply, decode: decodePutReply }],
+  [kinds.MULTI_GET, framed(kinds.MULTI_GET, multi.encodeMultiGet, multi.decodeMultiGet)],
+  [kinds.MULTI_PUT, framed(kinds.MULTI_PUT, multi.encodeMultiPut, multi.decodeMultiPut)],
+  [
+    kinds.MULTI_GET_REPLY,
+    framed(
+      kinds.MULTI_GET_REPLY,
+      (items: ManyReply<GetReply>) => multi.encodeMultiGetReply(items, RING_VERSION),
+      multi.decodeMultiGetReply,
+    ),
+  ],
+  [
+    kinds.MULTI_PUT_REPLY,
+    framed(
+      kinds.MULTI_PUT_REPLY,
+      (items: ManyReply<PutReply>) => multi.encodeMultiPutReply(items, RING_VERSION),
+      multi.decodeMultiPutReply,
+    ),
+  ],
+  [kinds.RING_FETCH, framed(kinds.RING_FETCH, ring.encodeRingFetch, ring.decodeRingFetch)],
+  [kinds.RING_REPLY, framed(kinds.RING_REPLY, ring.encodeRingReply, ring.decodeRingReply)],
+  [kinds.EXPLAIN, framed(kinds.EXPLAIN, ring.encodeExplain, ring.decodeExplain)],
+  [kinds.EXPLAIN_REPLY, framed(kinds.EXPLAIN_REPLY, ring.encodeExplainReply, ring.decodeExplainReply)],
+]);
+
+function framed<M>(kind: number, encode: (message: M) => Uint8Array, decode: Codec['decode']): Codec {
+  return { encode: (message: never, requestId: number) => frameOf(kind, requestId, encode(message)), decode };
+}
+
+function writtenGet(get: never, requestId: number): Uint8Array {
+  const frame = new Uint8Array(sizeOfGetFrame(get));
+  writeGetFrame(frame, 0, requestId, get);
+  return frame;
+}
+
+function writtenPut(put: never, requestId: number): Uint8Array {
+  const frame = new Uint8Array(sizeOfPutFrame(put));
+  writePutFrame(frame, 0, requestId, put);
+  return frame;
+}
+
+function partsOf(reply: GetReply | PutReply): replies.ReplyParts {
+  const parts = new replies.ReplyParts();
+  for (const { value, writtenMs, expiresMs } of reply.siblings) {
+    parts.addSibling(value, 0, value.length, writtenMs, expiresMs);
+  }
+  parts.setContext(reply.context, 0, reply.context.length);
+  return parts;
+}
+
+function writtenGetReply(reply: GetReply, requestId: number): Uint8Array {
+  const [parts, origin] = [partsOf(reply), replies.encodeOrigin(reply.origin)];
+  const frame = new Uint8Array(replies.sizeOfGetReplyFrame(parts, origin));
+  replies.writeGetReplyFrame(frame, 0, requestId, parts, origin);
+  return frame;
+}
+
+function writtenPutReply(reply: PutReply, requestId: number): Uint8Array {
+  const [parts, origin] = [partsOf(reply), replies.encodeOrigin(reply.origin)];
+  const frame = new Uint8Array(replies.sizeOfPutReplyFrame(parts, reply.siblingCount, origin));
+  replies.writePutReplyFrame(frame, 0, requestId, parts, reply.siblingCount, origin);
+  return frame;
+}
+
+function writtenError(error: ErrorMessage, requestId: number): Uint8Array {
+  const frame = new Uint8Array(replies.sizeOfErrorFrame(error, error.ringVersion));
+  replies.writeErrorFrame(frame, 0, requestId, error, error.ringVersion);
+  return frame;
+}
+
+function writtenPong(pong: connection.Pong, requestId: number): Uint8Array {
+  const frame = new Uint8Array(replies.sizeOfPongFrame(pong.ringVersion, pong.wallMs));
+  replies.writePongFrame(frame, 0, requestId, pong.ringVersion, pong.wallMs);
+  return frame;
+}
+
+function readGet(bytes: Uint8Array, start: number, end: number): unknown {
+  const view = new GetRequestView();
+  const fault = decodeGetInto(view, bytes, start, end);
+  if (fault !== '') return fault;
+  const { key, budgetMs, namespace, ringVersion, r, strict } = view;
+  return { key, budgetMs, namespace, ringVersion, r, strict };
+}
+
+function readPut(decode: typeof decodePutInto, bytes: Uint8Array, start: number, end: number): unknown {
+  const view = new PutRequestView();
+  const fault = decode(view, bytes, start, end);
+  if (fault !== '') return fault;
+  const { key, value, context, putId, retry, budgetMs, namespace, ringVersion, w, strict, durable, ttlMs } = view;
+  const { returnSiblings } = view;
+  const rest = { context, putId, retry, budgetMs, namespace, ringVersion, w, strict, durable, ttlMs, returnSiblings };
+  return value === undefined ? { key, ...rest } : { key, value, ...rest };
+}
+
+/** For JSON: bytes as `0x…`. */
+export function toJson(message: unknown): unknown {
+  if (message instanceof Uint8Array) return `0x${toHex(message)}`;
+  if (Array.isArray(message)) return message.map(toJson);
+  if (typeof message !== 'object' || message === null) return message;
+  return Object.fromEntries(
+    Object.entries(message)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, toJson(value)]),
+  );
+}
+
+export function fromJson(message: unknown): unknown {
+  if (typeof message === 'string' && message.startsWith('0x')) return fromHex(message.slice(2));
+  if (Array.isArray(message)) return message.map(fromJson);
+  if (typeof message !== 'object' || message === null) return message;
+  return Object.fromEntries(Object.entries(message).map(([key, value]) => [key, fromJson(value)]));
+}
+
+export function vectorsOf(file: string): readonly Vector[] {
+  return (ROWS[file] ?? []).map(([name, what, kind, requestId, message]) => {
+    const codec = CODECS.get(kind) as Codec;
+    const frame = codec.encode(fromJson(message) as never, requestId);
+    return { name, what, kind, requestId, message: toJson(message), hex: toHex(frame) };
+  });
+}
+
+export const FILES: readonly string[] = Object.keys(ROWS);
+
+const header = (length: string, kind: string, rest: string): string => `${length}${kind}${rest}`;
+
+export const REFUSALS: readonly Refusal[] = [
+  {
+    name: 'too-large-before-hello',
+    what: 'A Hello of 4097 bytes is refused when its header is there',
+    frameBodyBytesMax: 4_096,
+    hex: header('00001001', '01', '00000000000001'),
+    fault: 'too-large',
+  },
+  {
+    name: 'too-large',
+    what: 'No length makes a receiver allocate',
+    frameBodyBytesMax: 1_310_720,
+    hex: header('ffffffff', '12', '00000000000001'),
+    fault: 'too-large',
+  },
+  {
+    name: 'flags',
+    what: 'No flag is known',
+    frameBodyBytesMax: 1_310_720,
+    hex: header('00000000', '03', '01000000000001'),
+    fault: 'reserved-not-zero',
+  },
+  {
+    name: 'reserved',
+    what: 'The reserved bytes are zero',
+    frameBodyBytesMax: 1_310_720,
+    hex: header('00000000', '03', '00000100000001'),
+    fault: 'reserved-not-zero',
+  },
+  {
+    name: 'cut-off-key',
+    what: 'A Get whose key ends behind the body',
+    frameBodyBytesMax: 1_310_720,
+    hex: header('00000003', '10', '00000000000001') + '0a0561',
+    fault: 'body',
+  },
+  {
+    name: 'field-zero',
+    what: 'There is no field 0',
+    frameBodyBytesMax: 1_310_720,
+    hex: header('00000002', '10', '00000000000001') + '0001',
+    fault: 'body',
+  },
+  {
+    name: 'not-utf8',
+    what: 'A namespace that is not UTF-8',
+    frameBodyBytesMax: 1_310_720,
+    hex: header('00000003', '10', '00000000000001') + '1a01ff',
+    fault: 'body',
+  },
+  {
+    name: 'unknown-role',
+    what: 'There are three roles',
+    frameBodyBytesMax: 4_096,
+    hex: header('00000002', '01', '00000000000001') + '2009',
+    fault: 'body',
+  },
+];
