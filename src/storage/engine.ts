@@ -95,6 +95,8 @@ export interface EngineDeps {
    * or did not hold together, with what happened. Absent: not done.
    */
   readonly inspectFiles?: (partitions: readonly number[], done: (error: Error | null, bad?: ReadonlyMap<number, string>) => void) => void;
+  /** Major page faults of the process so far; absent: only time tells whether a file is cold. */
+  readonly majorFaults?: () => number;
   /** Nothing that was acknowledged from now on could be believed: the process stops at once. */
   readonly onFatal: (error: Error) => void;
 }
@@ -547,9 +549,12 @@ export class Engine implements Storage {
   }
 }
 
-/** 64 TiB of addresses are shared out once and for all: a map's size never changes. */
+/**
+ * 64 TiB of addresses are shared out once and for all: a map's size never changes. At most 1 TiB a file, since with few
+ * large maps the address space of a process with threads is too much in pieces to hold them.
+ */
 export function mapBytesOf(partitionCount: number): number {
-  return 2 ** 46 / partitionCount;
+  return Math.min(2 ** 40, 2 ** 46 / partitionCount);
 }
 
 export function drawInstallation(random: Random): number {
