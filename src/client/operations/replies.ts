@@ -41,11 +41,21 @@ export function putResultOf(reply: PutReply, meta: ReplyMeta): PutResult {
 function siblingOf<T>(sibling: SiblingMessage, codec: Codec<T>, meta: ReplyMeta): Sibling<T> {
   const { writtenMs, expiresMs } = sibling;
   try {
-    const value = codec.decode(codec.borrows === true ? sibling.value : new Uint8Array(sibling.value));
+    const value = codec.decode(codec.borrows === true ? sibling.value : copyOf(sibling.value));
     return { value, writtenMs, expiresMs };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const text = `The codec ${codec.name} refused ${sibling.value.length} stored bytes: ${why}`;
     throw new PartitaError('DECODE', text, { cause, attempts: meta.attempts });
   }
+}
+
+/**
+ * From Node's pool when it is small: an ArrayBuffer a value made the garbage collector the largest part of a get. The
+ * price is Node's usual one, a value that is kept may keep its 8 KiB neighbourhood.
+ */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafe(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
