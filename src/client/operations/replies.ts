@@ -21,13 +21,14 @@ export function metaOf(origin: ReplyOrigin, attempts: number, durationMs: number
 export function getResultOf<T>(reply: GetReply, key: Uint8Array, reading: Reading<T>, meta: ReplyMeta): GetResult<T> {
   const context = contextOf(new Uint8Array(reply.context));
   const { codec, resolver } = reading;
-  const [first, ...others] = reply.siblings;
+  const { siblings: stored } = reply;
+  const first = stored[0];
   if (first === undefined) return { found: false, context, meta };
   const only = siblingOf(first, codec, meta);
-  if (others.length === 0) {
+  if (stored.length === 1) {
     return { found: true, conflict: false, value: only.value, siblings: [only], resolved: false, context, meta };
   }
-  const siblings: Siblings<T> = [only, ...others.map((other) => siblingOf(other, codec, meta))];
+  const siblings: Siblings<T> = [only, ...stored.slice(1).map((other) => siblingOf(other, codec, meta))];
   if (resolver === undefined) return { found: true, conflict: true, siblings, context, meta };
   const value = resolver(siblings, key);
   return { found: true, conflict: false, value, siblings, resolved: true, context, meta };
