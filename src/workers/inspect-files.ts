@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { FileCount } from './walk.js';
 
 const ENTRY = fileURLToPath(new URL('./walk-files.js', import.meta.url));
 
@@ -20,30 +21,39 @@ export function inspectFiles(
   options: InspectOptions,
 ): (partitions: readonly number[], done: (error: Error | null, bad?: ReadonlyMap<number, string>) => void) => void {
   return (partitions, done) => {
-    const paths = new Map(partitions.map((partition) => [options.pathOf(partition), partition]));
-    inspectAll(options, paths).then(
-      (bad) => { done(null, bad); },
+    readFiles(options, partitions).then(
+      ({ bad }) => { done(null, bad); },
       (error: unknown) => { done(error instanceof Error ? error : new Error(String(error))); },
     );
   };
 }
 
-async function inspectAll(options: InspectOptions, paths: ReadonlyMap<string, number>): Promise<ReadonlyMap<number, string>> {
+/** What was found out about each file, by partition: counts of one that holds together, else what is wrong with it. */
+export interface FilesRead {
+  readonly fine: ReadonlyMap<number, FileCount>;
+  readonly bad: ReadonlyMap<number, string>;
+}
+
+export async function readFiles(options: InspectOptions, partitions: readonly number[]): Promise<FilesRead> {
+  const paths = new Map(partitions.map((partition) => [options.pathOf(partition), partition]));
   const bad = new Map<number, string>();
+  const fine = new Map<number, FileCount>();
   let left = [...paths.keys()];
   while (left.length > 0) {
     const outcome = await walk(options, left);
     for (const [path, text] of outcome.bad) bad.set(paths.get(path) as number, text);
+    for (const [path, count] of outcome.fine) fine.set(paths.get(path) as number, count);
     if (outcome.died !== null && outcome.touching === null) throw new Error(`The inspection of partition files cannot run: ${outcome.died}`);
     if (outcome.died !== null && outcome.touching !== null) bad.set(paths.get(outcome.touching) as number, `Whoever reads it dies (${outcome.died})`);
     left = left.filter((path) => !outcome.done.has(path) && path !== outcome.touching);
   }
-  return bad;
+  return { fine, bad };
 }
 
 interface Outcome {
   readonly done: Set<string>;
   readonly bad: Map<string, string>;
+  readonly fine: Map<string, FileCount>;
   /** Begun and not ended. */
   touching: string | null;
   /** How it ended before its time; null: it did not. */
@@ -53,7 +63,7 @@ interface Outcome {
 function walk(options: InspectOptions, paths: readonly string[]): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [ENTRY, String(options.partitionCount)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const outcome: Outcome = { done: new Set(), bad: new Map(), touching: null, died: null };
+    const outcome: Outcome = { done: new Set(), bad: new Map(), fine: new Map(), touching: null, died: null };
     let rest = '';
     const timeoutMs = options.fileTimeoutMs ?? 600_000;
     let timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
@@ -86,4 +96,5 @@ function take(outcome: Outcome, line: string): void {
   outcome.touching = null;
   outcome.done.add(path);
   if (word === 'bad') outcome.bad.set(path, text ?? '');
+  else outcome.fine.set(path, JSON.parse(text ?? '') as FileCount);
 }

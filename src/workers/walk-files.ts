@@ -6,8 +6,8 @@
  * started us knows which one it was. Out, one line each:
  *
  *   begin PATH
- *   fine PATH
- *   bad PATH<tab>TEXT     it could be read, and does not hold together
+ *   fine PATH<tab>COUNTS   JSON of a FileCount
+ *   bad PATH<tab>TEXT      it could be read, and does not hold together
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { sizeFault } from '../disk/lmdb-file-size.js';
 import { hash64From } from '../model/hash.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { withSnapshot } from './lmdb-snapshot.js';
-import { countFile } from './walk.js';
+import { countFile, type FileCount } from './walk.js';
 
 const partitionCount = Number(process.argv[2]);
 const hash = hash64From(await xxhash());
@@ -25,7 +25,7 @@ function say(line: string): void {
   writeSync(1, `${line}\n`);
 }
 
-function faultOf(path: string): string | null {
+function faultOf(path: string): string | FileCount {
   const short = sizeFault(path);
   if (short !== null) return short;
   const found = countFile({
@@ -37,17 +37,17 @@ function faultOf(path: string): string | null {
   });
   if (found.unreachable > 0) return `${found.unreachable} entries are counted and cannot be reached`;
   const met = found.records + found.damaged;
-  return met === found.counted ? null : `${met} records can be reached, the leaves count ${found.counted}`;
+  return met === found.counted ? found : `${met} records can be reached, the leaves count ${found.counted}`;
 }
 
 for (const path of readFileSync(0, 'utf8').split('\n')) {
   if (path === '') continue;
   say(`begin ${path}`);
-  let fault: string | null;
+  let found: string | FileCount;
   try {
-    fault = faultOf(path);
+    found = faultOf(path);
   } catch (error) {
-    fault = (error as Error).message.replaceAll(/\s+/g, ' ');
+    found = (error as Error).message.replaceAll(/\s+/g, ' ');
   }
-  say(fault === null ? `fine ${path}` : `bad ${path}\t${fault}`);
+  say(typeof found === 'string' ? `bad ${path}\t${found}` : `fine ${path}\t${JSON.stringify(found)}`);
 }

@@ -74,13 +74,20 @@ export interface FileCount {
   readonly counted: number;
   /** Entries that LMDB counts but the walk did not meet, or the reverse. */
   readonly unreachable: number;
+  readonly differingLeaves: number;
 }
 
 export function countFile(parts: WalkParts): FileCount {
   const walk = new Walk(parts);
   walk.toTheEnd();
   const { entries } = parts.snapshot((snapshot) => snapshot.counts());
-  return { records: walk.records, damaged: walk.damagedCount, counted: walk.counted, unreachable: Math.abs(entries - walk.entries) };
+  return {
+    records: walk.records,
+    damaged: walk.damagedCount,
+    counted: walk.counted,
+    unreachable: Math.abs(entries - walk.entries),
+    differingLeaves: walk.differing,
+  };
 }
 
 class Walk {
