@@ -87,7 +87,8 @@ test('no any, and no rule is switched off without a reason', (t) => {
 });
 
 test('exports are named', (t) => {
-  t.deepEqual(linesMatching(sources, /^export default\b/), []);
+  const ours = sources.filter((path) => !path.endsWith('.d.ts'));
+  t.deepEqual(linesMatching(ours, /^export default\b/), []);
 });
 
 test('every golden vector is read by a test', (t) => {

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,6 +20,8 @@ export interface DemoNode {
   readonly nodeId: string;
   readonly pid: number;
   readonly dataDir: string;
+  /** The directory goes away with the node. */
+  readonly temporary: boolean;
   /** Drains it; answers its exit code. */
   stop(): Promise<number>;
   /** Its exit code, when it ends by itself too. */
@@ -45,7 +47,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
     tell(`${resolve(dataDir)} is in use by another daemon; using ${folder} until this one stops`);
     attempt = await tryStart(folder, USUAL_PORTS);
   }
-  if (attempt.ready === null && attempt.said.includes('EADDRINUSE')) {
+  if (attempt.ready === null && /EADDRINUSE|Cannot listen on/.test(attempt.said)) {
     tell('Port 7700 or 7701 is taken; using free ones');
     attempt = await tryStart(folder, FREE_PORTS);
   }
@@ -59,6 +61,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
     nodeId: String(ready['nodeId']),
     pid: child.pid ?? 0,
     dataDir: folder,
+    temporary,
     ended,
     stop: () => {
       child.kill('SIGTERM');
@@ -69,8 +72,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
 
 async function tryStart(dataDir: string, ports: readonly string[]): Promise<Attempt> {
   mkdirSync(dataDir, { recursive: true });
-  const fresh = !existsSync(dataDir) || readdirSync(dataDir).length === 0;
-  const words = [PARTITAD, '--data-dir', dataDir, ...ports, ...(fresh ? ['--init'] : [])];
+  const words = [PARTITAD, '--data-dir', dataDir, '--init', ...ports];
   // A group of its own: Ctrl-C in the terminal reaches us, and we decide when it is told to stop.
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   process.once('exit', () => child.kill('SIGTERM'));

@@ -83,13 +83,13 @@ async function tour(db: Client<Cart>): Promise<void> {
 }
 
 function howToGoOn(node: DemoNode): void {
-  const seeds = node.client === '127.0.0.1:7700' ? '' : ` --seeds ${node.client}`;
+  const server = node.client === '127.0.0.1:7700' ? '' : ` --server ${node.client}`;
   heading('Your turn, in another terminal');
   for (const [command, about] of [
-    [`put greeting hello${seeds}`, 'store a value'],
-    [`get greeting${seeds}`, 'and read it'],
-    [`explain greeting${seeds}`, 'its versions, dots and clocks'],
-    [`bench -c 16 -d 5${seeds}`, 'how fast is it here?'],
+    [`put greeting hello${server}`, 'store a value'],
+    [`get greeting${server}`, 'and read it'],
+    [`explain greeting${server}`, 'its versions, dots and clocks'],
+    [`bench -c 16 -d 5${server}`, 'how fast is it here?'],
   ] as const) {
     say(`  ${styleText('cyan', `node bin/partita.cjs ${command}`.padEnd(58))} ${styleText('dim', about)}`);
   }
@@ -113,7 +113,7 @@ function untilStopped(node: DemoNode): Promise<number> {
     void node.ended.then((code) => {
       say(
         stopping && code === 0
-          ? 'Stopped. What you put is still there the next time.'
+          ? `Stopped. What you put is ${node.temporary ? 'gone with its temporary directory' : 'still there the next time'}.`
           : `The node ended by itself, exit ${code}`,
       );
       resolve(code);

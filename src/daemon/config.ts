@@ -28,12 +28,7 @@ export interface ConfigSources {
 }
 
 /** Variables of the command line, not of the daemon. */
-const CLIENT_VARIABLES: ReadonlySet<string> = new Set([
-  'PARTITA_CONFIG',
-  'PARTITA_SEEDS',
-  'PARTITA_TOKEN',
-  'PARTITA_ADMIN',
-]);
+const CLIENT_VARIABLES: ReadonlySet<string> = new Set(['PARTITA_CONFIG', 'PARTITA_SERVER']);
 
 const OUTPUT_PAUSE_BYTES = 1_048_576;
 

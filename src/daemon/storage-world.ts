@@ -15,6 +15,7 @@ import { FLUSH_DEFAULTS } from '../storage/flusher.js';
 import { LOG_KINDS } from '../storage/log-types.js';
 import { Hlc } from '../versioning/hlc.js';
 import { newestStamp } from '../versioning/record.js';
+import { inspectFiles } from '../workers/inspect-files.js';
 import { PoolWorkers } from '../workers/pool.js';
 import type { Config } from './config-types.js';
 import { answered, promised } from './flows.js';
@@ -65,9 +66,10 @@ export async function openStorage(options: StorageWorldOptions): Promise<Storage
     clean: meta.lastStop.clean,
   });
   const stamp = (): { hlcMs: number; hlcLogical: number } => ({ hlcMs: hlc.wallMs, hlcLogical: hlc.logical });
+  const files = new LmdbPartitionFiles(path, timers);
   const deps: EngineDeps = {
     disk,
-    files: new LmdbPartitionFiles(path, timers),
+    files,
     arena,
     openLog: observing(openLog, hlc, clock),
     beforeRelease: (done) => {
@@ -84,6 +86,7 @@ export async function openStorage(options: StorageWorldOptions): Promise<Storage
     workers,
     meter,
     log,
+    inspectFiles: inspectFiles({ partitionCount: directory.ring.partitionCount, pathOf: (partition) => files.path(partition) }),
     onFatal: fatal,
   };
   const engineOptions: EngineOptions = {

@@ -25,7 +25,9 @@ export class DirectoryLockedError extends Error {
   readonly ownerPid: number | null;
   constructor(directory: string, ownerPid: number | null) {
     const owner = ownerPid === null ? 'another process' : `process ${ownerPid}`;
-    super(`${directory} is in use by ${owner}: one data directory serves one partitad; stop the other one, or give this one a directory of its own`);
+    super(
+      `${directory} is in use by ${owner}: one data directory serves one partitad; stop the other one, or give this one a directory of its own`,
+    );
     this.ownerPid = ownerPid;
   }
 }
@@ -62,7 +64,10 @@ export function lockDirectory(directory: string, flockCommand = 'flock'): Direct
 }
 
 function lockFile(fd: number, directory: string, flockCommand: string): DirectoryLock['kind'] {
-  const flock = spawnSync(flockCommand, ['-x', '-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd], timeout: 10_000 });
+  const flock = spawnSync(flockCommand, ['-x', '-n', '3'], {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    timeout: 10_000,
+  });
   if (flock.status === 0) return 'kernel';
   const owner = readOwner(fd);
   if (flock.status === TAKEN_STATUS) throw new DirectoryLockedError(directory, owner?.pid ?? null);
@@ -82,7 +87,8 @@ function readOwner(fd: number): Owner | null {
   const length = fs.readSync(fd, bytes, 0, bytes.length, 0);
   try {
     const owner = JSON.parse(bytes.toString('utf8', 0, length)) as Partial<Owner> | null;
-    if (typeof owner?.pid !== 'number' || typeof owner.startTime !== 'string' || typeof owner.bootId !== 'string') return null;
+    if (typeof owner?.pid !== 'number' || typeof owner.startTime !== 'string' || typeof owner.bootId !== 'string')
+      return null;
     return { pid: owner.pid, startTime: owner.startTime, bootId: owner.bootId };
   } catch {
     return null; // empty, or half-written when the machine went down: nobody's

@@ -37,7 +37,10 @@ export class RealDisk implements Disk {
   /** The absolute path of a name inside; refuses what leads out of the directory. */
   path(name: string): string {
     if (name === '') return this.#root;
-    const bad = name.startsWith('/') || name.split('/').some((part) => part === '' || part === '.' || part === '..') || name.includes('\0');
+    const bad =
+      name.startsWith('/') ||
+      name.split('/').some((part) => part === '' || part === '.' || part === '..') ||
+      name.includes('\0');
     if (bad) throw new DiskFailure('EINVAL', `Not a name inside the data directory: ${JSON.stringify(name)}`);
     return join(this.#root, name);
   }
@@ -116,7 +119,13 @@ class RealFile implements DiskFile {
     const finished = (error: NodeJS.ErrnoException | null, written: number): void => {
       if (error !== null) done(failureOf(error));
       else if (written === length) done(null);
-      else done(new DiskFailure('SHORT', `Only ${written} of ${length} bytes were written to ${this.#path} at offset ${offset}`));
+      else
+        done(
+          new DiskFailure(
+            'SHORT',
+            `Only ${written} of ${length} bytes were written to ${this.#path} at offset ${offset}`,
+          ),
+        );
     };
     const only = chunks[0];
     if (only === undefined) throw new DiskFailure('EINVAL', 'Nothing to write');

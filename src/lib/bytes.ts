@@ -72,3 +72,13 @@ export function fromHex(text: string): Uint8Array {
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
 }
+
+/**
+ * Bytes of their own. Never `slice`: on a Uint8Array it copies, on a Buffer it is a view of the same memory, and what
+ * comes from a socket or a disk is a Buffer.
+ */
+export function copyBytes(bytes: Uint8Array, start: number = 0, end: number = bytes.length): Uint8Array {
+  const copy = new Uint8Array(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
+}

@@ -1,6 +1,7 @@
 /*
  * Frame kind → operation, and operation → answer. Every dispatched request ends in exactly one `session.finish`.
  */
+import { copyBytes } from '../lib/bytes.js';
 import { failure, type Failure } from '../model/errors.js';
 import { judgeBudget, judgeKey } from '../coordinator/judge.js';
 import type { PartitionId } from '../model/ids.js';
@@ -248,7 +249,7 @@ export class Dispatcher {
     }
     const { hash, partitionBits, storage } = this.#services;
     hash.hash(request.key, 0, request.key.length);
-    const place = { key: request.key.slice(), hashHi: hash.hi, hashLo: hash.lo, partition: partitionOf(hash.hi, partitionBits) as PartitionId };
+    const place = { key: copyBytes(request.key), hashHi: hash.hi, hashLo: hash.lo, partition: partitionOf(hash.hi, partitionBits) as PartitionId };
     const nowMs = this.#services.clock.monotonicMs();
     storage.read(
       new Explanation(place, this.#services.viewMs(), (reply) => {

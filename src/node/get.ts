@@ -2,6 +2,7 @@
  * One get at this node: find the record, show what a reader is to see of it. Pooled; in the common case it is answered
  * before `start` returns, straight from the buffer or the file's map, and nothing is allocated but the key's view.
  */
+import { copyBytes } from '../lib/bytes.js';
 import { judgeBudget, judgeKey, judgeQuorum } from '../coordinator/judge.js';
 import type { Failure } from '../model/errors.js';
 import type { KeyHash } from '../model/hash.js';
@@ -69,7 +70,7 @@ export class GetOperation implements ReadRequest, KeyHash {
     this.hashLo = hash.lo;
     this.partition = partitionOf(hash.hi, partitionBits) as PartitionId;
     storage.read(this);
-    if (!this.#answered) this.key = this.key.slice(); // the frame goes, the question stays
+    if (!this.#answered) this.key = copyBytes(this.key); // the frame goes, the question stays
   }
 
   onRead(stored: Stored): void {

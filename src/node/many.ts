@@ -3,6 +3,7 @@
  * has one, in the order of the request. Not the hottest path: objects a key are fine here, copies of values are needed
  * anyway, because the answers come at different times.
  */
+import { copyBytes } from '../lib/bytes.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { GetReply, PutReply, ReplyOrigin, SiblingMessage } from '../model/messages.js';
 import type { ReplyParts } from '../wire/write-replies.js';
@@ -101,7 +102,7 @@ export class ManyPut implements PutTarget {
 
   onStored(put: PutOperation, durable: boolean): void {
     const { siblings, siblingCount } = put;
-    const context = put.context.slice(0, put.contextBytes);
+    const context = copyBytes(put.context, 0, put.contextBytes);
     this.#settle(put.index, { context, siblings, siblingCount, origin: originOf(this.#services, durable) });
   }
 
@@ -122,7 +123,7 @@ function originOf(services: Services, durable: boolean): ReplyOrigin {
 
 function copies(parts: ReplyParts): readonly SiblingMessage[] {
   return Array.from({ length: parts.count }, (_, i) => ({
-    value: (parts.values[i] as Uint8Array).slice(parts.valueStarts[i], parts.valueEnds[i]),
+    value: copyBytes(parts.values[i] as Uint8Array, parts.valueStarts[i], parts.valueEnds[i]),
     writtenMs: parts.writtenMs[i] as number,
     expiresMs: parts.expiresMs[i] as number,
   }));

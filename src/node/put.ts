@@ -5,6 +5,7 @@
  * The storage calls `decide` at the one moment at which nothing can come between the old record and the new. Until then the
  * request is read in place, in the frame; only if the old record has to be fetched from a cold disk is it copied aside.
  */
+import { copyBytes } from '../lib/bytes.js';
 import { judgeBudget, judgeKey, judgeQuorum, judgeValue } from '../coordinator/judge.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { KeyHash } from '../model/hash.js';
@@ -135,10 +136,10 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
 
   /** The frame's bytes are the transport's again: what is still needed is copied. */
   #detach(): void {
-    this.key = this.key.slice();
-    this.value = this.value?.slice();
-    this.putId = this.putId.slice();
-    this.#clientContext = this.#clientContext.slice();
+    this.key = copyBytes(this.key);
+    this.value = this.value === undefined ? undefined : copyBytes(this.value);
+    this.putId = copyBytes(this.putId);
+    this.#clientContext = copyBytes(this.#clientContext);
   }
 
   decide(stored: Stored): number {
@@ -203,7 +204,7 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     const { view } = this.#services;
     return Array.from({ length: view.shownCount }, (_, i) => {
       const start = view.valueStart(i);
-      const value = bytes.slice(start, start + view.valueBytes(i));
+      const value = copyBytes(bytes, start, start + view.valueBytes(i));
       return { value, writtenMs: view.writtenMs(i), expiresMs: view.expiresMs(i) };
     });
   }

@@ -9,6 +9,7 @@
  *
  * A session keeps no timer. The node looks over all of them four times a second.
  */
+import { copyBytes } from '../lib/bytes.js';
 import type { Connection, ConnectionEvents } from '../env/transport.js';
 import { failure, type Failure } from '../model/errors.js';
 import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../model/limits.js';
@@ -77,7 +78,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
 
   onBytes(chunk: Uint8Array): void {
     if (this.#host.settings.delayMs > 0) {
-      const copy = chunk.slice();
+      const copy = copyBytes(chunk);
       this.#host.later(() => {
         this.#take(copy);
       });

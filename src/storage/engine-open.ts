@@ -9,6 +9,7 @@
  * gone. A suspicion is in the table before the node serves anything.
  */
 import type { PartitionFile } from '../env/partition-file.js';
+import { assert } from '../lib/assert.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
 import type { Arena, Chunk } from './arena.js';
@@ -22,6 +23,8 @@ import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partitio
 import { keyName } from './storage-key.js';
 import { OLD_NONE, WriteBuffer } from './write-buffer.js';
 
+/** Chunks are counted whole, and one is always being filled. */
+export const BUFFER_BYTES_MIN = 4_194_304;
 const UNCLEAN_STARTS_BEFORE_INSPECTION = 2;
 
 export function* openEngine(deps: EngineDeps, options: EngineOptions): Flow<Engine> {
@@ -44,6 +47,8 @@ class Opening {
   #damagedEntries = 0;
 
   constructor(deps: EngineDeps, options: EngineOptions) {
+    assert(options.bufferBytesMax >= BUFFER_BYTES_MIN, 'a write buffer has room for a few chunks');
+    assert(options.logBytesMax >= 2 * options.logSegmentBytes, 'the log has room for two segments');
     this.#deps = deps;
     this.#options = options;
     this.#partitions = Array.from({ length: options.partitionCount }, (_, id) => new Partition(id));
@@ -69,6 +74,7 @@ class Opening {
       table: this.#table,
       log,
       quarantined: this.#quarantined,
+      recoveredLsn: recovery.lastLsn,
     });
     this.#engine = engine;
     if (this.#logFull) engine.onLogDiskFull(true);
@@ -229,27 +235,35 @@ class Opening {
     this.#deps.log.info('log_recovered', { lastLsn, durableLsn, entries, bytes, cut, damagedEntries: this.#damagedEntries });
     for (const where of damage) this.#deps.log.error('log_damaged', { ...where });
     for (const partition of this.#partitions) {
-      if (damage.length > 0 && (damagedPartitions === null || damagedPartitions.has(partition.id))) {
-        this.#suspect(partition, SUSPICIONS.logDamaged, damage[0]?.text ?? '');
-      }
+      if (damage.length > 0 && damagedPartitions?.has(partition.id) === true) this.#suspect(partition, SUSPICIONS.logDamaged, damage[0]?.text ?? '');
     }
+    if (damage.length > 0 && damagedPartitions === null) this.#suspectAll(SUSPICIONS.logDamaged, damage[0]?.text ?? '');
     const applied = this.#partitions.find((partition) => partition.appliedLsn > lastLsn);
     if (applied === undefined) return;
     const text = `file of partition ${applied.id} has applied up to ${applied.appliedLsn}, the log ends at ${lastLsn}`;
-    for (const partition of this.#partitions) this.#suspect(partition, SUSPICIONS.logBehind, text);
+    this.#suspectAll(SUSPICIONS.logBehind, text);
   }
 
-  /** The table is written before anything is served; so where something was, it must be. */
+  /** The table is written before anything is served; so where anything was ever served, it must be. */
   #judgeTable(table: LoadedTable, hasFiles: boolean, recovery: LogRecovery): void {
-    const lost = table.kind === 'lost' || (table.kind === 'none' && (hasFiles || recovery.lastLsn > 0));
-    if (!lost) return;
-    for (const partition of this.#partitions) this.#suspect(partition, SUSPICIONS.tableLost, '');
+    const stoppedCleanly = this.#options.opening > 1 && this.#options.uncleanStarts === 0;
+    const wasServing = hasFiles || recovery.entries > 0 || stoppedCleanly;
+    if (table.kind === 'rows' || (table.kind === 'none' && !wasServing)) return;
+    this.#suspectAll(SUSPICIONS.tableLost, '');
   }
 
   #suspect(partition: Partition, suspicion: Suspicion, text: string): void {
     if (partition.suspicion !== SUSPICIONS.none) return;
     partition.suspicion = suspicion;
     this.#deps.log.error('partition_suspect', { partition: partition.id, why: suspicionText(suspicion), text });
+  }
+
+  /** One line for what concerns them all. */
+  #suspectAll(suspicion: Suspicion, text: string): void {
+    for (const partition of this.#partitions) {
+      if (partition.suspicion === SUSPICIONS.none) partition.suspicion = suspicion;
+    }
+    this.#deps.log.error('all_partitions_suspect', { why: suspicionText(suspicion), text });
   }
 }
 

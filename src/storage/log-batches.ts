@@ -13,7 +13,14 @@
 import { assert } from '../lib/assert.js';
 import type { Lsn } from '../model/ids.js';
 import { ARENA_CHUNK_BYTES, type Arena, type Chunk } from './arena.js';
-import { alignSector, BATCH_HEADER_BYTES, ENTRY_HEADER_BYTES, entryBytes, SECTOR_BYTES, writeEntryHeader } from './log-format.js';
+import {
+  alignSector,
+  BATCH_HEADER_BYTES,
+  ENTRY_HEADER_BYTES,
+  entryBytes,
+  SECTOR_BYTES,
+  writeEntryHeader,
+} from './log-format.js';
 import type { LogPlace } from './log-types.js';
 
 /** The largest body of one entry: lengths are 32 bits, and buffers end at 2 GiB. */

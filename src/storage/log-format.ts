@@ -152,7 +152,14 @@ export function decodeSegmentHeader(hash: Hash64, bytes: Uint8Array): SegmentHea
 }
 
 /** Writes header and checksums of the batch whose entries and padding are already at `bytes[at + 64, at + length)`. */
-export function sealBatch(hash: Hash64, salt: LogSalt, bytes: Uint8Array, at: number, header: BatchHeader, offset: number): void {
+export function sealBatch(
+  hash: Hash64,
+  salt: LogSalt,
+  bytes: Uint8Array,
+  at: number,
+  header: BatchHeader,
+  offset: number,
+): void {
   const seedHi = (salt.hi ^ header.sequence) >>> 0;
   const seedLo = (salt.lo ^ offset) >>> 0;
   writeU32(bytes, at, BATCH_MAGIC);
@@ -195,14 +202,28 @@ export function openBatchHeader(
 }
 
 /** Whether the entries of a batch with a good header are what was written. */
-export function entriesHold(hash: Hash64, salt: LogSalt, bytes: Uint8Array, at: number, header: BatchHeader, offset: number): boolean {
+export function entriesHold(
+  hash: Hash64,
+  salt: LogSalt,
+  bytes: Uint8Array,
+  at: number,
+  header: BatchHeader,
+  offset: number,
+): boolean {
   const seedHi = (salt.hi ^ header.sequence) >>> 0;
   const seedLo = (salt.lo ^ offset) >>> 0;
   hash.hashSeeded(bytes, at + BATCH_HEADER_BYTES, at + header.length, seedHi, seedLo);
   return readU32(bytes, at + 48) === hash.hi && readU32(bytes, at + 52) === hash.lo;
 }
 
-export function writeEntryHeader(bytes: Uint8Array, at: number, size: number, kind: number, partition: number, lsn: number): void {
+export function writeEntryHeader(
+  bytes: Uint8Array,
+  at: number,
+  size: number,
+  kind: number,
+  partition: number,
+  lsn: number,
+): void {
   const low = lsn >>> 0;
   const second = ((kind << 24) | partition) >>> 0;
   writeU32(bytes, at, size);
@@ -217,7 +238,8 @@ export function writeEntryHeader(bytes: Uint8Array, at: number, size: number, ki
 export function entryHeaderHolds(bytes: Uint8Array, at: number, lsn: number): boolean {
   const low = lsn >>> 0;
   return (
-    readU32(bytes, at + 8) === (~readU32(bytes, at) ^ low) >>> 0 && readU32(bytes, at + 12) === (~readU32(bytes, at + 4) ^ low) >>> 0
+    readU32(bytes, at + 8) === (~readU32(bytes, at) ^ low) >>> 0 &&
+    readU32(bytes, at + 12) === (~readU32(bytes, at + 4) ^ low) >>> 0
   );
 }
 

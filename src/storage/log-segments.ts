@@ -21,7 +21,13 @@ import type { Disk, DiskError, DiskFile } from '../env/disk.js';
 import { assert } from '../lib/assert.js';
 import { type Flow, run, wait } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
-import { alignSector, encodeSegmentHeader, LOG_FORMAT, SEGMENT_HEADER_BYTES, type SegmentHeader } from './log-format.js';
+import {
+  alignSector,
+  encodeSegmentHeader,
+  LOG_FORMAT,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+} from './log-format.js';
 
 export const LOG_FOLDER = 'log';
 const SLICE_BYTES = 1_048_576;
@@ -121,7 +127,8 @@ export class SegmentPool {
 
   /** Asks that one of the next segments can hold a batch that no usual one can. */
   want(batchBytes: number): void {
-    const bytes = SEGMENT_HEADER_BYTES * Math.ceil((SEGMENT_HEADER_BYTES + alignSector(batchBytes)) / SEGMENT_HEADER_BYTES);
+    const bytes =
+      SEGMENT_HEADER_BYTES * Math.ceil((SEGMENT_HEADER_BYTES + alignSector(batchBytes)) / SEGMENT_HEADER_BYTES);
     if (bytes <= this.#options.segmentBytes || this.#ready.some((segment) => segment.bytes >= bytes)) return;
     this.#wantedBytes = Math.max(this.#wantedBytes, bytes);
     this.#work();
@@ -162,7 +169,9 @@ export class SegmentPool {
 
   /** More than are likely to be wanted, or of another size. */
   #surplus(): SpareSegment | undefined {
-    return this.#spares.find((spare) => spare.bytes !== this.#options.segmentBytes) ?? this.#spares[this.#options.ahead];
+    return (
+      this.#spares.find((spare) => spare.bytes !== this.#options.segmentBytes) ?? this.#spares[this.#options.ahead]
+    );
   }
 
   #isShort(): boolean {
@@ -235,7 +244,9 @@ export class SegmentPool {
     } catch (error) {
       if (file !== null) yield* closeQuietly(file);
       yield* this.#removeQuietly(path);
-      throw isFull(error) ? new NoSpaceError(`No room for a log segment of ${header.segmentBytes} bytes`, { cause: error }) : error;
+      throw isFull(error)
+        ? new NoSpaceError(`No room for a log segment of ${header.segmentBytes} bytes`, { cause: error })
+        : error;
     }
     yield* closeQuietly(file);
   }

@@ -26,7 +26,14 @@ import type { Hash64 } from '../model/hash.js';
 import type { Lsn } from '../model/ids.js';
 import type { Arena } from './arena.js';
 import { BatchLayout, type LogBatch } from './log-batches.js';
-import { type BatchHeader, emptyBatchHeader, encodeSegmentHeader, type LogSalt, sealBatch, SEGMENT_HEADER_BYTES } from './log-format.js';
+import {
+  type BatchHeader,
+  emptyBatchHeader,
+  encodeSegmentHeader,
+  type LogSalt,
+  sealBatch,
+  SEGMENT_HEADER_BYTES,
+} from './log-format.js';
 import { LiveSegments, type LogSegment } from './log-live.js';
 import { type ReadySegment, SegmentPool, type SpareSegment } from './log-segments.js';
 import { SyncTimes } from './log-sync-times.js';

@@ -22,7 +22,7 @@
  */
 import type { Disk } from '../env/disk.js';
 import type { Random } from '../env/random.js';
-import { readU32, readU53, fromHex, toHex, writeU32, writeU53 } from '../lib/bytes.js';
+import { copyBytes, readU32, readU53, fromHex, toHex, writeU32, writeU53 } from '../lib/bytes.js';
 import { type Flow, run } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 import { nodeId, type NodeId } from '../model/ids.js';
@@ -67,7 +67,7 @@ export function isSuspect(meta: NodeMeta, partition: number): boolean {
 
 /** A copy of the bitmap with some bits set or cleared. */
 export function withSuspects(meta: NodeMeta, partitions: Iterable<number>, suspect: boolean): Uint8Array {
-  const bits = meta.suspect.slice();
+  const bits = copyBytes(meta.suspect);
   for (const partition of partitions) {
     const at = partition >> 3;
     const bit = 1 << (partition & 7);
@@ -200,6 +200,6 @@ function decode(bytes: Uint8Array): NodeMeta {
     uncleanStarts: readU32(bytes, 48),
     nextInstallation: readU53(bytes, 56),
     logSalt: { hi: readU32(bytes, 64), lo: readU32(bytes, 68) },
-    suspect: bytes.slice(SUSPECT_AT, SUSPECT_AT + SUSPECT_BYTES),
+    suspect: copyBytes(bytes, SUSPECT_AT, SUSPECT_AT + SUSPECT_BYTES),
   };
 }

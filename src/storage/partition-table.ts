@@ -17,10 +17,12 @@
  *       40  24·Q  installation number 8 (0: no file) · applied LSN 8, a lower bound · suspicion 4 · zero 4
  *                8  XXH64 of everything before it
  *
- * Two slots, written in turn and synced: a torn write leaves the other. A suspicion goes to both, so that a slot which
- * rots later does not take it along.
+ * Two slots, written in turn and synced: a torn write leaves the other. A slot that is not there yet is made under
+ * another name and renamed when it is whole, so a slot that is there and unreadable was readable once. A suspicion goes
+ * to both slots, so that one which rots later does not take it along. What is read back is synced before the other slot
+ * is written over: a process that was killed may have left the newest slot in the page cache alone.
  */
-import type { Disk, DiskFile } from '../env/disk.js';
+import type { Disk, DiskFile, OpenMode } from '../env/disk.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { fromHex, readU32, readU53, toHex, writeU32, writeU53 } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
@@ -108,22 +110,33 @@ export class PartitionTable {
 
   *#writeSlot(path: string, bytes: Uint8Array): Flow<void> {
     const names = yield* wait<readonly string[]>((done) => { this.#disk.list('partitions', done); });
-    const exists = names.includes(path.slice('partitions/'.length));
-    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, exists ? 'write' : 'create', done); });
+    if (names.includes(path.slice('partitions/'.length))) {
+      yield* this.#writeFile(path, 'write', bytes);
+      return;
+    }
+    const unfinished = `${path}.new`;
+    const mode = names.includes(unfinished.slice('partitions/'.length)) ? 'write' : 'create';
+    yield* this.#writeFile(unfinished, mode, bytes);
+    yield* wait((done) => { this.#disk.rename(unfinished, path, done); });
+    yield* wait((done) => { this.#disk.syncFolder('partitions', done); });
+  }
+
+  *#writeFile(path: string, mode: OpenMode, bytes: Uint8Array): Flow<void> {
+    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, mode, done); });
     try {
       yield* wait((done) => { file.write(0, [bytes], done); });
       yield* wait((done) => { file.sync(done); });
     } finally {
       yield* wait((done) => { file.close(() => { done(null); }); });
     }
-    if (!exists) yield* wait((done) => { this.#disk.syncFolder('partitions', done); });
   }
 
-  /** The slot's bytes if they are whole and ours, else null. */
+  /** The slot's bytes, which are on the disk, if they are whole and ours, else null. */
   *#readSlot(path: string): Flow<Uint8Array | null> {
-    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, 'read', done); });
+    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, 'write', done); });
     let bytes: Uint8Array;
     try {
+      yield* wait((done) => { file.sync(done); });
       bytes = yield* wait<Uint8Array>((done) => { file.read(0, this.#size() + 1, done); });
     } finally {
       yield* wait((done) => { file.close(() => { done(null); }); });

@@ -52,7 +52,12 @@ export class SegmentReader {
     this.size = size;
   }
 
-  static *open(disk: Disk, hash: Hash64, salt: LogSalt, segment: { path: string; sequence: number; size: number }): Flow<SegmentReader> {
+  static *open(
+    disk: Disk,
+    hash: Hash64,
+    salt: LogSalt,
+    segment: { path: string; sequence: number; size: number },
+  ): Flow<SegmentReader> {
     const file = yield* wait<DiskFile>((done) => {
       disk.open(segment.path, 'read', done);
     });
@@ -69,7 +74,8 @@ export class SegmentReader {
   *at(offset: number): Flow<BatchState> {
     if (!this.has(offset, BATCH_HEADER_BYTES) && !(yield* this.load(offset, BATCH_HEADER_BYTES))) return 'none';
     const { header } = this;
-    if (!openBatchHeader(this.#hash, this.#salt, this.#window, offset - this.#windowAt, this.sequence, offset, header)) return 'none';
+    if (!openBatchHeader(this.#hash, this.#salt, this.#window, offset - this.#windowAt, this.sequence, offset, header))
+      return 'none';
     if (!this.has(offset, header.length) && !(yield* this.load(offset, header.length))) return 'header-only';
     const at = offset - this.#windowAt;
     if (!entriesHold(this.#hash, this.#salt, this.#window, at, header, offset)) return 'header-only';
@@ -83,7 +89,12 @@ export class SegmentReader {
       const body = at + ENTRY_HEADER_BYTES;
       const size = entrySize(this.#window, at);
       const lsn = (this.header.firstLsn + i) as Parameters<ReplayVisitor>[2];
-      visitor(entryKind(this.#window, at), entryPartition(this.#window, at), lsn, this.#window.subarray(body, body + size));
+      visitor(
+        entryKind(this.#window, at),
+        entryPartition(this.#window, at),
+        lsn,
+        this.#window.subarray(body, body + size),
+      );
       at += entryBytes(size);
     }
   }
@@ -96,14 +107,27 @@ export class SegmentReader {
     if (count === 0) return new Set();
     if (!this.has(offset, end - offset) && !(yield* this.load(offset, end - offset))) return null;
     const partitions = new Set<number>();
-    const stop = end - this.#windowAt;
+    const reached = this.#follow(offset, end, firstLsn, count, partitions);
+    return reached !== null && offset + alignSector(reached - offset) === end ? partitions : null;
+  }
+
+  /** The same where nothing tells the end: one batch of `count` entries. */
+  *partitionsFrom(offset: number, firstLsn: number, count: number): Flow<ReadonlySet<number> | null> {
+    const length = Math.min(WINDOW_BYTES, this.size - offset);
+    if (length <= 0 || !(yield* this.load(offset, length))) return null;
+    const partitions = new Set<number>();
+    return this.#follow(offset, offset + length, firstLsn, count, partitions) !== null ? partitions : null;
+  }
+
+  #follow(offset: number, end: number, firstLsn: number, count: number, partitions: Set<number>): number | null {
     let at = offset - this.#windowAt + BATCH_HEADER_BYTES;
     for (let i = 0; i < count; i++) {
-      if (at + ENTRY_HEADER_BYTES > stop || !entryHeaderHolds(this.#window, at, firstLsn + i)) return null;
+      if (at + this.#windowAt + ENTRY_HEADER_BYTES > end || !entryHeaderHolds(this.#window, at, firstLsn + i))
+        return null;
       partitions.add(entryPartition(this.#window, at));
       at += entryBytes(entrySize(this.#window, at));
     }
-    return alignSector(at - (offset - this.#windowAt)) === end - offset ? partitions : null;
+    return at + this.#windowAt;
   }
 
   /** The next sector from `offset` on that holds anything; the end of the file if there is none. */

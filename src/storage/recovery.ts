@@ -42,9 +42,9 @@ import {
 import { SegmentReader } from './recovery-reader.js';
 
 /**
- * After an unclean stop this many LSNs are left out: entries may have been given numbers, and may even have reached a
- * partition file, without having reached the log. More than can be appended between two syncs, and small enough for
- * 33 million unclean openings.
+ * After an unclean stop so many LSNs are left out, once for every opening since the last one that the log knows of:
+ * entries may have been given numbers, and in `interval` may even have reached a partition file, without having reached
+ * the log. More than can be appended between two syncs, and small enough for 33 million openings.
  */
 export const LSNS_LEFT_OUT = 268_435_456;
 
@@ -52,7 +52,7 @@ export interface RecoverLogOptions {
   readonly disk: Disk;
   readonly hash: Hash64;
   readonly nodeId: string;
-  /** The present opening; no segment may be of a later one. */
+  /** The present opening, from 1; no segment may be of a later one. */
   readonly opening: number;
   readonly salt: LogSalt;
   /** What node.meta says: the last LSN of a clean stop, or of some time before an unclean one. */
@@ -104,6 +104,10 @@ class Replay {
   /** D covers the whole log: what comes behind the first gap has been looked at. */
   #lookedAhead = false;
   #oldestNamed = 0;
+  /** Of the last batch that counts. */
+  #lastOpening = 0;
+  /** A gap at the end of a segment, while the next one has no readable header. */
+  #unresolved: { readonly segment: number; readonly offset: number } | null = null;
   #stopped = false;
   #cut: LogRecovery['cut'] = null;
   #entries = 0;
@@ -126,6 +130,10 @@ class Replay {
       if (header !== null && header.sequence === header.openingSequence) this.#seenDurable(header.previousLsn);
     }
     for (let index = 0; index < this.#segments.length && !this.#stopped; index++) yield* this.#segment(index);
+    if (this.#unresolved !== null) {
+      this.#partitions = null;
+      this.#reportMissing(this.#unresolved.segment, this.#unresolved.offset, this.#durableLsn);
+    }
     this.#checkMissing();
   }
 
@@ -134,11 +142,20 @@ class Replay {
   *#segment(index: number): Flow<void> {
     const segment = this.#segments[index] as SegmentFile;
     const reader = yield* SegmentReader.open(this.#options.disk, this.#options.hash, this.#options.salt, segment);
+    const before = this.#expected;
     this.#enter(segment);
     if (!this.#stopped) yield* this.#batches(index, reader);
     yield* reader.close();
-    if (this.#stopped && this.#cutBefore(segment)) return;
-    this.#recovered.push({ sequence: segment.sequence, path: segment.path, bytes: segment.size, lastLsn: Math.max(0, this.#expected - 1) });
+    if (this.#stopped && this.#cutBefore(segment)) {
+      this.#expected = before; // LSNs that its opening left out were left out for nothing
+      return;
+    }
+    this.#recovered.push({
+      sequence: segment.sequence,
+      path: segment.path,
+      bytes: segment.size,
+      lastLsn: Math.max(0, this.#expected - 1),
+    });
   }
 
   /** Nothing of the segment counts: the cut is at its very beginning. */
@@ -161,7 +178,8 @@ class Replay {
   *#batches(index: number, reader: SegmentReader): Flow<void> {
     const limit = this.#endOf(index);
     let offset = SEGMENT_HEADER_BYTES;
-    while (this.#expected === 0 || this.#expected <= limit) {
+    // One beyond the limit: batches without entries may stand there, and what they say counts.
+    while (this.#expected === 0 || this.#expected <= limit + 1) {
       const state = yield* reader.at(offset);
       const { header } = reader;
       const inPlace = state !== 'none' && (this.#expected === 0 || header.firstLsn === this.#expected);
@@ -171,7 +189,11 @@ class Replay {
         offset += header.length;
         continue;
       }
-      const damaged = inPlace && state === 'header-only' ? { firstLsn: header.firstLsn, count: header.count, length: header.length } : null;
+      if (this.#expected > limit) return;
+      const damaged =
+        inPlace && state === 'header-only'
+          ? { firstLsn: header.firstLsn, count: header.count, length: header.length }
+          : null;
       const searchFrom = state === 'none' || inPlace ? offset + SECTOR_BYTES : offset;
       const next = yield* this.#gap(index, reader, { offset, damaged, searchFrom, limit });
       if (next === null) return;
@@ -187,6 +209,8 @@ class Replay {
 
   #accept(reader: SegmentReader, offset: number): void {
     this.#seen(reader);
+    this.#unresolved = null;
+    this.#lastOpening = reader.header.opening;
     this.#entries += reader.header.count;
     this.#bytes += reader.header.length;
     reader.visit(offset, this.#visitor);
@@ -211,13 +235,17 @@ class Replay {
       this.#expected = firstLsn + count;
       return offset + length;
     }
-    return yield* this.#search(reader, gap);
+    return yield* this.#search(index, reader, gap);
   }
 
   /** A whole batch with the very LSN that is expected, a little further on: only an empty batch was damaged. */
   *#behindEmpty(reader: SegmentReader, gap: Gap): Flow<number | null> {
     if (this.#expected > gap.limit) return null;
-    for (let at = yield* reader.skipZeros(gap.searchFrom); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
+    for (
+      let at = yield* reader.skipZeros(gap.searchFrom);
+      at < reader.size;
+      at = yield* reader.skipZeros(at + SECTOR_BYTES)
+    ) {
       if ((yield* reader.at(at)) !== 'whole' || reader.header.firstLsn !== this.#expected) continue;
       this.#report(reader.sequence, gap.offset, 'A batch without entries is damaged: nothing is lost');
       return at;
@@ -226,21 +254,39 @@ class Replay {
   }
 
   /** The next batch header in this segment that damage can have left behind. */
-  *#search(reader: SegmentReader, gap: Gap): Flow<number | null> {
+  *#search(index: number, reader: SegmentReader, gap: Gap): Flow<number | null> {
     const { offset, limit } = gap;
-    for (let at = yield* reader.skipZeros(gap.searchFrom); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
+    for (
+      let at = yield* reader.skipZeros(gap.searchFrom);
+      at < reader.size;
+      at = yield* reader.skipZeros(at + SECTOR_BYTES)
+    ) {
       if ((yield* reader.at(at)) === 'none') continue;
       const found = reader.header.firstLsn;
       if (found < this.#expected || found > this.#durableLsn + 1 || found > limit + 1) continue;
       const lost = found - this.#expected;
       this.#lost(yield* reader.partitionsOf(offset, at, this.#expected, lost));
-      this.#report(reader.sequence, offset, `${lost} entries from LSN ${this.#expected} on are missing, up to offset ${at}`);
+      this.#report(
+        reader.sequence,
+        offset,
+        `${lost} entries from LSN ${this.#expected} on are missing, up to offset ${at}`,
+      );
       this.#expected = found;
       return at;
     }
-    const end = Math.min(limit, this.#durableLsn);
-    this.#partitions = null;
-    this.#report(reader.sequence, offset, `The entries from LSN ${this.#expected} to ${end} are missing: nothing readable follows in the segment`);
+    return yield* this.#nothingFollows(index, reader, gap);
+  }
+
+  *#nothingFollows(index: number, reader: SegmentReader, gap: Gap): Flow<null> {
+    const next = this.#segments[index + 1];
+    if (next?.header === null) {
+      this.#unresolved ??= { segment: reader.sequence, offset: gap.offset }; // its batches may go on right here
+      return null;
+    }
+    this.#unresolved = null;
+    const end = Math.min(gap.limit, this.#durableLsn);
+    this.#lost(yield* reader.partitionsFrom(gap.offset, this.#expected, end - this.#expected + 1));
+    this.#reportMissing(reader.sequence, gap.offset, end);
     return null;
   }
 
@@ -317,7 +363,8 @@ class Replay {
     if (this.#oldestNamed > 0 && !present.has(this.#oldestNamed)) missing.add(this.#oldestNamed);
     for (const { header, sequence } of this.#folder.segments) {
       if (header === null) continue;
-      for (let s = Math.max(header.openingSequence, this.#oldestNamed); s < sequence; s++) if (!present.has(s)) missing.add(s);
+      for (let s = Math.max(header.openingSequence, this.#oldestNamed); s < sequence; s++)
+        if (!present.has(s)) missing.add(s);
     }
     if (present.size === 0 && this.#durableLsn > 0) {
       this.#partitions = null;
@@ -332,7 +379,8 @@ class Replay {
   *finish(): Flow<RecoveredLog> {
     const lastLsn = Math.max(this.#expected - 1, this.#durableLsn, 0);
     const ignored = this.#folder.segments.filter(
-      (segment) => segment.header?.state === 'prepared' || !this.#recovered.some((kept) => kept.sequence === segment.sequence),
+      (segment) =>
+        segment.header?.state === 'prepared' || !this.#recovered.some((kept) => kept.sequence === segment.sequence),
     );
     let spares = this.#folder.spares;
     if (this.#options.readOnly !== true) {
@@ -352,12 +400,17 @@ class Replay {
       damagedPartitions: this.#partitions,
       start: {
         previousLsn: lastLsn,
-        nextLsn: lastLsn + 1 + (this.#options.clean || lastLsn === 0 ? 0 : LSNS_LEFT_OUT),
+        nextLsn: lastLsn + 1 + this.#leftOut(),
         nextSequence: this.#folder.lastSequence + 1,
         segments: this.#recovered,
         spares,
       },
     };
+  }
+
+  #leftOut(): number {
+    const { clean, opening } = this.#options;
+    return clean || opening === 1 ? 0 : Math.max(1, opening - this.#lastOpening) * LSNS_LEFT_OUT;
   }
 
   /** What a valid header says about everything else. */
@@ -373,6 +426,14 @@ class Replay {
   #lost(partitions: ReadonlySet<number> | null): void {
     if (partitions === null) this.#partitions = null;
     else for (const partition of partitions) this.#partitions?.add(partition);
+  }
+
+  #reportMissing(segment: number, offset: number, end: number): void {
+    this.#report(
+      segment,
+      offset,
+      `The entries from LSN ${this.#expected} to ${end} are missing: nothing readable follows in the segment`,
+    );
   }
 
   #report(segment: number, offset: number, text: string): void {

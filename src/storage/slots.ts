@@ -18,7 +18,7 @@
  */
 import type { Disk, DiskFile } from '../env/disk.js';
 import { assert } from '../lib/assert.js';
-import { readU32, readU53, writeU32, writeU53 } from '../lib/bytes.js';
+import { copyBytes, readU32, readU53, writeU32, writeU53 } from '../lib/bytes.js';
 import { type Flow, wait } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 
@@ -70,7 +70,14 @@ export class SlotFile {
   }
 
   /** null: there is no such file. Throws when there is one that cannot be used. */
-  static *open(disk: Disk, hash: Hash64, path: string, kind: SlotKind, folder: string, name: string): Flow<SlotFile | null> {
+  static *open(
+    disk: Disk,
+    hash: Hash64,
+    path: string,
+    kind: SlotKind,
+    folder: string,
+    name: string,
+  ): Flow<SlotFile | null> {
     const names = yield* wait<readonly string[]>((done) => {
       disk.list(folder, done);
     });
@@ -93,7 +100,14 @@ export class SlotFile {
     return new SlotFile(file, kind, hash, slots);
   }
 
-  static *create(disk: Disk, hash: Hash64, path: string, kind: SlotKind, folder: string, body: Uint8Array): Flow<SlotFile> {
+  static *create(
+    disk: Disk,
+    hash: Hash64,
+    path: string,
+    kind: SlotKind,
+    folder: string,
+    body: Uint8Array,
+  ): Flow<SlotFile> {
     const half = `${path}.new`;
     yield* wait((done) => {
       disk.remove(half, () => {
@@ -168,14 +182,16 @@ function decodeSlot(hash: Hash64, kind: SlotKind, bytes: Uint8Array, path: strin
   if (readU32(bytes, 24) !== hash.hi || readU32(bytes, 28) !== hash.lo) return null;
   const format = readU32(bytes, 8);
   if (format !== kind.format) {
-    throw new SlotsTooNewError(`${path} has format ${format}, this version reads format ${kind.format}: start the version of partitad that wrote it`);
+    throw new SlotsTooNewError(
+      `${path} has format ${format}, this version reads format ${kind.format}: start the version of partitad that wrote it`,
+    );
   }
-  return { generation, body: bytes.slice(SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + length) };
+  return { generation, body: copyBytes(bytes, SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + length) };
 }
 
 /** Over the header's first 24 bytes and the body; the checksum itself counts as zeros. */
 function checksum(hash: Hash64, bytes: Uint8Array, length: number, generation: number): void {
-  const covered = bytes.slice(0, SLOT_HEADER_BYTES + length);
+  const covered = copyBytes(bytes, 0, SLOT_HEADER_BYTES + length);
   covered.fill(0, 24, SLOT_HEADER_BYTES);
   hash.hashSeeded(covered, 0, covered.length, Math.floor(generation / 0x1_0000_0000), generation >>> 0);
 }

@@ -66,6 +66,30 @@ export function scrubFile(parts: WalkParts): ScrubReport {
   };
 }
 
+/** What an inspection needs to know of a file that nobody writes to. */
+export interface FileCount {
+  readonly records: number;
+  readonly damaged: number;
+  /** Records that the stored leaves count. */
+  readonly counted: number;
+  /** Entries that LMDB counts but the walk did not meet, or the reverse. */
+  readonly unreachable: number;
+  readonly differingLeaves: number;
+}
+
+export function countFile(parts: WalkParts): FileCount {
+  const walk = new Walk(parts);
+  walk.toTheEnd();
+  const { entries } = parts.snapshot((snapshot) => snapshot.counts());
+  return {
+    records: walk.records,
+    damaged: walk.damagedCount,
+    counted: walk.counted,
+    unreachable: Math.abs(entries - walk.entries),
+    differingLeaves: walk.differing,
+  };
+}
+
 class Walk {
   readonly leaves: Uint32Array;
   readonly damaged: Uint8Array[] = [];
@@ -73,6 +97,9 @@ class Walk {
   entries = 0;
   bytes = 0;
   differing = 0;
+  damagedCount = 0;
+  /** Records that the stored leaves count. */
+  counted = 0;
   readonly #parts: WalkParts;
   /** Leaves below this are done. */
   #nextLeaf = 0;
@@ -125,6 +152,7 @@ class Walk {
     const { hash, digest } = this.#parts;
     this.bytes += value.length;
     if (!isGoodEntry(key, value, hash, digest)) {
+      this.damagedCount += 1;
       if (this.damaged.length < DAMAGED_NAMED_MAX) this.damaged.push(key);
       return;
     }
@@ -144,6 +172,7 @@ class Walk {
       }
       const at = (leaf % LEAVES_PER_GROUP) * WORDS_PER_LEAF;
       const mine = leaf * WORDS_PER_LEAF;
+      this.counted += stored[at + 2] as number;
       if (stored[at] !== this.leaves[mine] || stored[at + 1] !== this.leaves[mine + 1] || stored[at + 2] !== this.leaves[mine + 2]) this.differing += 1;
     }
   }

@@ -94,7 +94,7 @@ test('listening beyond loopback has to be said in so many words', (t) => {
 });
 
 test('an environment variable that is no setting is a warning with a suggestion', (t) => {
-  const { warnings } = load({ env: { PARTITA_MEMORYMAX: '1GiB', PARTITA_SEEDS: 'a:1', HOME: '/' } });
+  const { warnings } = load({ env: { PARTITA_MEMORYMAX: '1GiB', PARTITA_SERVER: 'a:1', HOME: '/' } });
   t.deepEqual(warnings, ['Environment variable PARTITA_MEMORYMAX is not a setting; did you mean PARTITA_MEMORY_MAX?']);
 });
 

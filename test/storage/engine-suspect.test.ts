@@ -11,8 +11,10 @@ function flushedWorld(seed: number, name: string): World {
   const world = new World({ seed });
   world.start();
   world.put(name, 'old');
+  const filler = world.nameIn(1, 900);
+  for (let i = 0; i < 4; i++) for (let k = 0; k < 30; k++) world.put(filler, 'x'.repeat(2_000), i + 1);
   world.flush();
-  world.time.runFor(2_000);
+  world.time.runFor(4_000);
   return world;
 }
 
@@ -176,8 +178,8 @@ test('damage to the log below the durable LSN makes partitions suspect, and the 
   for (let i = 0; i < 20; i++) world.put(world.nameIn(4, i), `v${i}`);
   world.time.runFor(500); // an empty batch names what is durable
   world.crash('kill');
-  const segment = world.disk.paths().find((path) => path.endsWith('.seg')) ?? '';
-  world.disk.flipBit(segment, 4_096 + 200, 3);
+  const segment = world.disk.paths().find((path) => path.endsWith('.seg') && world.disk.contents(path).includes('v7')) ?? '';
+  world.disk.flipBit(segment, world.disk.contents(segment).indexOf('v7'), 3);
   reopen(world);
   t.true(world.up().status().suspectPartitions.length > 0);
   t.true(world.lines.some((line) => line.event === 'log_damaged'));

@@ -7,7 +7,6 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +27,8 @@ export interface DaemonOptions {
   readonly prefix?: readonly string[];
   readonly nodeFlags?: readonly string[];
   readonly readyTimeoutMs?: number;
+  /** --init, which leaves a directory alone that is a node's already. Default: true. */
+  readonly init?: boolean;
 }
 
 export interface LogLine {
@@ -137,11 +138,10 @@ export class Daemon {
   /** Starts the process and does not wait. */
   spawn(): void {
     if (this.running) throw new Error('The daemon runs already');
-    const { flags = [], env = {}, prefix = [], nodeFlags = [] } = this.#options;
-    const fresh = !existsSync(this.dataDir) || readdirSync(this.dataDir).length === 0;
+    const { flags = [], env = {}, prefix = [], nodeFlags = [], init = true } = this.#options;
     const words = [...prefix, process.execPath, ...nodeFlags, PARTITAD];
     const settings = ['--data-dir', this.dataDir, '--client-listen', '127.0.0.1:0', '--peer-listen', '127.0.0.1:0'];
-    const [program = '', ...rest] = [...words, ...settings, ...(fresh ? ['--init'] : []), ...flags];
+    const [program = '', ...rest] = [...words, ...settings, ...(init ? ['--init'] : []), ...flags];
     const child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     living.add(child);
     this.#child = child;

@@ -4,8 +4,9 @@
  */
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { ScriptedPeer, fakeNode } from './scripted-peer.js';
-import type { FakeNode, Script } from './scripted-peer.js';
+import { ScriptedPeer } from './scripted-peer.js';
+import { fakeNode } from './fake-node.js';
+import type { FakeNode, Script } from './fake-node.js';
 
 export class FakeServer {
   readonly node: FakeNode;
@@ -41,7 +42,10 @@ export class FakeServer {
       server.listen(this.#port, '127.0.0.1', () => {
         this.#port = (server.address() as AddressInfo).port;
         this.node.address = this.address;
-        this.node.ring = { ...this.node.ring, members: this.node.ring.members.map((member) => ({ ...member, address: this.address })) };
+        this.node.ring = {
+          ...this.node.ring,
+          members: this.node.ring.members.map((member) => ({ ...member, address: this.address })),
+        };
         resolve();
       });
     });
@@ -54,7 +58,10 @@ export class FakeServer {
     this.#server = null;
     return new Promise((resolve) => {
       if (server === null) resolve();
-      else server.close(() => { resolve(); });
+      else
+        server.close(() => {
+          resolve();
+        });
     });
   }
 

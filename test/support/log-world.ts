@@ -27,7 +27,11 @@ export class LogWorld {
   /** True, false, true, …: what `onDiskFull` said. */
   readonly full: boolean[] = [];
 
-  constructor(time: SimulatedTime, disk: SimulatedDisk, options: Partial<SegmentLogOptions> & { start?: LogStart } = {}) {
+  constructor(
+    time: SimulatedTime,
+    disk: SimulatedDisk,
+    options: Partial<SegmentLogOptions> & { start?: LogStart } = {},
+  ) {
     this.time = time;
     this.disk = disk;
     this.log = new SegmentLog(
@@ -100,7 +104,16 @@ export interface Recovered extends RecoveredLog {
 /** Runs recovery to its end; throws what it throws. */
 export function recover(time: SimulatedTime, disk: Disk, options: Partial<RecoverLogOptions> = {}): Recovered {
   const replayed: Replayed[] = [];
-  const settings = { disk, hash: HASH, nodeId: NODE_ID, opening: 99, salt: SALT, durableLsn: 0, clean: false, ...options };
+  const settings = {
+    disk,
+    hash: HASH,
+    nodeId: NODE_ID,
+    opening: 99,
+    salt: SALT,
+    durableLsn: 0,
+    clean: false,
+    ...options,
+  };
   const recovered = finish(
     time,
     recoverLog(settings, (kind, partition, lsn, body) => {
@@ -112,7 +125,10 @@ export function recover(time: SimulatedTime, disk: Disk, options: Partial<Recove
 
 /** Runs a flow on the virtual clock. */
 export function finish<T>(time: SimulatedTime, flow: Flow<T>): T {
-  let answer: { error: Error | null; value: T | undefined } | null = null as { error: Error | null; value: T | undefined } | null;
+  let answer: { error: Error | null; value: T | undefined } | null = null as {
+    error: Error | null;
+    value: T | undefined;
+  } | null;
   run(flow, (error, value) => {
     answer = { error, value };
   });

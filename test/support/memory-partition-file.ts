@@ -8,7 +8,12 @@
  */
 import type { Timers } from '../../src/env/clock.js';
 import type { Disk } from '../../src/env/disk.js';
-import type { PartitionFile, PartitionFileOperation, PartitionFiles, PartitionFileStats } from '../../src/env/partition-file.js';
+import type {
+  PartitionFile,
+  PartitionFileOperation,
+  PartitionFiles,
+  PartitionFileStats,
+} from '../../src/env/partition-file.js';
 import { assert } from '../../src/lib/assert.js';
 import type { Prng } from '../../src/lib/prng.js';
 import type { Snapshot } from '../../src/workers/walk.js';
@@ -29,7 +34,11 @@ function copyOf(value: Uint8Array | undefined): Uint8Array | null {
   return value === undefined ? null : Buffer.from(value);
 }
 
-function scanCommit(commit: Commit, after: Uint8Array | null, limit: number): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+function scanCommit(
+  commit: Commit,
+  after: Uint8Array | null,
+  limit: number,
+): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
   const from = after === null ? null : text(after);
   return [...commit]
     .filter(([key]) => from === null || key > from)
@@ -175,13 +184,17 @@ export class MemoryPartitionFiles implements PartitionFiles {
       this.medium.commits.delete(path);
       this.medium.broken.delete(path);
       this.#disk.syncFolder('partitions', (first) => {
-        this.#disk.syncFolder('quarantine', (second) => { done(first ?? second, to); });
+        this.#disk.syncFolder('quarantine', (second) => {
+          done(first ?? second, to);
+        });
       });
     });
   }
 
   #handle(path: string, mapBytes: number): PartitionFile {
-    return new MemoryPartitionFile(path, mapBytes, this.medium, this.#timers, (commit, answer) => { this.#later(commit, answer); });
+    return new MemoryPartitionFile(path, mapBytes, this.medium, this.#timers, (commit, answer) => {
+      this.#later(commit, answer);
+    });
   }
 
   /** Commits and answers after a while, unless the machine goes down before. */
@@ -206,7 +219,13 @@ class MemoryPartitionFile implements PartitionFile {
   #writing = false;
   #closed = false;
 
-  constructor(path: string, mapBytes: number, medium: MemoryMedium, timers: Timers, later: (commit: () => void, answer: () => void) => void) {
+  constructor(
+    path: string,
+    mapBytes: number,
+    medium: MemoryMedium,
+    timers: Timers,
+    later: (commit: () => void, answer: () => void) => void,
+  ) {
     this.#path = path;
     this.#mapBytes = mapBytes;
     this.#medium = medium;
@@ -253,7 +272,9 @@ class MemoryPartitionFile implements PartitionFile {
     assert(!this.#closed, 'a closed file is not read');
     if (this.#snapshot === null) {
       this.#snapshot = this.#medium.commits.get(this.#path) ?? new Map();
-      this.#timers.endOfTurn(() => { this.endRead(); });
+      this.#timers.endOfTurn(() => {
+        this.endRead();
+      });
     }
     return this.#snapshot;
   }

@@ -237,13 +237,29 @@ export class NodeBench {
   }
 }
 
-export function helloBody(role: 'client' | 'peer' | 'admin', more: { versionMin?: number; cluster?: string; token?: Uint8Array } = {}): Uint8Array {
+export function helloBody(
+  role: 'client' | 'peer' | 'admin',
+  more: { versionMin?: number; cluster?: string; token?: Uint8Array } = {},
+): Uint8Array {
   const { versionMin = 1, cluster = '', token = new Uint8Array(0) } = more;
-  return encodeHello({ versionMin, versionMax: Math.max(1, versionMin), cluster, role, token, features: 0, clientName: 'test' });
+  return encodeHello({
+    versionMin,
+    versionMax: Math.max(1, versionMin),
+    cluster,
+    role,
+    token,
+    features: 0,
+    clientName: 'test',
+  });
 }
 
 /** The error in a frame that must be one. */
-export function errorOf(frame: Frame | undefined): { code: string; text: string; outcomeUnknown: boolean; retryable: boolean } {
+export function errorOf(frame: Frame | undefined): {
+  code: string;
+  text: string;
+  outcomeUnknown: boolean;
+  retryable: boolean;
+} {
   if (frame?.kind !== ERROR) throw new Error(`Not an error frame: ${JSON.stringify(frame)}`);
   const error = decodeError(frame.body, 0, frame.body.length);
   if (isFault(error)) throw new Error(error);

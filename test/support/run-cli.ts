@@ -15,7 +15,10 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export async function runCli(argv: readonly string[], { stdin, isTTY = false, env = {} }: Surroundings = {}): Promise<Ran> {
+export async function runCli(
+  argv: readonly string[],
+  { stdin, isTTY = false, env = {} }: Surroundings = {},
+): Promise<Ran> {
   const out: Buffer[] = [];
   let err = '';
   async function* input(): AsyncGenerator<Uint8Array> {

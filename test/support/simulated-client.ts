@@ -12,6 +12,8 @@ import type { GetResult, PutResult } from '../../src/client/results.js';
 import { Prng } from '../../src/lib/prng.js';
 import { hash64From } from '../../src/model/hash.js';
 import { FakeNetwork } from './fake-network.js';
+import { ringOf } from './fake-node.js';
+import type { FakeNode } from './fake-node.js';
 import { FakeTimers } from './fake-timers.js';
 
 export const A = '10.0.0.1:7700';
@@ -21,8 +23,17 @@ export const C = '10.0.0.3:7700';
 const api = await xxhash();
 
 const OPTIONS: CoreOptions = {
-  seeds: [A], routing: 'ring', cluster: '', clientName: 'test', connections: 1, inFlightMax: 1_024, waitingMax: 64,
-  connectTimeoutMs: 1_000, keepAliveMs: 10_000, ringPollMs: 10_000, retryBudget: { ratio: 0.2, minPerSecond: 10 },
+  seeds: [A],
+  routing: 'ring',
+  cluster: '',
+  clientName: 'test',
+  connections: 1,
+  inFlightMax: 1_024,
+  waitingMax: 64,
+  connectTimeoutMs: 1_000,
+  keepAliveMs: 10_000,
+  ringPollMs: 10_000,
+  retryBudget: { ratio: 0.2, minPerSecond: 10 },
 };
 const POLICY: RetryPolicy = { attemptsMax: 3, baseDelayMs: 25, maxDelayMs: 1_000 };
 
@@ -52,13 +63,17 @@ export function simulate(options: Partial<CoreOptions> = {}, seed: number = 1): 
     done(null, Buffer.from('secret'));
   };
   const world = { clock: timers, timers, callTimers: timers, random, dialer: network, token };
-  const core = new ClientCore(world, { ...OPTIONS, ...options }, {
-    onReady: () => told.push('ready'),
-    onNodeUp: (node) => told.push(`up ${node.address}`),
-    onNodeDown: (node) => told.push(`down ${node.address}`),
-    onRingChange: (version) => told.push(`ring ${version}`),
-    onRetry: (operation, attempt) => told.push(`retry ${operation} ${attempt}`),
-  });
+  const core = new ClientCore(
+    world,
+    { ...OPTIONS, ...options },
+    {
+      onReady: () => told.push('ready'),
+      onNodeUp: (node) => told.push(`up ${node.address}`),
+      onNodeDown: (node) => told.push(`down ${node.address}`),
+      onRingChange: (version) => told.push(`ring ${version}`),
+      onRetry: (operation, attempt) => told.push(`retry ${operation} ${attempt}`),
+    },
+  );
   core.useHash(hash64From(api));
 
   function begin<R>(start: (succeed: (result: R) => void, fail: (error: unknown) => void) => Call): Ending<R> {
@@ -77,7 +92,10 @@ export function simulate(options: Partial<CoreOptions> = {}, seed: number = 1): 
   }
 
   return {
-    timers, network, core, told,
+    timers,
+    network,
+    core,
+    told,
     get: (key, timeoutMs = 1_000, policy = {}) =>
       begin((succeed, fail) => {
         const reading = { codec: codecs.utf8, resolver: undefined };
@@ -87,8 +105,42 @@ export function simulate(options: Partial<CoreOptions> = {}, seed: number = 1): 
     put: (key, value, timeoutMs = 1_000, policy = {}) =>
       begin((succeed, fail) => {
         const settings = { w: 0, strict: false, durable: false, ttlMs: 0 };
-        const request = putRequest(Buffer.from(key), Buffer.from(value), new Uint8Array(0), newPutId(timers, random), settings);
+        const request = putRequest(
+          Buffer.from(key),
+          Buffer.from(value),
+          new Uint8Array(0),
+          newPutId(timers, random),
+          settings,
+        );
         return core.start(new PutOperation(request, true, succeed, fail), timeoutMs, { ...POLICY, ...policy });
       }),
   };
 }
+
+/** A client with one node, connected. */
+export function oneNode(options: Partial<CoreOptions> = {}, seed: number = 1): Simulated & { readonly node: FakeNode } {
+  const simulated = simulate(options, seed);
+  const node = simulated.network.addNode(A);
+  simulated.get('warm');
+  simulated.timers.advance(50);
+  node.requests.length = 0;
+  return { ...simulated, node };
+}
+
+/** Three nodes that own every key together, in an order that depends on the key. */
+export function threeNodes(): Simulated & { readonly nodes: readonly FakeNode[] } {
+  const simulated = simulate({ seeds: [A, B, C] });
+  const members = [A, B, C].map((address, i) => ({ address, nodeId: `${i}`.repeat(32) }));
+  const nodes = members.map(({ address, nodeId }) => simulated.network.addNode(address, nodeId));
+  for (const node of nodes) node.ring = ringOf(members, 1, 3);
+  simulated.get('warm');
+  simulated.timers.advance(50);
+  for (const node of nodes) node.requests.length = 0;
+  return { ...simulated, nodes };
+}
+
+export const value = (text: string): { value: Uint8Array; writtenMs: number; expiresMs: number } => ({
+  value: Buffer.from(text),
+  writtenMs: 1,
+  expiresMs: 0,
+});

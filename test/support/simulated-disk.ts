@@ -15,7 +15,19 @@ import { Prng } from '../../src/lib/prng.js';
 
 export const SECTOR = 512;
 
-export type DiskCall = 'open' | 'read' | 'write' | 'sync' | 'size' | 'close' | 'list' | 'makeFolder' | 'rename' | 'remove' | 'syncFolder' | 'space';
+export type DiskCall =
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'sync'
+  | 'size'
+  | 'close'
+  | 'list'
+  | 'makeFolder'
+  | 'rename'
+  | 'remove'
+  | 'syncFolder'
+  | 'space';
 
 export class SimulatedDiskError extends Error implements DiskError {
   readonly code: string;
@@ -188,7 +200,9 @@ export class SimulatedDisk implements Disk {
    * `survives` decides a sector; without it each is drawn with one half. Folder changes are drawn, all or none when
    * `folderChanges` says so.
    */
-  crash(options: Partial<SimulatedDiskOptions> & { survives?: Survives; folderChanges?: 'drawn' | 'all' | 'none' } = {}): SimulatedDisk {
+  crash(
+    options: Partial<SimulatedDiskOptions> & { survives?: Survives; folderChanges?: 'drawn' | 'all' | 'none' } = {},
+  ): SimulatedDisk {
     this.#dead = true;
     const random = options.random ?? this.#options.random;
     const survives = options.survives ?? ((): boolean => random.chance(0.5));
@@ -236,7 +250,8 @@ export class SimulatedDisk implements Disk {
     const inode = this.#inode(path);
     const sectors = new Set([...inode.unsynced.keys(), ...inode.forsaken.keys()]);
     for (const write of inode.inFlight) {
-      for (let at = Math.floor(write.offset / SECTOR); at * SECTOR < write.offset + write.bytes.length; at++) sectors.add(at);
+      for (let at = Math.floor(write.offset / SECTOR); at * SECTOR < write.offset + write.bytes.length; at++)
+        sectors.add(at);
     }
     return [...sectors].sort((a, b) => a - b);
   }
@@ -358,7 +373,12 @@ export class SimulatedDisk implements Disk {
   #file(inode: Inode, path: string, mode: OpenMode): DiskFile {
     return {
       read: (offset, length, done) => {
-        this.#call('read', path, done, () => new Uint8Array(inode.bytes.subarray(offset, Math.min(offset + length, inode.size))));
+        this.#call(
+          'read',
+          path,
+          done,
+          () => new Uint8Array(inode.bytes.subarray(offset, Math.min(offset + length, inode.size))),
+        );
       },
       write: (offset, chunks, done) => {
         this.#write(inode, path, mode, offset, Buffer.concat(chunks), done);
@@ -376,11 +396,17 @@ export class SimulatedDisk implements Disk {
   }
 
   #write(inode: Inode, path: string, mode: OpenMode, offset: number, bytes: Buffer, done: Done): void {
+    if (this.#dead) return; // a process that is gone: whatever still calls is a ghost
     this.#count('write');
     let failing: string | null = mode === 'read' ? 'EBADF' : this.#failure('write');
     const room = (this.#options.capacityBytes ?? Infinity) - this.usedBytes();
     if (failing === null && offset + bytes.length - inode.size > room) failing = 'ENOSPC';
-    const kept = failing === null ? bytes : failing === 'SHORT' || failing === 'EIO' ? bytes.subarray(0, bytes.length >> 1) : bytes.subarray(0, 0);
+    const kept =
+      failing === null
+        ? bytes
+        : failing === 'SHORT' || failing === 'EIO'
+          ? bytes.subarray(0, bytes.length >> 1)
+          : bytes.subarray(0, 0);
     const write = { offset, bytes: kept };
     if (kept.length > 0) inode.inFlight.add(write);
     this.#later(() => {
@@ -428,7 +454,11 @@ function applyChange(names: Map<string, Inode>, change: FolderChange): void {
 }
 
 /** Unsynced sectors in a range, as they are now. */
-function snapshot(inode: Inode, offset: number, length: number): { readonly size: number; readonly sectors: Map<number, Uint8Array> } {
+function snapshot(
+  inode: Inode,
+  offset: number,
+  length: number,
+): { readonly size: number; readonly sectors: Map<number, Uint8Array> } {
   const sectors = new Map<number, Uint8Array>();
   for (const index of inode.unsynced.keys()) {
     if ((index + 1) * SECTOR > offset && index * SECTOR < offset + length) sectors.set(index, inode.sector(index));

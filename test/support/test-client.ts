@@ -23,7 +23,15 @@ export class TestClient {
 
   /** Sends and returns the request id. */
   askGet(key: string | Uint8Array, more: Partial<GetRequest> = {}): number {
-    const get: GetRequest = { key: bytesOf(key), budgetMs: 1_000, namespace: '', ringVersion: 1, r: 0, strict: false, ...more };
+    const get: GetRequest = {
+      key: bytesOf(key),
+      budgetMs: 1_000,
+      namespace: '',
+      ringVersion: 1,
+      r: 0,
+      strict: false,
+      ...more,
+    };
     const frame = new Uint8Array(sizeOfGetFrame(get));
     writeGetFrame(frame, 0, ++this.#requestId, get);
     this.connection.bytes(frame);
@@ -67,7 +75,11 @@ export class TestClient {
     return putReplyOf(this.connection.take()[0]);
   }
 
-  putError(key: string | Uint8Array, value: string | Uint8Array | undefined, more: Partial<PutRequest> = {}): ReturnType<typeof errorOf> {
+  putError(
+    key: string | Uint8Array,
+    value: string | Uint8Array | undefined,
+    more: Partial<PutRequest> = {},
+  ): ReturnType<typeof errorOf> {
     this.askPut(key, value, more);
     return errorOf(this.connection.take()[0]);
   }

@@ -1,0 +1,53 @@
+/*
+ * A process of its own that reads whole partition files, because one of them may be what kills whoever reads it: a page
+ * that points behind the end of the file is SIGBUS, and no exception.
+ *
+ * Paths come in on stdin, one a line. Before a file is touched its name goes out, synchronously, so that whoever
+ * started us knows which one it was. Out, one line each:
+ *
+ *   begin PATH
+ *   fine PATH<tab>COUNTS   JSON of a FileCount
+ *   bad PATH<tab>TEXT      it could be read, and does not hold together
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, writeSync } from 'node:fs';
+import xxhash from 'xxhash-wasm';
+import { sizeFault } from '../disk/lmdb-file-size.js';
+import { hash64From } from '../model/hash.js';
+import { leafCountOf } from '../repair/merkle.js';
+import { withSnapshot } from './lmdb-snapshot.js';
+import { countFile, type FileCount } from './walk.js';
+
+const partitionCount = Number(process.argv[2]);
+const hash = hash64From(await xxhash());
+
+function say(line: string): void {
+  writeSync(1, `${line}\n`);
+}
+
+function faultOf(path: string): string | FileCount {
+  const short = sizeFault(path);
+  if (short !== null) return short;
+  const found = countFile({
+    snapshot: (use) => withSnapshot(path, use),
+    leafCount: leafCountOf(partitionCount),
+    hash,
+    digest: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
+    nowMs: () => performance.now(),
+  });
+  if (found.unreachable > 0) return `${found.unreachable} entries are counted and cannot be reached`;
+  const met = found.records + found.damaged;
+  return met === found.counted ? found : `${met} records can be reached, the leaves count ${found.counted}`;
+}
+
+for (const path of readFileSync(0, 'utf8').split('\n')) {
+  if (path === '') continue;
+  say(`begin ${path}`);
+  let found: string | FileCount;
+  try {
+    found = faultOf(path);
+  } catch (error) {
+    found = (error as Error).message.replaceAll(/\s+/g, ' ');
+  }
+  say(typeof found === 'string' ? `bad ${path}\t${found}` : `fine ${path}\t${JSON.stringify(found)}`);
+}
