@@ -28,8 +28,12 @@ const MIB = 1_048_576;
 const SERVER_CORE = 0;
 const GENERATOR_CORE = 1;
 const MEMORY_MAX = 512 * MIB;
-/** log maximum = half of memoryMax (two write buffers of a quarter). */
 const LOG_FULL_BYTES = 256 * MIB;
+/** The log may have half of it (two write buffers of a quarter). */
+const RESTART_MEMORY_MAX = 1_024 * MIB;
+const RESTART_LOAD_FACTOR = 2;
+/** What a record with a value of 200 bytes takes in the log, about. */
+const RECORD_LOG_BYTES = 350;
 const RECORD_VALUE_BYTES = 200;
 
 const MEMORY_GROWTH_MAX = 1.1;
@@ -162,36 +166,35 @@ async function memoryAndReads(
   ];
 }
 
-/** kill -9 while the log is being filled with new records as fast as they are taken. */
-async function restart(
-  generator: GeneratorProcess,
-  daemon: ServerProcess,
-  dataDir: string,
-  size: Size,
-  print: Print,
-): Promise<{ readonly verdict: Verdict; readonly daemon: ServerProcess }> {
-  const first = size.points[2];
-  // A record of 200 bytes takes about 400 in the log; twice as many as fit, so that it is full whatever the flush freed.
-  const records = Math.ceil((2 * LOG_FULL_BYTES) / 400);
-  await insert(generator, daemon.address, first, first + records, RECORD_VALUE_BYTES);
-  await daemon.process.stop('SIGKILL');
-  const again = await startDaemon({ dataDir, core: SERVER_CORE, memoryMax: `${MEMORY_MAX / MIB}MiB` });
-  const bytes = Number(again.recovery?.['bytes'] ?? 0);
-  const seconds = again.readyMs / 1000;
-  const scaled = bytes === 0 ? Number.POSITIVE_INFINITY : (seconds * LOG_FULL_BYTES) / Math.max(bytes, LOG_FULL_BYTES);
-  print(
-    `killed with ${mebibytes(bytes)} of log (${String(again.recovery?.['entries'])} entries); ready again after ${seconds.toFixed(1)} s`,
-  );
-  const enough = bytes >= LOG_FULL_BYTES * 0.5;
-  return {
-    daemon: again,
-    verdict: {
-      held: enough && scaled < RESTART_S_MAX,
-      text: enough
-        ? `restart in ${seconds.toFixed(1)} s with ${mebibytes(bytes)} of log (bar ${RESTART_S_MAX} s for 256 MiB)`
-        : `restart not judged: only ${mebibytes(bytes)} of log were left to read`,
-    },
-  };
+/** kill -9 at the end of a load that fills the log, on a node of its own with room for more than the log that is asked for. */
+async function restart(generator: GeneratorProcess, folder: string, print: Print): Promise<Verdict> {
+  const dataDir = join(folder, 'restart');
+  const start = (): Promise<ServerProcess> =>
+    startDaemon({ dataDir, core: SERVER_CORE, memoryMax: `${RESTART_MEMORY_MAX / MIB}MiB` });
+  let daemon = await start();
+  try {
+    // The trickle frees segments while the load goes on: more records than would fill the log if it did not.
+    const records = Math.ceil((RESTART_LOAD_FACTOR * LOG_FULL_BYTES) / RECORD_LOG_BYTES);
+    await insert(generator, daemon.address, 0, records, RECORD_VALUE_BYTES);
+    await daemon.process.stop('SIGKILL');
+    daemon = await start();
+    const bytes = Number(daemon.recovery?.['bytes'] ?? 0);
+    const seconds = daemon.readyMs / 1000;
+    print(
+      `killed with ${mebibytes(bytes)} of log to read (${String(daemon.recovery?.['entries'])} entries); ready after ${seconds.toFixed(1)} s`,
+    );
+    if (bytes < LOG_FULL_BYTES) {
+      return { held: false, text: `restart not judged: ${mebibytes(bytes)} of log were left to read, 256 MiB are asked for` };
+    }
+    const scaled = (seconds * LOG_FULL_BYTES) / bytes;
+    return {
+      held: scaled < RESTART_S_MAX,
+      text: `restart in ${seconds.toFixed(1)} s with ${mebibytes(bytes)} of log (bar ${RESTART_S_MAX} s for 256 MiB)`,
+    };
+  } finally {
+    await daemon.process.stop();
+    remove(dataDir);
+  }
 }
 
 /** A memory cgroup of our own, version 1 or 2; undefined where we may not make one. */
@@ -301,10 +304,9 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
   try {
     daemon = await startDaemon({ dataDir, core: SERVER_CORE, memoryMax: `${MEMORY_MAX / MIB}MiB` });
     const verdicts: Verdict[] = [...(await memoryAndReads(generator, daemon, size, print))];
-    const restarted = await restart(generator, daemon, dataDir, size, print);
-    daemon = restarted.daemon;
     await daemon.process.stop();
-    verdicts.push(restarted.verdict, await pressure(folder, size, print));
+    remove(dataDir);
+    verdicts.push(await restart(generator, folder, print), await pressure(folder, size, print));
     for (const { held, text } of verdicts) print(`${held ? 'ok  ' : 'LOW '} ${text}`);
     const short = verdicts.filter(({ held }) => !held);
     return {
