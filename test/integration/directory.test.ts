@@ -35,8 +35,7 @@ test.serial(
   async (t) => {
     const dataDir = join(folderFor(t, 'empty'), 'data');
     mkdirSync(dataDir);
-    writeFileSync(join(dataDir, '.keep'), ''); // so that the harness does not add --init
-    const daemon = Daemon.prepare({ dataDir });
+    const daemon = Daemon.prepare({ dataDir, init: false });
     t.teardown(() => daemon.dispose());
     daemon.spawn();
     const waiting = await daemon.waitFor('waiting');
