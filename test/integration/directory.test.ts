@@ -17,7 +17,7 @@ test.serial('A second daemon on the same directory is refused, says why, and the
   second.spawn();
   const { code } = await second.exited;
   t.is(code, EXIT_REFUSED, second.transcript());
-  t.regex(second.transcript(), /in use by another/i);
+  t.regex(second.transcript(), /in use by process/);
   t.regex(second.transcript(), new RegExp(first.dataDir));
   const client = await RawClient.connect(first.ready.client);
   await client.ping();

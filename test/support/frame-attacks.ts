@@ -34,8 +34,8 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** An open connection to any listener, or null: a server that is full may refuse, and one that hangs is not our matter here. */
 function open(arena: Arena, address: string = arena.client): Promise<Socket | null> {
   const colon = address.lastIndexOf(':');
-  const socket = address.startsWith('/')
-    ? connect({ path: address })
+  const socket = address.startsWith('unix:')
+    ? connect({ path: address.slice(5) })
     : connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
   return new Promise((resolve) => {
     const refused = (): void => {
