@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { compare, medianRun, parseBench } from './compare.js';
+import type { ContextMemory } from './contexts.js';
 import { hgrmOf } from './hgrm.js';
 import { extrasOf, planOf } from './options.js';
 import type { BenchExtras, BenchFlags } from './options.js';
@@ -87,6 +88,7 @@ async function bench(flags: BenchFlags): Promise<number> {
 async function runAll(plan: Plan, extras: BenchExtras, flags: BenchFlags, each: (run: RunResult) => void): Promise<Bench> {
   const runs: RunResult[] = [];
   const abort = new AbortController();
+  const memory: ContextMemory = new Map();
   const interrupt = (): void => {
     abort.abort();
   };
@@ -99,6 +101,7 @@ async function runAll(plan: Plan, extras: BenchExtras, flags: BenchFlags, each: 
         { ...plan, preload: plan.preload && i === 0 },
         {
           signal: abort.signal,
+          memory,
           onProgress: (progress) => {
             view.update(progress);
           },

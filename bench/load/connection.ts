@@ -13,12 +13,12 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { CONTEXT_UNKNOWN } from './contexts.js';
+import { CONTEXT_UNKNOWN, CONTEXT_UNSEEN } from './contexts.js';
 import { MISMATCH, NOT_FOUND } from './dialect.js';
 import type { WireDialect } from './dialect.js';
 import { OK } from './recorder.js';
 import type { Recorder } from './recorder.js';
-import { DELETE, GET, RMW } from './source.js';
+import { DELETE, GET, INSERT, RMW } from './source.js';
 import type { OperationSource } from './source.js';
 
 export const IN_FLIGHT_MAX = 1_024;
@@ -320,7 +320,9 @@ export class RawConnection {
   }
 
   #mustLearn(operation: number, key: number): boolean {
-    return operation === RMW || this.#dialect.contexts?.lengthOf(key) === CONTEXT_UNKNOWN;
+    if (operation === RMW) return true;
+    const known = this.#dialect.contexts?.lengthOf(key);
+    return known === CONTEXT_UNKNOWN || (known === CONTEXT_UNSEEN && operation !== INSERT);
   }
 
   #send(slot: number): void {

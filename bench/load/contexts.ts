@@ -11,14 +11,19 @@ const PAGE_KEYS = 1_024;
 const SLOT_BYTES = 128;
 
 export const CONTEXT_NONE = 0;
+/** Not put by us yet, and perhaps by an earlier run: read before the first write, unless it is an insert. */
+export const CONTEXT_UNSEEN = -2;
 /** A reply came without a context (somebody else wrote too, or an error left the outcome open): read before writing. */
 export const CONTEXT_UNKNOWN = -1;
 
 interface Page {
   readonly bytes: Uint8Array;
-  /** Length of the context of each key; CONTEXT_NONE, CONTEXT_UNKNOWN. */
+  /** Length of the context of each key, or one of the three above. */
   readonly lengths: Int32Array;
 }
+
+/** What a generator with one thread still knows from its earlier runs against a server. */
+export type ContextMemory = Map<string, ContextStore>;
 
 export class ContextStore {
   readonly #threads: number;
@@ -31,7 +36,7 @@ export class ContextStore {
 
   lengthOf(key: number): number {
     const index = Math.floor(key / this.#threads);
-    return this.#pages[Math.floor(index / PAGE_KEYS)]?.lengths[index % PAGE_KEYS] ?? CONTEXT_NONE;
+    return this.#pages[Math.floor(index / PAGE_KEYS)]?.lengths[index % PAGE_KEYS] ?? CONTEXT_UNSEEN;
   }
 
   copyTo(target: Uint8Array, at: number, key: number): void {
@@ -62,7 +67,7 @@ export class ContextStore {
     const number = Math.floor(index / PAGE_KEYS);
     const page = this.#pages[number] ?? {
       bytes: new Uint8Array(PAGE_KEYS * SLOT_BYTES),
-      lengths: new Int32Array(PAGE_KEYS),
+      lengths: new Int32Array(PAGE_KEYS).fill(CONTEXT_UNSEEN),
     };
     this.#pages[number] = page;
     return page;

@@ -21,7 +21,8 @@ import {
   decodePutInto,
 } from '../../src/wire/requests.js';
 import { sizeOfGetFrame, sizeOfPutFrame, writeGetFrame, writePutFrame } from '../../src/wire/write-requests.js';
-import { CONTEXT_NONE, ContextStore } from './contexts.js';
+import { CONTEXT_NONE } from './contexts.js';
+import type { ContextStore } from './contexts.js';
 import { KEY_BYTES, MISMATCH, NOT_FOUND, keyBytes, writeKey } from './dialect.js';
 import type { WireDialect } from './dialect.js';
 import type { Plan } from './plan.js';
@@ -68,11 +69,11 @@ export class PartitaDialect implements WireDialect {
   #start: number = 0;
   #end: number = 0;
 
-  constructor(plan: Plan, thread: number, threads: number, prng: Prng) {
+  constructor(plan: Plan, thread: number, prng: Prng, contexts: ContextStore) {
     this.#plan = plan;
     this.#thread = thread;
     this.#prng = prng;
-    this.contexts = new ContextStore(threads);
+    this.contexts = contexts;
     this.#sizes = new Set(plan.sizes.map((size) => size.bytes));
     this.#smallestValue = Math.min(...this.#sizes);
     this.requestBytesMax = Math.max(...this.#sizes) + CONTEXT_BYTES_ROOM + REQUEST_ROOM;

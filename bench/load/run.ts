@@ -3,6 +3,7 @@
  * together when the last one is ready.
  */
 import { Worker } from 'node:worker_threads';
+import type { ContextMemory } from './contexts.js';
 import type { Plan } from './plan.js';
 import { threadsOf } from './plan.js';
 import type { ShareResult } from './recorder.js';
@@ -16,6 +17,8 @@ export interface RunHooks {
   /** Called a few times a second with the sum over all threads. */
   onProgress?(progress: Progress): void;
   readonly signal?: AbortSignal;
+  /** Handed to several runs in a row: the later ones know what the earlier ones wrote. One load thread only. */
+  readonly memory?: ContextMemory;
 }
 
 const PROGRESS_INTERVAL_MS = 250;
@@ -105,7 +108,7 @@ function sumOf(parts: readonly Progress[]): Progress {
 export async function runPlan(plan: Plan, hooks: RunHooks = {}): Promise<Merged> {
   const threads = threadsOf(plan);
   const workers = threads === 1 ? [] : Array.from({ length: threads }, (_, thread) => new WorkerShare({ plan, thread, threads }));
-  const shares: readonly Share[] = threads === 1 ? [await makeShare(plan, 0, 1)] : workers;
+  const shares: readonly Share[] = threads === 1 ? [await makeShare(plan, 0, 1, hooks.memory)] : workers;
   const timer = setInterval(() => {
     hooks.onProgress?.(sumOf(shares.map((share) => share.progress())));
   }, PROGRESS_INTERVAL_MS);

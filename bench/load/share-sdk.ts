@@ -13,7 +13,7 @@ import { shareOf } from './plan.js';
 import { OK, Recorder } from './recorder.js';
 import type { ShareResult } from './recorder.js';
 import type { Phase, Progress, Share } from './share.js';
-import { DELETE, GET, OperationSource, RMW } from './source.js';
+import { DELETE, GET, INSERT, OperationSource, RMW } from './source.js';
 import { faultOfValue, writeValue } from './value.js';
 
 const PRELOAD_LOOPS = 128;
@@ -136,7 +136,7 @@ export class SdkShare implements Share {
       if (operation === GET) code = this.#judge(await this.#client.get(keyBytes(key)), key);
       else {
         if (operation === RMW) await this.#read(key);
-        else if (this.#contexts.get(key) === null) {
+        else if (this.#mustLearn(operation, key)) {
           await this.#learn(key);
           sentMs = performance.now();
         }
@@ -158,6 +158,12 @@ export class SdkShare implements Share {
     } finally {
       if (operation !== GET) source.writeEnded(key);
     }
+  }
+
+  /** As the raw sender: a key that an earlier run may have put is read before its first write. */
+  #mustLearn(operation: number, key: number): boolean {
+    const known = this.#contexts.get(key);
+    return known === null || (known === undefined && operation !== INSERT);
   }
 
   #judge(result: GetResult<Uint8Array>, key: number): string {

@@ -9,7 +9,8 @@ import { performance } from 'node:perf_hooks';
 import { Prng } from '../../src/lib/prng.js';
 import { RawConnection } from './connection.js';
 import type { ConnectionOwner } from './connection.js';
-import { CONTEXT_UNKNOWN } from './contexts.js';
+import { CONTEXT_UNKNOWN, ContextStore } from './contexts.js';
+import type { ContextMemory } from './contexts.js';
 import { ThreadCpu } from './cpu.js';
 import type { WireDialect } from './dialect.js';
 import { EchoDialect } from './dialect-echo.js';
@@ -47,10 +48,19 @@ const NO_SLOT_WAIT_MS = 5;
 /** So much is loaded with more requests under way than the run will have: it is not what is measured. */
 const PRELOAD_IN_FLIGHT = 16;
 
-function dialectOf(plan: Plan, thread: number, threads: number): WireDialect {
+function contextsOf(plan: Plan, threads: number, memory: ContextMemory | undefined): ContextStore {
+  const known = threads === 1 ? memory?.get(plan.server) : undefined;
+  const contexts = known ?? new ContextStore(threads);
+  if (threads === 1) memory?.set(plan.server, contexts);
+  return contexts;
+}
+
+function dialectOf(plan: Plan, thread: number, threads: number, memory: ContextMemory | undefined): WireDialect {
   switch (plan.dialect) {
-    case 'partita':
-      return new PartitaDialect(plan, thread, threads, new Prng(plan.seed ^ Math.imul(thread + 7, 0x27d4eb2f) ^ Date.now()));
+    case 'partita': {
+      const prng = new Prng(plan.seed ^ Math.imul(thread + 7, 0x27d4eb2f) ^ Date.now());
+      return new PartitaDialect(plan, thread, prng, contextsOf(plan, threads, memory));
+    }
     case 'echo':
       return new EchoDialect(plan);
     case 'resp':
@@ -85,13 +95,13 @@ export class RawShare implements Share, ConnectionOwner {
   #sweep: NodeJS.Timeout | undefined;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(plan: Plan, thread: number, threads: number) {
+  constructor(plan: Plan, thread: number, threads: number, memory?: ContextMemory) {
     this.#plan = plan;
     this.#thread = thread;
     this.#threads = threads;
     this.recorder = new Recorder(plan.rate > 0);
     this.source = new OperationSource(plan, thread, threads);
-    this.dialect = dialectOf(plan, thread, threads);
+    this.dialect = dialectOf(plan, thread, threads, memory);
   }
 
   async prepare(): Promise<void> {

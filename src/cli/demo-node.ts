@@ -20,6 +20,8 @@ export interface DemoNode {
   readonly nodeId: string;
   readonly pid: number;
   readonly dataDir: string;
+  /** The directory goes away with the node. */
+  readonly temporary: boolean;
   /** Drains it; answers its exit code. */
   stop(): Promise<number>;
   /** Its exit code, when it ends by itself too. */
@@ -45,7 +47,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
     tell(`${resolve(dataDir)} is in use by another daemon; using ${folder} until this one stops`);
     attempt = await tryStart(folder, USUAL_PORTS);
   }
-  if (attempt.ready === null && attempt.said.includes('EADDRINUSE')) {
+  if (attempt.ready === null && /EADDRINUSE|Cannot listen on/.test(attempt.said)) {
     tell('Port 7700 or 7701 is taken; using free ones');
     attempt = await tryStart(folder, FREE_PORTS);
   }
@@ -59,6 +61,7 @@ export async function startDemoNode(dataDir: string, tell: (text: string) => voi
     nodeId: String(ready['nodeId']),
     pid: child.pid ?? 0,
     dataDir: folder,
+    temporary,
     ended,
     stop: () => {
       child.kill('SIGTERM');

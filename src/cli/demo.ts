@@ -113,7 +113,7 @@ function untilStopped(node: DemoNode): Promise<number> {
     void node.ended.then((code) => {
       say(
         stopping && code === 0
-          ? 'Stopped. What you put is still there the next time.'
+          ? `Stopped. What you put is ${node.temporary ? 'gone with its temporary directory' : 'still there the next time'}.`
           : `The node ended by itself, exit ${code}`,
       );
       resolve(code);

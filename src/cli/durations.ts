@@ -7,7 +7,9 @@ export function parseDurationMs(text: string, option: string): number {
   const [, number, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
   const ms = Math.round(Number(number) * (UNITS_MS[unit ?? ''] ?? Number.NaN));
   if (ms >= 1 && ms <= Number.MAX_SAFE_INTEGER) return ms;
-  throw new UsageError(`${option}: ${JSON.stringify(text)} is not a duration. Write a number and a unit: 500ms, 5s, 2m, 1h, 7d`);
+  throw new UsageError(
+    `${option}: ${JSON.stringify(text)} is not a duration. Write a number and a unit: 500ms, 5s, 2m, 1h, 7d`,
+  );
 }
 
 export function parseWhole(text: string, option: string, min: number, max: number): number {

@@ -42,7 +42,8 @@ const NEXT_STEP: Partial<Record<ErrorCode, string>> = {
   OVERLOADED: 'Try again in a moment',
   DRAINING: 'The node is being stopped; name another with --server HOST:PORT',
   INVALID_CONTEXT: 'Read the key again: partita get KEY --context-file FILE',
-  SIBLINGS_LIMIT: 'Merge its versions: partita get KEY -o json --context-file FILE, then partita put KEY VALUE --context-file FILE',
+  SIBLINGS_LIMIT:
+    'Merge its versions: partita get KEY -o json --context-file FILE, then partita put KEY VALUE --context-file FILE',
   RETRY_TOO_LATE: 'Read the key to see whether the write happened',
   DISK_FULL: 'Make room on the node, or name another with --server HOST:PORT',
   VERSION_MISMATCH: 'Use the partita of the same release as the node',

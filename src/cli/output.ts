@@ -43,8 +43,10 @@ const PREVIEW_CHARACTERS = 60;
 export function preview(bytes: Uint8Array): string {
   const text = asText(bytes);
   if (text === undefined) return cut(`0x${Buffer.from(bytes.subarray(0, PREVIEW_CHARACTERS)).toString('hex')}`);
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
-  return cut(text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (control) => JSON.stringify(control).slice(1, -1)));
+  // Control characters are what this is about.
+  return cut(
+    text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (control) => JSON.stringify(control).slice(1, -1)),
+  );
 }
 
 function cut(text: string): string {

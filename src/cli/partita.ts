@@ -15,7 +15,7 @@ export async function partita(argv: readonly string[], io: Io = processIo()): Pr
   let what = 'partita';
   const program = build(io, (name, run) => async (...args: unknown[]): Promise<void> => {
     what = name;
-    exitCode = await run(args);
+    exitCode = await run(args.at(-1) as Command, args as string[]);
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -27,7 +27,10 @@ export async function partita(argv: readonly string[], io: Io = processIo()): Pr
   }
 }
 
-type Action = (name: string, run: (args: unknown[]) => Promise<number>) => (...args: unknown[]) => Promise<void>;
+type Action = (
+  name: string,
+  run: (command: Command, args: readonly string[]) => Promise<number>,
+) => (...args: unknown[]) => Promise<void>;
 
 function build(io: Io, action: Action): Command {
   const program = new Command('partita')
@@ -57,23 +60,38 @@ function addDataCommands(program: Command, io: Io, action: Action): void {
     .option('--context-file <file>', 'write the context there, for put or delete')
     .option('--sibling <n>', 'of several versions, the n-th')
     .option('--r <n>', 'replicas to hear (default: the cluster’s)')
-    .addHelpText('after', "\nExamples:\n  $ partita get cart:1\n  $ partita get photo > photo.jpg\n  $ partita get cart:1 -o json --context-file ctx\n")
-    .action(action('get', async ([key, _options, command]) => (await import('./commands/get.js')).runGet(io, String(key), merged(program, command))));
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ partita get cart:1\n  $ partita get photo > photo.jpg\n  $ partita get cart:1 -o json --context-file ctx\n',
+    )
+    .action(
+      action('get', async (command, [key]) =>
+        (await import('./commands/get.js')).runGet(io, key ?? '', merged(program, command)),
+      ),
+    );
 
   addWriteOptions(addCommonOptions(program.command('put <key> [value]')))
     .description('store a value: VALUE, standard input (-, or nothing), or a file')
     .option('--file <file>', 'the value is in this file')
     .option('--ttl <duration>', 'reads as deleted after this time: 90s, 1h, 7d')
-    .addHelpText('after', "\nExamples:\n  $ partita put greeting hello\n  $ partita put photo --file photo.jpg\n  $ gzip -c log | partita put log.gz -\n  $ partita put cart:1 '{\"items\":[]}' --context-file ctx\n")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ partita put greeting hello\n  $ partita put photo --file photo.jpg\n  $ gzip -c log | partita put log.gz -\n  $ partita put cart:1 \'{"items":[]}\' --context-file ctx\n',
+    )
     .action(
-      action('put', async ([key, value, _options, command]) =>
-        (await import('./commands/put.js')).runPut(io, String(key), value === undefined ? undefined : String(value), merged(program, command))),
+      action('put', async (command, [key, value]) =>
+        (await import('./commands/put.js')).runPut(io, key ?? '', value, merged(program, command)),
+      ),
     );
 
   addWriteOptions(addCommonOptions(program.command('delete <key>')))
     .description('delete what the context has seen; without one, what is there now')
     .addHelpText('after', '\nExamples:\n  $ partita delete greeting\n  $ partita delete cart:1 --context-file ctx\n')
-    .action(action('delete', async ([key, _options, command]) => (await import('./commands/put.js')).runDelete(io, String(key), merged(program, command))));
+    .action(
+      action('delete', async (command, [key]) =>
+        (await import('./commands/put.js')).runDelete(io, key ?? '', merged(program, command)),
+      ),
+    );
 }
 
 function addWriteOptions(command: Command): Command {
@@ -87,11 +105,17 @@ function addWriteOptions(command: Command): Command {
 function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
   addCommonOptions(program.command('explain <key>'))
     .description('show everything stored under a key but the values: versions, clocks, dots')
-    .action(action('explain', async ([key, _options, command]) => (await import('./commands/explain.js')).runExplain(io, String(key), merged(program, command))));
+    .action(
+      action('explain', async (command, [key]) =>
+        (await import('./commands/explain.js')).runExplain(io, key ?? '', merged(program, command)),
+      ),
+    );
 
   addCommonOptions(program.command('ping'))
     .description('ask every node for a sign, and how long it took')
-    .action(action('ping', async ([_options, command]) => (await import('./commands/ping.js')).runPing(io, merged(program, command))));
+    .action(
+      action('ping', async (command) => (await import('./commands/ping.js')).runPing(io, merged(program, command))),
+    );
 
   const config = program.command('config').description('the configuration of the daemon');
   addOutputOption(config.command('show'))
@@ -99,12 +123,23 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
     .option('-c, --config <file>', 'TOML file (default: PARTITA_CONFIG)')
     .option('--origin', 'and where each comes from: flag, environment, file or default')
     .addHelpText('after', '\nExample:\n  $ partita config show --origin --config /etc/partita/n1.toml\n')
-    .action(action('config show', async ([_options, command]) => (await import('./commands/config.js')).runConfigShow(io, merged(program, command))));
+    .action(
+      action('config show', async (command) =>
+        (await import('./commands/config.js')).runConfigShow(io, merged(program, command)),
+      ),
+    );
 
   addOutputOption(program.command('check <directory>'))
     .description('verify the data directory of a node that is not running')
-    .addHelpText('after', '\nExits 0 when all is well, 1 when something is damaged.\n\nExample:\n  $ partita check /var/lib/partita/n1\n')
-    .action(action('check', async ([directory, _options, command]) => (await import('./commands/check.js')).runCheck(io, String(directory), merged(program, command))));
+    .addHelpText(
+      'after',
+      '\nExits 0 when all is well, 1 when something is damaged.\n\nExample:\n  $ partita check /var/lib/partita/n1\n',
+    )
+    .action(
+      action('check', async (command, [directory]) =>
+        (await import('./commands/check.js')).runCheck(io, directory ?? '', merged(program, command)),
+      ),
+    );
 
   program
     .command('bench')
@@ -113,12 +148,13 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
     .argument('[args...]')
     .passThroughOptions()
     .allowUnknownOption()
-    .action(action('bench', async ([args]) => (await import('./commands/bench.js')).runBench(io, args as readonly string[])));
+    .action(action('bench', async (command) => (await import('./commands/bench.js')).runBench(io, command.args)));
 }
 
 /** A command's own options over those given before its name. */
 function merged<T>(program: Command, command: unknown): T {
-  const given = (from: Command): [string, unknown][] => Object.entries(from.opts()).filter(([, value]) => value !== undefined);
+  const given = (from: Command): [string, unknown][] =>
+    Object.entries(from.opts()).filter(([, value]) => value !== undefined);
   return Object.fromEntries([...given(program), ...given(command as Command)]) as T;
 }
 

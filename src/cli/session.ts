@@ -31,19 +31,27 @@ export function addCommonOptions(command: Command): Command {
 
 export function addOutputOption(command: Command): Command {
   return command.addOption(
-    new Option('-o, --output <format>', 'table, json or raw (default: table on a terminal, else raw)').choices(['table', 'json', 'raw']),
+    new Option('-o, --output <format>', 'table, json or raw (default: table on a terminal, else raw)').choices([
+      'table',
+      'json',
+      'raw',
+    ]),
   );
 }
 
 export function serversOf(io: Io, options: CommonOptions): readonly string[] {
   if (options.server !== undefined) return options.server;
-  const listed = (io.env['PARTITA_SERVER'] ?? '').split(',').map((server) => server.trim()).filter((server) => server !== '');
+  const listed = (io.env['PARTITA_SERVER'] ?? '')
+    .split(',')
+    .map((server) => server.trim())
+    .filter((server) => server !== '');
   return listed.length > 0 ? listed : [DEFAULT_SERVER];
 }
 
 export function timeoutMsOf(options: CommonOptions): number {
   const ms = parseDurationMs(options.timeout ?? '5s', '--timeout');
-  if (ms > TIMEOUT_MS_MAX) throw new UsageError(`--timeout: ${options.timeout} is more than the 60s that a request may take`);
+  if (ms > TIMEOUT_MS_MAX)
+    throw new UsageError(`--timeout: ${options.timeout} is more than the 60s that a request may take`);
   return ms;
 }
 
@@ -87,13 +95,15 @@ export interface ContextOptions {
 /** The context that a put or delete was given. */
 export async function contextOf(options: ContextOptions): Promise<Context | undefined> {
   const { context, contextFile } = options;
-  if (context !== undefined && contextFile !== undefined) throw new UsageError('--context and --context-file: give one of them');
+  if (context !== undefined && contextFile !== undefined)
+    throw new UsageError('--context and --context-file: give one of them');
   if (context === undefined && contextFile === undefined) return undefined;
   const text = context ?? (await readNamed(contextFile ?? '', '--context-file')).toString('latin1');
   try {
     return Context.parse(text);
   } catch (error) {
-    if (PartitaError.is(error)) throw new UsageError(`${context === undefined ? '--context-file' : '--context'}: ${error.message}`);
+    if (PartitaError.is(error))
+      throw new UsageError(`${context === undefined ? '--context-file' : '--context'}: ${error.message}`);
     throw error;
   }
 }

@@ -10,7 +10,11 @@ export interface Batch<P, I> {
 }
 
 /** Puts items together by where they go, in their order, as many as a frame shall carry. */
-export function batchesOf<P, I>(items: Iterable<I>, whereTo: (item: I) => P, bytesOf: (item: I) => number): Batch<P, I>[] {
+export function batchesOf<P, I>(
+  items: Iterable<I>,
+  whereTo: (item: I) => P,
+  bytesOf: (item: I) => number,
+): Batch<P, I>[] {
   const batches: Batch<P, I>[] = [];
   const open = new Map<P, Batch<P, I>>();
   for (const item of items) {

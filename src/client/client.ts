@@ -2,14 +2,13 @@
  * The thin shell around ClientCore: options checked, keys and values turned into bytes, answers into promises, signals
  * listened to. What happens when is decided in core/.
  */
-import { EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type { ExplainReply } from '../model/messages.js';
 import { codecs } from './codecs.js';
 import type { Codec } from './codecs.js';
-import { Context, contextBytes } from './context.js';
-import { ClientCore, closedError } from './core/client-core.js';
-import type { Call, Operation, RetryPolicy } from './core/call.js';
-import type { Peer } from './core/peer.js';
+import { Context } from './context.js';
+import { closedError } from './core/client-core.js';
+import type { Operation, RetryPolicy } from './core/call.js';
 import { ConnectionError, PartitaError } from './errors.js';
 import type { ClientEvents } from './events.js';
 import { batchesOf } from './batches.js';
@@ -21,10 +20,13 @@ import type { MutablePut, WriteSettings } from './operations/put.js';
 import { PutOperation, putRequest } from './operations/put.js';
 import type { Reading } from './operations/replies.js';
 import { keyBytes, replicasOf, resolveOptions, retryPolicy, timeoutOf, ttlOf } from './options.js';
-import type { CallOptions, ClientOptions, ReadOptions, ResolvedOptions, Token, UpdateOptions, WriteOptions } from './options.js';
+import type { CallOptions, ClientOptions, ReadOptions, UpdateOptions, WriteOptions } from './options.js';
+import { contextBytes } from './opaque-context.js';
 import { newPutId } from './put-id.js';
 import type { Resolver } from './resolvers.js';
 import type { ClientStats, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
+import { abortOn, makeShared } from './shared.js';
+import type { Shared } from './shared.js';
 import { realSystem } from './system.js';
 import type { ClientSystem } from './system.js';
 import { update } from './update.js';
@@ -33,15 +35,6 @@ import { update } from './update.js';
 export type Change<T> = (current: T | undefined, siblings: readonly Sibling<T>[]) => T | Promise<T>;
 
 type Defaults = ReadOptions & Omit<WriteOptions, 'context'>;
-
-/** What all views of one client share. */
-interface Shared {
-  readonly system: ClientSystem;
-  readonly core: ClientCore;
-  readonly options: ResolvedOptions;
-  readonly events: EventEmitter<ClientEvents>;
-  readonly hashLoaded: Promise<void>;
-}
 
 /** How a view differs from another of the same client. */
 interface View<T> extends Reading<T> {
@@ -75,7 +68,10 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   constructor(options: ClientOptions<T>, system?: ClientSystem);
   /** @internal */
   constructor(options: { readonly shared: Shared; readonly view: View<T> });
-  constructor(options: ClientOptions<T> | { readonly shared: Shared; readonly view: View<T> }, system: ClientSystem = realSystem()) {
+  constructor(
+    options: ClientOptions<T> | { readonly shared: Shared; readonly view: View<T> },
+    system: ClientSystem = realSystem(),
+  ) {
     if ('shared' in options) {
       this.#shared = options.shared;
       this.#view = options.view;
@@ -179,9 +175,30 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   async getMany<K extends Key>(keys: Iterable<K>, options?: ReadOptions): Promise<Map<K, GetResult<T> | PartitaError>> {
     const items = Array.from(keys, (name) => ({ name, key: keyBytes(name) }));
     const settings = this.#read(options);
-    return this.#runMany(items, (item) => item.key.length, options, (batch, done) =>
-      new GetManyOperation(batch.map((item) => item.key), settings, this.#view, done),
+    const { clock } = this.#shared.system;
+    const deadlineMs = clock.monotonicMs() + this.#timeoutMs(options);
+    const all = await this.#runMany<K, (typeof items)[number], GetResult<T>>(
+      items,
+      (item) => item.key.length,
+      options,
+      (batch, done) =>
+        new GetManyOperation(
+          batch.map((item) => item.key),
+          settings,
+          this.#view,
+          done,
+        ),
     );
+    // Values that did not fit into one reply together are asked for one by one.
+    const alone = [...all].filter(([, result]) => PartitaError.is(result, 'TOO_LARGE')).map(([name]) => name);
+    const left = { ...options, timeoutMs: Math.max(1, deadlineMs - clock.monotonicMs()) };
+    const results = await Promise.allSettled(alone.map((name) => this.get(name, left)));
+    results.forEach((result, i) => {
+      const name = alone[i] as K;
+      if (result.status === 'fulfilled') all.set(name, result.value);
+      else if (PartitaError.is(result.reason)) all.set(name, result.reason);
+    });
+    return all;
   }
 
   /** Many puts in few frames, each with a context of its own if it has one; else as getMany(). */
@@ -194,8 +211,18 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
       const put = this.#putRequest(keyBytes(name), this.#view.codec.encode(value), context, settings);
       return { name, key: put.key, put };
     });
-    const bytesOf = ({ put }: { put: MutablePut }): number => put.key.length + (put.value?.length ?? 0) + put.context.length + 64;
-    return this.#runMany(items, bytesOf, options, (batch, done) => new PutManyOperation(batch.map((item) => item.put), done));
+    const bytesOf = ({ put }: { put: MutablePut }): number =>
+      put.key.length + (put.value?.length ?? 0) + put.context.length + 64;
+    return this.#runMany(
+      items,
+      bytesOf,
+      options,
+      (batch, done) =>
+        new PutManyOperation(
+          batch.map((item) => item.put),
+          done,
+        ),
+    );
   }
 
   /** Time to a node's answer and back, ms. `node`: id or address of one that nodes() lists; default: any. */
@@ -206,7 +233,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
       if (node !== undefined && peer === undefined) {
         throw new PartitaError('INVALID_ARGUMENT', `No node ${node}; nodes() lists those that are known`);
       }
-      this.#start(new PingOperation(resolve, reject), options, reject, peer);
+      this.#start(new PingOperation(resolve, reject), options, reject, peer?.address);
     });
   }
 
@@ -266,7 +293,10 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
 
   /** Closes at once; calls under way fail with `CLOSED`. */
   destroy(cause?: Error): void {
-    const error = cause === undefined ? closedError('it was destroyed') : new ConnectionError('CLOSED', `This client was destroyed: ${cause.message}`, { cause });
+    const error =
+      cause === undefined
+        ? closedError('it was destroyed')
+        : new ConnectionError('CLOSED', `This client was destroyed: ${cause.message}`, { cause });
     this.#shared.core.destroy(error);
     this.#shared.events.emit('close', error);
   }
@@ -275,18 +305,25 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     return this.close();
   }
 
-  #start(operation: Operation, options: CallOptions | undefined, reject: (error: unknown) => void, peer?: Peer): void {
+  #start(
+    operation: Operation,
+    options: CallOptions | undefined,
+    reject: (error: unknown) => void,
+    pinned?: string,
+  ): void {
     const { core } = this.#shared;
     const signal = options?.signal;
     if (signal === undefined) {
-      core.start(operation, this.#timeoutMs(options), this.#policy(options), peer);
+      core.start(operation, this.#timeoutMs(options), this.#policy(options), pinned);
       return;
     }
     if (signal.aborted) {
-      reject(new PartitaError('ABORTED', `The ${operation.name} was aborted before it began`, { cause: signal.reason }));
+      reject(
+        new PartitaError('ABORTED', `The ${operation.name} was aborted before it began`, { cause: signal.reason }),
+      );
       return;
     }
-    abortOn(signal, core, core.start(operation, this.#timeoutMs(options), this.#policy(options), peer));
+    abortOn(signal, core, core.start(operation, this.#timeoutMs(options), this.#policy(options), pinned));
   }
 
   #runMany<K, I extends { readonly name: K; readonly key: Uint8Array }, R>(
@@ -312,7 +349,12 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     });
   }
 
-  #putRequest(key: Uint8Array, value: Uint8Array | undefined, context: Context | undefined, settings: WriteSettings): MutablePut {
+  #putRequest(
+    key: Uint8Array,
+    value: Uint8Array | undefined,
+    context: Context | undefined,
+    settings: WriteSettings,
+  ): MutablePut {
     const { clock, random } = this.#shared.system;
     return putRequest(key, value, contextBytes(context ?? Context.empty), newPutId(clock, random), settings);
   }
@@ -341,57 +383,4 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
       ttlMs: options.ttlMs === undefined ? write.ttlMs : ttlOf(options.ttlMs),
     };
   }
-}
-
-/** The call ends when the signal fires; the signal forgets the call when it has ended. */
-function abortOn(signal: AbortSignal, core: ClientCore, call: Call): void {
-  if (call.state === 'done') return;
-  const listener = (): void => {
-    core.abort(call, signal.reason);
-  };
-  signal.addEventListener('abort', listener, { once: true });
-  call.onEnd = () => {
-    signal.removeEventListener('abort', listener);
-  };
-}
-
-function makeShared(options: ResolvedOptions, system: ClientSystem, token: Token | (() => Token | Promise<Token>) | undefined): Shared {
-  const events = new EventEmitter<ClientEvents>();
-  const world = { ...system, token: tokenSource(token) };
-  const core = new ClientCore(world, options, {
-    onReady: () => events.emit('ready'),
-    onNodeUp: (node) => events.emit('nodeUp', node),
-    onNodeDown: (node, cause) => events.emit('nodeDown', node, cause),
-    onRingChange: (version) => events.emit('ringChange', version),
-    onRetry: (operation, attempt, cause) => events.emit('retry', { operation, attempt, cause }),
-  });
-  const hashLoaded = system.loadHash().then((hash) => {
-    core.useHash(hash);
-  });
-  return { system, core, options, events, hashLoaded };
-}
-
-type TokenSource = (done: (error: PartitaError | null, token?: Uint8Array) => void) => void;
-
-function tokenSource(token: Token | (() => Token | Promise<Token>) | undefined): TokenSource {
-  return (done) => {
-    if (typeof token !== 'function') {
-      done(null, tokenBytes(token ?? ''));
-      return;
-    }
-    Promise.resolve()
-      .then(token)
-      .then(
-        (fresh) => {
-          done(null, tokenBytes(fresh));
-        },
-        (cause: unknown) => {
-          done(new PartitaError('UNAUTHENTICATED', `auth.token failed: ${String(cause)}`, { cause }));
-        },
-      );
-  };
-}
-
-function tokenBytes(token: Token): Uint8Array {
-  return typeof token === 'string' ? Buffer.from(token, 'utf8') : token;
 }

@@ -39,7 +39,11 @@ function json<T = unknown>(parse?: (raw: unknown) => T): Codec<T> {
     name: 'json',
     encode: (value) => {
       const text = JSON.stringify(value) as string | undefined;
-      if (text === undefined) throw new PartitaError('INVALID_ARGUMENT', `JSON has no way to write a ${typeof value}; delete the key, or put null`);
+      if (text === undefined)
+        throw new PartitaError(
+          'INVALID_ARGUMENT',
+          `JSON has no way to write a ${typeof value}; delete the key, or put null`,
+        );
       return Buffer.from(text, 'utf8');
     },
     decode: (value) => {

@@ -3,7 +3,7 @@
  * prefer `instanceof`. `code` never changes its meaning, texts do.
  */
 import type { ErrorCode as ServerErrorCode } from '../model/errors.js';
-import type { Context } from './context.js';
+import type { OpaqueContext as Context } from './opaque-context.js';
 
 /**
  * Why a call failed. Upper-case names of protocol/PROTOCOL.md for what a server said, and of our own:

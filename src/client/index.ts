@@ -6,14 +6,7 @@ export type { Change } from './client.js';
 export { codecs } from './codecs.js';
 export type { Codec } from './codecs.js';
 export { Context } from './context.js';
-export {
-  ConnectionError,
-  OverloadedError,
-  PartitaError,
-  ProtocolError,
-  QuorumError,
-  TimeoutError,
-} from './errors.js';
+export { ConnectionError, OverloadedError, PartitaError, ProtocolError, QuorumError, TimeoutError } from './errors.js';
 export type { ErrorCode, PartitaErrorDetails } from './errors.js';
 export type { ClientEvents, RetryInfo } from './events.js';
 export type {

@@ -163,9 +163,13 @@ export function ttlOf(wanted: number | undefined): number {
 /** The bytes of a key; a string stands for its UTF-8. */
 export function keyBytes(key: Key): Uint8Array {
   const bytes = typeof key === 'string' ? Buffer.from(key, 'utf8') : key;
-  if (bytes.length === 0) throw new PartitaError('INVALID_ARGUMENT', `An empty key; keys have 1 to ${KEY_BYTES_MAX} bytes`);
+  if (bytes.length === 0)
+    throw new PartitaError('INVALID_ARGUMENT', `An empty key; keys have 1 to ${KEY_BYTES_MAX} bytes`);
   if (bytes.length > KEY_BYTES_MAX) {
-    throw new PartitaError('TOO_LARGE', `A key of ${bytes.length} bytes; keys have 1 to ${KEY_BYTES_MAX}. Put its hash in its place`);
+    throw new PartitaError(
+      'TOO_LARGE',
+      `A key of ${bytes.length} bytes; keys have 1 to ${KEY_BYTES_MAX}. Put its hash in its place`,
+    );
   }
   return bytes;
 }

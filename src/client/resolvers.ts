@@ -15,7 +15,8 @@ function lastWriterWins<T>(): Resolver<T> {
     let latest: Sibling<T> = siblings[0];
     for (const sibling of siblings) {
       if (sibling.writtenMs > latest.writtenMs) latest = sibling;
-      else if (sibling.writtenMs === latest.writtenMs && tieBreak(sibling.value) > tieBreak(latest.value)) latest = sibling;
+      else if (sibling.writtenMs === latest.writtenMs && tieBreak(sibling.value) > tieBreak(latest.value))
+        latest = sibling;
     }
     return latest.value;
   };

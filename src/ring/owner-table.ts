@@ -30,9 +30,11 @@ export class OwnerTable {
   /** The table of a ring, or a sentence that says why it cannot be one. */
   static from(ring: RingMessage): OwnerTable | string {
     const { partitionCount, replicaCount, members, owners } = ring;
-    if (!isPartitionCount(partitionCount)) return `A ring of ${partitionCount} partitions: not a power of two up to 4096`;
+    if (!isPartitionCount(partitionCount))
+      return `A ring of ${partitionCount} partitions: not a power of two up to 4096`;
     if (members.length === 0) return 'A ring without members';
-    if (replicaCount < 1 || replicaCount > members.length) return `${replicaCount} replicas on ${members.length} members`;
+    if (replicaCount < 1 || replicaCount > members.length)
+      return `${replicaCount} replicas on ${members.length} members`;
     if (owners.length !== partitionCount * replicaCount) {
       return `${owners.length} owners named, ${partitionCount} partitions of ${replicaCount} replicas need ${partitionCount * replicaCount}`;
     }

@@ -74,6 +74,7 @@ class Opening {
       table: this.#table,
       log,
       quarantined: this.#quarantined,
+      recoveredLsn: recovery.lastLsn,
     });
     this.#engine = engine;
     if (this.#logFull) engine.onLogDiskFull(true);
@@ -234,14 +235,13 @@ class Opening {
     this.#deps.log.info('log_recovered', { lastLsn, durableLsn, entries, bytes, cut, damagedEntries: this.#damagedEntries });
     for (const where of damage) this.#deps.log.error('log_damaged', { ...where });
     for (const partition of this.#partitions) {
-      if (damage.length > 0 && (damagedPartitions === null || damagedPartitions.has(partition.id))) {
-        this.#suspect(partition, SUSPICIONS.logDamaged, damage[0]?.text ?? '');
-      }
+      if (damage.length > 0 && damagedPartitions?.has(partition.id) === true) this.#suspect(partition, SUSPICIONS.logDamaged, damage[0]?.text ?? '');
     }
+    if (damage.length > 0 && damagedPartitions === null) this.#suspectAll(SUSPICIONS.logDamaged, damage[0]?.text ?? '');
     const applied = this.#partitions.find((partition) => partition.appliedLsn > lastLsn);
     if (applied === undefined) return;
     const text = `file of partition ${applied.id} has applied up to ${applied.appliedLsn}, the log ends at ${lastLsn}`;
-    for (const partition of this.#partitions) this.#suspect(partition, SUSPICIONS.logBehind, text);
+    this.#suspectAll(SUSPICIONS.logBehind, text);
   }
 
   /** The table is written before anything is served; so where anything was ever served, it must be. */
@@ -249,13 +249,21 @@ class Opening {
     const stoppedCleanly = this.#options.opening > 1 && this.#options.uncleanStarts === 0;
     const wasServing = hasFiles || recovery.entries > 0 || stoppedCleanly;
     if (table.kind === 'rows' || (table.kind === 'none' && !wasServing)) return;
-    for (const partition of this.#partitions) this.#suspect(partition, SUSPICIONS.tableLost, '');
+    this.#suspectAll(SUSPICIONS.tableLost, '');
   }
 
   #suspect(partition: Partition, suspicion: Suspicion, text: string): void {
     if (partition.suspicion !== SUSPICIONS.none) return;
     partition.suspicion = suspicion;
     this.#deps.log.error('partition_suspect', { partition: partition.id, why: suspicionText(suspicion), text });
+  }
+
+  /** One line for what concerns them all. */
+  #suspectAll(suspicion: Suspicion, text: string): void {
+    for (const partition of this.#partitions) {
+      if (partition.suspicion === SUSPICIONS.none) partition.suspicion = suspicion;
+    }
+    this.#deps.log.error('all_partitions_suspect', { why: suspicionText(suspicion), text });
   }
 }
 

@@ -114,7 +114,7 @@ export class Reader {
     }
     const cached = this.#parts.cache.get(name);
     if (cached === undefined) return false;
-    slot.fromFile(cached, opening, hash);
+    slot.fromCache(cached.bytes, cached.start, cached.end, opening, hash);
     return true;
   }
 

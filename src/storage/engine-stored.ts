@@ -55,6 +55,16 @@ export class StoredSlot implements Stored {
     this.#takeMark(opening, hash);
   }
 
+  /** A value of the file that was found good before, among others. */
+  fromCache(bytes: Uint8Array, start: number, end: number, opening: number, hash: Hash64): void {
+    this.from = 'file';
+    this.state = 'ok';
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end - MARK_BYTES;
+    this.#takeMark(opening, hash);
+  }
+
   /** A value of the file whose record was found good. */
   fromFile(value: Uint8Array, opening: number, hash: Hash64): void {
     this.from = 'file';

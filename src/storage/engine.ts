@@ -106,6 +106,8 @@ export interface Opened {
   readonly table: PartitionTable;
   readonly log: CommitLog;
   readonly quarantined: readonly string[];
+  /** The last LSN that recovery found. */
+  readonly recoveredLsn: number;
 }
 
 interface EngineCounters {
@@ -128,6 +130,9 @@ export class Engine implements Storage {
   readonly #table: PartitionTable;
   readonly #log: CommitLog;
   readonly #quarantined: readonly string[];
+  readonly #recoveredLsn: number;
+  /** What the log called its last LSN before anything was appended: numbers left out after a crash are below it. */
+  readonly #firstLsnBound: number;
   readonly #hash: Hash64;
   readonly #cache: RecordCache;
   readonly #slots: StoredSlots = new StoredSlots();
@@ -158,13 +163,15 @@ export class Engine implements Storage {
     this.#table = opened.table;
     this.#log = opened.log;
     this.#quarantined = opened.quarantined;
+    this.#recoveredLsn = opened.recoveredLsn;
+    this.#firstLsnBound = opened.log.lastLsn;
     this.#hash = deps.hash;
     this.#cache = new RecordCache(options.cacheBytesMax);
     this.#leaves = new Leaves(leafCountOf(options.partitionCount), deps.hash, deps.digest);
     this.#acksWhenDurable = options.durability.kind === 'always';
     this.#counters = countersOf(deps.meter);
     this.#space = new SpaceWatch({ ...deps, logBytesMax: options.logBytesMax, bufferBytesMax: options.bufferBytesMax });
-    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#fill(), (request) => { this.#writeHeld(request); });
+    this.#throttle = new Throttle(deps.clock, deps.timers, () => this.#pressure(), () => this.#buffer.fill, (request) => { this.#writeHeld(request); });
     this.#reader = this.#makeReader();
     this.#flusher = this.#makeFlusher();
   }
@@ -286,7 +293,8 @@ export class Engine implements Storage {
       this.#deps.timers.after(1, () => { this.#closeWhenQuiet(done); });
       return;
     }
-    const lastLsn = this.#log.lastLsn;
+    // A stop before the first append must not call numbers durable that were only left out: nobody will find them.
+    const lastLsn = this.#log.lastLsn === this.#firstLsnBound ? this.#recoveredLsn : this.#log.lastLsn;
     run(this.#closing(), (error) => {
       if (error === null) this.#deps.markClean(lastLsn, done);
       else done(error);
@@ -305,9 +313,15 @@ export class Engine implements Storage {
   }
 
   /** Of what limits writes, buffer or log, whichever is fuller. The segment in use does not count against the log. */
+  /** How urgent flushing is: of memory, of what memory is heading for, of the log (whose first and last segment are partly used). */
   #fill(): number {
+    return Math.max(this.#buffer.fill, this.#pressure());
+  }
+
+  /** What decides how fast puts are let in: `#fill` without the memory that only waits for the end of a flusher's round. */
+  #pressure(): number {
     const { logSegmentBytes, logBytesMax } = this.#options;
-    return Math.max(this.#buffer.fill, ((this.#log.segments - 1) * logSegmentBytes) / logBytesMax);
+    return Math.max(this.#buffer.trend, ((this.#log.segments - 2) * logSegmentBytes) / logBytesMax);
   }
 
   #refusal(): Failure | null {
@@ -520,8 +534,9 @@ export class Engine implements Storage {
           encodeHome({ nodeId, installation: partition.installation, appliedLsn, partition: partition.id, partitionCount }, this.#hash),
         openFile: (partition, done) => { openNewFile(deps, partition, partitionCount, done); },
         onFlushed: (partition) => { this.#onFlushed(partition); },
-        onBatch: (operations, bytes) => {
-          this.#counters.flushedRecords.add(operations);
+        onBatch: (records, bytes, ms) => {
+          this.#throttle.noteFlush(records, ms);
+          this.#counters.flushedRecords.add(records);
           this.#counters.flushedBytes.add(bytes);
         },
         onNoSpace: (error) => { this.#space.noSpace(error); },

@@ -59,6 +59,12 @@ export const FLUSH_DEFAULTS: FlushOptions = {
   retryMs: 1_000,
 };
 
+/** How much of the time is spent on flushing: 10 % when the buffer is empty, 40 % at half, all of it from 95 % on. */
+export function dutyShare(fill: number): number {
+  if (fill >= 0.95) return 1;
+  return fill < 0.5 ? 0.1 + 0.6 * fill : 0.4 + 1.3 * (fill - 0.5);
+}
+
 export interface FlusherParts {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -75,7 +81,8 @@ export interface FlusherParts {
   openFile(partition: Partition, done: (error: Error | null) => void): void;
   /** A partition's frozen map is in its file. */
   onFlushed(partition: Partition): void;
-  onBatch(operations: number, bytes: number, ms: number): void;
+  /** `records` of the buffer are in their file; writing them took `ms`. */
+  onBatch(records: number, bytes: number, ms: number): void;
   /** No space for the time being; `null`: there is again. */
   onNoSpace(error: Error | null): void;
   /** The process must stop. */
@@ -196,7 +203,7 @@ export class Flusher {
         this.#failed(error);
         return;
       }
-      this.#parts.onBatch(batch.operations.length, batch.bytes, tookMs);
+      this.#parts.onBatch(batch.until - partition.buffer.frozenFlushed, batch.bytes, tookMs);
       this.#written(partition, file, batch.until);
       if (!this.#stoppedMeanwhile()) this.#restAfter(tookMs);
     });
@@ -299,10 +306,8 @@ export class Flusher {
     return true;
   }
 
-  /** 10 % of the time when empty, 40 % at half, all of it from 95 % on. */
   #restAfter(tookMs: number): void {
-    const fill = this.#hurried ? 1 : this.#parts.fill();
-    const share = fill >= 0.95 ? 1 : fill < 0.5 ? 0.1 + 0.6 * fill : 0.4 + 1.3 * (fill - 0.5);
+    const share = this.#hurried ? 1 : dutyShare(this.#parts.fill());
     if (share >= 1) this.#plan();
     else this.#rest(tookMs * (1 / share - 1));
   }

@@ -19,7 +19,8 @@
  *
  * Two slots, written in turn and synced: a torn write leaves the other. A slot that is not there yet is made under
  * another name and renamed when it is whole, so a slot that is there and unreadable was readable once. A suspicion goes
- * to both slots, so that one which rots later does not take it along.
+ * to both slots, so that one which rots later does not take it along. What is read back is synced before the other slot
+ * is written over: a process that was killed may have left the newest slot in the page cache alone.
  */
 import type { Disk, DiskFile, OpenMode } from '../env/disk.js';
 import { wait, type Flow } from '../lib/flow.js';
@@ -130,11 +131,12 @@ export class PartitionTable {
     }
   }
 
-  /** The slot's bytes if they are whole and ours, else null. */
+  /** The slot's bytes, which are on the disk, if they are whole and ours, else null. */
   *#readSlot(path: string): Flow<Uint8Array | null> {
-    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, 'read', done); });
+    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, 'write', done); });
     let bytes: Uint8Array;
     try {
+      yield* wait((done) => { file.sync(done); });
       bytes = yield* wait<Uint8Array>((done) => { file.read(0, this.#size() + 1, done); });
     } finally {
       yield* wait((done) => { file.close(() => { done(null); }); });

@@ -42,9 +42,9 @@ import {
 import { SegmentReader } from './recovery-reader.js';
 
 /**
- * After an unclean stop this many LSNs are left out: entries may have been given numbers, and may even have reached a
- * partition file, without having reached the log. More than can be appended between two syncs, and small enough for
- * 33 million unclean openings.
+ * After an unclean stop so many LSNs are left out, once for every opening since the last one that the log knows of:
+ * entries may have been given numbers, and in `interval` may even have reached a partition file, without having reached
+ * the log. More than can be appended between two syncs, and small enough for 33 million openings.
  */
 export const LSNS_LEFT_OUT = 268_435_456;
 
@@ -52,7 +52,7 @@ export interface RecoverLogOptions {
   readonly disk: Disk;
   readonly hash: Hash64;
   readonly nodeId: string;
-  /** The present opening; no segment may be of a later one. */
+  /** The present opening, from 1; no segment may be of a later one. */
   readonly opening: number;
   readonly salt: LogSalt;
   /** What node.meta says: the last LSN of a clean stop, or of some time before an unclean one. */
@@ -104,6 +104,8 @@ class Replay {
   /** D covers the whole log: what comes behind the first gap has been looked at. */
   #lookedAhead = false;
   #oldestNamed = 0;
+  /** Of the last batch that counts. */
+  #lastOpening = 0;
   /** A gap at the end of a segment, while the next one has no readable header. */
   #unresolved: { readonly segment: number; readonly offset: number } | null = null;
   #stopped = false;
@@ -140,10 +142,14 @@ class Replay {
   *#segment(index: number): Flow<void> {
     const segment = this.#segments[index] as SegmentFile;
     const reader = yield* SegmentReader.open(this.#options.disk, this.#options.hash, this.#options.salt, segment);
+    const before = this.#expected;
     this.#enter(segment);
     if (!this.#stopped) yield* this.#batches(index, reader);
     yield* reader.close();
-    if (this.#stopped && this.#cutBefore(segment)) return;
+    if (this.#stopped && this.#cutBefore(segment)) {
+      this.#expected = before; // LSNs that its opening left out were left out for nothing
+      return;
+    }
     this.#recovered.push({
       sequence: segment.sequence,
       path: segment.path,
@@ -172,7 +178,8 @@ class Replay {
   *#batches(index: number, reader: SegmentReader): Flow<void> {
     const limit = this.#endOf(index);
     let offset = SEGMENT_HEADER_BYTES;
-    while (this.#expected === 0 || this.#expected <= limit) {
+    // One beyond the limit: batches without entries may stand there, and what they say counts.
+    while (this.#expected === 0 || this.#expected <= limit + 1) {
       const state = yield* reader.at(offset);
       const { header } = reader;
       const inPlace = state !== 'none' && (this.#expected === 0 || header.firstLsn === this.#expected);
@@ -182,6 +189,7 @@ class Replay {
         offset += header.length;
         continue;
       }
+      if (this.#expected > limit) return;
       const damaged =
         inPlace && state === 'header-only'
           ? { firstLsn: header.firstLsn, count: header.count, length: header.length }
@@ -202,6 +210,7 @@ class Replay {
   #accept(reader: SegmentReader, offset: number): void {
     this.#seen(reader);
     this.#unresolved = null;
+    this.#lastOpening = reader.header.opening;
     this.#entries += reader.header.count;
     this.#bytes += reader.header.length;
     reader.visit(offset, this.#visitor);
@@ -391,12 +400,17 @@ class Replay {
       damagedPartitions: this.#partitions,
       start: {
         previousLsn: lastLsn,
-        nextLsn: lastLsn + 1 + (this.#options.clean || lastLsn === 0 ? 0 : LSNS_LEFT_OUT),
+        nextLsn: lastLsn + 1 + this.#leftOut(),
         nextSequence: this.#folder.lastSequence + 1,
         segments: this.#recovered,
         spares,
       },
     };
+  }
+
+  #leftOut(): number {
+    const { clean, opening } = this.#options;
+    return clean || opening === 1 ? 0 : Math.max(1, opening - this.#lastOpening) * LSNS_LEFT_OUT;
   }
 
   /** What a valid header says about everything else. */

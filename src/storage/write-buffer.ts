@@ -72,12 +72,15 @@ export class PartitionBuffer {
   }
 }
 
+const TREND_FACTOR = 2.3;
+
 export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
   readonly #arena: Arena;
   readonly bytesMax: number;
   /** Partitions with an active map that is not empty, by their first LSN: LSNs only grow, so arrival is the order. */
   #queue: P[] = [];
   #head = 0;
+  #liveBytes = 0;
 
   constructor(arena: Arena, bytesMax: number) {
     this.#arena = arena;
@@ -88,9 +91,18 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
     return this.#arena.bytesInUse;
   }
 
-  /** 0: empty, 1: full; may pass 1 by the writes of the moment. */
+  /** Memory: 0: empty, 1: full; may pass 1 by the writes of the moment. */
   get fill(): number {
     return this.#arena.bytesInUse / this.bytesMax;
+  }
+
+  /**
+   * Where the memory is heading. A chunk holds records of all partitions and is free when the last of them is flushed, a
+   * whole round of the flusher later; in balance half of the memory is records that are not flushed yet. So twice those,
+   * and some, says now what `fill` says a round later, when it is too late to slow down.
+   */
+  get trend(): number {
+    return (TREND_FACTOR * this.#liveBytes) / this.bytesMax;
   }
 
   /** Puts a record in its place: a new entry, or the active one of the same key moved to the new bytes. */
@@ -115,6 +127,7 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
       this.#enqueue(owner);
     }
     buffer.activeLastLsn = lsn;
+    this.#liveBytes += size - (entry?.size ?? 0);
     if (entry !== undefined) {
       this.#arena.release(entry.chunk);
       entry.chunk = chunk;
@@ -159,7 +172,10 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
   dropFrozen(owner: P): void {
     const buffer = owner.buffer;
     assert(buffer.frozen !== null, 'a frozen map is dropped once');
-    for (const entry of buffer.frozen.values()) this.#arena.release(entry.chunk);
+    for (const entry of buffer.frozen.values()) {
+      this.#arena.release(entry.chunk);
+      this.#liveBytes -= entry.size;
+    }
     buffer.frozen = null;
     buffer.frozenFirstLsn = 0;
     buffer.frozenOrder = [];

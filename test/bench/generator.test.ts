@@ -56,6 +56,20 @@ test('what an earlier run left behind is read, and replaced', async (t) => {
   for (const entry of server.entries.values()) t.is(entry.values.length, 1);
 });
 
+test('a run that did not load the keys reads each before its first write, and the next run remembers', async (t) => {
+  const server = new ToyServer();
+  const plan = { ...PLAN_DEFAULTS, server: await server.listen(), keys: 20, connections: 2, amount: 300 };
+  const mix = { ...NO_OPERATIONS, put: 1 };
+  const memory = new Map();
+  await runPlan({ ...plan, mix, amount: 1, preload: true });
+  const first = await runPlan({ ...plan, mix }, { memory });
+  const second = await runPlan({ ...plan, mix }, { memory });
+  await server.close();
+  t.is(first.result.contextReads, 20);
+  t.is(second.result.contextReads, 0);
+  t.is(server.concurrentPuts, 0);
+});
+
 test('a value that was changed on its way is a mismatch', async (t) => {
   const corrupt = (server: ToyServer): void => {
     server.corruptEach = 10;

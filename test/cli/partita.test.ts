@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { FakeServer } from '../support/fake-server.js';
 import { runCli } from '../support/run-cli.js';
 import type { Ran, Surroundings } from '../support/run-cli.js';
-import { failed } from '../support/scripted-peer.js';
+import { failed } from '../support/fake-node.js';
 
 interface Bench {
   readonly server: FakeServer;
@@ -51,7 +51,10 @@ test('The value may stand on the command line, in a file, or come by standard in
     await run(['put', 'a', 'from the line']);
     await run(['put', 'b', '--file', file]);
     await run(['put', 'c'], { stdin: Buffer.from('from a pipe') });
-    t.deepEqual([(await run(['get', 'a'])).out, (await run(['get', 'b'])).out, (await run(['get', 'c'])).out], ['from the line', 'from a file', 'from a pipe']);
+    t.deepEqual(
+      [(await run(['get', 'a'])).out, (await run(['get', 'b'])).out, (await run(['get', 'c'])).out],
+      ['from the line', 'from a file', 'from a pipe'],
+    );
   });
 });
 
@@ -100,7 +103,10 @@ test('get -o json has text as text, bytes as base64, the context and the meta', 
     const { out, code } = await run(['-o', 'json', 'get', 'k']);
     const shown = JSON.parse(out) as Record<string, unknown>;
     t.is(code, 0);
-    t.deepEqual([shown['key'], shown['found'], shown['conflict'], shown['context']], ['k', true, true, Buffer.from('seen:2').toString('base64url')]);
+    t.deepEqual(
+      [shown['key'], shown['found'], shown['conflict'], shown['context']],
+      ['k', true, true, Buffer.from('seen:2').toString('base64url')],
+    );
     t.deepEqual(shown['siblings'], [
       { value: 'text', bytes: 4, written: WRITTEN, expires: null },
       { valueBase64: '/wA=', bytes: 2, written: WRITTEN.replace('.000', '.001'), expires: null },
@@ -111,7 +117,12 @@ test('get -o json has text as text, bytes as base64, the context and the meta', 
 
 test('An absent key is exit code 3, in every format', async (t) => {
   await withServer(async ({ run }) => {
-    t.deepEqual(await run(['get', 'nobody']), { code: 3, out: '', bytes: Buffer.alloc(0), err: 'error: no value under "nobody"\n' });
+    t.deepEqual(await run(['get', 'nobody']), {
+      code: 3,
+      out: '',
+      bytes: Buffer.alloc(0),
+      err: 'error: no value under "nobody"\n',
+    });
     const json = await run(['get', 'nobody', '-o', 'json']);
     t.deepEqual([json.code, (JSON.parse(json.out) as { found: boolean }).found], [3, false]);
     t.is((await run(['explain', 'nobody'])).code, 3);
@@ -126,7 +137,10 @@ test('Several versions: raw refuses to pick one and says what to do; --sibling p
     const raw = await run(['get', 'k']);
     t.is(raw.code, 6);
     t.is(raw.out, '');
-    t.is(raw.err, 'error: "k" has 2 versions that nobody has merged, and raw output shows one. Pick it with --sibling 1..2, or see all of them with -o json\n');
+    t.is(
+      raw.err,
+      'error: "k" has 2 versions that nobody has merged, and raw output shows one. Pick it with --sibling 1..2, or see all of them with -o json\n',
+    );
     t.is((await run(['get', 'k', '--sibling', '2'])).out, 'yours');
     const table = await run(['get', 'k', '-o', 'table']);
     t.is(table.code, 0);
@@ -171,10 +185,14 @@ test('The token comes from a file, without its newline', async (t) => {
   await withServer(async ({ run, server, folder }) => {
     const file = join(folder, 'token');
     writeFileSync(file, 's3cret\n');
-    server.node.refuse = (token) => (Buffer.from(token).toString() === 's3cret' ? null : failed('UNAUTHENTICATED', 'No such token'));
+    server.node.refuse = (token) =>
+      Buffer.from(token).toString() === 's3cret' ? null : failed('UNAUTHENTICATED', 'No such token');
     t.is((await run(['put', 'k', 'v', '--token-file', file])).code, 0);
     const without = await run(['get', 'k']);
-    t.deepEqual([without.code, without.err], [1, 'error: get: No such token. Give the token that the node asks for with --token-file FILE\n']);
+    t.deepEqual(
+      [without.code, without.err],
+      [1, 'error: get: No such token. Give the token that the node asks for with --token-file FILE\n'],
+    );
   });
 });
 
@@ -191,11 +209,20 @@ test('What goes wrong has a code of its own and says what to do', async (t) => {
       return true;
     };
     const quorum = await run(['get', 'k']);
-    t.deepEqual([quorum.code, quorum.err], [4, 'error: get: 1 of 2 replicas answered. Ask for fewer replicas (--r, --w), or wait until nodes are back\n']);
+    t.deepEqual(
+      [quorum.code, quorum.err],
+      [4, 'error: get: 1 of 2 replicas answered. Ask for fewer replicas (--r, --w), or wait until nodes are back\n'],
+    );
     const { address } = server;
     await server.stop();
     const down = await run(['ping']);
-    t.deepEqual([down.code, down.err], [4, `error: ping: Cannot connect to ${address}: connect ECONNREFUSED ${address}. Is partitad running there? Name another node with --server HOST:PORT\n`]);
+    t.deepEqual(
+      [down.code, down.err],
+      [
+        4,
+        `error: ping: Cannot connect to ${address}: connect ECONNREFUSED ${address}. Is partitad running there? Name another node with --server HOST:PORT\n`,
+      ],
+    );
   });
 });
 
@@ -269,7 +296,9 @@ test('ping names every node and the time that it took', async (t) => {
 const program = fileURLToPath(new URL('../../../bin/partita.cjs', import.meta.url));
 
 test('As a program: version, help, exit code', (t) => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   t.is(execFileSync(program, ['--version'], { encoding: 'utf8' }), `${version}\n`);
   const help = execFileSync(program, ['get', '--help'], { encoding: 'utf8' });
   t.regex(help, /Usage: partita get \[options\] <key>[\s\S]*Examples:\n {2}\$ partita get cart:1/);

@@ -7,14 +7,17 @@ import type { ClientOptions, GetResult } from '../../src/client/index.js';
 import { encodeMultiGetReply } from '../../src/wire/codec-multi.js';
 import * as kinds from '../../src/wire/kinds.js';
 import { FakeServer } from '../support/fake-server.js';
-import { NODE_ID, failed } from '../support/scripted-peer.js';
+import { NODE_ID, failed } from '../support/fake-node.js';
 
 interface Scene {
   readonly server: FakeServer;
   readonly db: Client<string>;
 }
 
-async function scene(work: (scene: Scene) => Promise<void>, options: Partial<ClientOptions<string>> = {}): Promise<void> {
+async function scene(
+  work: (scene: Scene) => Promise<void>,
+  options: Partial<ClientOptions<string>> = {},
+): Promise<void> {
   const server = await FakeServer.start();
   const db = await Client.connect({ seeds: [server.address], codec: codecs.utf8, timeoutMs: 5_000, ...options });
   try {
@@ -81,7 +84,10 @@ test('Siblings are handed out without a resolver, and merged by one', async (t) 
     const read = await db.get('k');
     t.true(read.found && read.conflict);
     t.deepEqual(read.found ? read.siblings.map(({ value }) => value) : [], ['["a"]', '["b"]']);
-    const lists = db.withCodec(codecs.json<readonly string[]>(), resolvers.union((item) => item));
+    const lists = db.withCodec(
+      codecs.json<readonly string[]>(),
+      resolvers.union((item) => item),
+    );
     const merged = await lists.get('k');
     t.deepEqual(valueOf(merged), ['a', 'b']);
     t.true(merged.found && !merged.conflict && merged.resolved && merged.siblings.length === 2);
@@ -120,12 +126,52 @@ test('Of many keys some may fail', async (t) => {
     server.node.script = (request, peer) => {
       if (request.kind !== kinds.MULTI_GET) return false;
       const origin = { nodeId: NODE_ID, ringVersion: 1, acked: 1, durable: true, sloppy: false };
-      const good = { siblings: [{ value: Buffer.from('good'), writtenMs: 1, expiresMs: 0 }], context: new Uint8Array(0), origin };
-      peer.frame(kinds.MULTI_GET_REPLY, request.id, encodeMultiGetReply([good, { failure: failed('UNKNOWN_STATE', 'Damaged') }, good], 1));
+      const good = {
+        siblings: [{ value: Buffer.from('good'), writtenMs: 1, expiresMs: 0 }],
+        context: new Uint8Array(0),
+        origin,
+      };
+      peer.frame(
+        kinds.MULTI_GET_REPLY,
+        request.id,
+        encodeMultiGetReply([good, { failure: failed('UNKNOWN_STATE', 'Damaged') }, good], 1),
+      );
       return true;
     };
     const read = await db.getMany(['a', 'b', 'c']);
-    t.deepEqual([...read.values()].map((result) => (PartitaError.is(result) ? result.code : valueOf(result))), ['good', 'UNKNOWN_STATE', 'good']);
+    t.deepEqual(
+      [...read.values()].map((result) => (PartitaError.is(result) ? result.code : valueOf(result))),
+      ['good', 'UNKNOWN_STATE', 'good'],
+    );
+  });
+});
+
+test('Values that do not fit into one reply together are asked for one by one', async (t) => {
+  await scene(async ({ db, server }) => {
+    await db.putMany([
+      ['a', 'small'],
+      ['b', 'large'],
+    ]);
+    server.node.script = (request, peer) => {
+      if (request.kind !== kinds.MULTI_GET) return false;
+      const origin = { nodeId: NODE_ID, ringVersion: 1, acked: 1, durable: true, sloppy: false };
+      const small = {
+        siblings: [{ value: Buffer.from('small'), writtenMs: 1, expiresMs: 0 }],
+        context: new Uint8Array(0),
+        origin,
+      };
+      peer.frame(
+        kinds.MULTI_GET_REPLY,
+        request.id,
+        encodeMultiGetReply([small, { failure: failed('TOO_LARGE', 'No room') }], 1),
+      );
+      return true;
+    };
+    const read = await db.getMany(['a', 'b']);
+    t.deepEqual(
+      [...read.values()].map((result) => valueOf(result as GetResult<string>)),
+      ['small', 'large'],
+    );
   });
 });
 
@@ -133,7 +179,10 @@ test('A frame of many keys that fails as a whole fails for every key of it', asy
   await scene(async ({ db, server }) => {
     server.node.script = () => true;
     const read = await db.getMany(['a', 'b'], { timeoutMs: 50 });
-    t.deepEqual([...read.values()].map((result) => (result as PartitaError).code), ['TIMEOUT', 'TIMEOUT']);
+    t.deepEqual(
+      [...read.values()].map((result) => (result as PartitaError).code),
+      ['TIMEOUT', 'TIMEOUT'],
+    );
     const put = await db.putMany([['a', '1']], { timeoutMs: 50 });
     t.true((put.get('a') as PartitaError).outcomeUnknown);
   });
@@ -248,7 +297,14 @@ test('A token may be asked for, and its failure is told', async (t) => {
   const good = await Client.connect({ seeds: [server.address], auth: { token: () => Promise.resolve('fresh') } });
   t.deepEqual(server.node.tokens, ['fresh']);
   await good.close();
-  const bad = new Client({ seeds: [server.address], auth: { token: () => { throw new Error('no vault'); } } });
+  const bad = new Client({
+    seeds: [server.address],
+    auth: {
+      token: () => {
+        throw new Error('no vault');
+      },
+    },
+  });
   const error = await rejected(bad.get('k'));
   t.is(error.code, 'UNAUTHENTICATED');
   t.regex(error.message, /no vault/);

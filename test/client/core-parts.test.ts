@@ -26,33 +26,44 @@ class Entry implements Timed {
   }
 }
 
-const step = fc.record({ kind: fc.constantFrom('add', 'add', 'remove', 'wait'), n: fc.integer({ min: 0, max: 20_000 }) });
-
-testProp('Deadlines pass once, never early, at most a tick late; removed ones never', [fc.array(step, { maxLength: 60 })], (t, steps) => {
-  const timers = new FakeTimers();
-  const wheel = new DeadlineWheel(timers, timers);
-  const entries: Entry[] = [];
-  const removed = new Set<Entry>();
-  for (const { kind, n } of steps) {
-    if (kind === 'add') {
-      const entry = new Entry(timers.monotonicMs() + n, timers);
-      entries.push(entry);
-      wheel.add(entry);
-    } else if (kind === 'remove') {
-      const entry = entries[n % Math.max(1, entries.length)];
-      if (entry !== undefined && entry.expiredMs < 0) {
-        wheel.remove(entry);
-        removed.add(entry);
-      }
-    } else timers.advance(n);
-  }
-  timers.advance(30_000);
-  for (const entry of entries) {
-    if (removed.has(entry)) t.is(entry.expiredMs, -1);
-    else t.true(entry.deadlineMs <= entry.expiredMs && entry.expiredMs <= entry.deadlineMs + 2 * TICK_MS, `${entry.deadlineMs} at ${entry.expiredMs}`);
-  }
-  t.is(wheel.size, 0);
+const step = fc.record({
+  kind: fc.constantFrom('add', 'add', 'remove', 'wait'),
+  n: fc.integer({ min: 0, max: 20_000 }),
 });
+
+testProp(
+  'Deadlines pass once, never early, at most a tick late; removed ones never',
+  [fc.array(step, { maxLength: 60 })],
+  (t, steps) => {
+    const timers = new FakeTimers();
+    const wheel = new DeadlineWheel(timers, timers);
+    const entries: Entry[] = [];
+    const removed = new Set<Entry>();
+    for (const { kind, n } of steps) {
+      if (kind === 'add') {
+        const entry = new Entry(timers.monotonicMs() + n, timers);
+        entries.push(entry);
+        wheel.add(entry);
+      } else if (kind === 'remove') {
+        const entry = entries[n % Math.max(1, entries.length)];
+        if (entry !== undefined && entry.expiredMs < 0) {
+          wheel.remove(entry);
+          removed.add(entry);
+        }
+      } else timers.advance(n);
+    }
+    timers.advance(30_000);
+    for (const entry of entries) {
+      if (removed.has(entry)) t.is(entry.expiredMs, -1);
+      else
+        t.true(
+          entry.deadlineMs <= entry.expiredMs && entry.expiredMs <= entry.deadlineMs + 2 * TICK_MS,
+          `${entry.deadlineMs} at ${entry.expiredMs}`,
+        );
+    }
+    t.is(wheel.size, 0);
+  },
+);
 
 test('A busy wheel keeps one timer, and an empty one none', (t) => {
   const timers = new FakeTimers();
@@ -86,34 +97,38 @@ test('A slot is not given to another call while its reply is outstanding', (t) =
   t.is(slots.taken, 0);
 });
 
-testProp('A reply reaches the call that asked, or nobody', [fc.array(fc.nat(1_000_000), { maxLength: 400 }), fc.integer({ min: 1, max: 8 })], (t, moves, capacity) => {
-  const slots = new RequestSlots<{ id: number }>(capacity);
-  const live = new Map<number, 'waiting' | 'abandoned'>();
-  const seen: number[] = [];
-  for (const move of moves) {
-    const ids = [...live.keys()];
-    const id = ids[move % Math.max(1, ids.length)];
-    if (move % 3 === 0 && !slots.full) {
-      const call = { id: 0 };
-      call.id = slots.take(call);
-      t.false(live.has(call.id));
-      live.set(call.id, 'waiting');
-      seen.push(call.id);
-    } else if (move % 3 === 1 && id !== undefined && live.get(id) === 'waiting') {
-      slots.abandon(id);
-      live.set(id, 'abandoned');
-    } else if (id !== undefined && move % 2 === 0) {
-      const who = slots.settle(id);
-      t.is(who === null ? 'abandoned' : who?.id === id ? 'waiting' : 'wrong', live.get(id) as string);
-      live.delete(id);
-    } else {
-      const stale = seen[move % Math.max(1, seen.length)] ?? move;
-      if (!live.has(stale)) t.is(slots.settle(stale), undefined);
+testProp(
+  'A reply reaches the call that asked, or nobody',
+  [fc.array(fc.nat(1_000_000), { maxLength: 400 }), fc.integer({ min: 1, max: 8 })],
+  (t, moves, capacity) => {
+    const slots = new RequestSlots<{ id: number }>(capacity);
+    const live = new Map<number, 'waiting' | 'abandoned'>();
+    const seen: number[] = [];
+    for (const move of moves) {
+      const ids = [...live.keys()];
+      const id = ids[move % Math.max(1, ids.length)];
+      if (move % 3 === 0 && !slots.full) {
+        const call = { id: 0 };
+        call.id = slots.take(call);
+        t.false(live.has(call.id));
+        live.set(call.id, 'waiting');
+        seen.push(call.id);
+      } else if (move % 3 === 1 && id !== undefined && live.get(id) === 'waiting') {
+        slots.abandon(id);
+        live.set(id, 'abandoned');
+      } else if (id !== undefined && move % 2 === 0) {
+        const who = slots.settle(id);
+        t.is(who === null ? 'abandoned' : who?.id === id ? 'waiting' : 'wrong', live.get(id) as string);
+        live.delete(id);
+      } else {
+        const stale = seen[move % Math.max(1, seen.length)] ?? move;
+        if (!live.has(stale)) t.is(slots.settle(stale), undefined);
+      }
+      t.is(slots.taken, live.size);
     }
-    t.is(slots.taken, live.size);
-  }
-  t.true(slots.taken <= capacity);
-});
+    t.true(slots.taken <= capacity);
+  },
+);
 
 test('Ids that were never given out are known as such', (t) => {
   const slots = new RequestSlots<object>(4);
@@ -146,25 +161,33 @@ test('Few calls may retry ten times a second', (t) => {
   t.true(retries >= 100 && retries <= 110, `${retries}`);
 });
 
-testProp('Full jitter stays below its ceiling, and reaches all of it', [fc.integer(), fc.integer({ min: 1, max: 40 })], (t, seed, attempt) => {
-  const random = new Prng(seed);
-  const ceiling = Math.min(1_000, 25 * 2 ** (attempt - 1));
-  const waits = Array.from({ length: 200 }, () => fullJitterMs(random, 25, 1_000, attempt));
-  t.true(waits.every((ms) => 0 <= ms && ms < ceiling));
-  t.true(Math.min(...waits) < ceiling * 0.2 && Math.max(...waits) > ceiling * 0.8);
-});
+testProp(
+  'Full jitter stays below its ceiling, and reaches all of it',
+  [fc.integer(), fc.integer({ min: 1, max: 40 })],
+  (t, seed, attempt) => {
+    const random = new Prng(seed);
+    const ceiling = Math.min(1_000, 25 * 2 ** (attempt - 1));
+    const waits = Array.from({ length: 200 }, () => fullJitterMs(random, 25, 1_000, attempt));
+    t.true(waits.every((ms) => 0 <= ms && ms < ceiling));
+    t.true(Math.min(...waits) < ceiling * 0.2 && Math.max(...waits) > ceiling * 0.8);
+  },
+);
 
-testProp('Percentiles are within 4 % of the exact ones', [fc.array(fc.double({ min: 0.001, max: 100_000, noNaN: true }), { minLength: 1, maxLength: 300 })], (t, values) => {
-  const histogram = new LatencyHistogram();
-  for (const ms of values) histogram.record(ms);
-  const sorted = values.toSorted((a, b) => a - b);
-  for (const share of [0.5, 0.99, 1]) {
-    const exact = sorted[Math.ceil(sorted.length * share) - 1] as number;
-    const told = histogram.percentile(share);
-    t.true(told >= exact * 0.999 - 0.001 && told <= exact * 1.04 + 0.002, `${share}: ${told} for ${exact}`);
-  }
-  t.is(histogram.max, Math.max(...values));
-});
+testProp(
+  'Percentiles are within 4 % of the exact ones',
+  [fc.array(fc.double({ min: 0.001, max: 100_000, noNaN: true }), { minLength: 1, maxLength: 300 })],
+  (t, values) => {
+    const histogram = new LatencyHistogram();
+    for (const ms of values) histogram.record(ms);
+    const sorted = values.toSorted((a, b) => a - b);
+    for (const share of [0.5, 0.99, 1]) {
+      const exact = sorted[Math.ceil(sorted.length * share) - 1] as number;
+      const told = histogram.percentile(share);
+      t.true(told >= exact * 0.999 - 0.001 && told <= exact * 1.04 + 0.002, `${share}: ${told} for ${exact}`);
+    }
+    t.is(histogram.max, Math.max(...values));
+  },
+);
 
 test('A put id is the time in seconds and 64 random bits', (t) => {
   const timers = new FakeTimers();

@@ -1,35 +1,12 @@
 /* The core on simulated time: what the essay of client-core.ts promises, one test a sentence. */
 import test from 'ava';
 import { fc, testProp } from '@fast-check/ava';
-import { PartitaError, TimeoutError } from '../../src/client/errors.js';
+import { PartitaError } from '../../src/client/errors.js';
+import type { TimeoutError } from '../../src/client/errors.js';
 import { GET, PUT } from '../../src/wire/kinds.js';
-import type { FakeNode, Request } from '../support/scripted-peer.js';
-import { failed, getReplyFrame, ringOf } from '../support/scripted-peer.js';
-import { A, B, C, simulate } from '../support/simulated-client.js';
-import type { Simulated } from '../support/simulated-client.js';
-
-function oneNode(options: Parameters<typeof simulate>[0] = {}, seed: number = 1): Simulated & { readonly node: FakeNode } {
-  const simulated = simulate(options, seed);
-  const node = simulated.network.addNode(A);
-  simulated.get('warm');
-  simulated.timers.advance(50);
-  node.requests.length = 0;
-  return { ...simulated, node };
-}
-
-/** Three nodes that own every key together, in an order that depends on the key. */
-function threeNodes(): Simulated & { readonly nodes: readonly FakeNode[] } {
-  const simulated = simulate({ seeds: [A, B, C] });
-  const members = [A, B, C].map((address, i) => ({ address, nodeId: `${i}`.repeat(32) }));
-  const nodes = members.map(({ address, nodeId }) => simulated.network.addNode(address, nodeId));
-  for (const node of nodes) node.ring = ringOf(members, 1, 3);
-  simulated.get('warm');
-  simulated.timers.advance(50);
-  for (const node of nodes) node.requests.length = 0;
-  return { ...simulated, nodes };
-}
-
-const value = (text: string): { value: Uint8Array; writtenMs: number; expiresMs: number } => ({ value: Buffer.from(text), writtenMs: 1, expiresMs: 0 });
+import { failed, getReplyFrame } from '../support/fake-node.js';
+import type { Request } from '../support/fake-node.js';
+import { A, oneNode, simulate, value } from '../support/simulated-client.js';
 
 test('It connects with its first call, learns the ring, and says so', (t) => {
   const { told, core, network, get, timers } = simulate();
@@ -46,12 +23,18 @@ test('Many calls share one connection and may be answered in any order', (t) => 
   const held: (() => void)[] = [];
   for (const name of ['a', 'b', 'c']) put(name, `value of ${name}`);
   timers.advance(10);
-  node.script = (request, peer) => held.push(() => { peer.answer(request); }) > 0;
+  node.script = (request, peer) =>
+    held.push(() => {
+      peer.answer(request);
+    }) > 0;
   const endings = ['a', 'b', 'c'].map((name) => get(name));
   timers.advance(10);
   for (const answer of held.reverse()) answer();
   timers.advance(10);
-  t.deepEqual(endings.map(({ result }) => (result?.found === true && !result.conflict ? result.value : 'none')), ['value of a', 'value of b', 'value of c']);
+  t.deepEqual(
+    endings.map(({ result }) => (result?.found === true && !result.conflict ? result.value : 'none')),
+    ['value of a', 'value of b', 'value of c'],
+  );
   t.is(network.connections.length, 1);
 });
 
@@ -69,7 +52,9 @@ test('A late reply to a call that was given up answers nobody', (t) => {
   const waiting = get('c');
   timers.advance(20);
   const connection = network.of(A)[0];
-  connection?.peer.send(getReplyFrame(node, (late as unknown as Request).id, { siblings: [value('late')], context: new Uint8Array(0) }));
+  connection?.peer.send(
+    getReplyFrame(node, (late as unknown as Request).id, { siblings: [value('late')], context: new Uint8Array(0) }),
+  );
   timers.advance(20);
   t.is(next.result?.found, false, 'the next call got its own answer');
   t.is(waiting.ends, 0, 'a call under way did not get it');
@@ -169,7 +154,10 @@ test('A put that never left is not marked as a retry when it does', (t) => {
   timers.advance(500);
   t.is(ending.result?.siblingCount, 1);
   t.true(told.includes('retry put 2'));
-  t.deepEqual(node.requests.map(({ retry }) => retry), [false]);
+  t.deepEqual(
+    node.requests.map(({ retry }) => retry),
+    [false],
+  );
 });
 
 test('A put that was sent and not answered has an unknown outcome; one that was refused or never left has not', (t) => {
@@ -304,9 +292,15 @@ test('An aborted call ends at once, and its late reply is nobody’s', (t) => {
 test('Past the limit of calls under way calls wait, and past that limit they are refused at once', (t) => {
   const { node, get, timers, core } = oneNode({ inFlightMax: 4, waitingMax: 6 });
   const answers: (() => void)[] = [];
-  node.script = (request, peer) => answers.push(() => { peer.answer(request); }) > 0;
+  node.script = (request, peer) =>
+    answers.push(() => {
+      peer.answer(request);
+    }) > 0;
   const endings = Array.from({ length: 12 }, (_, i) => get(`k${i}`));
-  t.deepEqual(endings.map(({ error }) => error?.code ?? ''), [...Array<string>(10).fill(''), 'OVERLOADED', 'OVERLOADED']);
+  t.deepEqual(
+    endings.map(({ error }) => error?.code ?? ''),
+    [...Array<string>(10).fill(''), 'OVERLOADED', 'OVERLOADED'],
+  );
   t.is(core.stats().waiting, 6);
   timers.advance(5);
   t.is(node.requests.length, 4);
@@ -315,7 +309,11 @@ test('Past the limit of calls under way calls wait, and past that limit they are
     timers.advance(1);
   }
   t.true(endings.slice(0, 10).every(({ result }) => result !== null));
-  t.deepEqual(node.requests.map(({ key }) => key), Array.from({ length: 10 }, (_, i) => `k${i}`), 'first come, first served');
+  t.deepEqual(
+    node.requests.map(({ key }) => key),
+    Array.from({ length: 10 }, (_, i) => `k${i}`),
+    'first come, first served',
+  );
 });
 
 test('The server’s own limit of requests under way is kept', (t) => {
@@ -344,200 +342,51 @@ test('A request larger than the node accepts is not sent', (t) => {
   t.is(next.result?.found, false, 'the connection is as good as before');
 });
 
-test('GoAway: nothing new on that connection, answers under way still come', (t) => {
-  const { node, network, get, timers } = oneNode();
-  const held: (() => void)[] = [];
-  node.script = (request, peer) => held.push(() => { peer.answer(request); }) > 0;
-  const underWay = get('a');
-  timers.advance(5);
-  node.script = null;
-  const old = network.of(A)[0];
-  old?.peer.goAway('draining');
-  timers.advance(1);
-  const next = get('b');
-  timers.advance(200);
-  t.is(next.result?.found, false);
-  t.is(underWay.ends, 0);
-  t.false(old?.closed);
-  for (const answer of held) answer();
-  timers.advance(5);
-  t.is(underWay.result?.found, false);
-  t.true(old?.closed, 'the last answer has come');
-  t.is(network.connections.length, 2);
-});
-
-test('When a node dies its calls go to the next of the preference list, and come back when it is up again', (t) => {
-  const { nodes, network, get, timers, core } = threeNodes();
-  const first = core.preferenceList(Buffer.from('key'))[0]?.address ?? '';
-  const counts = (): number => nodes.find(({ address }) => address === first)?.requests.length ?? -1;
-  get('key'); // if it is not connected yet, another node answers and it is dialled in passing
-  timers.advance(20);
-  for (const node of nodes) node.requests.length = 0;
-  get('key');
-  timers.advance(20);
-  t.is(counts(), 1);
-  network.kill(first);
-  const meanwhile = get('key');
-  timers.advance(200);
-  t.is(meanwhile.result?.found, false);
-  t.is(counts(), 1);
-  network.down.delete(first);
-  timers.advance(5_000);
-  get('key');
-  timers.advance(20);
-  t.is(counts(), 2);
-});
-
-test('Reconnecting waits longer and longer, up to two seconds, with jitter', (t) => {
-  const { network, timers } = oneNode();
-  network.kill(A);
-  const before = network.dials;
-  timers.advance(60_000);
-  const dials = network.dials - before;
-  t.true(dials >= 30 && dials <= 120, `${dials} dials in a minute`);
-});
-
-test('A node that accepts and hangs up is not dialled in a loop', (t) => {
-  const { network, timers, get } = simulate();
-  const node = network.addNode(A);
-  node.refuse = () => failed('DRAINING', 'Going down');
-  get('a');
-  timers.advance(60_000);
-  t.true(network.dials <= 120, `${network.dials}`);
-});
-
-test('A refused greeting fails the call with the server’s reason, and is not tried again by it', (t) => {
-  const { network, timers, get } = simulate();
-  const node = network.addNode(A);
-  node.refuse = () => failed('UNAUTHENTICATED', 'No such token');
-  const ending = get('a');
-  timers.advance(100);
-  t.is(ending.error?.code, 'UNAUTHENTICATED');
-  t.deepEqual(node.tokens[0], 'secret');
-});
-
-test('A server that accepts and says nothing costs the connect timeout', (t) => {
-  const { network, timers, get } = simulate({ connectTimeoutMs: 200 });
-  network.addNode(A).silent = true;
-  const ending = get('a', 5_000, { attemptsMax: 1 });
-  timers.advance(300);
-  t.is(ending.error?.code, 'CONNECTION');
-  t.regex(ending.error?.message ?? '', /did not answer the greeting within 200 ms/);
-});
-
-test('A connection that has fallen silent is given up, an idle one is kept', (t) => {
-  const { node, network, timers, core } = oneNode({ keepAliveMs: 1_000 });
-  timers.advance(60_000);
-  t.is(network.connections.length, 1);
-  node.silent = true;
-  timers.advance(3_000);
-  t.true(network.connections[0]?.closed);
-  t.not(core.nodes()[0]?.state, 'up');
-});
-
-test('The ring is polled, and fetched at once when an answer names a newer one', (t) => {
-  const { node, timers, core, told, get } = oneNode();
-  node.ring = { ...node.ring, version: 2 };
-  get('a');
-  timers.advance(5);
-  t.is(core.ring?.version, 2);
-  node.ring = { ...node.ring, version: 3 };
-  timers.advance(10_000);
-  t.is(core.ring?.version, 3);
-  t.deepEqual(told.filter((line) => line.startsWith('ring')), ['ring 1', 'ring 2', 'ring 3']);
-});
-
-test('A ring that cannot be one does not replace ours', (t) => {
-  const { node, timers, core, get } = oneNode();
-  node.ring = { ...node.ring, version: 2, owners: node.ring.owners.map(() => 77) };
-  get('a');
-  timers.advance(5);
-  t.is(core.ring?.version, 1);
-  const ending = get('b');
-  timers.advance(5);
-  t.is(ending.result?.found, false);
-});
-
-test('One node known by two addresses is connected to once', (t) => {
-  const { network, timers, core, get } = simulate({ seeds: ['localhost:7700'] });
-  const node = network.addNode('localhost:7700');
-  network.nodes.set(A, node);
-  node.ring = ringOf([{ nodeId: node.nodeId, address: A }]);
-  for (let i = 0; i < 5; i++) {
-    get(`k${i}`);
-    timers.advance(20);
-  }
-  t.is(network.connections.length, 1);
-  t.deepEqual(core.nodes().map(({ address, state }) => `${address} ${state}`), ['localhost:7700 up']);
-});
-
-test('Closing refuses new calls, waits for those under way, then hangs up', (t) => {
-  const { node, network, get, timers, core } = oneNode();
-  const held: (() => void)[] = [];
-  node.script = (request, peer) => held.push(() => { peer.answer(request); }) > 0;
-  const underWay = get('a');
-  timers.advance(5);
-  let closed = 0;
-  core.close(5_000, () => { closed += 1; });
-  const refused = get('b');
-  t.is(refused.error?.code, 'CLOSED');
-  timers.advance(100);
-  t.is(closed, 0);
-  for (const answer of held) answer();
-  timers.advance(5);
-  t.is(underWay.result?.found, false);
-  t.is(closed, 1);
-  t.true(network.connections.every((connection) => connection.closed));
-  timers.advance(60_000);
-  t.is(network.connections.length, 1, 'nothing is dialled after that');
-  t.is(timers.pending, 0, 'and no timer is left');
-});
-
-test('Closing gives up what does not end within the grace', (t) => {
-  const { node, put, timers, core } = oneNode();
-  node.script = () => true;
-  const stuck = put('a', 'x', 60_000);
-  let closed = false;
-  timers.advance(5);
-  core.close(200, () => { closed = true; });
-  timers.advance(250);
-  t.deepEqual([stuck.error?.code, stuck.error?.outcomeUnknown, closed], ['CLOSED', true, true]);
-});
-
 const fault = fc.constantFrom('answer', 'answer', 'answer', 'late', 'never', 'cut', 'fail', 'twice', 'kill');
 
-testProp('Whatever happens, every call ends once, by its deadline, with its own answer or an error', [fc.array(fault, { minLength: 1, maxLength: 60 }), fc.integer()], (t, faults, seed) => {
-  const { node, network, get, put, timers, core } = oneNode({ inFlightMax: 8, waitingMax: 16 }, seed);
-  for (let i = 0; i < 8; i++) node.store.set(`k${i}`, [value(`value of k${i}`)]);
-  let turn = 0;
-  node.script = (request, peer) => {
-    const what = faults[turn++ % faults.length];
-    const connection = network.of(A)[0];
-    if (what === 'answer') return false;
-    if (what === 'late') timers.after(400, () => { peer.answer(request); });
-    if (what === 'cut') timers.endOfTurn(() => { connection?.cut('reset'); });
-    if (what === 'fail') peer.fail(request.id, failed('UNAVAILABLE', 'Not now'));
-    if (what === 'twice') {
-      peer.answer(request);
-      peer.answer(request);
+testProp(
+  'Whatever happens, every call ends once, by its deadline, with its own answer or an error',
+  [fc.array(fault, { minLength: 1, maxLength: 60 }), fc.integer()],
+  (t, faults, seed) => {
+    const { node, network, get, put, timers, core } = oneNode({ inFlightMax: 8, waitingMax: 16 }, seed);
+    for (let i = 0; i < 8; i++) node.store.set(`k${i}`, [value(`value of k${i}`)]);
+    let turn = 0;
+    node.script = (request, peer) => {
+      const what = faults[turn++ % faults.length];
+      const connection = network.of(A)[0];
+      if (what === 'answer') return false;
+      if (what === 'late')
+        timers.after(400, () => {
+          peer.answer(request);
+        });
+      if (what === 'cut')
+        timers.endOfTurn(() => {
+          connection?.cut('reset');
+        });
+      if (what === 'fail') peer.fail(request.id, failed('UNAVAILABLE', 'Not now'));
+      if (what === 'twice') {
+        peer.answer(request);
+        peer.answer(request);
+      }
+      if (what === 'kill') {
+        network.kill(A);
+        timers.after(100, () => network.down.delete(A));
+      }
+      return true;
+    };
+    const endings = Array.from({ length: 60 }, (_, i) => {
+      timers.advance(i % 5);
+      const key = `k${i % 8}`;
+      return { key, ending: i % 3 === 0 ? put(`p${i}`, 'x', 300) : get(key, 300) };
+    });
+    timers.advance(400);
+    for (const { key, ending } of endings) {
+      t.is(ending.ends, 1);
+      if (ending.error !== null) t.true(PartitaError.is(ending.error));
+      const { result } = ending;
+      if (result !== null && 'found' in result)
+        t.true(result.found && !result.conflict && result.value === `value of ${key}`);
     }
-    if (what === 'kill') {
-      network.kill(A);
-      timers.after(100, () => network.down.delete(A));
-    }
-    return true;
-  };
-  const endings = Array.from({ length: 60 }, (_, i) => {
-    timers.advance(i % 5);
-    const key = `k${i % 8}`;
-    return { key, ending: i % 3 === 0 ? put(`p${i}`, 'x', 300) : get(key, 300) };
-  });
-  timers.advance(400);
-  for (const { key, ending } of endings) {
-    t.is(ending.ends, 1);
-    if (ending.error !== null) t.true(PartitaError.is(ending.error));
-    const { result } = ending;
-    if (result !== null && 'found' in result) t.true(result.found && !result.conflict && result.value === `value of ${key}`);
-  }
-  t.is(core.stats().inFlight, 0);
-});
+    t.is(core.stats().inFlight, 0);
+  },
+);

@@ -7,8 +7,21 @@ import { OwnerTable } from '../../src/ring/owner-table.js';
 import { isPartitionCount, partitionBits, partitionOf } from '../../src/ring/partition.js';
 
 function ring(change: Partial<RingMessage> = {}): RingMessage {
-  const members = ['a', 'b', 'c'].map((name, ordinal) => ({ nodeId: name.repeat(32), ordinal: ordinal * 10, address: `${name}:1`, zone: '' }));
-  return { version: 3, clusterId: 'c', partitionCount: 4, replicaCount: 2, members, owners: [0, 10, 10, 20, 20, 0, 0, 20], ...change };
+  const members = ['a', 'b', 'c'].map((name, ordinal) => ({
+    nodeId: name.repeat(32),
+    ordinal: ordinal * 10,
+    address: `${name}:1`,
+    zone: '',
+  }));
+  return {
+    version: 3,
+    clusterId: 'c',
+    partitionCount: 4,
+    replicaCount: 2,
+    members,
+    owners: [0, 10, 10, 20, 20, 0, 0, 20],
+    ...change,
+  };
 }
 
 function table(message: RingMessage = ring()): OwnerTable {
@@ -17,10 +30,15 @@ function table(message: RingMessage = ring()): OwnerTable {
   return made;
 }
 
+function faultOf(message: RingMessage): string {
+  const made = OwnerTable.from(message);
+  return typeof made === 'string' ? made : 'none';
+}
+
 const hi = fc.integer({ min: 0, max: 0xffff_ffff });
 
 testProp('A partition is the top bits of the hash', [fc.integer({ min: 0, max: 12 }), hi], (t, bits, hashHi) => {
-  const expected = Number((BigInt(hashHi) << 32n) / (2n ** BigInt(64 - bits)));
+  const expected = Number((BigInt(hashHi) << 32n) / 2n ** BigInt(64 - bits));
   t.is(partitionOf(hashHi, bits), expected);
   t.is(partitionBits(2 ** bits), bits);
 });
@@ -38,13 +56,31 @@ test('A key goes to the partition of its XXH64', async (t) => {
 });
 
 test('Owners come first and in order, then everybody else', (t) => {
-  const addresses = (partition: number): string[] => table().preferenceList(partition).map((member) => member.address);
-  t.deepEqual([0, 1, 2, 3].map(addresses), [['a:1', 'b:1', 'c:1'], ['b:1', 'c:1', 'a:1'], ['c:1', 'a:1', 'b:1'], ['a:1', 'c:1', 'b:1']]);
-  t.deepEqual(table().owners(2).map((member) => member.address), ['c:1', 'a:1']);
+  const addresses = (partition: number): string[] =>
+    table()
+      .preferenceList(partition)
+      .map((member) => member.address);
+  t.deepEqual([0, 1, 2, 3].map(addresses), [
+    ['a:1', 'b:1', 'c:1'],
+    ['b:1', 'c:1', 'a:1'],
+    ['c:1', 'a:1', 'b:1'],
+    ['a:1', 'c:1', 'b:1'],
+  ]);
+  t.deepEqual(
+    table()
+      .owners(2)
+      .map((member) => member.address),
+    ['c:1', 'a:1'],
+  );
 });
 
 test('The fallbacks of a dead node differ from partition to partition', (t) => {
-  const members = Array.from({ length: 5 }, (_, ordinal) => ({ nodeId: String(ordinal).repeat(32), ordinal, address: `n${ordinal}:1`, zone: '' }));
+  const members = Array.from({ length: 5 }, (_, ordinal) => ({
+    nodeId: String(ordinal).repeat(32),
+    ordinal,
+    address: `n${ordinal}:1`,
+    zone: '',
+  }));
   const all = table(ring({ members, replicaCount: 1, owners: [0, 0, 0, 0] }));
   t.is(new Set([0, 1, 2, 3].map((partition) => all.preferenceList(partition)[1]?.address)).size, 4);
 });
@@ -61,5 +97,5 @@ test('A ring that cannot be one is refused with the reason', (t) => {
     [{ owners: [0, 10, 10, 10, 20, 0, 0, 20] }, /Partition 1 names owner 10 twice/],
     [{ members: ring().members.map((member) => ({ ...member, ordinal: 0 })) }, /share an ordinal/],
   ];
-  for (const [change, expected] of faults) t.regex(String(OwnerTable.from(ring(change))), expected);
+  for (const [change, expected] of faults) t.regex(faultOf(ring(change)), expected);
 });

@@ -38,6 +38,7 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
         crashes += 1;
       }
       open(world);
+      if (process.env['PARTITA_TRACE'] !== undefined) console.log(step, JSON.stringify(world.lines.splice(0)));
       twin.settle();
       twin.checkLeaves();
     } else {
@@ -47,6 +48,7 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
       twin.settle();
     }
     if (world.fatal !== null) throw world.fatal;
+    if (process.env['PARTITA_TRACE'] !== undefined) console.log(step, what, JSON.stringify(world.lines.splice(0)));
   }
   world.flush();
   for (const name of twin.names) twin.check(name);

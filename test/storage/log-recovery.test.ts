@@ -97,8 +97,8 @@ test('a clean stop leaves out no LSN, an unclean one does', (t) => {
   const { world } = start(time, disk);
   fill(world, 3);
   t.is(world.close(), null);
-  t.is(recover(time, disk, { clean: true, durableLsn: 3, readOnly: true }).start.nextLsn, 4);
-  t.is(recover(time, disk, { readOnly: true }).start.nextLsn, 4 + LSNS_LEFT_OUT);
+  t.is(recover(time, disk, { opening: 2, clean: true, durableLsn: 3, readOnly: true }).start.nextLsn, 4);
+  t.is(recover(time, disk, { opening: 2, readOnly: true }).start.nextLsn, 4 + LSNS_LEFT_OUT);
 });
 
 test('many openings, crashes between them, and segments that are freed and used again', (t) => {

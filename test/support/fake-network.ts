@@ -4,8 +4,9 @@
  */
 import type { Connection, ConnectionEvents, Dialer } from '../../src/env/transport.js';
 import type { FakeTimers } from './fake-timers.js';
-import { ScriptedPeer, fakeNode } from './scripted-peer.js';
-import type { FakeNode } from './scripted-peer.js';
+import { ScriptedPeer } from './scripted-peer.js';
+import { fakeNode } from './fake-node.js';
+import type { FakeNode } from './fake-node.js';
 
 export class FakeNetwork implements Dialer {
   readonly nodes: Map<string, FakeNode> = new Map();

@@ -4,8 +4,9 @@
  */
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { ScriptedPeer, fakeNode } from './scripted-peer.js';
-import type { FakeNode, Script } from './scripted-peer.js';
+import { ScriptedPeer } from './scripted-peer.js';
+import { fakeNode } from './fake-node.js';
+import type { FakeNode, Script } from './fake-node.js';
 
 export class FakeServer {
   readonly node: FakeNode;

@@ -12,6 +12,8 @@ import type { GetResult, PutResult } from '../../src/client/results.js';
 import { Prng } from '../../src/lib/prng.js';
 import { hash64From } from '../../src/model/hash.js';
 import { FakeNetwork } from './fake-network.js';
+import { ringOf } from './fake-node.js';
+import type { FakeNode } from './fake-node.js';
 import { FakeTimers } from './fake-timers.js';
 
 export const A = '10.0.0.1:7700';
@@ -114,3 +116,31 @@ export function simulate(options: Partial<CoreOptions> = {}, seed: number = 1): 
       }),
   };
 }
+
+/** A client with one node, connected. */
+export function oneNode(options: Partial<CoreOptions> = {}, seed: number = 1): Simulated & { readonly node: FakeNode } {
+  const simulated = simulate(options, seed);
+  const node = simulated.network.addNode(A);
+  simulated.get('warm');
+  simulated.timers.advance(50);
+  node.requests.length = 0;
+  return { ...simulated, node };
+}
+
+/** Three nodes that own every key together, in an order that depends on the key. */
+export function threeNodes(): Simulated & { readonly nodes: readonly FakeNode[] } {
+  const simulated = simulate({ seeds: [A, B, C] });
+  const members = [A, B, C].map((address, i) => ({ address, nodeId: `${i}`.repeat(32) }));
+  const nodes = members.map(({ address, nodeId }) => simulated.network.addNode(address, nodeId));
+  for (const node of nodes) node.ring = ringOf(members, 1, 3);
+  simulated.get('warm');
+  simulated.timers.advance(50);
+  for (const node of nodes) node.requests.length = 0;
+  return { ...simulated, nodes };
+}
+
+export const value = (text: string): { value: Uint8Array; writtenMs: number; expiresMs: number } => ({
+  value: Buffer.from(text),
+  writtenMs: 1,
+  expiresMs: 0,
+});

@@ -396,6 +396,7 @@ export class SimulatedDisk implements Disk {
   }
 
   #write(inode: Inode, path: string, mode: OpenMode, offset: number, bytes: Buffer, done: Done): void {
+    if (this.#dead) return; // a process that is gone: whatever still calls is a ghost
     this.#count('write');
     let failing: string | null = mode === 'read' ? 'EBADF' : this.#failure('write');
     const room = (this.#options.capacityBytes ?? Infinity) - this.usedBytes();

@@ -21,7 +21,7 @@ interface CheckReport {
 }
 
 interface CheckModule {
-  checkDirectory(directory: string, options: object): Promise<CheckReport>;
+  readonly checkDirectory: (directory: string, options: object) => Promise<CheckReport>;
 }
 
 const CHECK: string = '../../daemon/check.js';
@@ -40,6 +40,8 @@ export async function runCheck(io: Io, directory: string, options: CheckOptions)
   }
   if (report.ok) return EXIT_DONE;
   const damaged = report.findings.filter(({ severity }) => severity === 'damage').length;
-  io.err(`error: ${directory} is damaged in ${damaged} place${damaged === 1 ? '' : 's'}. Keep a copy of it before partitad is started on it\n`);
+  io.err(
+    `error: ${directory} is damaged in ${damaged} place${damaged === 1 ? '' : 's'}. Keep a copy of it before partitad is started on it\n`,
+  );
   return EXIT_FAILED;
 }

@@ -1,4 +1,7 @@
 /* partita config show: the daemon's configuration as it would take effect, without starting anything. */
+import { ConfigError, loadConfig } from '../../daemon/config.js';
+import type { LoadedConfig } from '../../daemon/config.js';
+import { configRows } from '../../daemon/config-show.js';
 import { EXIT_DONE } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { UsageError } from '../io.js';
@@ -10,28 +13,9 @@ export interface ConfigShowOptions extends Pick<CommonOptions, 'output'> {
   readonly origin?: boolean;
 }
 
-interface Loaded {
-  readonly warnings: readonly string[];
-}
-
-/** The parts of daemon/ that we use. */
-interface ConfigModule {
-  loadConfig(sources: { flags: object; env: Io['env']; file?: string }): Loaded;
-  readonly ConfigError: new (...args: never[]) => Error & { readonly faults: readonly string[] };
-}
-
-interface ConfigShowModule {
-  configRows(loaded: Loaded): readonly { readonly path: string; readonly value: string; readonly origin: string }[];
-}
-
-const CONFIG: string = '../../daemon/config.js';
-const CONFIG_SHOW: string = '../../daemon/config-show.js';
-
-export async function runConfigShow(io: Io, options: ConfigShowOptions): Promise<number> {
-  const { loadConfig, ConfigError } = (await import(CONFIG)) as ConfigModule;
-  const { configRows } = (await import(CONFIG_SHOW)) as ConfigShowModule;
+export function runConfigShow(io: Io, options: ConfigShowOptions): number {
   const file = options.config ?? io.env['PARTITA_CONFIG'];
-  let loaded: Loaded;
+  let loaded: LoadedConfig;
   try {
     loaded = loadConfig({ flags: {}, env: io.env, ...(file === undefined ? {} : { file }) });
   } catch (error) {
@@ -45,6 +29,10 @@ export async function runConfigShow(io: Io, options: ConfigShowOptions): Promise
   const format = formatOf(io, options.output);
   if (format === 'table') printTable(io, withOrigin ? ['setting', 'value', 'from'] : ['setting', 'value'], cells);
   else if (format === 'raw') printLines(io, cells);
-  else printJson(io, Object.fromEntries(rows.map(({ path, value, origin }) => [path, withOrigin ? { value, origin } : value])));
+  else
+    printJson(
+      io,
+      Object.fromEntries(rows.map(({ path, value, origin }) => [path, withOrigin ? { value, origin } : value])),
+    );
   return EXIT_DONE;
 }

@@ -13,10 +13,12 @@ export async function runExplain(io: Io, key: string, options: CommonOptions): P
   });
   const format = formatOf(io, options.output);
   if (format === 'json') printJson(io, { key, preferenceList: owners, ...reply });
-  else if (format === 'raw') printLines(io, [...factsOf(key, reply, owners), ...siblingRows(reply).map((row) => ['version', ...row])]);
+  else if (format === 'raw')
+    printLines(io, [...factsOf(key, reply, owners), ...siblingRows(reply).map((row) => ['version', ...row])]);
   else {
     printTable(io, ['what', key], factsOf(key, reply, owners).slice(1));
-    if (reply.siblings.length > 0) printTable(io, ['dot', 'kind', 'bytes', 'written', 'expires', 'put id', 'shown'], siblingRows(reply));
+    if (reply.siblings.length > 0)
+      printTable(io, ['dot', 'kind', 'bytes', 'written', 'expires', 'put id', 'shown'], siblingRows(reply));
   }
   return reply.found ? EXIT_DONE : EXIT_NOT_FOUND;
 }

@@ -31,7 +31,8 @@ export async function runGet(io: Io, key: string, options: GetOptions): Promise<
 function pick(siblings: readonly Sibling<Uint8Array>[], wanted: number | undefined): readonly Sibling<Uint8Array>[] {
   if (wanted === undefined) return siblings;
   const one = siblings[wanted - 1];
-  if (one === undefined) throw new UsageError(`--sibling: there is no version ${wanted}, the key has ${siblings.length}`);
+  if (one === undefined)
+    throw new UsageError(`--sibling: there is no version ${wanted}, the key has ${siblings.length}`);
   return [one];
 }
 
@@ -61,7 +62,9 @@ function printSiblings(io: Io, result: GetResult<Uint8Array>, siblings: readonly
   printTable(io, ['#', 'value', 'bytes', 'written', 'expires'], rows);
   io.out(`context ${result.context.toString()}\n`);
   if (result.found && result.conflict) {
-    io.out(`${result.siblings.length} versions that nobody has merged. To merge them: partita put KEY VALUE --context CONTEXT\n`);
+    io.out(
+      `${result.siblings.length} versions that nobody has merged. To merge them: partita put KEY VALUE --context CONTEXT\n`,
+    );
   }
 }
 
@@ -91,6 +94,8 @@ async function writeContext(file: string, context: string): Promise<void> {
   try {
     await writeFile(file, `${context}\n`);
   } catch (error) {
-    throw new UsageError(`--context-file: cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new UsageError(
+      `--context-file: cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+    );
   }
 }

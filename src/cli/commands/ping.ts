@@ -29,10 +29,20 @@ export async function runPing(io: Io, options: CommonOptions): Promise<number> {
     return found;
   });
   const format = formatOf(io, options.output);
-  const rows = echoes.map(({ node, ms, error }) => [node.address, node.id, node.zone, ms === null ? (error?.code ?? '') : `${ms.toFixed(2)} ms`]);
-  if (format === 'json') printJson(io, echoes.map(({ node, ms, error }) => ({ ...node, ms, error: error?.code ?? null })));
+  const rows = echoes.map(({ node, ms, error }) => [
+    node.address,
+    node.id,
+    node.zone,
+    ms === null ? (error?.code ?? '') : `${ms.toFixed(2)} ms`,
+  ]);
+  if (format === 'json')
+    printJson(
+      io,
+      echoes.map(({ node, ms, error }) => ({ ...node, ms, error: error?.code ?? null })),
+    );
   else if (format === 'table') printTable(io, ['address', 'node', 'zone', 'answer'], rows);
   else printLines(io, rows);
-  for (const { node, error } of echoes) if (error !== null) io.err(`${describeError(error, `ping of ${node.address}`)}\n`);
+  for (const { node, error } of echoes)
+    if (error !== null) io.err(`${describeError(error, `ping of ${node.address}`)}\n`);
   return echoes.every(({ error }) => error === null) ? EXIT_DONE : EXIT_UNAVAILABLE;
 }

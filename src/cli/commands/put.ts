@@ -60,7 +60,9 @@ function report(io: Io, key: string, what: 'stored' | 'deleted', result: PutResu
   }
   const others = what === 'stored' ? siblingCount > 1 : siblingCount > 0;
   if (others) {
-    io.err(`note: ${JSON.stringify(key)} now has ${siblingCount} version${siblingCount === 1 ? '' : 's'} that nobody has merged. See them: partita get KEY -o json\n`);
+    io.err(
+      `note: ${JSON.stringify(key)} now has ${siblingCount} version${siblingCount === 1 ? '' : 's'} that nobody has merged. See them: partita get KEY -o json\n`,
+    );
   }
   return EXIT_DONE;
 }
@@ -71,7 +73,8 @@ async function valueOf(io: Io, value: string | undefined, file: string | undefin
     return checked(await readNamed(file, '--file'));
   }
   if (value !== undefined && value !== '-') return Buffer.from(value, 'utf8');
-  if (value === undefined && io.stdinIsTTY) throw new UsageError('no value: give VALUE, - to read standard input, or --file FILE');
+  if (value === undefined && io.stdinIsTTY)
+    throw new UsageError('no value: give VALUE, - to read standard input, or --file FILE');
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of io.stdin) {
@@ -84,5 +87,7 @@ async function valueOf(io: Io, value: string | undefined, file: string | undefin
 
 function checked(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= VALUE_BYTES_HARD_MAX) return bytes;
-  throw new UsageError(`the value is larger than the ${VALUE_BYTES_HARD_MAX / 1_048_576} MiB that any node accepts; cut it up`);
+  throw new UsageError(
+    `the value is larger than the ${VALUE_BYTES_HARD_MAX / 1_048_576} MiB that any node accepts; cut it up`,
+  );
 }

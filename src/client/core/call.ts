@@ -11,8 +11,6 @@ import type { TimerHandle } from '../../env/clock.js';
 import type { Connection } from '../../env/transport.js';
 import type { PartitaError } from '../errors.js';
 import type { Timed } from './deadline-wheel.js';
-import type { Link } from './link.js';
-import type { Peer } from './peer.js';
 
 export type OperationName = 'get' | 'put' | 'delete' | 'getMany' | 'putMany' | 'ping' | 'explain' | 'ring';
 
@@ -52,6 +50,19 @@ export interface RetryPolicy {
 
 export type CallState = 'waiting' | 'sent' | 'backing-off' | 'done';
 
+/** The connection that a call was sent by, as the call's owner needs it. */
+export interface CallLink {
+  abandon(call: Call): void;
+}
+
+/** The node that a call was given to. */
+export interface CallPeer {
+  readonly address: string;
+  readonly rank: number;
+  readonly lastError: PartitaError | null;
+  readonly waiting: Set<Call>;
+}
+
 export interface CallOwner {
   onDeadline(call: Call): void;
 }
@@ -61,8 +72,8 @@ export class Call implements Timed {
   readonly policy: RetryPolicy;
   readonly startedMs: number;
   deadlineMs: number;
-  /** Only this node will do. */
-  readonly pinned: Peer | undefined;
+  /** Address of the node that is meant and no other, as long as it is known. */
+  readonly pinned: string | undefined;
   /** Partition of the key by the ring at the start; -1: no ring, or no key. */
   partition: number = -1;
 
@@ -73,8 +84,8 @@ export class Call implements Timed {
   sends: number = 0;
   /** A write was sent and nothing proves that it did not happen. */
   maybeDone: boolean = false;
-  peer: Peer | null = null;
-  link: Link | null = null;
+  peer: CallPeer | null = null;
+  link: CallLink | null = null;
   requestId: number = 0;
   backoff: TimerHandle | null = null;
   lastFailure: PartitaError | null = null;
@@ -92,7 +103,7 @@ export class Call implements Timed {
     policy: RetryPolicy,
     startedMs: number,
     deadlineMs: number,
-    pinned: Peer | undefined,
+    pinned: string | undefined,
   ) {
     this.#owner = owner;
     this.operation = operation;

@@ -13,7 +13,7 @@ import type { OwnerTable } from '../../ring/owner-table.js';
 import { BUDGET_MS_MAX } from '../../model/limits.js';
 import { ERROR, nameOfKind } from '../../wire/kinds.js';
 import { ConnectionError, OverloadedError, PartitaError, ProtocolError, TimeoutError, errorOf } from '../errors.js';
-import { LatencyHistogram } from '../latency.js';
+import { Counters } from '../counters.js';
 import type { ClientStats, NodeInfo } from '../results.js';
 import { fullJitterMs } from './backoff.js';
 import { Call } from './call.js';
@@ -55,17 +55,11 @@ export class ClientCore implements PeerEvents, CallOwner {
   readonly #budget: RetryBudget;
   readonly #routes: Routes;
   readonly #ring: RingWatch;
-  readonly #latency: LatencyHistogram = new LatencyHistogram();
+  readonly #counters: Counters = new Counters();
   readonly #calls: Set<Call> = new Set();
   #isReady: boolean = false;
   #closing: (() => void) | null = null;
   #closed: PartitaError | null = null;
-  #sent: number = 0;
-  #received: number = 0;
-  #retries: number = 0;
-  #retriesDenied: number = 0;
-  #timeouts: number = 0;
-  #lateReplies: number = 0;
 
   constructor(world: CoreWorld, options: CoreOptions, events: CoreEvents) {
     this.clock = world.clock;
@@ -78,7 +72,7 @@ export class ClientCore implements PeerEvents, CallOwner {
   }
 
   /** Begins a call; the operation hears its end exactly once, which may be before this returns. */
-  start(operation: Operation, timeoutMs: number, policy: RetryPolicy, pinned?: Peer): Call {
+  start(operation: Operation, timeoutMs: number, policy: RetryPolicy, pinned?: string): Call {
     const nowMs = this.#world.clock.monotonicMs();
     const call = new Call(this, operation, policy, nowMs, nowMs + timeoutMs, pinned);
     if (this.#closed !== null || this.#closing !== null) {
@@ -103,7 +97,10 @@ export class ClientCore implements PeerEvents, CallOwner {
   abort(call: Call, cause: unknown): void {
     if (call.state === 'done') return;
     this.#release(call);
-    this.#fail(call, new PartitaError('ABORTED', `The ${call.operation.name} was aborted`, { ...this.#details(call), cause }));
+    this.#fail(
+      call,
+      new PartitaError('ABORTED', `The ${call.operation.name} was aborted`, { ...this.#details(call), cause }),
+    );
   }
 
   /** Until it is there, calls go to any node. */
@@ -135,17 +132,7 @@ export class ClientCore implements PeerEvents, CallOwner {
   stats(): ClientStats {
     let waiting = 0;
     for (const call of this.#calls) if (call.state !== 'sent') waiting += 1;
-    return {
-      inFlight: this.#calls.size,
-      waiting,
-      sent: this.#sent,
-      received: this.#received,
-      retries: this.#retries,
-      retriesDenied: this.#retriesDenied,
-      timeouts: this.#timeouts,
-      lateReplies: this.#lateReplies,
-      latencyMs: { p50: this.#latency.percentile(0.5), p99: this.#latency.percentile(0.99), max: this.#latency.max },
-    };
+    return this.#counters.stats(this.#calls.size, waiting);
   }
 
   /** Refuses new calls, lets those under way end, then closes. */
@@ -155,7 +142,13 @@ export class ClientCore implements PeerEvents, CallOwner {
       return;
     }
     const before = this.#closing;
-    this.#closing = before === null ? done : () => { before(); done(); };
+    this.#closing =
+      before === null
+        ? done
+        : () => {
+            before();
+            done();
+          };
     if (before !== null) return;
     this.#ring.stop();
     if (this.#calls.size === 0) {
@@ -182,15 +175,21 @@ export class ClientCore implements PeerEvents, CallOwner {
 
   onDeadline(call: Call): void {
     if (call.state === 'done') return;
-    this.#timeouts += 1;
+    this.#counters.timeouts += 1;
     const { peer, state } = call;
     const wasSent = state === 'sent';
     const phase = wasSent ? 'reply' : peer !== null && peer.rank === 0 ? 'queue' : 'connect';
     this.#release(call);
     const ms = Math.round(call.deadlineMs - call.startedMs);
-    const waitedFor = { reply: 'no reply', queue: 'no room among the calls under way', connect: 'no connection' }[phase];
+    const waitedFor = { reply: 'no reply', queue: 'no room among the calls under way', connect: 'no connection' }[
+      phase
+    ];
     const node = peer === null ? '' : wasSent ? ` from ${peer.address}` : ` to ${peer.address}`;
-    const details = { ...this.#details(call), retryable: true, cause: call.lastFailure ?? peer?.lastError ?? undefined };
+    const details = {
+      ...this.#details(call),
+      retryable: true,
+      cause: call.lastFailure ?? peer?.lastError ?? undefined,
+    };
     this.#fail(call, new TimeoutError(`${waitedFor}${node} within ${ms} ms`, phase, details));
   }
 
@@ -204,7 +203,7 @@ export class ClientCore implements PeerEvents, CallOwner {
   }
 
   onReply(peer: Peer, call: Call, kind: number, bytes: Uint8Array, start: number, end: number, link: Link): void {
-    this.#received += 1;
+    this.#counters.received += 1;
     call.link = null;
     const { operation } = call;
     if (kind === ERROR) {
@@ -219,21 +218,25 @@ export class ClientCore implements PeerEvents, CallOwner {
       ringVersion = operation.read(bytes, start, end);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      const error = new ProtocolError('PROTOCOL', `${peer.address} sent a reply that cannot be read: ${why}`, { node: peer.address, cause, outcomeUnknown: operation.writes });
+      const error = new ProtocolError('PROTOCOL', `${peer.address} sent a reply that cannot be read: ${why}`, {
+        node: peer.address,
+        cause,
+        outcomeUnknown: operation.writes,
+      });
       this.onAttemptFailed(call, error);
       link.close(error);
       return;
     }
     const durationMs = this.#world.clock.monotonicMs() - call.startedMs;
     this.#end(call);
-    this.#latency.record(durationMs);
+    this.#counters.latency.record(durationMs);
     operation.succeed(call, durationMs);
     this.#ring.notice(ringVersion, this.#routes.ringVersion);
     this.#noticeEnd();
   }
 
   onLateReply(): void {
-    this.#lateReplies += 1;
+    this.#counters.lateReplies += 1;
   }
 
   onUp(peer: Peer, hello: HelloReply): void {
@@ -250,7 +253,11 @@ export class ClientCore implements PeerEvents, CallOwner {
     const wasSent = call.state === 'sent';
     call.link = null;
     call.lastFailure = error;
-    if (call.operation.writes && wasSent && (error.outcomeUnknown || error.code === 'CONNECTION' || error.code === 'PROTOCOL')) {
+    if (
+      call.operation.writes &&
+      wasSent &&
+      (error.outcomeUnknown || error.code === 'CONNECTION' || error.code === 'PROTOCOL')
+    ) {
       call.maybeDone = true;
     }
     if (this.#closed !== null || !this.#mayRetry(call, error, wasSent)) {
@@ -288,7 +295,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     }
     call.state = 'sent';
     call.sends += 1;
-    this.#sent += 1;
+    this.#counters.sent += 1;
   }
 
   #mayRetry(call: Call, error: PartitaError, wasSent: boolean): boolean {
@@ -296,7 +303,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     if (this.#world.clock.monotonicMs() + (error.retryAfterMs ?? 0) >= call.deadlineMs) return false;
     if (!wasSent) return true; // it cost no node anything
     if (this.#budget.take()) return true;
-    this.#retriesDenied += 1;
+    this.#counters.retriesDenied += 1;
     return false;
   }
 
@@ -305,7 +312,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     const jitterMs = fullJitterMs(this.#world.random, baseDelayMs, maxDelayMs, call.attempts);
     const delayMs = Math.max(error.retryAfterMs ?? 0, jitterMs);
     call.state = 'backing-off';
-    this.#retries += 1;
+    this.#counters.retries += 1;
     this.#events.onRetry(call.operation.name, call.attempts + 1, error);
     call.backoff = this.#world.callTimers.after(delayMs, () => {
       call.backoff = null;
@@ -330,7 +337,14 @@ export class ClientCore implements PeerEvents, CallOwner {
   /** The error of the last attempt, with what all attempts together know. */
   #lastWord(call: Call, error: PartitaError): PartitaError {
     const { code, message, retryable, cause, context, retryAfterMs } = error;
-    return errorOf(code, message, { ...this.#details(call), retryable, cause, context, retryAfterMs, node: error.node ?? call.peer?.address });
+    return errorOf(code, message, {
+      ...this.#details(call),
+      retryable,
+      cause,
+      context,
+      retryAfterMs,
+      node: error.node ?? call.peer?.address,
+    });
   }
 
   #details(call: Call): { node: string | undefined; attempts: number; outcomeUnknown: boolean } {

@@ -100,7 +100,11 @@ export class Link implements ConnectionEvents {
   open(token: Uint8Array): void {
     const { connectTimeoutMs, cluster, clientName } = this.#options;
     this.#timer = this.#world.timers.after(connectTimeoutMs, () => {
-      this.close(new ConnectionError('CONNECTION', `${this.address} did not answer the greeting within ${connectTimeoutMs} ms`, { retryable: true }));
+      this.close(
+        new ConnectionError('CONNECTION', `${this.address} did not answer the greeting within ${connectTimeoutMs} ms`, {
+          retryable: true,
+        }),
+      );
     });
     this.#dial = this.#world.dialer.dial(
       this.address,
@@ -117,7 +121,9 @@ export class Link implements ConnectionEvents {
       },
       (error) => {
         this.#dial = null;
-        this.#ended(new ConnectionError('CONNECTION', error.message, { retryable: true, node: this.address, cause: error }));
+        this.#ended(
+          new ConnectionError('CONNECTION', error.message, { retryable: true, node: this.address, cause: error }),
+        );
       },
     );
   }
@@ -172,7 +178,13 @@ export class Link implements ConnectionEvents {
 
   onClosed(reason: string): void {
     const when = this.state === 'greeting' ? 'during the greeting' : 'and the connection was lost';
-    this.#ended(this.#cause ?? new ConnectionError('CONNECTION', `${this.address} hung up ${when}: ${reason}`, { retryable: true, node: this.address }));
+    this.#ended(
+      this.#cause ??
+        new ConnectionError('CONNECTION', `${this.address} hung up ${when}: ${reason}`, {
+          retryable: true,
+          node: this.address,
+        }),
+    );
   }
 
   #onFrame(kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
@@ -239,7 +251,12 @@ export class Link implements ConnectionEvents {
     this.#timer = this.#world.timers.after(keepAliveMs, () => {
       const silentMs = this.#world.clock.monotonicMs() - this.#heardMs;
       if (silentMs >= keepAliveMs && this.#awaitsPong) {
-        this.close(new ConnectionError('CONNECTION', `${this.address} has been silent for ${Math.round(silentMs)} ms`, { retryable: true, node: this.address }));
+        this.close(
+          new ConnectionError('CONNECTION', `${this.address} has been silent for ${Math.round(silentMs)} ms`, {
+            retryable: true,
+            node: this.address,
+          }),
+        );
         return;
       }
       if (silentMs >= keepAliveMs && this.#connection !== null) {
@@ -257,7 +274,13 @@ export class Link implements ConnectionEvents {
   }
 
   #violation(text: string, cause?: unknown): void {
-    this.close(new ProtocolError('PROTOCOL', `${this.address} broke the protocol: ${text}`, { retryable: true, node: this.address, cause }));
+    this.close(
+      new ProtocolError('PROTOCOL', `${this.address} broke the protocol: ${text}`, {
+        retryable: true,
+        node: this.address,
+        cause,
+      }),
+    );
   }
 
   #ended(error: PartitaError): void {
@@ -273,4 +296,3 @@ export class Link implements ConnectionEvents {
 function closedByUs(address: string): PartitaError {
   return new ConnectionError('CLOSED', `The connection to ${address} was closed by this client`, { retryable: true });
 }
-

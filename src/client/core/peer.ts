@@ -170,7 +170,12 @@ export class Peer implements LinkEvents {
 
   onDraining(_link: Link, reason: string): void {
     this.#failures = Math.max(1, this.#failures);
-    this.#noticeDown(new ConnectionError('CONNECTION', `${this.address} is going away: ${reason}`, { retryable: true, node: this.address }));
+    this.#noticeDown(
+      new ConnectionError('CONNECTION', `${this.address} is going away: ${reason}`, {
+        retryable: true,
+        node: this.address,
+      }),
+    );
     this.#dialLater();
     this.giveBack();
   }

@@ -7,15 +7,20 @@ import type { Random } from '../../env/random.js';
 import type { RingMessage } from '../../model/messages.js';
 import { ProtocolError } from '../errors.js';
 import type { PartitaError } from '../errors.js';
-import type { Call, RetryPolicy } from './call.js';
-import type { ClientCore } from './client-core.js';
+import type { Call, Operation, RetryPolicy } from './call.js';
 import { RingOperation } from './ring-operation.js';
 
 const FETCH_TIMEOUT_MS = 2_000;
 const ONCE: RetryPolicy = { attemptsMax: 1, baseDelayMs: 0, maxDelayMs: 0 };
 
+/** ClientCore, as far as it is needed here. */
+export interface RingCaller {
+  readonly ring: { readonly version: number } | null;
+  start(operation: Operation, timeoutMs: number, policy: RetryPolicy): Call;
+}
+
 export class RingWatch {
-  readonly #core: ClientCore;
+  readonly #core: RingCaller;
   readonly #timers: Timers;
   readonly #random: Random;
   readonly #pollMs: number;
@@ -24,7 +29,13 @@ export class RingWatch {
   #fetching: boolean = false;
   #stopped: boolean = false;
 
-  constructor(core: ClientCore, timers: Timers, random: Random, pollMs: number, adopt: (ring: RingMessage) => string | null) {
+  constructor(
+    core: RingCaller,
+    timers: Timers,
+    random: Random,
+    pollMs: number,
+    adopt: (ring: RingMessage) => string | null,
+  ) {
     this.#core = core;
     this.#timers = timers;
     this.#random = random;
@@ -50,7 +61,12 @@ export class RingWatch {
   }
 
   /** Fetches now, and adopts what comes; `done` hears why there is still no ring, or null. */
-  fetch(knownVersion: number, timeoutMs: number, policy: RetryPolicy, done: (error: PartitaError | null) => void): Call {
+  fetch(
+    knownVersion: number,
+    timeoutMs: number,
+    policy: RetryPolicy,
+    done: (error: PartitaError | null) => void,
+  ): Call {
     this.#fetching = true;
     const operation = new RingOperation(knownVersion, (error, ring) => {
       this.#fetching = false;

@@ -62,7 +62,8 @@ export class Routes {
   }
 
   pick(call: Call): Peer {
-    if (call.pinned !== undefined) return call.pinned;
+    const pinned = call.pinned === undefined ? undefined : this.#peers.find((peer) => peer.address === call.pinned);
+    if (pinned !== undefined) return pinned;
     if (call.partition < 0) {
       if (call.attempts === 0) this.#turn = (this.#turn + 1) % this.#peers.length;
       return best(this.#peers, this.#turn + call.attempts);
@@ -98,7 +99,9 @@ export class Routes {
     if (typeof ring === 'string') return ring;
     this.#ring = ring;
     this.#rows = [];
-    const members = new Set(ring.members.map((member) => this.#peerOfMember(member.nodeId, member.address, member.zone)));
+    const members = new Set(
+      ring.members.map((member) => this.#peerOfMember(member.nodeId, member.address, member.zone)),
+    );
     const kept: Peer[] = [...members];
     for (const peer of this.#peers) {
       if (members.has(peer)) continue;

@@ -7,7 +7,7 @@ import { decodeError, decodeGoAway, decodeHelloReply, encodeHello, encodePing } 
 import { writeFrame } from '../../wire/frame.js';
 import { HELLO, PING } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
-import { contextOf } from '../context.js';
+import { contextOf } from '../opaque-context.js';
 import { ProtocolError, errorOf } from '../errors.js';
 import type { PartitaError } from '../errors.js';
 
@@ -27,7 +27,13 @@ export function sendFrame(connection: Connection, kind: number, requestId: numbe
 }
 
 export function writeHello(connection: Connection, requestId: number, greeting: Greeting): void {
-  const hello = { versionMin: PROTOCOL_VERSION, versionMax: PROTOCOL_VERSION, role: 'client' as const, features: 0, ...greeting };
+  const hello = {
+    versionMin: PROTOCOL_VERSION,
+    versionMax: PROTOCOL_VERSION,
+    role: 'client' as const,
+    features: 0,
+    ...greeting,
+  };
   sendFrame(connection, HELLO, requestId, encodeHello(hello));
 }
 
@@ -58,7 +64,10 @@ export interface HeardError {
 export function errorOfFrame(bytes: Uint8Array, start: number, end: number, node: string): HeardError {
   const message = decodeError(bytes, start, end);
   if (isFault(message)) {
-    const error = new ProtocolError('PROTOCOL', `${node} sent an error that cannot be read: ${message}`, { node, outcomeUnknown: true });
+    const error = new ProtocolError('PROTOCOL', `${node} sent an error that cannot be read: ${message}`, {
+      node,
+      outcomeUnknown: true,
+    });
     return { error, ringVersion: 0 };
   }
   return { error: errorOfFailure(message, node), ringVersion: message.ringVersion };

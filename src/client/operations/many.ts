@@ -60,7 +60,12 @@ export class GetManyOperation<T> implements Operation {
       this.#reply.map((item, i) => {
         if ('failure' in item) return errorOfItem(item.failure, call);
         try {
-          return getResultOf(item, this.#keys[i] as Uint8Array, this.#reading, metaOf(item.origin, call.sends, durationMs));
+          return getResultOf(
+            item,
+            this.#keys[i] as Uint8Array,
+            this.#reading,
+            metaOf(item.origin, call.sends, durationMs),
+          );
         } catch (error) {
           if (error instanceof PartitaError) return error;
           return new PartitaError('DECODE', `The resolver failed: ${String(error)}`, { cause: error });
@@ -108,7 +113,9 @@ export class PutManyOperation implements Operation {
   succeed(call: Call, durationMs: number): void {
     this.#done(
       this.#reply.map((item) =>
-        'failure' in item ? errorOfItem(item.failure, call) : putResultOf(item, metaOf(item.origin, call.sends, durationMs)),
+        'failure' in item
+          ? errorOfItem(item.failure, call)
+          : putResultOf(item, metaOf(item.origin, call.sends, durationMs)),
       ),
     );
   }

@@ -31,8 +31,19 @@ export function putRequest(
 ): MutablePut {
   const { w, strict, durable, ttlMs } = settings;
   return {
-    key, value, context, putId, retry: false, budgetMs: 0, namespace: '', ringVersion: 0, w, strict, durable,
-    ttlMs: value === undefined ? 0 : ttlMs, returnSiblings: false,
+    key,
+    value,
+    context,
+    putId,
+    retry: false,
+    budgetMs: 0,
+    namespace: '',
+    ringVersion: 0,
+    w,
+    strict,
+    durable,
+    ttlMs: value === undefined ? 0 : ttlMs,
+    returnSiblings: false,
   };
 }
 

@@ -1,7 +1,7 @@
 /* From replies as wire/ reads them to what the application gets: values decoded, bytes that are not ours copied. */
 import type { GetReply, PutReply, ReplyOrigin, SiblingMessage } from '../../model/messages.js';
 import type { Codec } from '../codecs.js';
-import { contextOf } from '../context.js';
+import { contextOf } from '../opaque-context.js';
 import { PartitaError } from '../errors.js';
 import type { Resolver } from '../resolvers.js';
 import type { GetResult, PutResult, ReplyMeta, Sibling, Siblings } from '../results.js';

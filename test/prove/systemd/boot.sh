@@ -34,7 +34,7 @@ After=basic.target
 [Service]
 Type=oneshot
 ExecStart=/bin/bash /opt/prove/inner.sh
-ExecStopPost=/bin/systemctl --no-block poweroff
+ExecStopPost=/bin/sh -c 'systemctl --no-block poweroff 2>/dev/null'
 StandardOutput=file:/opt/prove/out.txt
 StandardError=file:/opt/prove/err.txt
 TimeoutStartSec=100

@@ -32,6 +32,7 @@ done
 echo "watchdog_ms=$(($(ms) - begin))"
 echo "restarts=$(show $unit NRestarts)"
 echo "restarted=$(show $unit ActiveState)"
+[ "$(show $unit ActiveState)" = active ] || journalctl -u $unit -o cat --no-pager | tail -n 20 >&2
 echo "got=$(partita get prove-key)"
 
 begin=$(ms)

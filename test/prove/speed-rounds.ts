@@ -1,0 +1,155 @@
+/*
+ * What `speed-single` measures, without its judgement: servers pinned to one core, the generator to the other, each
+ * line as (operations a second, server CPU an operation, generator's share of its core).
+ *
+ * The floor. A line above 85 % of the generator's core measures the generator and is void. The echo is so cheap that the
+ * generator works as hard as it: then its throughput is what the server would reach with all of its core, that is
+ * throughput ÷ (server's share of its core). It is never less than what was seen, so no ratio is flattered by it.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  GeneratorProcess,
+  cpuOf,
+  hasProgram,
+  pinnedTo,
+  startDaemon,
+  startFloor,
+} from '../../bench/processes.js';
+import type { ServerProcess } from '../../bench/processes.js';
+import type { Mix, Plan } from '../../bench/load/plan.js';
+import { NO_OPERATIONS } from '../../bench/load/plan.js';
+import type { RunResult } from '../../bench/load/result.js';
+
+export const SERVER_CORE = 0;
+export const GENERATOR_CORE = 1;
+const REDIS_PORT = 16_379;
+
+export interface Shape {
+  readonly name: string;
+  readonly connections: number;
+  readonly inFlight: number;
+}
+
+export interface Line {
+  readonly throughput: number;
+  /** All threads of the server, µs an operation. */
+  readonly cpuUs: number;
+  readonly mainCpuUs: number;
+  /** Of a core. */
+  readonly serverShare: number;
+  readonly generatorShare: number;
+  readonly generatorCpuUs: number;
+  readonly generatorBusy: boolean;
+  readonly result: RunResult;
+}
+
+/** What a floor would reach with all of its core, when the generator was too busy to ask more. */
+export function floorThroughput(line: Line): number {
+  return line.generatorBusy ? line.throughput / Math.min(1, line.serverShare) : line.throughput;
+}
+
+export interface Target {
+  readonly address: string;
+  readonly pid: number;
+  readonly plan: Partial<Plan>;
+}
+
+export class SpeedWorld {
+  readonly generator: GeneratorProcess;
+  readonly #base: Partial<Plan>;
+  readonly #stops: (() => Promise<void>)[] = [];
+
+  constructor(base: Partial<Plan>) {
+    this.#base = base;
+    this.generator = new GeneratorProcess(GENERATOR_CORE);
+    this.#stops.push(() => this.generator.stop());
+  }
+
+  async floor(floor: 'floor-echo' | 'floor-protocol'): Promise<Target> {
+    const server = await startFloor(floor, SERVER_CORE);
+    this.#stops.push(() => server.process.stop());
+    return this.#target(server, floor === 'floor-echo' ? { dialect: 'echo' } : {});
+  }
+
+  async daemon(folder: string): Promise<Target> {
+    const server = await startDaemon({ dataDir: join(folder, 'data'), core: SERVER_CORE });
+    this.#stops.push(() => server.process.stop());
+    return this.#target(server, {});
+  }
+
+  /** Redis with an fsync before each answer, on the same core; undefined where it is not installed. */
+  async redis(folder: string): Promise<Target | undefined> {
+    if (!hasProgram('redis-server')) return undefined;
+    const flags = ['--port', String(REDIS_PORT), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+    const [command = '', ...words] = [...pinnedTo(SERVER_CORE), 'redis-server', ...flags, '--appendonly', 'yes', '--appendfsync', 'always'];
+    const child = spawn(command, words, { stdio: 'ignore' });
+    const exited = new Promise<void>((resolve) => child.once('exit', () => { resolve(); }));
+    this.#stops.push(async () => {
+      child.kill('SIGTERM');
+      await exited;
+    });
+    const target: Target = { address: `127.0.0.1:${REDIS_PORT}`, pid: child.pid ?? 0, plan: { dialect: 'resp' } };
+    await this.#whenReached(target);
+    return target;
+  }
+
+  async run(target: Target, shape: Shape, mix: Partial<Mix>, more: Partial<Plan> = {}): Promise<Line> {
+    const before = cpuOf(target.pid);
+    const result = await this.generator.run({
+      ...this.#base,
+      ...target.plan,
+      server: target.address,
+      connections: shape.connections,
+      inFlight: shape.inFlight,
+      mix: { ...NO_OPERATIONS, ...mix },
+      ...more,
+    });
+    const after = cpuOf(target.pid);
+    if (result.errors > 0 || result.mismatches > 0) {
+      throw new Error(`${shape.name}: requests failed: ${JSON.stringify(result.codes)} ${result.mismatchTexts.join('; ')}`);
+    }
+    const cpuUs = after.allUs - before.allUs;
+    return {
+      throughput: result.throughput,
+      cpuUs: cpuUs / result.count,
+      mainCpuUs: (after.mainUs - before.mainUs) / result.count,
+      serverShare: cpuUs / (result.elapsedMs * 1000),
+      generatorShare: result.generatorShare,
+      generatorCpuUs: result.generatorCpuUs,
+      generatorBusy: result.generatorBusy,
+      result,
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+
+  #target(server: ServerProcess, plan: Partial<Plan>): Target {
+    return { address: server.address, pid: server.pid, plan };
+  }
+
+  async #whenReached(target: Target): Promise<void> {
+    const once = { name: 'ready', connections: 1, inFlight: 1 };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.run(target, once, { get: 1 }, { amount: 1 });
+        return;
+      } catch (error) {
+        if (attempt === 50) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+}
+
+/** ns of CPU a bare random get through the binding, in a process of its own on the servers' core. */
+export function lmdbGetUs(keys: number, milliseconds: number): number {
+  const script = fileURLToPath(new URL('../../bench/floor-lmdb.js', import.meta.url));
+  const [command = '', ...words] = [...pinnedTo(SERVER_CORE), process.execPath, script, '--keys', String(keys), '--ms', String(milliseconds)];
+  const { stdout, status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`The lmdb floor failed: ${stderr}`);
+  return (JSON.parse(stdout) as { readonly nsPerGet: number }).nsPerGet / 1000;
+}
