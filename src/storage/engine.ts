@@ -550,11 +550,13 @@ export class Engine implements Storage {
 }
 
 /**
- * 64 TiB of addresses are shared out once and for all: a map's size never changes. At most 1 TiB a file, since with few
- * large maps the address space of a process with threads is too much in pieces to hold them.
+ * 32 TiB of addresses are shared out once and for all: a map's size never changes. A process has 128 TiB, but V8 strews
+ * its pages over the lower 64 at random, so only the upper half is in one piece; and files are opened late, when the
+ * heap has grown. With 64 TiB in all the last ones did not fit (ENOMEM, at 16 partitions in every other run). At most
+ * 1 TiB a file, so that few partitions need no larger holes than many.
  */
 export function mapBytesOf(partitionCount: number): number {
-  return Math.min(2 ** 40, 2 ** 46 / partitionCount);
+  return Math.min(2 ** 40, 2 ** 45 / partitionCount);
 }
 
 export function drawInstallation(random: Random): number {
