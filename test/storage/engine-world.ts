@@ -13,7 +13,8 @@ import type { Failure } from '../../src/model/errors.js';
 import { type Hash64, hash64From } from '../../src/model/hash.js';
 import { type NodeId, nodeId, partitionId, type PartitionId } from '../../src/model/ids.js';
 import { Arena } from '../../src/storage/arena.js';
-import type { Engine, EngineOptions } from '../../src/storage/engine.js';
+import type { Engine } from '../../src/storage/engine.js';
+import type { EngineOptions } from '../../src/storage/engine-deps.js';
 import { logOpener } from '../../src/storage/engine-log.js';
 import { openEngine } from '../../src/storage/engine-open.js';
 import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
@@ -38,7 +39,13 @@ export function testRecordBytes(key: Uint8Array, valueBytes: number): number {
   return FIXED + key.length + 14 + 48 + valueBytes + 8;
 }
 
-export function writeTestRecord(target: Uint8Array, at: number, key: Uint8Array, counter: number, value: Uint8Array): void {
+export function writeTestRecord(
+  target: Uint8Array,
+  at: number,
+  key: Uint8Array,
+  counter: number,
+  value: Uint8Array,
+): void {
   const size = testRecordBytes(key, value.length);
   writeRecordFixed(target, at, key.length, size, 1, 1, 0, 0);
   target.set(key, at + FIXED);
@@ -57,7 +64,10 @@ export function valueOf(stored: Stored): string {
   return Buffer.from(stored.bytes.subarray(recordHeaderEnd(stored.bytes, stored.start), end)).toString('latin1');
 }
 
-export function place(key: Uint8Array, partitionCount: number): { partition: PartitionId; hashHi: number; hashLo: number } {
+export function place(
+  key: Uint8Array,
+  partitionCount: number,
+): { partition: PartitionId; hashHi: number; hashLo: number } {
   HASH.hash(key, 0, key.length);
   const bits = Math.log2(partitionCount);
   const partition = bits === 0 ? 0 : HASH.hi >>> (32 - bits);
@@ -114,7 +124,14 @@ export class TestWrite implements WriteRequest {
   ackedDurable = false;
   failure: Failure | null = null;
 
-  constructor(name: string, value: string, counter: number, partitionCount: number, durable: boolean, onPlaced: (stored: Stored, write: TestWrite) => void) {
+  constructor(
+    name: string,
+    value: string,
+    counter: number,
+    partitionCount: number,
+    durable: boolean,
+    onPlaced: (stored: Stored, write: TestWrite) => void,
+  ) {
     this.key = Buffer.from(name, 'latin1');
     this.value = Buffer.from(value, 'latin1');
     this.markCounter = counter;
@@ -251,7 +268,9 @@ export class World {
   stop(): Error | null {
     const engine = this.up();
     let outcome: { error: Error | null } | null = null;
-    engine.close((error) => { outcome = { error }; });
+    engine.close((error) => {
+      outcome = { error };
+    });
     this.time.runUntil(() => outcome !== null || this.fatal !== null);
     this.#scope.end();
     this.engine = null;
@@ -277,7 +296,13 @@ export class World {
     return read;
   }
 
-  write(name: string, value: string, counter: number, durable: boolean, onPlaced: (stored: Stored, write: TestWrite) => void): TestWrite {
+  write(
+    name: string,
+    value: string,
+    counter: number,
+    durable: boolean,
+    onPlaced: (stored: Stored, write: TestWrite) => void,
+  ): TestWrite {
     const write = new TestWrite(name, value, counter, this.partitionCount, durable, onPlaced);
     this.up().write(write);
     return write;
@@ -292,7 +317,9 @@ export class World {
 
   flush(): void {
     let done = false;
-    this.up().flush(() => { done = true; });
+    this.up().flush(() => {
+      done = true;
+    });
     this.time.runUntil(() => done || this.fatal !== null);
   }
 
@@ -330,9 +357,11 @@ export class World {
 
   #deps(clean: boolean): Parameters<typeof openEngine>[0] {
     const scope = this.#scope;
-    const log = (level: string) => (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-      this.lines.push({ level, event, fields });
-    };
+    const log =
+      (level: string) =>
+      (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+        this.lines.push({ level, event, fields });
+      };
     const nothing = { add: (): void => undefined, set: (): void => undefined, observe: (): void => undefined };
     const random = this.random.fork();
     let ticks = 0;
@@ -341,7 +370,15 @@ export class World {
       // A clock that runs while a file is read makes every file look cold.
       monotonicMs: () => this.time.monotonicMs() + (this.options.alwaysCold === true ? (ticks += 0.6) : 0),
     };
-    const parts = { disk: this.disk, timers: scope, clock, hash: HASH, arena: this.arena, nodeId: NODE, opening: this.opening };
+    const parts = {
+      disk: this.disk,
+      timers: scope,
+      clock,
+      hash: HASH,
+      arena: this.arena,
+      nodeId: NODE,
+      opening: this.opening,
+    };
     return {
       ...parts,
       files: this.files,
@@ -360,9 +397,16 @@ export class World {
         done(null);
       },
       digest: DIGEST,
-      random: { u32: () => random.u32(), fill: (bytes) => { random.fill(bytes); } },
+      random: {
+        u32: () => random.u32(),
+        fill: (bytes) => {
+          random.fill(bytes);
+        },
+      },
       workers: new InlineWorkers({
-        later: (fire) => { scope.after(random.float() * 2, fire); },
+        later: (fire) => {
+          scope.after(random.float() * 2, fire);
+        },
         snapshotOf: (path) => this.files.snapshotOf(path),
         hash: HASH,
         digest: DIGEST,
@@ -374,9 +418,13 @@ export class World {
         this.inspections += 1;
         const bad = new Map<number, string>();
         for (const id of partitions) if (this.killers.has(id)) bad.set(id, 'The child died');
-        scope.after(1, () => { done(null, bad); });
+        scope.after(1, () => {
+          done(null, bad);
+        });
       },
-      onFatal: (error) => { this.fatal = error; },
+      onFatal: (error) => {
+        this.fatal = error;
+      },
     };
   }
 }
