@@ -13,7 +13,6 @@
 import { assert } from '../lib/assert.js';
 import { run, type Flow } from '../lib/flow.js';
 import { failure, type Failure } from '../model/errors.js';
-import type { Hash64 } from '../model/hash.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
@@ -31,10 +30,9 @@ import { Flusher } from './flusher.js';
 import { LOG_KINDS, type CommitLog } from './log-types.js';
 import { encodeHome } from './partition-home.js';
 import { SUSPICIONS, suspicionText, type Partition, type Suspicion } from './partition.js';
-import type { PartitionTable } from './partition-table.js';
 import { keyName } from './storage-key.js';
 import { WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
-import type { KeyPlace, ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
+import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
 import type { WriteBuffer } from './write-buffer.js';
 
 export class Engine implements Storage {
@@ -42,13 +40,10 @@ export class Engine implements Storage {
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
   readonly #buffer: WriteBuffer<Partition>;
-  readonly #table: PartitionTable;
   readonly #log: CommitLog;
-  readonly #quarantined: readonly string[];
-  readonly #recoveredLsn: number;
+  readonly #opened: Opened;
   /** What the log called its last LSN before anything was appended: numbers left out after a crash are below it. */
   readonly #firstLsnBound: number;
-  readonly #hash: Hash64;
   readonly #cache: RecordCache;
   readonly #slots: StoredSlots = new StoredSlots();
   readonly #leaves: Leaves;
@@ -69,12 +64,9 @@ export class Engine implements Storage {
     this.#options = options;
     this.#partitions = opened.partitions;
     this.#buffer = opened.buffer;
-    this.#table = opened.table;
     this.#log = opened.log;
-    this.#quarantined = opened.quarantined;
-    this.#recoveredLsn = opened.recoveredLsn;
+    this.#opened = opened;
     this.#firstLsnBound = opened.log.lastLsn;
-    this.#hash = deps.hash;
     this.#cache = new RecordCache(options.cacheBytesMax);
     this.#leaves = new Leaves(leafCountOf(options.partitionCount), deps.hash, deps.digest);
     this.#acks = new Acks(opened.log, options.durability.kind === 'always');
@@ -101,8 +93,7 @@ export class Engine implements Storage {
     this.#flusher = this.#makeFlusher();
   }
 
-  // What the log reports; wired by openEngine.
-
+  /** This and the next two: what the log reports. */
   onWritten(lsn: number): void {
     if (this.#state !== 'failed') this.#acks.onWritten(lsn);
   }
@@ -136,7 +127,7 @@ export class Engine implements Storage {
 
   read(request: ReadRequest): void {
     this.#counters.reads.add(1);
-    const partition = this.#partitionOf(request);
+    const partition = this.#partitionAt(request.partition);
     const name = keyName(request.key, 0, request.key.length);
     const slot = this.#slots.take();
     if (this.#state === 'closed') {
@@ -168,7 +159,7 @@ export class Engine implements Storage {
       suspectPartitions: this.#partitions.filter((p) => p.suspicion !== SUSPICIONS.none).map((p) => p.id),
       diskFull: this.#space.full,
       damagedRecords: this.#damagedRecords,
-      quarantined: this.#quarantined,
+      quarantined: this.#opened.quarantined,
     };
   }
 
@@ -177,7 +168,7 @@ export class Engine implements Storage {
     return this.#leaves.liveOf(this.#partitionAt(partition));
   }
 
-  /** Those that the partition's file keeps. */
+  /** As its file keeps them. */
   storedLeaves(partition: number): Uint32Array {
     return this.#leaves.storedOf(this.#partitionAt(partition));
   }
@@ -221,7 +212,7 @@ export class Engine implements Storage {
       return;
     }
     // A stop before the first append must not call numbers durable that were only left out: nobody will find them.
-    const lastLsn = this.#log.lastLsn === this.#firstLsnBound ? this.#recoveredLsn : this.#log.lastLsn;
+    const lastLsn = this.#log.lastLsn === this.#firstLsnBound ? this.#opened.recoveredLsn : this.#log.lastLsn;
     run(this.#closing(), (error) => {
       if (error === null) this.#deps.markClean(lastLsn, done);
       else done(error);
@@ -233,7 +224,7 @@ export class Engine implements Storage {
       this.#log.close(answer);
     };
     assert(this.#acks.waiting === 0, 'a closed log has acknowledged every write');
-    yield* this.#table.save(this.#partitions, false);
+    yield* this.#opened.table.save(this.#partitions, false);
     this.#state = 'closed';
     for (const partition of this.#partitions) {
       partition.file?.close();
@@ -260,15 +251,16 @@ export class Engine implements Storage {
 
   #writeHeld(request: WriteRequest): void {
     const refusal = this.#refusal();
-    if (refusal === null) this.#writeNow(request);
-    else request.onRefused(refusal);
+    if (refusal !== null) return request.onRefused(refusal);
+    this.#writeNow(request);
   }
 
   #writeNow(request: WriteRequest): void {
-    const partition = this.#partitionOf(request);
+    const partition = this.#partitionAt(request.partition);
     const name = keyName(request.key, 0, request.key.length);
     const slot = this.#slots.take();
-    if (this.#reader.find(partition, request, name, slot)) this.#replace(partition, request, name, slot);
+    const found = this.#reader.find(partition, request, name, slot);
+    if (found) this.#replace(partition, request, name, slot);
     else this.#reader.wait(partition, request, name);
     this.#slots.give(slot);
   }
@@ -293,7 +285,7 @@ export class Engine implements Storage {
     const { chunk, at, lsn } = place;
     request.encode(chunk.bytes, at);
     const { markActorHi, markActorLo, markCounter } = request;
-    writeMark(chunk.bytes, at + size, markActorHi, markActorLo, markCounter, this.#options.opening, this.#hash);
+    writeMark(chunk.bytes, at + size, markActorHi, markActorLo, markCounter, this.#options.opening, this.#deps.hash);
 
     const before = slot.entry;
     const active = slot.from === 'active' ? before : undefined;
@@ -333,10 +325,6 @@ export class Engine implements Storage {
     for (const done of waiting) done();
   }
 
-  #partitionOf(place: KeyPlace): Partition {
-    return this.#partitionAt(place.partition);
-  }
-
   #partitionAt(id: number): Partition {
     const partition = this.#partitions[id];
     assert(partition !== undefined, 'a partition is below Q');
@@ -344,12 +332,11 @@ export class Engine implements Storage {
   }
 
   #makeReader(): Reader {
-    const { deps, options } = { deps: this.#deps, options: this.#options };
+    const deps = this.#deps;
     return new Reader({
       ...deps,
-      hash: this.#hash,
       cache: this.#cache,
-      opening: options.opening,
+      opening: this.#options.opening,
       coldReads: this.#counters.coldReads,
       onDamagedRecord: (partition, place, fault) => {
         this.#damagedRecords += 1;
@@ -384,7 +371,7 @@ export class Engine implements Storage {
         homeOf: (partition, appliedLsn) =>
           encodeHome(
             { nodeId, installation: partition.installation, appliedLsn, partition: partition.id, partitionCount },
-            this.#hash,
+            this.#deps.hash,
           ),
         openFile: (partition, done) => {
           openNewFile(deps.files, deps.random, partition, partitionCount, done);

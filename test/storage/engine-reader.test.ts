@@ -8,7 +8,7 @@ import { StoredSlot } from '../../src/storage/engine-stored.js';
 import { Warmth } from '../../src/storage/engine-warmth.js';
 import { Partition } from '../../src/storage/partition.js';
 import type { ReadRequest, WriteRequest } from '../../src/storage/storage.js';
-import { DIGEST, HASH, TestRead, testRecordBytes, valueOf, writeTestRecord } from './engine-world.js';
+import { DIGEST, HASH, TestRead, testRecordBytes, valueOf, writeTestRecord } from './engine-requests.js';
 
 function valueWith(text: string): Uint8Array {
   const key = Buffer.from('k');

@@ -17,7 +17,7 @@ import { logOpener } from '../../src/storage/engine-log.js';
 import { openEngine } from '../../src/storage/engine-open.js';
 import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
-import { DIGEST, HASH, NODE, TestRead, TestWrite } from './engine-world.js';
+import { DIGEST, HASH, NODE, TestRead, TestWrite } from './engine-requests.js';
 
 const TIMERS: Timers = {
   after: (ms, fire) => {

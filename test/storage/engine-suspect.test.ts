@@ -4,7 +4,8 @@
 import test from 'ava';
 import { encodeHome, HOME_KEY } from '../../src/storage/partition-home.js';
 import { storageKey } from '../../src/storage/storage-key.js';
-import { DIGEST, HASH, NODE, place, World } from './engine-world.js';
+import { DIGEST, HASH, NODE, place } from './engine-requests.js';
+import { World } from './engine-world.js';
 
 /** A world whose log has been given back up to the flush, so that only the file holds `name`. */
 function flushedWorld(seed: number, name: string): World {

@@ -4,7 +4,8 @@
  */
 import { leafCountOf, leafIndex, leavesEqual, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
 import { scrubFile } from '../../src/workers/walk.js';
-import { DIGEST, HASH, type TestWrite, type World } from './engine-world.js';
+import { DIGEST, HASH, type TestWrite } from './engine-requests.js';
+import { type World } from './engine-world.js';
 
 interface Line {
   /** In the order of their places; before the first: absent. */

@@ -27,7 +27,7 @@ import { NodeMetaFile } from '../../src/storage/node-meta.js';
 import { InlineWorkers } from '../../src/workers/inline.js';
 import { withSnapshot } from '../../src/disk/lmdb-snapshot.js';
 import { scrub } from '../../src/workers/tasks.js';
-import { DIGEST, HASH, TestRead, TestWrite } from '../storage/engine-world.js';
+import { DIGEST, HASH, TestRead, TestWrite } from '../storage/engine-requests.js';
 import { silentMeter } from './silent.js';
 import { stampedValue } from './stamp.js';
 
@@ -37,7 +37,16 @@ export interface StoreShape {
 }
 
 export type StoreTask =
-  | { readonly task: 'make'; readonly directory: string; readonly shape: StoreShape; readonly keys: number; readonly rounds: number; readonly flushed: boolean; readonly seed: number; readonly valueBytes: number }
+  | {
+      readonly task: 'make';
+      readonly directory: string;
+      readonly shape: StoreShape;
+      readonly keys: number;
+      readonly rounds: number;
+      readonly flushed: boolean;
+      readonly seed: number;
+      readonly valueBytes: number;
+    }
   | { readonly task: 'read'; readonly directory: string; readonly shape: StoreShape; readonly names: readonly string[] }
   | { readonly task: 'scrub'; readonly directory: string; readonly shape: StoreShape };
 
@@ -186,7 +195,10 @@ async function make(task: Make): Promise<StoreReply> {
       if (i % 7 === 0 || round === rounds) await until(() => write.state === 'acked'); // batches of one, and of several
       (ids[name] ??= []).push(id);
     }
-    if (flushed) await new Promise<void>((resolve) => { store.engine.flush(resolve); });
+    if (flushed)
+      await new Promise<void>((resolve) => {
+        store.engine.flush(resolve);
+      });
   }
   if (flushed) {
     await sleep(1_200); // the log is let go of a second after the flush
@@ -243,6 +255,9 @@ async function perform(task: StoreTask): Promise<StoreReply> {
 
 process.on('message', (task: StoreTask) => {
   perform(task)
-    .catch((error: unknown): StoreReply => ({ reply: 'refused', text: error instanceof Error ? error.message : String(error) }))
+    .catch((error: unknown): StoreReply => ({
+      reply: 'refused',
+      text: error instanceof Error ? error.message : String(error),
+    }))
     .then((reply) => process.send?.(reply));
 });

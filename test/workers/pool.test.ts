@@ -22,7 +22,7 @@ import { groupKey, hashHeader } from '../../src/storage/engine-leaves.js';
 import { MARK_BYTES, writeMark } from '../../src/storage/engine-mark.js';
 import { storageKey } from '../../src/storage/storage-key.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
-import { DIGEST, HASH, place, testRecordBytes, writeTestRecord } from '../storage/engine-world.js';
+import { DIGEST, HASH, place, testRecordBytes, writeTestRecord } from '../storage/engine-requests.js';
 
 const TIMERS: Timers = {
   after: () => ({ cancel: () => undefined }),
