@@ -12,8 +12,8 @@ import { OPERATIONS } from './plan.js';
 import { keyChooser } from './zipf.js';
 import type { KeyChooser } from './zipf.js';
 
+/** Places in OPERATIONS; a put is what is none of these. */
 export const GET = 0;
-export const PUT = 1;
 export const DELETE = 2;
 export const INSERT = 3;
 export const RMW = 4;
@@ -102,7 +102,8 @@ export class OperationSource {
   }
 
   #beginWrite(): void {
-    this.valueBytes = this.#sizes.length === 1 ? (this.#sizes[0] as number) : (this.#sizes[this.#draw(this.#sizeBounds)] as number);
+    this.valueBytes =
+      this.#sizes.length === 1 ? (this.#sizes[0] as number) : (this.#sizes[this.#draw(this.#sizeBounds)] as number);
     this.#writing.add(this.key);
   }
 
