@@ -149,6 +149,7 @@ export function planOf(flags: BenchFlags): Plan {
     sizes: parseSizes(flags.size),
     seed: parseCount(flags.seed, '--seed'),
     preload: flags.preload === true,
+    preloadFrom: 0,
     verify: flags.verify === true,
     durable: flags.durable === true,
   };

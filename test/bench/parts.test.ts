@@ -171,6 +171,18 @@ test('a thread writes only its own keys, and none twice at once; any it reads', 
   );
 });
 
+test('preloading goes on where an earlier one ended', (t) => {
+  const keys: number[] = [];
+  for (const thread of [0, 1, 2]) {
+    const source = new OperationSource({ ...PLAN_DEFAULTS, keys: 40, preloadFrom: 17 }, thread, 3);
+    while (source.nextPreload()) keys.push(source.key);
+  }
+  t.deepEqual(
+    keys.sort((a, b) => a - b),
+    Array.from({ length: 23 }, (_, i) => 17 + i),
+  );
+});
+
 test('the same seed asks for the same things', (t) => {
   const plan = {
     ...PLAN_DEFAULTS,

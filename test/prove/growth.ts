@@ -85,8 +85,7 @@ interface Verdict {
 type Print = (line: string) => void;
 
 function checked(result: RunResult): RunResult {
-  const refused = result.errors - (result.codes['overloaded'] ?? 0);
-  if (refused > 0 || result.mismatches > 0) throw new Error(`Requests failed: ${JSON.stringify(result.codes)}`);
+  if (result.errors > 0 || result.mismatches > 0) throw new Error(`Requests failed: ${JSON.stringify(result.codes)}`);
   return result;
 }
 
@@ -98,26 +97,29 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Puts keys `from` ≤ key < `to`, none of them there yet. */
+/** Puts keys `from` ≤ key < `to`; keys a second. What the node refuses because it is full is put again. */
 async function insert(
   generator: GeneratorProcess,
   server: string,
   from: number,
   to: number,
   bytes: number,
-): Promise<RunResult> {
+): Promise<number> {
+  const startMs = performance.now();
   const plan: Partial<Plan> = {
     server,
     connections: 16,
     inFlight: 16,
     timeoutMs: 30_000,
     sizes: [{ bytes, share: 1 }],
-    // Keys that a run inserts lie behind those that it takes to be there.
-    keys: Math.max(1, from),
-    mix: { ...NO_OPERATIONS, insert: 1 },
-    amount: to - Math.max(1, from),
+    keys: to,
+    preload: true,
+    preloadFrom: from,
+    mix: { ...NO_OPERATIONS, get: 1 },
+    amount: 1,
   };
-  return checked(await generator.run(plan));
+  checked(await generator.run(plan));
+  return ((to - from) / (performance.now() - startMs)) * 1000;
 }
 
 async function getRate(generator: GeneratorProcess, server: string, keys: number, size: Size): Promise<number> {
@@ -146,7 +148,7 @@ async function memoryAndReads(
   const rates: number[] = [];
   let loaded = 0;
   for (const keys of size.points) {
-    const result = await insert(generator, daemon.address, loaded, keys, RECORD_VALUE_BYTES);
+    const loadRate = await insert(generator, daemon.address, loaded, keys, RECORD_VALUE_BYTES);
     loaded = keys;
     await pause(size.settleMs);
     const rate = await getRate(generator, daemon.address, keys, size);
@@ -154,7 +156,7 @@ async function memoryAndReads(
     rates.push(rate);
     print(
       `${keys} keys: RssAnon ${mebibytes(anonymous.at(-1) ?? 0)}, GET ${(rate / 1000).toFixed(1)} k/s at 64 × 1, ` +
-        `loaded at ${(result.throughput / 1000).toFixed(1)} k/s`,
+        `loaded at ${(loadRate / 1000).toFixed(1)} k/s`,
     );
   }
   const [, middle = 0, last = 0] = anonymous;
