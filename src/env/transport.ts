@@ -36,7 +36,7 @@ export interface Connection {
 
 export interface ConnectionEvents {
   onBytes(chunk: Uint8Array): void;
-  /** `queuedBytes` fell to zero after having been above zero at the end of a turn. */
+  /** `queuedBytes` fell to zero after having been above zero at the end of a turn, or while reading was paused. */
   onDrained(): void;
   /** Exactly once, last. */
   onClosed(reason: string): void;

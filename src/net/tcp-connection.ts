@@ -54,6 +54,7 @@ export class TcpConnection implements Connection, Flushable {
   /** Bytes of the write that the kernel has not taken yet; 0: none is under way. */
   #inFlightBytes: number = 0;
   #awaitsFlush: boolean = false;
+  #paused: boolean = false;
   /** Where callers write that have not learned yet that nothing more is sent. */
   #unsent: Buffer = NOTHING;
   #finSent: boolean = false;
@@ -101,7 +102,7 @@ export class TcpConnection implements Connection, Flushable {
 
   claim(size: number): number {
     if (this.#closed || this.#ending) return this.#claimUnsent(size);
-    if (this.#pendingBytes > WRITE_BYTES_MAX) this.flush();
+    if (this.#pendingBytes > WRITE_BYTES_MAX) this.#send();
     if (this.#outputEnd + size > this.#output.length) this.#nextOutput(size);
     const at = this.#outputEnd;
     this.#outputEnd += size;
@@ -114,12 +115,18 @@ export class TcpConnection implements Connection, Flushable {
     this.#closePiece();
     this.#pieces.push(bytes);
     this.#grew(bytes.length);
-    if (this.#pendingBytes > WRITE_BYTES_MAX) this.flush();
+    if (this.#pendingBytes > WRITE_BYTES_MAX) this.#send();
   }
 
   /** Called by the queue at the end of a turn. */
   flush(): void {
     this.#awaitsFlush = false;
+    this.#send();
+    // Whoever paused because of what was queued is told also when the kernel took it all at once: nothing else will.
+    if (this.#paused && this.queuedBytes === 0 && !this.#ending && !this.#closed) this.#events?.onDrained();
+  }
+
+  #send(): void {
     while (this.#pendingBytes > 0 && this.#inFlightBytes === 0 && !this.#closed) {
       const bytes = this.#write();
       if (this.#socket.writableLength > 0) {
@@ -137,10 +144,13 @@ export class TcpConnection implements Connection, Flushable {
   }
 
   pauseReading(): void {
-    if (!this.#ending) this.#socket.pause();
+    if (this.#ending) return;
+    this.#paused = true;
+    this.#socket.pause();
   }
 
   resumeReading(): void {
+    this.#paused = false;
     this.#socket.resume();
   }
 
@@ -208,7 +218,7 @@ export class TcpConnection implements Connection, Flushable {
     this.#writtenTotal += this.#inFlightBytes;
     this.#inFlightBytes = 0;
     this.#release();
-    this.flush();
+    this.#send();
     if (this.#pendingBytes === 0 && this.#inFlightBytes === 0 && !this.#ending) this.#events?.onDrained();
   };
 

@@ -111,9 +111,9 @@ test.serial('Keys and values are bytes, up to their limits and not beyond', asyn
 test.serial('A value with a time to live reads as deleted afterwards', async (t) => {
   const daemon = await Daemon.startFor(t);
   await using db = await connect(daemon);
-  await db.put('short', 'lived', { ttlMs: 300 });
+  await db.put('short', 'lived', { ttlMs: 1_500 });
   t.true((await db.get('short')).found);
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await new Promise((resolve) => setTimeout(resolve, 1_600));
   t.false((await db.get('short')).found);
 });
 

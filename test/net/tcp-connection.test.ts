@@ -206,6 +206,20 @@ test.serial('the queue shrinks while a slow reader takes a large value', async (
   await until(() => it.events.drained === 1);
 });
 
+test.serial('whoever paused is told that all is out, also when the kernel took it at once', async (t) => {
+  const it = await pair(t);
+  say(it.ours, 'nobody waits');
+  await sleep(20);
+  t.is(it.events.drained, 0);
+  it.ours.pauseReading();
+  say(it.ours, 'somebody waits');
+  await until(() => it.events.drained === 1);
+  it.ours.resumeReading();
+  say(it.ours, 'nobody waits');
+  await sleep(20);
+  t.is(it.events.drained, 1);
+});
+
 test.serial('reading pauses and goes on', async (t) => {
   const it = await pair(t);
   it.events.onChunk = () => {

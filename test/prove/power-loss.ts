@@ -13,6 +13,7 @@ import { Daemon, type DaemonOptions } from '../support/daemon.js';
 import { countByKind, faultRounds, showViolations, type RoundsResult, type Target } from '../support/fault-rounds.js';
 import { loopFault, LoopFileSystem, type FileSystemType } from '../support/faults/loop-file-system.js';
 import { freeze } from '../support/faults/processes.js';
+import type { Violation } from '../support/history.js';
 import { inScope } from '../support/scope.js';
 import { SMALL_STORE } from './crash.js';
 import type { Proof } from './proof.js';
@@ -70,7 +71,7 @@ function run(course: Course, print: (line: string) => void): Promise<RoundsResul
         prng: new Prng(seed),
         load: { seed, keys: 1_000, connections: 4, depth: 8, valueBytesMax: 4_096 },
         loadMs: [100, 1_200],
-        ...(isControl ? { enough: (violations) => violations.some(({ kind }) => kind === 'lost') } : {}),
+        ...(isControl ? { enough: (violations) => violations.some(isLoss) } : {}),
         onRound: (_round, _load, found) => {
           if (!isControl) showViolations(found, print);
         },
@@ -90,7 +91,9 @@ function run(course: Course, print: (line: string) => void): Promise<RoundsResul
   });
 }
 
-const losses = (result: RoundsResult): number => result.violations.filter(({ kind }) => kind === 'lost').length;
+/** Gone, or no longer to be read: a store that knows what it lost has lost it all the same. */
+const isLoss = ({ kind }: Violation): boolean => kind === 'lost' || kind === 'unreadable';
+const losses = (result: RoundsResult): number => result.violations.filter(isLoss).length;
 
 export const prove: Proof = {
   name: 'power-loss',
@@ -113,8 +116,10 @@ export const prove: Proof = {
       violations += result.violations.length;
       lost += losses(result);
     }
-    const withoutSync: DaemonOptions = { flags: SMALL_STORE, env: { NODE_ENV: 'test', PARTITA_TEST_SYNC: 'off' } };
-    const interval: DaemonOptions = { flags: [...SMALL_STORE, '--durability', 'interval:60s'] };
+    // A store that finds damage does not start unless it is told to.
+    const flags = [...SMALL_STORE, '--accept-loss'];
+    const withoutSync: DaemonOptions = { flags, env: { NODE_ENV: 'test', PARTITA_TEST_SYNC: 'off' } };
+    const interval: DaemonOptions = { flags: [...flags, '--durability', 'interval:60s'] };
     let controlsLose = true;
     for (const type of TYPES) {
       for (const [name, options] of [

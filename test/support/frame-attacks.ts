@@ -34,8 +34,8 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** An open connection to any listener, or null: a server that is full may refuse, and one that hangs is not our matter here. */
 function open(arena: Arena, address: string = arena.client): Promise<Socket | null> {
   const colon = address.lastIndexOf(':');
-  const socket = address.startsWith('/')
-    ? connect({ path: address })
+  const socket = address.startsWith('unix:')
+    ? connect({ path: address.slice(5) })
     : connect({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
   return new Promise((resolve) => {
     const refused = (): void => {
@@ -78,11 +78,17 @@ async function send(prng: Prng, socket: Socket, bytes: Buffer): Promise<void> {
   }
 }
 
+/** RST instead of FIN, where there is such a thing: a unix socket has none. */
+function reset(socket: Socket | null): void {
+  if (socket?.remoteAddress !== undefined) socket.resetAndDestroy();
+  else socket?.destroy();
+}
+
 /** Politely, rudely, or leaving it to the server. */
 async function leave(prng: Prng, socket: Socket): Promise<void> {
   const how = prng.float();
   if (how < 0.3) socket.end();
-  else if (how < 0.5) socket.resetAndDestroy();
+  else if (how < 0.5) reset(socket);
   await sleep(prng.int(100));
   socket.destroy();
 }
@@ -234,7 +240,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     for (const socket of sockets) socket?.destroy();
   },
   'open and close': async (arena) => {
-    for (let i = 0; i < 30; i++) (await open(arena))?.resetAndDestroy();
+    for (let i = 0; i < 30; i++) reset(await open(arena));
   },
 };
 

@@ -7,6 +7,7 @@
  * unknown; on the next connection half of it is sent again under its own put id, as a client's retry would be.
  */
 import { Prng } from '../../src/lib/prng.js';
+import { ERROR_CODES } from '../../src/model/errors.js';
 import { History, type KeyHistory, type Violation, type Write } from './history.js';
 import { ConnectionLostError, newPutId, RawClient, RefusedError, type RawWritten } from './raw-client.js';
 import { STAMP_BYTES_MIN, stampedValue } from './stamp.js';
@@ -38,6 +39,8 @@ interface Unfinished {
 const NO_CONTEXT = new Uint8Array(0);
 const VIOLATIONS_KEPT_MAX = 20;
 const ATTEMPTS_MAX = 5;
+const READERS = 16;
+const UNKNOWN_STATE = ERROR_CODES.UNKNOWN_STATE.number;
 
 export class LoadWriter {
   readonly history: History;
@@ -208,13 +211,16 @@ export class LoadWriter {
   async check(address: string): Promise<readonly Violation[]> {
     const found: Violation[] = [];
     const client = await RawClient.connect(address);
-    try {
-      for (const history of this.history.keys.values()) {
+    const histories = this.history.keys.values();
+    const reader = async (): Promise<void> => {
+      for (const history of histories) {
         const values = await readPatiently(client, history.key);
-        const violations = history.check(values);
-        found.push(...violations);
+        found.push(...history.check(values));
         history.settle(values ?? []);
       }
+    };
+    try {
+      await Promise.all(Array.from({ length: READERS }, reader));
     } finally {
       client.close();
     }
@@ -222,14 +228,14 @@ export class LoadWriter {
   }
 }
 
-/** The values under a key; null if the store could not say, several times over. */
+/** The values under a key; null if the store says that it does not know. Whatever else it says, it is asked again. */
 async function readPatiently(client: RawClient, key: string): Promise<readonly Uint8Array[] | null> {
   for (let attempt = 1; ; attempt++) {
     try {
       return (await client.get(key)).values;
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      if (!error.retryable || attempt === ATTEMPTS_MAX) return null;
+      if (error.code === UNKNOWN_STATE || attempt === ATTEMPTS_MAX) return null;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
