@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -137,14 +137,21 @@ export interface ServerProcess {
   /** The whole line that said that it is ready, and how long that took. */
   readonly ready: Line;
   readonly readyMs: number;
+  /** A daemon's line about what it found in its log. */
+  readonly recovery: Line | undefined;
 }
 
 async function whenReady(child: JsonProcess): Promise<ServerProcess> {
   const startMs = performance.now();
   try {
-    const ready = await child.next((line) => line['event'] === 'ready', READY_TIMEOUT_MS);
+    let recovery: Line | undefined;
+    const ready = await child.next((line) => {
+      if (line['event'] === 'log_recovered') recovery = line;
+      return line['event'] === 'ready';
+    }, READY_TIMEOUT_MS);
     const pid = Number(ready['pid'] ?? child.pid);
-    return { process: child, address: String(ready['client']), pid, ready, readyMs: performance.now() - startMs };
+    const readyMs = performance.now() - startMs;
+    return { process: child, address: String(ready['client']), pid, ready, readyMs, recovery };
   } catch (error) {
     await child.stop('SIGKILL');
     throw error;
@@ -241,10 +248,6 @@ export function folderBytes(folder: string): number {
 
 export function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
-}
-
-export function fileNames(folder: string): readonly string[] {
-  return readdirSync(folder);
 }
 
 export function median(values: readonly number[]): number {

@@ -45,12 +45,41 @@ export interface StorageWorldOptions {
 }
 
 export async function openStorage(options: StorageWorldOptions): Promise<StorageWorld> {
-  const { config, directory, hash, clock, timers, random, meter, log, fatal } = options;
-  const { meta, disk, path } = directory;
-  const { nodeId, opening, uncleanStarts, logSalt, hlcMs, hlcLogical } = meta.meta;
-  const hlc = new Hlc(hlcMs, hlcLogical);
-  const arena = new Arena(config.memory.writeBufferBytes * ARENA_KEPT_SHARE);
+  const { directory, timers, fatal } = options;
+  const { meta } = directory;
+  const hlc = new Hlc(meta.meta.hlcMs, meta.meta.hlcLogical);
   const workers = new PoolWorkers();
+  const engine = await promised(openEngine(engineDeps(options, hlc, workers), engineOptions(options)));
+  const served = timers.after(SERVED_WELL_MS, () => {
+    meta.update({ uncleanStarts: 0 }, (error) => {
+      if (error !== null) fatal(error);
+    });
+  });
+  return {
+    engine,
+    hlc,
+    close: async () => {
+      served.cancel();
+      // The pool first: its tasks read files that the engine closes.
+      await answered((done) => {
+        workers.close(done);
+      });
+      await answered((done) => {
+        engine.close(done);
+      });
+      await answered((done) => {
+        meta.close(done);
+      });
+    },
+  };
+}
+
+function engineDeps(options: StorageWorldOptions, hlc: Hlc, workers: PoolWorkers): EngineDeps {
+  const { config, directory, hash, clock, timers, random, meter, log, fatal } = options;
+  const { meta, disk, path, ring } = directory;
+  const { nodeId, opening, logSalt } = meta.meta;
+  const arena = new Arena(config.memory.writeBufferBytes * ARENA_KEPT_SHARE);
+  const files = new LmdbPartitionFiles(path, timers);
   const openLog = logOpener({
     disk,
     timers,
@@ -66,8 +95,7 @@ export async function openStorage(options: StorageWorldOptions): Promise<Storage
     clean: meta.lastStop.clean,
   });
   const stamp = (): { hlcMs: number; hlcLogical: number } => ({ hlcMs: hlc.wallMs, hlcLogical: hlc.logical });
-  const files = new LmdbPartitionFiles(path, timers);
-  const deps: EngineDeps = {
+  return {
     disk,
     files,
     arena,
@@ -86,10 +114,14 @@ export async function openStorage(options: StorageWorldOptions): Promise<Storage
     workers,
     meter,
     log,
-    inspectFiles: inspectFiles({ partitionCount: directory.ring.partitionCount, pathOf: (partition) => files.path(partition) }),
+    inspectFiles: inspectFiles({ partitionCount: ring.partitionCount, pathOf: (partition) => files.path(partition) }),
     onFatal: fatal,
   };
-  const engineOptions: EngineOptions = {
+}
+
+function engineOptions({ config, directory }: StorageWorldOptions): EngineOptions {
+  const { nodeId, opening, uncleanStarts } = directory.meta.meta;
+  return {
     nodeId,
     opening,
     uncleanStarts,
@@ -100,28 +132,6 @@ export async function openStorage(options: StorageWorldOptions): Promise<Storage
     cacheBytesMax: config.memory.hotCacheBytes,
     durability: config.durability,
     flush: { ...FLUSH_DEFAULTS, syncTargetMs: config.storage.syncTargetMs },
-  };
-  const engine = await promised(openEngine(deps, engineOptions));
-  const served = timers.after(SERVED_WELL_MS, () => {
-    meta.update({ uncleanStarts: 0 }, (error) => {
-      if (error !== null) fatal(error);
-    });
-  });
-  return {
-    engine,
-    hlc,
-    close: async () => {
-      served.cancel();
-      await answered((done) => {
-        workers.close(done);
-      });
-      await answered((done) => {
-        engine.close(done);
-      });
-      await answered((done) => {
-        meta.close(done);
-      });
-    },
   };
 }
 

@@ -19,12 +19,19 @@ import { writeFrame } from '../wire/frame.js';
 import { FRAME_HEADER_BYTES } from '../model/limits.js';
 import { encodeGoAway } from '../wire/codec-connection.js';
 import { GO_AWAY } from '../wire/kinds.js';
-import type { Session } from './session.js';
+import type { Connection } from '../env/transport.js';
+
+/** Whom an answer goes to: a session. */
+export interface Listener {
+  readonly connection: Connection;
+  /** Gone: what is said is dropped. */
+  readonly closed: boolean;
+}
 
 /** From this size on a value leaves as a chunk of its own, uncopied, where its bytes are nobody else's. */
 export const OWN_CHUNK_BYTES_MIN = 16_384;
 
-export function replyError(session: Session, requestId: number, failure: Failure, ringVersion: number = 0): void {
+export function replyError(session: Listener, requestId: number, failure: Failure, ringVersion: number = 0): void {
   if (session.closed) return;
   const { connection } = session;
   const at = connection.claim(sizeOfErrorFrame(failure, ringVersion));
@@ -40,7 +47,7 @@ export interface ContextWriter {
  * `owned`: the last sibling's bytes belong to this reply alone and never change. `context` fills what the parts reserved.
  */
 export function replyGet(
-  session: Session,
+  session: Listener,
   requestId: number,
   parts: ReplyParts,
   origin: Uint8Array,
@@ -61,14 +68,14 @@ export function replyGet(
   if (ownChunk) connection.sendChunk((parts.values[last] as Uint8Array).subarray(lastStart, lastEnd));
 }
 
-export function replyPut(session: Session, requestId: number, parts: ReplyParts, siblingCount: number, origin: Uint8Array): void {
+export function replyPut(session: Listener, requestId: number, parts: ReplyParts, siblingCount: number, origin: Uint8Array): void {
   if (session.closed) return;
   const { connection } = session;
   const at = connection.claim(sizeOfPutReplyFrame(parts, siblingCount, origin));
   writePutReplyFrame(connection.output, at, requestId, parts, siblingCount, origin);
 }
 
-export function replyPong(session: Session, requestId: number, ringVersion: number, wallMs: number): void {
+export function replyPong(session: Listener, requestId: number, ringVersion: number, wallMs: number): void {
   if (session.closed) return;
   const { connection } = session;
   const at = connection.claim(sizeOfPongFrame(ringVersion, wallMs));
@@ -76,13 +83,13 @@ export function replyPong(session: Session, requestId: number, ringVersion: numb
 }
 
 /** A message that is rare enough to be a body first and a frame then. */
-export function replyBody(session: Session, kind: number, requestId: number, body: Uint8Array): void {
+export function replyBody(session: Listener, kind: number, requestId: number, body: Uint8Array): void {
   if (session.closed) return;
   const { connection } = session;
   const at = connection.claim(FRAME_HEADER_BYTES + body.length);
   writeFrame(connection.output, at, kind, requestId, body);
 }
 
-export function sendGoAway(session: Session, reason: string): void {
+export function sendGoAway(session: Listener, reason: string): void {
   replyBody(session, GO_AWAY, 0, encodeGoAway({ reason }));
 }

@@ -59,6 +59,15 @@ class Opening {
   }
 
   *open(): Flow<Engine> {
+    try {
+      return yield* this.#openAll();
+    } catch (error) {
+      for (const partition of this.#partitions) partition.file?.close();
+      throw error;
+    }
+  }
+
+  *#openAll(): Flow<Engine> {
     yield* wait((done) => { this.#deps.disk.makeFolder('partitions', done); });
     const table = yield* this.#table.load();
     const present = yield* this.#presentFiles();

@@ -18,6 +18,7 @@ import { checkRecord } from '../versioning/record.js';
 import type { RecordCache } from './cache.js';
 import { MARK_BYTES } from './engine-mark.js';
 import type { StoredSlot } from './engine-stored.js';
+import { HOP_FAST_MS, SLOW_MS } from './engine-warmth.js';
 import type { Partition } from './partition.js';
 import { storageKey } from './storage-key.js';
 import type { KeyPlace, ReadRequest, WriteRequest } from './storage.js';
@@ -33,6 +34,11 @@ export interface ReaderParts {
   readonly opening: number;
   readonly log: Log;
   readonly coldReads: Counter;
+  /**
+   * Major page faults of the process so far. With it a slow read that the scheduler interrupted is told from one that
+   * waited for the disk; without it time alone decides.
+   */
+  readonly majorFaults?: () => number;
   /** A record of the file failed its check. */
   onDamagedRecord(partition: Partition, place: KeyPlace, fault: string): void;
   /** The file itself could not be read. */
@@ -52,6 +58,7 @@ export class Reader {
   /** Partitions with cold reads to be sent at the end of this turn. */
   #toSend: Partition[] = [];
   #underWay = 0;
+  #faults = 0;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
@@ -130,7 +137,8 @@ export class Reader {
       this.#parts.onBrokenFile(partition, error as Error);
       return;
     }
-    partition.warmth.noteRead(clock.monotonicMs() - startedMs);
+    const tookMs = clock.monotonicMs() - startedMs;
+    partition.warmth.noteRead(tookMs > SLOW_MS && this.#hadNoFault() ? 0 : tookMs);
     if (value !== null) this.#take(partition, place, name, slot, value);
   }
 
@@ -143,6 +151,14 @@ export class Reader {
     }
     slot.fromDamage(`The stored record is damaged (${fault})`);
     this.#parts.onDamagedRecord(partition, place, fault);
+  }
+
+  /** Nothing was read from a disk since this was asked last: whatever took long, it was not that. Asked rarely. */
+  #hadNoFault(): boolean {
+    const faults = this.#parts.majorFaults?.() ?? Number.POSITIVE_INFINITY;
+    const none = faults === this.#faults && Number.isFinite(faults);
+    this.#faults = faults;
+    return none;
   }
 
   #send(): void {
@@ -161,7 +177,8 @@ export class Reader {
     const flushes = partition.flushes;
     const startedMs = clock.monotonicMs();
     workers.readMany({ path: files.path(partition.id), keys }, (error, values) => {
-      partition.warmth.noteHop(clock.monotonicMs() - startedMs);
+      const tookMs = clock.monotonicMs() - startedMs;
+      partition.warmth.noteHop(tookMs > HOP_FAST_MS && this.#hadNoFault() ? 0 : tookMs);
       if (error !== null) this.#parts.log.warn('cold_read_failed', { partition: partition.id, error: error.message });
       let index = 0;
       for (const [name, cold] of asked) {

@@ -4,11 +4,11 @@
  * 200 µs, its reads go to the pool until the pool's answers come fast for a while. A partition that turns cold again
  * soon must show a longer while.
  */
-const SLOW_MS = 0.2;
+export const SLOW_MS = 0.2;
 const WINDOW_READS = 128;
 /** Two slow ones in a window: more than 1 %, and one alone may be the scheduler. */
 const WINDOW_SLOW_MAX = 1;
-const HOP_FAST_MS = 0.5;
+export const HOP_FAST_MS = 0.5;
 const HOPS_MIN = 32;
 const HOPS_MAX = 4_096;
 

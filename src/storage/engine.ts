@@ -95,6 +95,8 @@ export interface EngineDeps {
    * or did not hold together, with what happened. Absent: not done.
    */
   readonly inspectFiles?: (partitions: readonly number[], done: (error: Error | null, bad?: ReadonlyMap<number, string>) => void) => void;
+  /** Major page faults of the process so far; absent: only time tells whether a file is cold. */
+  readonly majorFaults?: () => number;
   /** Nothing that was acknowledged from now on could be believed: the process stops at once. */
   readonly onFatal: (error: Error) => void;
 }
@@ -550,10 +552,11 @@ export class Engine implements Storage {
 /**
  * 32 TiB of addresses are shared out once and for all: a map's size never changes. A process has 128 TiB, but V8 strews
  * its pages over the lower 64 at random, so only the upper half is in one piece; and files are opened late, when the
- * heap has grown. With 64 TiB in all the last ones did not fit (ENOMEM, at 16 partitions in every other run).
+ * heap has grown. With 64 TiB in all the last ones did not fit (ENOMEM, at 16 partitions in every other run). At most
+ * 1 TiB a file, so that few partitions need no larger holes than many.
  */
 export function mapBytesOf(partitionCount: number): number {
-  return 2 ** 45 / partitionCount;
+  return Math.min(2 ** 40, 2 ** 45 / partitionCount);
 }
 
 export function drawInstallation(random: Random): number {

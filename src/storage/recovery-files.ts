@@ -20,7 +20,11 @@ export interface SegmentFile {
   readonly size: number;
   /** null: unreadable. */
   readonly header: SegmentHeader | null;
+  /** The header is that of a prepared segment, though later ones were used. */
+  readonly unwritten?: boolean;
 }
+
+const REWRITE_BYTES = 1_048_576;
 
 export interface LogFolder {
   /** `.seg` files in the order of their sequences. */
@@ -122,17 +126,41 @@ export function* removeFiles(disk: Disk, paths: readonly string[]): Flow<void> {
   if (paths.length > 0) yield* syncLogFolder(disk);
 }
 
-/** Makes what was recovered beyond the last sync durable, before anybody is told of it. */
-export function* syncSegment(disk: Disk, path: string): Flow<void> {
+/** Makes [from, end) of a segment durable, whatever the kernel believes of its pages. */
+export function* rewriteSegment(disk: Disk, path: string, from: number, end: number): Flow<void> {
   const file = yield* wait<DiskFile>((done) => {
     disk.open(path, 'write', done);
   });
+  for (let offset = from; offset < end; offset += REWRITE_BYTES) {
+    const bytes = yield* wait<Uint8Array>((done) => {
+      file.read(offset, Math.min(REWRITE_BYTES, end - offset), done);
+    });
+    yield* wait((done) => {
+      file.write(offset, [bytes], done);
+    });
+  }
   yield* wait((done) => {
     file.sync(done);
   });
   yield* wait((done) => {
     file.close(done);
   });
+}
+
+/**
+ * Leaves out the segments that were only prepared. One that is followed by a used one of the same opening was written,
+ * but its header did not arrive: nothing in it was synced, or it is damaged.
+ */
+export function writtenSegments(segments: readonly SegmentFile[]): readonly SegmentFile[] {
+  const written: SegmentFile[] = [];
+  let usedFrom = Infinity; // first sequence of the opening of the next used segment
+  for (const segment of [...segments].reverse()) {
+    const { header } = segment;
+    if (header?.state === 'used') usedFrom = header.openingSequence;
+    if (header?.state !== 'prepared') written.unshift(segment);
+    else if (segment.sequence >= usedFrom) written.unshift({ ...segment, header: null, unwritten: true });
+  }
+  return written;
 }
 
 export function* makeLogFolder(disk: Disk): Flow<void> {

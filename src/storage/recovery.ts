@@ -18,6 +18,8 @@
  * After replay, and before anybody is served: segments behind the cut lose their names, prepared ones too (a sequence
  * is never used twice, not even one under which nothing was written), and entries above D are synced. Each step may be
  * interrupted: the next recovery finds the same log. With `readOnly` nothing is changed, for offline checks.
+ * "Synced" means written again and then synced: after a failed sync, and a restart without a power cut, the kernel shows
+ * pages and calls them clean that never reached the disk.
  *
  * What this cannot tell: a tail that was acknowledged less than a moment ago and damaged before any later batch named
  * it looks like a torn one, and is reported as a cut of so many bytes.
@@ -37,7 +39,8 @@ import {
   removeFiles,
   retireSegments,
   type SegmentFile,
-  syncSegment,
+  rewriteSegment,
+  writtenSegments,
 } from './recovery-files.js';
 import { SegmentReader } from './recovery-reader.js';
 
@@ -47,6 +50,8 @@ import { SegmentReader } from './recovery-reader.js';
  * the log. More than can be appended between two syncs, and small enough for 33 million openings.
  */
 export const LSNS_LEFT_OUT = 268_435_456;
+
+const MARK_BYTES = 1_048_576;
 
 export interface RecoverLogOptions {
   readonly disk: Disk;
@@ -65,6 +70,13 @@ export interface RecoverLogOptions {
 
 export interface RecoveredLog extends LogRecovery {
   readonly start: LogStart;
+}
+
+/** A stretch of whole batches. */
+interface Mark {
+  readonly from: number;
+  readonly lastLsn: number;
+  readonly end: number;
 }
 
 interface Damage {
@@ -108,19 +120,21 @@ class Replay {
   #lastOpening = 0;
   /** A gap at the end of a segment, while the next one has no readable header. */
   #unresolved: { readonly segment: number; readonly offset: number } | null = null;
-  #stopped = false;
+  #stopped: { readonly segment: number; readonly offset: number } | null = null;
   #cut: LogRecovery['cut'] = null;
   #entries = 0;
   #bytes = 0;
   readonly #damage: Damage[] = [];
   #partitions: Set<number> | null = new Set();
   readonly #recovered: LogSegment[] = [];
+  readonly #trails: Map<number, Mark[]> = new Map();
+  #marks: Mark[] = [];
 
   constructor(options: RecoverLogOptions, folder: LogFolder, visitor: ReplayVisitor) {
     this.#options = options;
     this.#folder = folder;
     this.#visitor = visitor;
-    this.#segments = folder.segments.filter((segment) => segment.header?.state !== 'prepared');
+    this.#segments = writtenSegments(folder.segments);
     this.#durableLsn = options.durableLsn;
   }
 
@@ -129,7 +143,7 @@ class Replay {
       // The first segment of an opening is written after what came before it was synced.
       if (header !== null && header.sequence === header.openingSequence) this.#seenDurable(header.previousLsn);
     }
-    for (let index = 0; index < this.#segments.length && !this.#stopped; index++) yield* this.#segment(index);
+    for (let index = 0; index < this.#segments.length && this.#stopped === null; index++) yield* this.#segment(index);
     if (this.#unresolved !== null) {
       this.#partitions = null;
       this.#reportMissing(this.#unresolved.segment, this.#unresolved.offset, this.#durableLsn);
@@ -144,29 +158,23 @@ class Replay {
     const reader = yield* SegmentReader.open(this.#options.disk, this.#options.hash, this.#options.salt, segment);
     const before = this.#expected;
     this.#enter(segment);
-    if (!this.#stopped) yield* this.#batches(index, reader);
+    if (this.#stopped === null) yield* this.#batches(index, reader);
     yield* reader.close();
-    if (this.#stopped && this.#cutBefore(segment)) {
-      this.#expected = before; // LSNs that its opening left out were left out for nothing
+    const stopped = this.#stopped;
+    if (stopped !== null && stopped.segment === segment.sequence && stopped.offset <= SEGMENT_HEADER_BYTES) {
+      this.#expected = before; // nothing of it counts; LSNs that its opening left out were left out for nothing
       return;
     }
-    this.#recovered.push({
-      sequence: segment.sequence,
-      path: segment.path,
-      bytes: segment.size,
-      lastLsn: Math.max(0, this.#expected - 1),
-    });
-  }
-
-  /** Nothing of the segment counts: the cut is at its very beginning. */
-  #cutBefore(segment: SegmentFile): boolean {
-    return this.#cut !== null && this.#cut.segment === segment.sequence && this.#cut.offset <= SEGMENT_HEADER_BYTES;
+    const lastLsn = Math.max(0, this.#expected - 1);
+    this.#recovered.push({ sequence: segment.sequence, path: segment.path, bytes: segment.size, lastLsn });
   }
 
   #enter(segment: SegmentFile): void {
+    this.#marks = [];
+    this.#trails.set(segment.sequence, this.#marks);
     const { header } = segment;
     if (header === null) {
-      this.#report(segment.sequence, 0, 'The header of the segment is unreadable');
+      if (segment.unwritten !== true) this.#report(segment.sequence, 0, 'The header of the segment is unreadable');
       return;
     }
     const gap = this.#expected !== 0 && this.#expected <= header.previousLsn;
@@ -212,6 +220,7 @@ class Replay {
     this.#unresolved = null;
     this.#lastOpening = reader.header.opening;
     this.#entries += reader.header.count;
+    this.#mark(offset, reader.header.firstLsn + reader.header.count - 1, offset + reader.header.length);
     this.#bytes += reader.header.length;
     reader.visit(offset, this.#visitor);
   }
@@ -222,7 +231,12 @@ class Replay {
   *#gap(index: number, reader: SegmentReader, gap: Gap): Flow<number | null> {
     const { offset, damaged } = gap;
     const traceBytes = yield* this.#lookAhead(index, reader, offset);
-    if (this.#expected === 0) return yield* this.#findFirst(reader, offset);
+    if (this.#expected === 0) {
+      // A sync that covered anything in a segment covered its header.
+      const torn = this.#segments[index]?.unwritten === true && gap.limit > this.#durableLsn;
+      if (torn) this.#stop(reader.sequence, offset, traceBytes);
+      return torn ? null : yield* this.#findFirst(reader, offset);
+    }
     if (this.#expected > this.#durableLsn) {
       const at = yield* this.#behindEmpty(reader, gap);
       if (at === null) this.#stop(reader.sequence, offset, traceBytes);
@@ -238,7 +252,10 @@ class Replay {
     return yield* this.#search(index, reader, gap);
   }
 
-  /** A whole batch with the very LSN that is expected, a little further on: only an empty batch was damaged. */
+  /**
+   * A whole batch with the very LSN that is expected, a little further on: only a batch without entries is torn, or
+   * damaged, and nobody misses it.
+   */
   *#behindEmpty(reader: SegmentReader, gap: Gap): Flow<number | null> {
     if (this.#expected > gap.limit) return null;
     for (
@@ -247,7 +264,6 @@ class Replay {
       at = yield* reader.skipZeros(at + SECTOR_BYTES)
     ) {
       if ((yield* reader.at(at)) !== 'whole' || reader.header.firstLsn !== this.#expected) continue;
-      this.#report(reader.sequence, gap.offset, 'A batch without entries is damaged: nothing is lost');
       return at;
     }
     return null;
@@ -352,7 +368,7 @@ class Replay {
   // ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #stop(segment: number, offset: number, bytes: number): void {
-    this.#stopped = true;
+    this.#stopped = { segment, offset };
     if (bytes > 0) this.#cut = { segment, offset, bytes };
   }
 
@@ -378,16 +394,14 @@ class Replay {
 
   *finish(): Flow<RecoveredLog> {
     const lastLsn = Math.max(this.#expected - 1, this.#durableLsn, 0);
-    const ignored = this.#folder.segments.filter(
-      (segment) =>
-        segment.header?.state === 'prepared' || !this.#recovered.some((kept) => kept.sequence === segment.sequence),
-    );
+    const kept = new Set(this.#recovered.map((segment) => segment.sequence));
+    const ignored = this.#folder.segments.filter((segment) => !kept.has(segment.sequence));
     let spares = this.#folder.spares;
     if (this.#options.readOnly !== true) {
       spares = [...spares, ...(yield* retireSegments(this.#options.disk, ignored))];
       yield* removeFiles(this.#options.disk, this.#folder.leftovers);
       for (const segment of this.#recovered) {
-        if (segment.lastLsn > this.#durableLsn) yield* syncSegment(this.#options.disk, segment.path);
+        if (segment.lastLsn >= this.#durableLsn) yield* this.#makeDurable(segment);
       }
     }
     return {
@@ -406,6 +420,21 @@ class Replay {
         spares,
       },
     };
+  }
+
+  /** Where to begin writing again is found among marks a window apart; a segment's batches end at the last one. */
+  #mark(offset: number, lastLsn: number, end: number): void {
+    const last = this.#marks.at(-1);
+    if (last === undefined || end - last.from > MARK_BYTES) this.#marks.push({ from: offset, lastLsn, end });
+    else this.#marks[this.#marks.length - 1] = { from: last.from, lastLsn, end };
+  }
+
+  *#makeDurable(segment: LogSegment): Flow<void> {
+    const marks = this.#trails.get(segment.sequence) ?? [];
+    const first = marks.find((mark) => mark.lastLsn > this.#durableLsn) ?? marks.at(-1);
+    if (first === undefined) return;
+    const end = marks.at(-1)?.end ?? 0;
+    yield* rewriteSegment(this.#options.disk, segment.path, first === marks[0] ? 0 : first.from, end);
   }
 
   #leftOut(): number {

@@ -178,3 +178,14 @@ test('Closing gives up what does not end within the grace', (t) => {
   timers.advance(250);
   t.deepEqual([stuck.error?.code, stuck.error?.outcomeUnknown, closed], ['CLOSED', true, true]);
 });
+
+test('Several connections to a node take turns', (t) => {
+  const { node, network, get, timers } = oneNode({ connections: 4 });
+  node.script = () => true;
+  for (let i = 0; i < 40; i++) get(`k${i}`);
+  timers.advance(5);
+  t.is(network.connections.length, 4);
+  t.is(node.requests.length, 40);
+  const used = new Set(node.requests.map(({ id }) => id & 0xffff));
+  t.is(used.size, 10, 'each has ten under way, in slots 0 to 9 of its own');
+});

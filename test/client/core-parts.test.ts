@@ -2,6 +2,8 @@ import test from 'ava';
 import { fc, testProp } from '@fast-check/ava';
 import { Prng } from '../../src/lib/prng.js';
 import { fullJitterMs } from '../../src/client/core/backoff.js';
+import { CallList } from '../../src/client/core/call-list.js';
+import type { Call } from '../../src/client/core/call.js';
 import { DeadlineWheel, TICK_MS } from '../../src/client/core/deadline-wheel.js';
 import type { Timed } from '../../src/client/core/deadline-wheel.js';
 import { RequestSlots } from '../../src/client/core/request-slots.js';
@@ -196,3 +198,25 @@ test('A put id is the time in seconds and 64 random bits', (t) => {
   t.true(ids.every((id) => id.length === 12 && id.readUInt32BE(0) === 1_700_000_001));
   t.is(new Set(ids.map((id) => id.toString('hex'))).size, 100);
 });
+
+testProp(
+  'The list of calls holds what was added and not taken out',
+  [fc.array(fc.tuple(fc.boolean(), fc.nat(20)), { minLength: 1, maxLength: 100 })],
+  (t, moves) => {
+    const list = new CallList();
+    const twin = new Set<Call>();
+    const calls = Array.from({ length: 21 }, () => ({ position: -1 }) as Call);
+    for (const [add, n] of moves) {
+      const call = calls[n] as Call;
+      if (!add) {
+        list.delete(call);
+        twin.delete(call);
+      } else if (!twin.has(call)) {
+        list.add(call);
+        twin.add(call);
+      }
+      t.is(list.size, twin.size);
+    }
+    t.true(list.all().every((call) => twin.has(call)) && new Set(list.all()).size === twin.size);
+  },
+);

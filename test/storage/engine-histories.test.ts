@@ -15,6 +15,10 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
   const twin = new Twin(world);
   const names = Array.from({ length: 1 + random.int(24) }, (_, i) => world.nameIn(3, i, random.chance(0.1) ? 'k'.repeat(600) : ''));
   let crashes = 0;
+  world.medium.aroundAnswer = () => {
+    if (world.engine !== null && settled) for (const name of names) twin.peek(name);
+  };
+  let settled = true;
   open(world);
   for (let step = 0; step < 60; step++) {
     const what = random.int(100);
@@ -32,23 +36,25 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
       world.time.runFor(random.float() * 10);
       world.crash(random.chance(0.5) ? 'kill' : 'power');
       crashes += 1;
+      settled = false;
       // A crash during recovery is just another crash.
       while (random.chance(0.3)) {
         world.startAndCrashWithin(random.int(40), random.chance(0.5) ? 'kill' : 'power');
         crashes += 1;
       }
       open(world);
-      if (process.env['PARTITA_TRACE'] !== undefined) console.log(step, JSON.stringify(world.lines.splice(0)));
       twin.settle();
+      settled = true;
       twin.checkLeaves();
     } else {
+      settled = false;
       const error = world.stop();
       if (error !== null) throw error;
       open(world);
       twin.settle();
+      settled = true;
     }
     if (world.fatal !== null) throw world.fatal;
-    if (process.env['PARTITA_TRACE'] !== undefined) console.log(step, what, JSON.stringify(world.lines.splice(0)));
   }
   world.flush();
   for (const name of twin.names) twin.check(name);

@@ -51,6 +51,15 @@ export class Twin {
     if (!allowed.includes(got)) throw new Error(`${name} reads as ${short(got)}, expected ${short(allowed.at(-1))}`);
   }
 
+  /** The same for a read that is answered at once; others are left to themselves. */
+  peek(name: string): void {
+    const { values } = this.#line(name);
+    const read = this.#world.read(name);
+    if (read.state === 'waiting') return;
+    const got = read.state === 'ok' ? read.value : undefined;
+    if (got !== values.at(-1)) throw new Error(`${name} reads as ${short(got)} within the turn, expected ${short(values.at(-1))}`);
+  }
+
   /** The node came up again: the last acknowledged value or one placed after it is there, and from now on that one. */
   settle(unknownAllowed: ReadonlySet<number> = new Set()): void {
     for (const [name, line] of this.#lines) {

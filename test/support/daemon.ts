@@ -40,7 +40,7 @@ export interface Ready {
   /** `127.0.0.1:40123` */
   readonly client: string;
   readonly peer: string;
-  /** Path of the unix socket. */
+  /** `unix:/path`, as a client dials it. */
   readonly admin: string;
   readonly nodeId: string;
   readonly pid: number;

@@ -117,7 +117,7 @@ export function recover(time: SimulatedTime, disk: Disk, options: Partial<Recove
   const recovered = finish(
     time,
     recoverLog(settings, (kind, partition, lsn, body) => {
-      replayed.push({ kind, partition, lsn, body: body.slice() });
+      replayed.push({ kind, partition, lsn, body: Uint8Array.from(body) });
     }),
   );
   return { ...recovered, replayed };

@@ -59,6 +59,8 @@ export class MemoryMedium {
   /** Sum of keys and values that fit in; batches beyond fail with ENOSPC. */
   capacityBytes: number = Number.POSITIVE_INFINITY;
 
+  /** Called in the very turn in which a batch is answered, just before it is committed and just after. */
+  aroundAnswer: (() => void) | null = null;
   /** Longest answer of a batch, ms. */
   batchMsMax = 3;
 
@@ -203,8 +205,10 @@ export class MemoryPartitionFiles implements PartitionFiles {
     this.#timers.after(this.#random.float() * this.medium.batchMsMax, () => {
       if (this.#dead) return;
       this.#inFlight.delete(commit);
+      this.medium.aroundAnswer?.();
       commit();
       answer();
+      this.medium.aroundAnswer?.();
     });
   }
 }

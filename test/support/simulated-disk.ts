@@ -373,11 +373,9 @@ export class SimulatedDisk implements Disk {
   #file(inode: Inode, path: string, mode: OpenMode): DiskFile {
     return {
       read: (offset, length, done) => {
-        this.#call(
-          'read',
-          path,
-          done,
-          () => new Uint8Array(inode.bytes.subarray(offset, Math.min(offset + length, inode.size))),
+        // A Buffer, as the real disk gives: its slice shares memory, and nobody may rely on the opposite.
+        this.#call('read', path, done, () =>
+          Buffer.from(inode.bytes.subarray(offset, Math.min(offset + length, inode.size))),
         );
       },
       write: (offset, chunks, done) => {

@@ -32,9 +32,9 @@ export class TestClient {
       strict: false,
       ...more,
     };
-    const frame = new Uint8Array(sizeOfGetFrame(get));
+    const frame = Buffer.alloc(sizeOfGetFrame(get));
     writeGetFrame(frame, 0, ++this.#requestId, get);
-    this.connection.bytes(frame);
+    this.#send(frame);
     return this.#requestId;
   }
 
@@ -55,10 +55,17 @@ export class TestClient {
       returnSiblings: false,
       ...more,
     };
-    const frame = new Uint8Array(sizeOfPutFrame(put));
+    const frame = Buffer.alloc(sizeOfPutFrame(put));
     writePutFrame(frame, 0, ++this.#requestId, put);
-    this.connection.bytes(frame);
+    this.#send(frame);
     return this.#requestId;
+  }
+
+  /** As a socket does: the chunk is a Buffer, whose slice() is a view, and its memory is used again at once. */
+  #send(frame: Buffer): void {
+    const { reading } = this.connection;
+    this.connection.bytes(frame);
+    if (reading) frame.fill(0xee);
   }
 
   get(key: string | Uint8Array, more: Partial<GetRequest> = {}): GetReply {

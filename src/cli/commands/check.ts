@@ -6,29 +6,9 @@ import type { CommonOptions } from '../session.js';
 
 export type CheckOptions = Pick<CommonOptions, 'output'>;
 
-/** What daemon/check.ts answers. */
-interface CheckReport {
-  /** Nothing of severity `damage` was found. */
-  readonly ok: boolean;
-  /** What was read: `records`, `partitions`, `log bytes`, … in the order to show. */
-  readonly counts: Readonly<Record<string, number>>;
-  readonly findings: readonly {
-    readonly severity: 'damage' | 'warning';
-    /** A file, with an offset or key where there is one. */
-    readonly where: string;
-    readonly text: string;
-  }[];
-}
-
-interface CheckModule {
-  readonly checkDirectory: (directory: string, options: object) => Promise<CheckReport>;
-}
-
-const CHECK: string = '../../daemon/check.js';
-
 export async function runCheck(io: Io, directory: string, options: CheckOptions): Promise<number> {
-  const { checkDirectory } = (await import(CHECK)) as CheckModule;
-  const report = await checkDirectory(directory, {});
+  const { checkDirectory } = await import('../../daemon/check.js');
+  const report = await checkDirectory(directory);
   const counts = Object.entries(report.counts).map(([name, count]) => [name, String(count)]);
   const findings = report.findings.map(({ severity, where, text }) => [severity, where, text]);
   const format = formatOf(io, options.output);

@@ -78,6 +78,8 @@ export class Call implements Timed {
   partition: number = -1;
 
   state: CallState = 'waiting';
+  /** In CallList; -1: not there. */
+  position: number = -1;
   /** Attempts that have begun, also those that reached nobody. */
   attempts: number = 0;
   /** Attempts whose bytes were given to a connection. */

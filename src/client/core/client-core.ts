@@ -16,6 +16,7 @@ import { ConnectionError, OverloadedError, PartitaError, ProtocolError, TimeoutE
 import { Counters } from '../counters.js';
 import type { ClientStats, NodeInfo } from '../results.js';
 import { fullJitterMs } from './backoff.js';
+import { CallList } from './call-list.js';
 import { Call } from './call.js';
 import type { CallOwner, Operation, OperationName, RetryPolicy } from './call.js';
 import { DeadlineWheel } from './deadline-wheel.js';
@@ -56,7 +57,7 @@ export class ClientCore implements PeerEvents, CallOwner {
   readonly #routes: Routes;
   readonly #ring: RingWatch;
   readonly #counters: Counters = new Counters();
-  readonly #calls: Set<Call> = new Set();
+  readonly #calls: CallList = new CallList();
   #isReady: boolean = false;
   #closing: (() => void) | null = null;
   #closed: PartitaError | null = null;
@@ -131,7 +132,7 @@ export class ClientCore implements PeerEvents, CallOwner {
 
   stats(): ClientStats {
     let waiting = 0;
-    for (const call of this.#calls) if (call.state !== 'sent') waiting += 1;
+    for (const call of this.#calls.all()) if (call.state !== 'sent') waiting += 1;
     return this.#counters.stats(this.#calls.size, waiting);
   }
 
@@ -164,7 +165,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     if (this.#closed !== null) return;
     this.#closed = error;
     this.#ring.stop();
-    for (const call of [...this.#calls]) {
+    for (const call of this.#calls.all()) {
       this.#release(call);
       this.#fail(call, errorOf(error.code, error.message, { ...this.#details(call), cause: error.cause }));
     }

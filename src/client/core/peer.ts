@@ -64,6 +64,7 @@ export class Peer implements LinkEvents {
   #closed: boolean = false;
   #readyMs: number = 0;
   #opening: boolean = false;
+  #turn: number = 0;
 
   constructor(address: string, world: PeerWorld, options: PeerOptions, events: PeerEvents) {
     this.address = address;
@@ -82,24 +83,19 @@ export class Peer implements LinkEvents {
     return this.#links.some((link) => link.state === 'draining');
   }
 
-  get inFlight(): number {
-    return this.#links.reduce((sum, link) => sum + link.inFlight, 0);
-  }
-
   get info(): NodeInfo {
     return { id: this.nodeId, address: this.address, zone: this.zone, state: this.#state() };
   }
 
-  /** A connection that can take a request now: of those the one with the fewest. */
+  /** A connection that can take a request now; they take turns. */
   linkWithRoom(): Link | null {
     const links = this.#links;
-    if (links.length === 1) {
-      const only = links[0] as Link;
-      return only.hasRoom ? only : null;
+    for (let i = 0; i < links.length; i++) {
+      this.#turn = this.#turn + 1 < links.length ? this.#turn + 1 : 0;
+      const link = links[this.#turn] as Link;
+      if (link.hasRoom) return link;
     }
-    let best: Link | null = null;
-    for (const link of links) if (link.hasRoom && (best === null || link.inFlight < best.inFlight)) best = link;
-    return best;
+    return null;
   }
 
   /** Takes a call into the queue; false when it is full. */

@@ -57,6 +57,10 @@ export class Routes {
   /** Hashes the key once for all attempts of the call. */
   place(call: Call, key: Uint8Array): void {
     if (this.#ring === null || this.#hash === null || this.#options.routing === 'any') return;
+    if (this.#ring.members.length === 1) {
+      call.partition = 0; // all partitions have the same row
+      return;
+    }
     this.#hash.hash(key, 0, key.length);
     call.partition = this.#ring.partition(this.#hash);
   }

@@ -21,13 +21,14 @@ export function metaOf(origin: ReplyOrigin, attempts: number, durationMs: number
 export function getResultOf<T>(reply: GetReply, key: Uint8Array, reading: Reading<T>, meta: ReplyMeta): GetResult<T> {
   const context = contextOf(new Uint8Array(reply.context));
   const { codec, resolver } = reading;
-  const [first, ...others] = reply.siblings;
+  const { siblings: stored } = reply;
+  const first = stored[0];
   if (first === undefined) return { found: false, context, meta };
   const only = siblingOf(first, codec, meta);
-  if (others.length === 0) {
+  if (stored.length === 1) {
     return { found: true, conflict: false, value: only.value, siblings: [only], resolved: false, context, meta };
   }
-  const siblings: Siblings<T> = [only, ...others.map((other) => siblingOf(other, codec, meta))];
+  const siblings: Siblings<T> = [only, ...stored.slice(1).map((other) => siblingOf(other, codec, meta))];
   if (resolver === undefined) return { found: true, conflict: true, siblings, context, meta };
   const value = resolver(siblings, key);
   return { found: true, conflict: false, value, siblings, resolved: true, context, meta };
@@ -41,11 +42,21 @@ export function putResultOf(reply: PutReply, meta: ReplyMeta): PutResult {
 function siblingOf<T>(sibling: SiblingMessage, codec: Codec<T>, meta: ReplyMeta): Sibling<T> {
   const { writtenMs, expiresMs } = sibling;
   try {
-    const value = codec.decode(codec.borrows === true ? sibling.value : new Uint8Array(sibling.value));
+    const value = codec.decode(codec.borrows === true ? sibling.value : copyOf(sibling.value));
     return { value, writtenMs, expiresMs };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const text = `The codec ${codec.name} refused ${sibling.value.length} stored bytes: ${why}`;
     throw new PartitaError('DECODE', text, { cause, attempts: meta.attempts });
   }
+}
+
+/**
+ * From Node's pool when it is small: an ArrayBuffer a value made the garbage collector the largest part of a get. The
+ * price is Node's usual one, a value that is kept may keep its 8 KiB neighbourhood.
+ */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafe(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

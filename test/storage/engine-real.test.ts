@@ -1,0 +1,139 @@
+/*
+ * The engine as the daemon builds it: real files, LMDB, the pool.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
+import { RealDisk } from '../../src/disk/real-disk.js';
+import type { Clock, Timers } from '../../src/env/clock.js';
+import type { ScrubReport } from '../../src/env/workers.js';
+import { run } from '../../src/lib/flow.js';
+import { leafCountOf, leavesEqual } from '../../src/repair/merkle.js';
+import { Arena } from '../../src/storage/arena.js';
+import type { Engine } from '../../src/storage/engine.js';
+import { logOpener } from '../../src/storage/engine-log.js';
+import { openEngine } from '../../src/storage/engine-open.js';
+import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
+import { PoolWorkers } from '../../src/workers/pool.js';
+import { DIGEST, HASH, NODE, TestRead, TestWrite } from './engine-world.js';
+
+const TIMERS: Timers = {
+  after: (ms, fire) => {
+    const timer = setTimeout(fire, ms).unref();
+    return { cancel: () => { clearTimeout(timer); } };
+  },
+  endOfTurn: (fire) => { setImmediate(fire); },
+};
+const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
+const SEGMENT_BYTES = 1_048_576;
+const NOTHING = { add: (): void => undefined, set: (): void => undefined, observe: (): void => undefined };
+
+interface Node {
+  readonly engine: Engine;
+  readonly files: LmdbPartitionFiles;
+  readonly pool: PoolWorkers;
+  readonly lastLsn: number;
+}
+
+function open(folder: string, opening: number, lastLsn: number): Promise<Node> {
+  const files = new LmdbPartitionFiles(folder, TIMERS);
+  const pool = new PoolWorkers({ threads: 1 });
+  const arena = new Arena(8_388_608);
+  const durability = { kind: 'always' } as const;
+  const parts = { disk: new RealDisk(folder), timers: TIMERS, clock: CLOCK, hash: HASH, arena, nodeId: NODE, opening };
+  const silent = (): void => undefined;
+  let closedLsn = 0;
+  const deps = {
+    ...parts,
+    files,
+    openLog: logOpener({ ...parts, salt: { hi: 3, lo: 4 }, durability, segmentBytes: SEGMENT_BYTES, durableLsn: lastLsn, clean: opening > 1 }),
+    markClean: (lsn: number, done: (error: Error | null) => void): void => {
+      closedLsn = lsn;
+      done(null);
+    },
+    digest: DIGEST,
+    random: { u32: () => Math.floor(Math.random() * 2 ** 32), fill: silent },
+    workers: pool,
+    meter: { counter: () => NOTHING, gauge: () => NOTHING, histogram: () => NOTHING },
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+    onFatal: (error: Error): void => { throw error; },
+  };
+  const options = {
+    nodeId: NODE,
+    opening,
+    uncleanStarts: 0,
+    partitionCount: 16,
+    bufferBytesMax: 16_777_216,
+    logBytesMax: 33_554_432,
+    logSegmentBytes: SEGMENT_BYTES,
+    cacheBytesMax: 0,
+    durability,
+    flush: FLUSH_DEFAULTS,
+  };
+  return new Promise((resolve, reject) => {
+    run(openEngine(deps, options), (error, engine) => {
+      if (error !== null || engine === undefined) reject(error ?? new Error('No engine'));
+      else resolve({ engine, files, pool, get lastLsn() { return closedLsn; } });
+    });
+  });
+}
+
+/** The pool first: its threads share the environments that the engine closes. */
+async function close(node: Node): Promise<void> {
+  await new Promise<void>((resolve) => { node.pool.close(() => { resolve(); }); });
+  await new Promise<void>((resolve, reject) => {
+    node.engine.close((error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+}
+
+async function write(engine: Engine, name: string, value: string, counter: number): Promise<void> {
+  const request = new TestWrite(name, value, counter, 16, false, () => undefined);
+  await new Promise<void>((resolve, reject) => {
+    request.onWritten = (): void => { resolve(); };
+    request.onRefused = (failure): void => { reject(new Error(failure.text)); };
+    engine.write(request);
+  });
+}
+
+function read(engine: Engine, name: string): TestRead {
+  const request = new TestRead(name, 16);
+  engine.read(request);
+  return request;
+}
+
+test('put, flush, scrub, stop, and find everything again', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'partita-engine-'));
+  t.teardown(() => { rmSync(folder, { recursive: true }); });
+  const names = Array.from({ length: 400 }, (_, i) => (i % 40 === 0 ? `long ${i} `.padEnd(1_500, 'x') : `key ${i}`));
+  let node = await open(folder, 1, 0);
+  await Promise.all(names.map((name) => write(node.engine, name, `one of ${name.length}`, 1)));
+  await Promise.all(names.slice(0, 100).map((name) => write(node.engine, name, `two of ${name.length}`, 2)));
+  await new Promise<void>((resolve) => { node.engine.flush(resolve); });
+  for (const [i, name] of names.entries()) t.like(read(node.engine, name), { state: 'ok', from: 'file', value: `${i < 100 ? 'two' : 'one'} of ${name.length}` });
+
+  for (let partition = 0; partition < 16; partition++) {
+    const report = await new Promise<ScrubReport>((resolve, reject) => {
+      node.pool.scrub(node.files.path(partition), leafCountOf(16), 16, (error, found) => {
+        if (error === null && found !== undefined) resolve(found);
+        else reject(error ?? new Error('No report'));
+      });
+    });
+    t.like(report, { damaged: [], unreachable: 0, differingLeaves: 0 });
+    t.true(leavesEqual(report.leaves, node.engine.storedLeaves(partition)));
+    t.true(leavesEqual(report.leaves, node.engine.liveLeaves(partition)));
+  }
+
+  await Promise.all(names.slice(300).map((name) => write(node.engine, name, 'three', 3)));
+  await close(node);
+  node = await open(folder, 2, node.lastLsn);
+  t.deepEqual(node.engine.status().suspectPartitions, []);
+  for (const [i, name] of names.entries()) {
+    t.like(read(node.engine, name), { state: 'ok', value: i >= 300 ? 'three' : `${i < 100 ? 'two' : 'one'} of ${name.length}` });
+  }
+  await close(node);
+});
