@@ -16,7 +16,7 @@ export interface DumpedEntry {
   readonly value: Buffer;
 }
 
-const ATTEMPTS_MAX = 50;
+const ATTEMPTS_MAX = 25;
 
 /** Why the tools cannot be asked, or null. */
 export function lmdbToolsFault(): string | null {
