@@ -1,9 +1,9 @@
 /*
  * A process full of bad clients.
  *
- *   node frame-attacks.js CLIENT PEER ADMIN SEED SECONDS CONCURRENCY
+ *   node frame-attacks.js CLIENT PEER ADMIN SEED SECONDS CONCURRENCY [ATTACK]
  *
- * Each of CONCURRENCY loops picks one attack after the other until time is up. At the end: one JSON line with how often
+ * Each of CONCURRENCY loops picks one attack after the other until time is up, or makes one of them again and again. At the end: one JSON line with how often
  * each was made, and what the server said. A process of its own, so that its load does not slow down the watchdog that
  * judges the server.
  */
@@ -252,24 +252,24 @@ const RARE: ReadonlySet<string> = new Set([
   'siblings without end',
 ]);
 
-async function attack(arena: Arena, untilMs: number, made: Map<string, number>): Promise<void> {
-  const names = Object.keys(ATTACKS);
+async function attack(arena: Arena, untilMs: number, made: Map<string, number>, only: string): Promise<void> {
+  const names = only === '' ? Object.keys(ATTACKS) : [only];
   while (Date.now() < untilMs) {
     const name = arena.prng.pick(names);
-    if (RARE.has(name) && !arena.prng.chance(0.2)) continue;
+    if (only === '' && RARE.has(name) && !arena.prng.chance(0.2)) continue;
     count(made, name);
     await ATTACKS[name]?.(arena);
   }
 }
 
-const [client = '', peer = '', admin = '', seed = '1', seconds = '1', concurrency = '16'] = process.argv.slice(2);
+const [client = '', peer = '', admin = '', seed = '1', seconds = '1', concurrency = '16', only = ''] = process.argv.slice(2);
 const prng = new Prng(Number(seed));
 const seen = new Map<string, number>();
 const made = new Map<string, number>();
 const untilMs = Date.now() + 1_000 * Number(seconds);
 await Promise.all(
   Array.from({ length: Number(concurrency) }, () =>
-    attack({ client, peer, admin, prng: prng.fork(), seen }, untilMs, made),
+    attack({ client, peer, admin, prng: prng.fork(), seen }, untilMs, made, only),
   ),
 );
 console.log(JSON.stringify({ event: 'done', made: Object.fromEntries(made), seen: Object.fromEntries(seen) }));
