@@ -2,7 +2,18 @@
  * Damage to files: which, where, and what it did to a store. One damage at a time, each on a copy of its own.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { closeSync, cpSync, ftruncateSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  ftruncateSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readStamp } from './stamp.js';
@@ -23,7 +34,8 @@ export interface Damage {
   readonly amount: number;
 }
 
-export const describeDamage = ({ file, kind, offset, amount }: Damage): string => `${kind} ${file} at ${offset}${kind === 'truncate' ? '' : ` (${amount})`}`;
+export const describeDamage = ({ file, kind, offset, amount }: Damage): string =>
+  `${kind} ${file} at ${offset}${kind === 'truncate' ? '' : ` (${amount})`}`;
 
 export function applyDamage(directory: string, { file, kind, offset, amount }: Damage): void {
   const descriptor = openSync(join(directory, file), 'r+');
@@ -44,7 +56,12 @@ export function applyDamage(directory: string, { file, kind, offset, amount }: D
 }
 
 /** A copy of `base` with the damage done to it, handed to `use` and removed afterwards. */
-export async function withDamage<T>(base: string, to: string, damages: readonly Damage[], use: (directory: string) => Promise<T>): Promise<T> {
+export async function withDamage<T>(
+  base: string,
+  to: string,
+  damages: readonly Damage[],
+  use: (directory: string) => Promise<T>,
+): Promise<T> {
   cpSync(base, to, { recursive: true });
   try {
     for (const damage of damages) applyDamage(to, damage);
@@ -55,7 +72,11 @@ export async function withDamage<T>(base: string, to: string, damages: readonly 
 }
 
 /** Files below a folder of the store with this ending, relative to it, with their sizes. */
-export function filesOf(directory: string, folder: string, ending: string): readonly { readonly file: string; readonly bytes: number }[] {
+export function filesOf(
+  directory: string,
+  folder: string,
+  ending: string,
+): readonly { readonly file: string; readonly bytes: number }[] {
   return readdirSync(join(directory, folder))
     .filter((name) => name.endsWith(ending))
     .sort()
@@ -78,7 +99,9 @@ export class StoreChild {
   ask(task: StoreTask, timeoutMs: number = ANSWER_TIMEOUT_MS): Promise<ChildReply> {
     this.#tasks += 1;
     if (this.#tasks % TASKS_PER_CHILD === 0) this.end();
-    this.#child ??= fork(CHILD, [], { stdio: ['ignore', 'ignore', process.env['DEBUG_STORE_CHILD'] === undefined ? 'ignore' : 'inherit', 'ipc'] });
+    this.#child ??= fork(CHILD, [], {
+      stdio: ['ignore', 'ignore', process.env['DEBUG_STORE_CHILD'] === undefined ? 'ignore' : 'inherit', 'ipc'],
+    });
     const child = this.#child;
     return new Promise((resolve) => {
       const settle = (reply: ChildReply): void => {
@@ -162,11 +185,20 @@ export function batchesOf(directory: string): readonly BatchPlace[] {
     const descriptor = openSync(join(directory, file), 'r');
     readSync(descriptor, content, 0, bytes, 0);
     closeSync(descriptor);
-    for (let offset = SEGMENT_HEADER_BYTES; offset + SECTOR_BYTES <= bytes; ) {
+    for (let offset = SEGMENT_HEADER_BYTES; offset + SECTOR_BYTES <= bytes;) {
       const length = content.readUInt32BE(offset + 4);
       if (content.toString('latin1', offset, offset + 4) !== 'PBAT' || length === 0) break;
-      const [firstLsn, durableLsn] = [content.readBigUInt64BE(offset + 16), content.readBigUInt64BE(offset + 32)].map(Number);
-      batches.push({ file, offset, length, firstLsn: firstLsn ?? 0, count: content.readUInt32BE(offset + 24), durableLsn: durableLsn ?? 0 });
+      const [firstLsn, durableLsn] = [content.readBigUInt64BE(offset + 16), content.readBigUInt64BE(offset + 32)].map(
+        Number,
+      );
+      batches.push({
+        file,
+        offset,
+        length,
+        firstLsn: firstLsn ?? 0,
+        count: content.readUInt32BE(offset + 24),
+        durableLsn: durableLsn ?? 0,
+      });
       offset += length;
     }
   }

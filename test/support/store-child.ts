@@ -36,7 +36,16 @@ export interface StoreShape {
 }
 
 export type StoreTask =
-  | { readonly task: 'make'; readonly directory: string; readonly shape: StoreShape; readonly keys: number; readonly rounds: number; readonly flushed: boolean; readonly seed: number; readonly valueBytes: number }
+  | {
+      readonly task: 'make';
+      readonly directory: string;
+      readonly shape: StoreShape;
+      readonly keys: number;
+      readonly rounds: number;
+      readonly flushed: boolean;
+      readonly seed: number;
+      readonly valueBytes: number;
+    }
   | { readonly task: 'read'; readonly directory: string; readonly shape: StoreShape; readonly names: readonly string[] }
   | { readonly task: 'scrub'; readonly directory: string; readonly shape: StoreShape };
 
@@ -185,7 +194,10 @@ async function make(task: Make): Promise<StoreReply> {
       if (i % 7 === 0 || round === rounds) await until(() => write.state === 'acked'); // batches of one, and of several
       (ids[name] ??= []).push(id);
     }
-    if (flushed) await new Promise<void>((resolve) => { store.engine.flush(resolve); });
+    if (flushed)
+      await new Promise<void>((resolve) => {
+        store.engine.flush(resolve);
+      });
   }
   if (flushed) {
     await sleep(1_200); // the log is let go of a second after the flush
@@ -242,6 +254,9 @@ async function perform(task: StoreTask): Promise<StoreReply> {
 
 process.on('message', (task: StoreTask) => {
   perform(task)
-    .catch((error: unknown): StoreReply => ({ reply: 'refused', text: error instanceof Error ? error.message : String(error) }))
+    .catch((error: unknown): StoreReply => ({
+      reply: 'refused',
+      text: error instanceof Error ? error.message : String(error),
+    }))
     .then((reply) => process.send?.(reply));
 });
