@@ -13,12 +13,13 @@ import { countByKind, faultRounds, showViolations, type Target } from '../suppor
 import { inScope, scopedFolder } from '../support/scope.js';
 import type { Proof } from './proof.js';
 
+/** On the injected disk: reuse of segments, torn batches, crashes between flushes and in recovery, an older file. */
 const SUB_CASES = [
-  'reuse of a segment',
-  'every subset of its sectors',
-  'crash between any two partition flushes',
-  'crash during recovery',
-  'older file swapped',
+  'segments that are freed and used again',
+  'every subset of its sectors survived',
+  'a crash between any two batches of a flush',
+  'recovery is interrupted at every call',
+  'a partition file swapped for an older one',
 ];
 
 export const SMALL_STORE: readonly string[] = [

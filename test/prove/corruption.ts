@@ -1,0 +1,480 @@
+/*
+ * Bytes flipped and files cut off, all over a small log and a partition file, one damage at a time on a copy of the store.
+ * A child opens each with the real engine and reads every key (store-child.ts). What must hold:
+ *
+ *   always            no value is served that was not put under that key; nobody hangs; a refusal says why
+ *   log, below D      what cannot be served answers unknown: nothing acknowledged reads as absent or as it was before
+ *   log, above D      the tail is cut, and reported
+ *   partition file    a damaged record answers unknown. Damage to LMDB's own pages may hide keys: then the scrub task
+ *                     and `partita check` find it
+ *   a lethal file     it may kill the daemon twice; the third start sets it aside and serves the rest
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Prng } from '../../src/lib/prng.js';
+import {
+  batchesOf,
+  describeDamage,
+  filesOf,
+  judgeAnswers,
+  StoreChild,
+  withDamage,
+  type ChildReply,
+  type Damage,
+  type Reading,
+} from '../support/damage.js';
+import { Daemon, ROOT } from '../support/daemon.js';
+import { dumpFile, isRecordEntry, lmdbToolsFault } from '../support/lmdb-dump.js';
+import { makeLethal } from '../support/lethal-page.js';
+import { newPutId, RawClient, RefusedError } from '../support/raw-client.js';
+import { inScope, scopedFolder, type Scope } from '../support/scope.js';
+import { stampedValue } from '../support/stamp.js';
+import type { StoreShape } from '../support/store-child.js';
+import type { Proof } from './proof.js';
+
+type Print = (line: string) => void;
+type Ids = Readonly<Record<string, readonly number[]>>;
+
+const SEED = 20_261;
+const KEYS = 64;
+const ROUNDS = 3;
+const VALUE_BYTES = 160;
+const LOG_SHAPE: StoreShape = { partitionCount: 16, segmentBytes: 65_536 };
+const FILE_SHAPE: StoreShape = { partitionCount: 16, segmentBytes: 1_048_576 };
+const DAEMON_FLAGS = [
+  '--partitions',
+  '16',
+  '--memory-max',
+  '128MiB',
+  '--value-bytes-max',
+  '64KiB',
+  '--storage-segment-bytes',
+  '1MiB',
+];
+const PAGE_BYTES = 4_096;
+const UNKNOWN_STATE = 15;
+
+interface Tally extends Reading {
+  damages: number;
+  /** Replies by what became of the whole store. */
+  flagged: number;
+  cut: number;
+  refused: number;
+  killed: number;
+  hung: number;
+  /** Damages after which something was missing and neither a suspicion nor a cut said so. */
+  silent: Damage[];
+  readonly faults: string[];
+}
+
+const emptyTally = (): Tally => ({
+  damages: 0,
+  flagged: 0,
+  cut: 0,
+  refused: 0,
+  killed: 0,
+  hung: 0,
+  right: 0,
+  unknown: 0,
+  falseNotFound: 0,
+  stale: 0,
+  invented: 0,
+  silent: [],
+  faults: [],
+});
+
+/** What one damage did, added up; what is missing in silence is left to the caller to judge. */
+function take(tally: Tally, damage: Damage, reply: ChildReply, ids: Ids, names: readonly string[]): void {
+  tally.damages += 1;
+  switch (reply.reply) {
+    case 'killed':
+      tally.killed += 1;
+      return;
+    case 'hung':
+      tally.hung += 1;
+      tally.faults.push(`${describeDamage(damage)}: the reader hangs`);
+      return;
+    case 'refused':
+      tally.refused += 1;
+      if (reply.text.length < 20) tally.faults.push(`${describeDamage(damage)}: refused with "${reply.text}"`);
+      return;
+    case 'read': {
+      const reading = judgeAnswers(SEED, ids, names, reply.answers);
+      for (const key of ['right', 'unknown', 'falseNotFound', 'stale', 'invented'] as const) tally[key] += reading[key];
+      if (reply.suspects > 0 || reply.quarantined > 0) tally.flagged += 1;
+      if (reply.cut) tally.cut += 1;
+      if (reading.invented > 0)
+        tally.faults.push(`${describeDamage(damage)}: ${reading.invented} values that nobody put there`);
+      if (reading.falseNotFound + reading.stale > 0) tally.silent.push(damage);
+      return;
+    }
+    case 'made':
+    case 'scrubbed':
+      throw new Error(`The child answered ${reply.reply} to a read`);
+  }
+}
+
+function report(name: string, tally: Tally, print: Print): void {
+  const { damages, right, unknown, falseNotFound, stale, invented, flagged, cut, refused, killed, hung } = tally;
+  print(
+    `${name}: ${damages} damages: ${flagged} made partitions suspect, ${cut} cut a tail, ${refused} refused, ${killed} killed the reader, ${hung} hung; ` +
+      `reads: ${right} right, ${unknown} unknown, ${falseNotFound} false not-found, ${stale} stale, ${invented} invented`,
+  );
+}
+
+interface Base {
+  readonly directory: string;
+  readonly shape: StoreShape;
+  readonly ids: Ids;
+  readonly names: readonly string[];
+}
+
+class Series {
+  readonly #child: StoreChild;
+  readonly #scratch: string;
+  #copies = 0;
+
+  constructor(scope: Scope) {
+    this.#child = new StoreChild(scope);
+    this.#scratch = scopedFolder(scope, 'corruption-copies');
+  }
+
+  /** A path that was never used: LMDB knows one environment a path in a process. */
+  nextCopy(): string {
+    this.#copies += 1;
+    return join(this.#scratch, String(this.#copies));
+  }
+
+  async run(base: Base, damages: readonly Damage[], before: readonly Damage[] = []): Promise<Tally> {
+    const tally = emptyTally();
+    const { directory, shape, ids, names } = base;
+    for (const damage of damages) {
+      const reply = await withDamage(directory, this.nextCopy(), [...before, damage], (copy) =>
+        this.#child.ask({ task: 'read', directory: copy, shape, names }),
+      );
+      take(tally, damage, reply, ids, names);
+    }
+    return tally;
+  }
+
+  async scrubFinds(base: Base, damage: Damage): Promise<boolean> {
+    const reply = await withDamage(base.directory, this.nextCopy(), [damage], (copy) =>
+      this.#child.ask({ task: 'scrub', directory: copy, shape: base.shape }),
+    );
+    return reply.reply === 'killed' || (reply.reply === 'scrubbed' && reply.faults > 0);
+  }
+
+  checkFinds(base: Base, damage: Damage): Promise<boolean> {
+    return withDamage(base.directory, this.nextCopy(), [damage], (copy) => {
+      const words = [join(ROOT, 'bin', 'partita.cjs'), 'check', copy, '--output', 'json'];
+      const { status, stdout } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 60_000 });
+      return Promise.resolve(status === 1 && !(JSON.parse(stdout) as { readonly ok: boolean }).ok);
+    });
+  }
+
+  async make(directory: string): Promise<Base> {
+    const made = await this.#child.ask({
+      task: 'make',
+      directory,
+      shape: LOG_SHAPE,
+      keys: KEYS,
+      rounds: ROUNDS,
+      flushed: false,
+      seed: SEED,
+      valueBytes: VALUE_BYTES,
+    });
+    if (made.reply !== 'made') throw new Error(`The store could not be made: ${JSON.stringify(made)}`);
+    this.#child.end(); // as a kill -9 would: the store is not closed
+    return { directory, shape: LOG_SHAPE, ids: made.ids, names: Object.keys(made.ids) };
+  }
+}
+
+const flip = (prng: Prng, file: string, offset: number): Damage => ({
+  file,
+  kind: 'flip',
+  offset,
+  amount: 1 << prng.int(8),
+});
+
+/** Every `stride`-th offset below `end`, beginning anywhere. */
+function offsets(prng: Prng, from: number, end: number, stride: number): readonly number[] {
+  const list: number[] = [];
+  for (let offset = from + prng.int(stride); offset < end; offset += stride) list.push(offset);
+  return list;
+}
+
+async function proveLog(
+  series: Series,
+  scope: Scope,
+  prng: Prng,
+  full: boolean,
+  print: Print,
+): Promise<readonly string[]> {
+  const base = await series.make(scopedFolder(scope, 'corruption-log'));
+  const batches = batchesOf(base.directory);
+  const segments = new Set(batches.map(({ file }) => file));
+  const endOf = (file: string): number =>
+    Math.max(...batches.filter((batch) => batch.file === file).map(({ offset, length }) => offset + length));
+  const used = [...segments].reduce((sum, file) => sum + endOf(file), 0);
+  const last = batches.at(-1);
+  const tail = batches.filter(({ count }) => count > 0).at(-1);
+  if (last === undefined || tail === undefined) throw new Error('The log is empty');
+  print(`a log of ${batches.length} batches in ${used} bytes, the last one saying that ${last.durableLsn} is durable`);
+
+  const stride = full ? 7 : Math.ceil(used / 250);
+  const flips = [...segments].flatMap((file) =>
+    offsets(prng, 0, endOf(file), stride).map((offset) => flip(prng, file, offset)),
+  );
+  const cuts = [...segments].flatMap((file): readonly Damage[] =>
+    offsets(prng, 0, LOG_SHAPE.segmentBytes, full ? 97 : 1_500).map((offset) => ({
+      file,
+      kind: 'truncate',
+      offset,
+      amount: 0,
+    })),
+  );
+  const faults: string[] = [];
+  for (const [name, damages] of [
+    ['log, bytes flipped', flips],
+    ['log, segments cut off', cuts],
+  ] as const) {
+    const tally = await series.run(base, damages);
+    report(name, tally, print);
+    faults.push(
+      ...tally.faults,
+      ...tally.silent.map((damage) => `${describeDamage(damage)}: acknowledged writes are missing in silence`),
+    );
+  }
+
+  // Without the batch that says so, the last entries are above D: they may have been torn, and are cut.
+  const withoutLast: Damage = { file: last.file, kind: 'zero', offset: last.offset, amount: last.length };
+  const torn = offsets(prng, tail.offset, tail.offset + tail.length, full ? 1 : 9).map((offset) =>
+    flip(prng, tail.file, offset),
+  );
+  const above = await series.run(base, torn, [withoutLast]);
+  report('log, above D', above, print);
+  faults.push(...above.faults);
+  if (above.cut + above.flagged < above.silent.length) faults.push('a torn tail was neither cut nor reported');
+  const { cut } = await onlyCut(series, base, withoutLast);
+  if (cut) faults.push('a log that ends with a whole batch was reported as cut');
+  return faults;
+}
+
+async function onlyCut(series: Series, base: Base, damage: Damage): Promise<{ readonly cut: boolean }> {
+  const tally = await series.run(base, [damage]);
+  return { cut: tally.cut > 0 || tally.silent.length > 0 };
+}
+
+/** Node.meta and the table of partitions: small files that everything hangs on. */
+async function proveSmallFiles(
+  series: Series,
+  base: Base,
+  prng: Prng,
+  full: boolean,
+  print: Print,
+): Promise<readonly string[]> {
+  const files = [
+    ...filesOf(base.directory, '', 'node.meta'),
+    ...filesOf(base.directory, 'partitions', '.table'),
+    ...filesOf(base.directory, 'partitions', 'table'),
+  ];
+  const damages = files.flatMap(({ file, bytes }) =>
+    offsets(prng, 0, bytes, full ? 11 : 331).map((offset) => flip(prng, file, offset)),
+  );
+  const tally = await series.run(base, damages);
+  report(`${files.map(({ file }) => file).join(' and ')}, bytes flipped`, tally, print);
+  return [
+    ...tally.faults,
+    ...tally.silent.map((damage) => `${describeDamage(damage)}: acknowledged writes are missing in silence`),
+  ];
+}
+
+/** A store in the files of a real daemon, closed in peace. */
+async function daemonStore(scope: Scope): Promise<Base> {
+  const directory = join(scopedFolder(scope, 'corruption-files'), 'data');
+  const daemon = Daemon.prepare({ dataDir: directory, flags: DAEMON_FLAGS });
+  scope.defer('end the daemon', () => daemon.signal('SIGKILL'));
+  const client = await RawClient.connect((await daemon.start()).client);
+  const ids: Record<string, number[]> = {};
+  const contexts = new Map<string, Uint8Array>();
+  for (let id = 1; id <= KEYS * ROUNDS; id++) {
+    const key = `key-${id % KEYS}`;
+    const value = stampedValue(SEED, key, id, VALUE_BYTES);
+    const written = await client.write({
+      key,
+      value,
+      context: contexts.get(key) ?? new Uint8Array(0),
+      putId: newPutId(),
+    });
+    contexts.set(key, written.context);
+    (ids[key] ??= []).push(id);
+    if (id % KEYS === 0) await allInFiles(directory, KEYS);
+  }
+  client.close();
+  await new Promise((resolve) => setTimeout(resolve, 3_000)); // the last round, and the log let go
+  const { code } = await daemon.stop();
+  if (code !== 0) throw new Error(`The daemon did not stop in peace\n${daemon.transcript()}`);
+  return { directory, shape: FILE_SHAPE, ids, names: Object.keys(ids) };
+}
+
+async function allInFiles(directory: string, records: number): Promise<void> {
+  for (
+    const since = Date.now();
+    Date.now() - since < 60_000;
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  ) {
+    const found = filesOf(directory, 'partitions', '.mdb').reduce(
+      (sum, { file }) => sum + dumpFile(join(directory, file)).filter(isRecordEntry).length,
+      0,
+    );
+    if (found >= records) return;
+  }
+  throw new Error('The records did not reach the files within 60 s');
+}
+
+async function proveFiles(
+  series: Series,
+  base: Base,
+  prng: Prng,
+  full: boolean,
+  print: Print,
+): Promise<readonly string[]> {
+  const files = filesOf(base.directory, 'partitions', '.mdb').filter(({ bytes }) => bytes > 2 * PAGE_BYTES);
+  const chosen = files.slice(0, full ? 4 : 2);
+  const bytes = chosen.reduce((sum, file) => sum + file.bytes, 0);
+  const stride = full ? 13 : Math.ceil(bytes / 350);
+  const flips = chosen.flatMap((one) =>
+    offsets(prng, 0, one.bytes, stride).map((offset) => flip(prng, one.file, offset)),
+  );
+  const metas = chosen.flatMap(({ file }) =>
+    offsets(prng, 0, 2 * PAGE_BYTES, full ? 3 : 101).map((offset) => flip(prng, file, offset)),
+  );
+  const cuts = chosen.flatMap((one): readonly Damage[] =>
+    offsets(prng, 0, one.bytes, full ? 511 : 9_000).map((offset) => ({
+      file: one.file,
+      kind: 'truncate',
+      offset,
+      amount: 0,
+    })),
+  );
+  const zeros = chosen.flatMap((one): readonly Damage[] =>
+    offsets(prng, 2 * PAGE_BYTES, one.bytes, full ? PAGE_BYTES : 3 * PAGE_BYTES).map((offset) => ({
+      file: one.file,
+      kind: 'zero',
+      offset: offset - (offset % 512),
+      amount: 512,
+    })),
+  );
+  const faults: string[] = [];
+  for (const [name, damages] of [
+    ['partition file, bytes flipped', flips],
+    ['partition file, meta pages flipped', metas],
+    ['partition file, cut off', cuts],
+    ['partition file, sectors zeroed', zeros],
+  ] as const) {
+    const tally = await series.run(base, damages);
+    report(name, tally, print);
+    faults.push(...tally.faults, ...(await foundAfterwards(series, base, tally.silent, full ? 60 : 4, print)));
+  }
+  return faults;
+}
+
+/** Keys that damage made unreachable in silence: the scrub task and `partita check` must both find it. */
+async function foundAfterwards(
+  series: Series,
+  base: Base,
+  silent: readonly Damage[],
+  checksMax: number,
+  print: Print,
+): Promise<readonly string[]> {
+  const faults: string[] = [];
+  let checked = 0;
+  for (const [i, damage] of silent.entries()) {
+    if (!(await series.scrubFinds(base, damage)))
+      faults.push(`${describeDamage(damage)}: keys are hidden, and the scrub task finds nothing`);
+    if (i % Math.max(1, Math.ceil(silent.length / checksMax)) !== 0) continue;
+    checked += 1;
+    if (!(await series.checkFinds(base, damage)))
+      faults.push(`${describeDamage(damage)}: keys are hidden, and partita check finds nothing`);
+  }
+  if (silent.length > 0) print(`  ${silent.length} of them hid keys; scrubbed ${silent.length}, checked ${checked}`);
+  return faults;
+}
+
+/** How many of the keys the daemon serves, says not to know, or dies of. */
+async function readAll(
+  daemon: Daemon,
+  names: readonly string[],
+): Promise<{ readonly right: number; readonly unknown: number; readonly wrong: number }> {
+  let right = 0;
+  let unknown = 0;
+  let wrong = 0;
+  const client = await RawClient.connect(daemon.ready.client);
+  for (const name of names) {
+    try {
+      if ((await client.get(name)).values.length === 1) right += 1;
+      else wrong += 1;
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.code !== UNKNOWN_STATE) throw error;
+      unknown += 1;
+    }
+  }
+  client.close();
+  return { right, unknown, wrong };
+}
+
+/** A file that kills its reader: two deaths at most, then it is set aside and the rest is served. */
+async function proveLethal(series: Series, scope: Scope, base: Base, print: Print): Promise<readonly string[]> {
+  const victim = filesOf(base.directory, 'partitions', '.mdb').find(({ bytes }) => bytes > 2 * PAGE_BYTES);
+  if (victim === undefined) throw new Error('No partition file has records');
+  const hidden = dumpFile(join(base.directory, victim.file)).filter(isRecordEntry).length;
+  return withDamage(base.directory, series.nextCopy(), [], async (directory) => {
+    makeLethal(join(directory, victim.file));
+    const daemon = Daemon.prepare({ dataDir: directory, flags: DAEMON_FLAGS, readyTimeoutMs: 60_000 });
+    scope.defer('end the daemon', () => daemon.signal('SIGKILL'));
+    try {
+      for (let start = 1; start <= 4; start++) {
+        await daemon.start();
+        const read = await readAll(daemon, base.names).catch(() => null);
+        if (read === null) {
+          const { code, signal } = await daemon.exited;
+          print(`lethal file, start ${start}: killed while it was read (${signal ?? `code ${code}`})`);
+          continue;
+        }
+        const setAside = filesOf(directory, 'quarantine', '').length > 0;
+        print(
+          `lethal file, start ${start}: lives; ${read.right} keys served, ${read.unknown} unknown, ${read.wrong} wrong; ${setAside ? 'set aside' : 'not set aside'}`,
+        );
+        await daemon.stop();
+        if (start <= 3 && setAside && read.wrong === 0 && read.unknown === hidden)
+          return start === 1 ? ['the lethal file was not lethal'] : [];
+        return [`after ${start} starts: ${JSON.stringify(read)}, ${hidden} records were in the file`];
+      }
+      return [`a crash loop: four starts, and dead each time\n${daemon.transcript(10)}`];
+    } finally {
+      await daemon.dispose();
+    }
+  });
+}
+
+export const prove: Proof = {
+  name: 'corruption',
+  question: 'Is anything false ever served from damaged files, or any damage overlooked?',
+  run: ({ full, print }) =>
+    inScope(async (scope) => {
+      const missing = lmdbToolsFault();
+      if (missing !== null) return { held: false, summary: `skipped: ${missing}` };
+      const seed = Date.now() >>> 0;
+      print(`seed ${seed}`);
+      const prng = new Prng(seed);
+      const series = new Series(scope);
+      const faults = [...(await proveLog(series, scope, prng, full, print))];
+      const base = await daemonStore(scope);
+      faults.push(...(await proveFiles(series, base, prng, full, print)));
+      faults.push(...(await proveSmallFiles(series, base, prng, full, print)));
+      faults.push(...(await proveLethal(series, scope, base, print)));
+      for (const fault of faults.slice(0, 20)) print(`FAULT: ${fault}`);
+      if (faults.length > 20) print(`… and ${faults.length - 20} more`);
+      return { held: faults.length === 0, summary: `${faults.length} faults` };
+    }),
+};
