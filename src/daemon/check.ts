@@ -19,7 +19,7 @@ import { SUSPICIONS, suspicionText } from '../storage/partition.js';
 import { PartitionTable } from '../storage/partition-table.js';
 import { recoverLog } from '../storage/recovery.js';
 import { checkRecord } from '../versioning/record.js';
-import { readFiles } from '../workers/inspect-files.js';
+import { readFiles } from './inspect-files.js';
 import { promised } from './flows.js';
 import { loadRing } from './ring-store.js';
 

@@ -16,7 +16,7 @@ import { FLUSH_DEFAULTS } from '../storage/flusher.js';
 import { LOG_KINDS } from '../storage/log-types.js';
 import { Hlc } from '../versioning/hlc.js';
 import { newestStamp } from '../versioning/record.js';
-import { inspectFiles } from '../workers/inspect-files.js';
+import { inspectFiles } from './inspect-files.js';
 import { PoolWorkers } from '../workers/pool.js';
 import type { Config } from './config-types.js';
 import { answered, promised } from './flows.js';

@@ -11,10 +11,7 @@
  *       44     4  1: the last stop was clean, nothing was written since
  *       48     4  unclean starts in a row
  *       52     4  zero
- *       56     8  next installation number of a partition file
- *       64     8  log salt: random, seeds the checksums of the commit log
- *       72    56  zero
- *      128   512  suspect partitions, one bit each, the lowest bit first
+ *       56     8  log salt: random, seeds the checksums of the commit log
  *
  * Every change is written to both slots, each synced, before it counts. So a slot that rots later takes nothing with
  * it: least of all the opening number, which must never be given out twice, because actors were minted under it. (A
@@ -22,7 +19,7 @@
  */
 import type { Disk } from '../env/disk.js';
 import type { Random } from '../env/random.js';
-import { copyBytes, readU32, readU53, fromHex, toHex, writeU32, writeU53 } from '../lib/bytes.js';
+import { readU32, readU53, fromHex, toHex, writeU32, writeU53 } from '../lib/bytes.js';
 import { type Flow, run } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 import { nodeId, type NodeId } from '../model/ids.js';
@@ -31,9 +28,7 @@ import { SlotFile, type SlotKind } from './slots.js';
 
 export const NODE_META_PATH = 'node.meta';
 const KIND: SlotKind = { magic: 'partnode', format: 1, slotBytes: 4_096 };
-const BODY_BYTES = 640;
-const SUSPECT_AT = 128;
-export const SUSPECT_BYTES = 512;
+const BODY_BYTES = 64;
 
 export interface NodeMeta {
   readonly nodeId: NodeId;
@@ -44,10 +39,7 @@ export interface NodeMeta {
   readonly clean: boolean;
   /** Starts without a clean stop before them, in a row; whoever sees 60 s of service sets it to 0. */
   readonly uncleanStarts: number;
-  readonly nextInstallation: number;
   readonly logSalt: LogSalt;
-  /** One bit a partition. */
-  readonly suspect: Uint8Array;
 }
 
 export type NodeMetaChange = Partial<Omit<NodeMeta, 'nodeId' | 'opening' | 'logSalt'>>;
@@ -59,21 +51,6 @@ export interface LastStop {
   readonly clean: boolean;
   /** One copy was unreadable; it has been written anew. */
   readonly oneDamaged: boolean;
-}
-
-export function isSuspect(meta: NodeMeta, partition: number): boolean {
-  return ((meta.suspect[partition >> 3] as number) & (1 << (partition & 7))) !== 0;
-}
-
-/** A copy of the bitmap with some bits set or cleared. */
-export function withSuspects(meta: NodeMeta, partitions: Iterable<number>, suspect: boolean): Uint8Array {
-  const bits = copyBytes(meta.suspect);
-  for (const partition of partitions) {
-    const at = partition >> 3;
-    const bit = 1 << (partition & 7);
-    bits[at] = suspect ? (bits[at] as number) | bit : (bits[at] as number) & ~bit;
-  }
-  return bits;
 }
 
 export class NodeMetaFile {
@@ -117,9 +94,7 @@ export class NodeMetaFile {
       hlcLogical: 0,
       clean: false,
       uncleanStarts: 0,
-      nextInstallation: 1,
       logSalt: { hi: random.u32(), lo: random.u32() },
-      suspect: new Uint8Array(SUSPECT_BYTES),
     };
     const slots = yield* SlotFile.create(disk, hash, NODE_META_PATH, KIND, '', encode(meta));
     return new NodeMetaFile(slots, meta);
@@ -182,10 +157,8 @@ function encode(meta: NodeMeta): Uint8Array {
   writeU32(bytes, 40, meta.hlcLogical);
   writeU32(bytes, 44, meta.clean ? 1 : 0);
   writeU32(bytes, 48, meta.uncleanStarts);
-  writeU53(bytes, 56, meta.nextInstallation);
-  writeU32(bytes, 64, meta.logSalt.hi);
-  writeU32(bytes, 68, meta.logSalt.lo);
-  bytes.set(meta.suspect, SUSPECT_AT);
+  writeU32(bytes, 56, meta.logSalt.hi);
+  writeU32(bytes, 60, meta.logSalt.lo);
   return bytes;
 }
 
@@ -198,8 +171,6 @@ function decode(bytes: Uint8Array): NodeMeta {
     hlcLogical: readU32(bytes, 40),
     clean: readU32(bytes, 44) === 1,
     uncleanStarts: readU32(bytes, 48),
-    nextInstallation: readU53(bytes, 56),
-    logSalt: { hi: readU32(bytes, 64), lo: readU32(bytes, 68) },
-    suspect: copyBytes(bytes, SUSPECT_AT, SUSPECT_AT + SUSPECT_BYTES),
+    logSalt: { hi: readU32(bytes, 56), lo: readU32(bytes, 60) },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { FileCount } from './walk.js';
+import type { FileCount } from '../workers/walk.js';
 
 const ENTRY = fileURLToPath(new URL('./walk-files.js', import.meta.url));
 

@@ -15,7 +15,7 @@ import { sizeFault } from '../disk/lmdb-file-size.js';
 import { withSnapshot } from '../disk/lmdb-snapshot.js';
 import { hash64From } from '../model/hash.js';
 import { leafCountOf } from '../repair/merkle.js';
-import { countFile, type FileCount } from './walk.js';
+import { countFile, type FileCount } from '../workers/walk.js';
 
 const partitionCount = Number(process.argv[2]);
 const hash = hash64From(await xxhash());

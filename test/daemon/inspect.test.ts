@@ -5,7 +5,7 @@ import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import type { Timers } from '../../src/env/clock.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
-import { inspectFiles } from '../../src/workers/inspect-files.js';
+import { inspectFiles } from '../../src/daemon/inspect-files.js';
 
 const TIMERS: Timers = {
   after: () => ({ cancel: () => undefined }),
