@@ -149,6 +149,7 @@ class Replay {
       this.#reportMissing(this.#unresolved.segment, this.#unresolved.offset, this.#durableLsn);
     }
     this.#checkMissing();
+    this.#checkShort();
   }
 
   // ── one segment ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -389,6 +390,17 @@ class Replay {
     for (const sequence of [...missing].sort((a, b) => a - b)) {
       this.#partitions = null;
       this.#report(sequence, 0, 'The segment is missing');
+    }
+  }
+
+  /** Segments are made whole and never shrink: where one has, what looks like a torn tail may be a lost one. */
+  #checkShort(): void {
+    const stopped = this.#stopped;
+    if (stopped === null) return;
+    for (const { sequence, size, header } of this.#segments) {
+      if (sequence < stopped.segment || size >= (header?.segmentBytes ?? SEGMENT_HEADER_BYTES)) continue;
+      this.#partitions = null;
+      this.#report(sequence, size, `The segment is cut off after ${size} bytes`);
     }
   }
 
