@@ -15,8 +15,8 @@ export default {
   ],
   project: ['src/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts', 'scripts/*.cjs'],
   // Contracts are exported whole, though one side may not name every type of them.
-  rules: { types: 'off', enumMembers: 'off' },
+  // Binaries are the system's (mount, gcc, mdb_stat): whoever needs one skips with a reason where it is missing.
+  rules: { types: 'off', enumMembers: 'off', binaries: 'off' },
   ignoreExportsUsedInFile: true,
   ignoreDependencies: ['@types/cli-progress', 'dependency-cruiser', 'pino-pretty'],
-  ignoreBinaries: ['systemd-notify', 'unshare', 'systemd-analyze'],
 };

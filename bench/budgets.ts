@@ -141,8 +141,16 @@ function judge(rounds: readonly Round[], budgets: Budgets): readonly string[] {
     }
     const p999Ms = median(rounds.map((round) => round[operation]['p99.9'])) / 1000;
     const heldMs = p999Ms < budgets['p99.9Ms'];
-    table.push([`${operation} p99.9`, '', `${p999Ms.toFixed(1)} ms`, '', `< ${budgets['p99.9Ms']} ms`, heldMs ? 'ok' : 'OVER']);
-    if (!heldMs) over.push(`${operation} p99.9 is ${p999Ms.toFixed(1)} ms, the service level is ${budgets['p99.9Ms']} ms`);
+    table.push([
+      `${operation} p99.9`,
+      '',
+      `${p999Ms.toFixed(1)} ms`,
+      '',
+      `< ${budgets['p99.9Ms']} ms`,
+      heldMs ? 'ok' : 'OVER',
+    ]);
+    if (!heldMs)
+      over.push(`${operation} p99.9 is ${p999Ms.toFixed(1)} ms, the service level is ${budgets['p99.9Ms']} ms`);
   }
   console.log(table.toString());
   return over;

@@ -46,11 +46,18 @@ function keyOf(index: number, target: Buffer): Buffer {
 
 function load(folder: string, file: number): File {
   const env = new lmdb.Env();
-  env.open({ path: join(folder, `${file}.mdb`), mapSize: 16 * 2 ** 30, noSubdir: true, noReadAhead: true, noSync: true });
+  env.open({
+    path: join(folder, `${file}.mdb`),
+    mapSize: 16 * 2 ** 30,
+    noSubdir: true,
+    noReadAhead: true,
+    noSync: true,
+  });
   const dbi = env.openDbi({ name: null, create: true, keyIsBuffer: true });
   const value = Buffer.alloc(Number(values.value), 0x2e);
   const txn = env.beginTxn();
-  for (let i = file; i < keys; i += files) txn.putBinary(dbi, keyOf(i, Buffer.alloc(KEY_BYTES)), value, { keyIsBuffer: true });
+  for (let i = file; i < keys; i += files)
+    txn.putBinary(dbi, keyOf(i, Buffer.alloc(KEY_BYTES)), value, { keyIsBuffer: true });
   txn.commit();
   return { env, dbi, txn: env.beginTxn({ readOnly: true }) };
 }
@@ -84,7 +91,9 @@ try {
   measure(opened, Math.min(200, Number(values.ms)));
   const { gets, cpuUs } = measure(opened, Number(values.ms));
   const nsPerGet = Math.round((cpuUs * 1000) / gets);
-  console.log(JSON.stringify({ question: 'random getBinary', keys, valueBytes: Number(values.value), files, gets, nsPerGet }));
+  console.log(
+    JSON.stringify({ question: 'random getBinary', keys, valueBytes: Number(values.value), files, gets, nsPerGet }),
+  );
   for (const { env, txn } of opened) {
     txn.abort();
     env.close();

@@ -15,7 +15,13 @@ import { encodeHelloReply } from '../src/wire/codec-connection.js';
 import { FrameDecoder, frameOf } from '../src/wire/frame.js';
 import type { FrameSink } from '../src/wire/frame.js';
 import * as kinds from '../src/wire/kinds.js';
-import { GetRequestView, PutRequestView, decodeDeleteInto, decodeGetInto, decodePutInto } from '../src/wire/requests.js';
+import {
+  GetRequestView,
+  PutRequestView,
+  decodeDeleteInto,
+  decodeGetInto,
+  decodePutInto,
+} from '../src/wire/requests.js';
 import {
   ReplyParts,
   encodeOrigin,

@@ -99,7 +99,8 @@ export class JsonProcess {
         if (fits(line)) return line;
       }
       if (this.#gone) throw new Error(`A process ended early: ${this.#lastWords()}`);
-      if (performance.now() > endMs) throw new Error(`A process said nothing for ${timeoutMs} ms: ${this.#lastWords()}`);
+      if (performance.now() > endMs)
+        throw new Error(`A process said nothing for ${timeoutMs} ms: ${this.#lastWords()}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.max(1, endMs - performance.now()));
         this.#waiting.add(() => {
@@ -254,5 +255,7 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   if (sorted.length === 0) return Number.NaN;
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }

@@ -42,7 +42,7 @@ export function registerBench(command: Command): void {
     .option('--workload <name>', 'YCSB a, b, c, d or f')
     .option('--mix <shares>', 'shares of get, put, delete, insert, rmw (default get=80,put=20)')
     .option('--keys <n>', 'how many keys', '100k')
-    .option('--key-dist <name>', 'uniform, zipfian[:0.99], latest, sequential (default uniform, or the workload\'s)')
+    .option('--key-dist <name>', "uniform, zipfian[:0.99], latest, sequential (default uniform, or the workload's)")
     .option('--size <sizes>', 'of values: 1KiB, or 100:50,1KiB:50', '1KiB')
     .option('--seed <n>', 'the same seed asks for the same things', '42')
     .option('--preload', 'put every key once before')
@@ -69,7 +69,8 @@ export function registerBench(command: Command): void {
 async function bench(flags: BenchFlags): Promise<number> {
   const plan = planOf(flags);
   const extras = extrasOf(flags);
-  const earlier = flags.compare === undefined ? undefined : parseBench(readFileSync(flags.compare, 'utf8'), flags.compare);
+  const earlier =
+    flags.compare === undefined ? undefined : parseBench(readFileSync(flags.compare, 'utf8'), flags.compare);
   const json = flags.json === true;
   const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
   if (!json) console.log(header(plan));
@@ -85,7 +86,12 @@ async function bench(flags: BenchFlags): Promise<number> {
   return faults.length === 0 ? 0 : 1;
 }
 
-async function runAll(plan: Plan, extras: BenchExtras, flags: BenchFlags, each: (run: RunResult) => void): Promise<Bench> {
+async function runAll(
+  plan: Plan,
+  extras: BenchExtras,
+  flags: BenchFlags,
+  each: (run: RunResult) => void,
+): Promise<Bench> {
   const runs: RunResult[] = [];
   const abort = new AbortController();
   const memory: ContextMemory = new Map();
@@ -96,7 +102,11 @@ async function runAll(plan: Plan, extras: BenchExtras, flags: BenchFlags, each: 
   const startedAt = new Date().toISOString();
   try {
     for (let i = 0; i < extras.runs && !abort.signal.aborted; i++) {
-      const view = progressView(plan, flags.progress && !(flags.json === true && process.stderr.isTTY), extras.sampleMs);
+      const view = progressView(
+        plan,
+        flags.progress && !(flags.json === true && process.stderr.isTTY),
+        extras.sampleMs,
+      );
       const { result, response } = await runPlan(
         { ...plan, preload: plan.preload && i === 0 },
         {
@@ -122,9 +132,12 @@ async function runAll(plan: Plan, extras: BenchExtras, flags: BenchFlags, each: 
 function faultsOf(result: Bench, extras: BenchExtras): string[] {
   const faults: string[] = [];
   for (const run of result.runs) {
-    if (run.mismatches > 0) faults.push(`${run.mismatches} mismatches: a value was read that was not put under its key`);
+    if (run.mismatches > 0)
+      faults.push(`${run.mismatches} mismatches: a value was read that was not put under its key`);
     if (run.errorRate > extras.maxErrors) {
-      faults.push(`${(run.errorRate * 100).toFixed(3)} % of the operations failed; --max-errors allows ${extras.maxErrors * 100} %`);
+      faults.push(
+        `${(run.errorRate * 100).toFixed(3)} % of the operations failed; --max-errors allows ${extras.maxErrors * 100} %`,
+      );
     }
     if (run.count === 0) faults.push('No operation was answered');
   }
@@ -137,7 +150,9 @@ function regressionsOf(earlier: Bench, now: Bench, extras: BenchExtras, json: bo
     console.log(`Compared with ${earlier.startedAt} (${Math.round(medianRun(earlier.runs).throughput)}/s):`);
     for (const { what, before, now: fresh, ratio, regression } of differences) {
       const change = `${ratio > 1 ? 'worse' : 'better'} by ${Math.abs((ratio - 1) * 100).toFixed(1)} %`;
-      console.log(`  ${what.padEnd(14)} ${before.padStart(10)} → ${fresh.padStart(10)}  ${change}${regression ? '  REGRESSION' : ''}`);
+      console.log(
+        `  ${what.padEnd(14)} ${before.padStart(10)} → ${fresh.padStart(10)}  ${change}${regression ? '  REGRESSION' : ''}`,
+      );
     }
   }
   return differences

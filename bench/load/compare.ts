@@ -16,7 +16,17 @@ export interface Difference {
 }
 
 /** What must be equal for two results to be of the same test. */
-const COMPARED = ['connections', 'inFlight', 'rate', 'mix', 'keys', 'distribution', 'sizes', 'sender', 'dialect'] as const;
+const COMPARED = [
+  'connections',
+  'inFlight',
+  'rate',
+  'mix',
+  'keys',
+  'distribution',
+  'sizes',
+  'sender',
+  'dialect',
+] as const;
 const JUDGED = ['p50', 'p99'] as const;
 
 export function medianRun(runs: readonly RunResult[]): RunResult {
@@ -44,7 +54,8 @@ function checkSamePlan(before: Plan, now: Plan): void {
   for (const field of COMPARED) {
     const was = JSON.stringify(before[field]);
     const is = JSON.stringify(now[field]);
-    if (was !== is) throw new UsageError(`The two runs differ in ${field}: ${was} then, ${is} now. Compare runs of one plan`);
+    if (was !== is)
+      throw new UsageError(`The two runs differ in ${field}: ${was} then, ${is} now. Compare runs of one plan`);
   }
 }
 
@@ -53,7 +64,13 @@ export function compare(before: Bench, now: Bench, tolerance: number): readonly 
   const old = medianRun(before.runs);
   const fresh = medianRun(now.runs);
   const differences: Difference[] = [];
-  const add = (what: string, was: number, is: number, higherIsBetter: boolean, show: (value: number) => string): void => {
+  const add = (
+    what: string,
+    was: number,
+    is: number,
+    higherIsBetter: boolean,
+    show: (value: number) => string,
+  ): void => {
     const ratio = higherIsBetter ? was / is : is / was;
     differences.push({ what, before: show(was), now: show(is), ratio, regression: !(ratio <= 1 + tolerance) });
   };

@@ -168,7 +168,11 @@ export class RawConnection {
     const colon = server.lastIndexOf(':');
     const socket = unix
       ? connect({ path: server.slice(5), onread })
-      : connect({ host: server.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(server.slice(colon + 1)), onread });
+      : connect({
+          host: server.slice(0, colon).replace(/^\[|\]$/g, ''),
+          port: Number(server.slice(colon + 1)),
+          onread,
+        });
     let reason = 'the server closed the connection';
     socket.on('connect', () => {
       socket.setNoDelay(true);
@@ -303,14 +307,7 @@ export class RawConnection {
       this.#dialect.contexts?.forget(key); // it may have been written: read before the next write
       this.#owner.source.writeEnded(key);
     }
-    this.#owner.failed(
-      operation,
-      key,
-      code,
-      this.#intendedMs[slot] as number,
-      this.#sentMs[slot] as number,
-      countedMs,
-    );
+    this.#owner.failed(operation, key, code, this.#intendedMs[slot] as number, this.#sentMs[slot] as number, countedMs);
   }
 
   #release(slot: number, nowMs: number): void {

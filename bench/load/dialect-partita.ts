@@ -219,7 +219,7 @@ export class PartitaDialect implements WireDialect {
 
   #putTemplate(valueBytes: number, context: number): PutTemplate {
     let byContext = this.#putTemplates.get(valueBytes);
-    if (byContext === undefined) this.#putTemplates.set(valueBytes, (byContext = new Map()));
+    if (byContext === undefined) this.#putTemplates.set(valueBytes, (byContext = new Map<number, PutTemplate>()));
     let template = byContext.get(context);
     if (template === undefined) byContext.set(context, (template = this.#encodeTemplate(valueBytes, context)));
     return template;

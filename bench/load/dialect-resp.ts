@@ -53,7 +53,8 @@ export class RespDialect implements WireDialect {
 
   constructor(plan: Plan) {
     this.#sizes = new Set(plan.sizes.map((size) => size.bytes));
-    for (const bytes of this.#sizes) this.#sets.set(bytes, command(['SET', Buffer.alloc(KEY_BYTES), Buffer.alloc(bytes, 0x2e)]));
+    for (const bytes of this.#sizes)
+      this.#sets.set(bytes, command(['SET', Buffer.alloc(KEY_BYTES), Buffer.alloc(bytes, 0x2e)]));
     this.requestBytesMax = Math.max(...this.#sizes) + 128;
   }
 

@@ -67,7 +67,9 @@ function workloadOf(name: string): Workload {
   const workload = WORKLOADS[name.toLowerCase()];
   if (workload !== undefined) return workload;
   if (name.toLowerCase() === 'e') {
-    throw new UsageError('Workload e reads ranges of keys, and a Dynamo has no range reads: keys lie in the order of their hashes. Take a, b, c, d or f');
+    throw new UsageError(
+      'Workload e reads ranges of keys, and a Dynamo has no range reads: keys lie in the order of their hashes. Take a, b, c, d or f',
+    );
   }
   throw new UsageError(`There is no workload "${name}": take a, b, c, d or f`);
 }
@@ -105,7 +107,8 @@ export function parseDistribution(text: string): KeyDistribution {
 export function parseSizes(text: string): readonly SizeShare[] {
   return text.split(',').map((part) => {
     const [size = '', share = '1'] = part.split(':');
-    if (!(Number(share) > 0)) throw new UsageError(`--size has "${part}": write a size and its share, like 100:50,1KiB:50`);
+    if (!(Number(share) > 0))
+      throw new UsageError(`--size has "${part}": write a size and its share, like 100:50,1KiB:50`);
     return { bytes: parseSize(size, '--size'), share: Number(share) };
   });
 }
@@ -146,6 +149,7 @@ export function planOf(flags: BenchFlags): Plan {
     sizes: parseSizes(flags.size),
     seed: parseCount(flags.seed, '--seed'),
     preload: flags.preload === true,
+    preloadFrom: 0,
     verify: flags.verify === true,
     durable: flags.durable === true,
   };
@@ -157,7 +161,8 @@ function checkPlan(plan: Plan): void {
   if (!/^(unix:.+|.+:\d+)$/.test(plan.server)) {
     throw new UsageError(`--server is "${plan.server}": give host:port, like 127.0.0.1:7700, or unix:/path`);
   }
-  if (plan.amount === 0 && plan.durationMs < 100) throw new UsageError('--duration is less than 100 ms: nothing can be told from that');
+  if (plan.amount === 0 && plan.durationMs < 100)
+    throw new UsageError('--duration is less than 100 ms: nothing can be told from that');
   const smallest = Math.min(...plan.sizes.map((size) => size.bytes));
   if (plan.verify && smallest < VERIFIED_VALUE_BYTES_MIN) {
     throw new UsageError(

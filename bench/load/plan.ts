@@ -43,8 +43,10 @@ export interface Plan {
   readonly distribution: KeyDistribution;
   readonly sizes: readonly SizeShare[];
   readonly seed: number;
-  /** Put every key once before the run. */
+  /** Put every key once before the run, what is refused again until it is taken. */
   readonly preload: boolean;
+  /** Those before this one are there already. */
+  readonly preloadFrom: number;
   /** Values that tell who wrote them, each one read is checked to the last byte. */
   readonly verify: boolean;
   /** Ask for durable acks, whatever the server's default. */
@@ -74,6 +76,7 @@ export const PLAN_DEFAULTS: Plan = {
   sizes: [{ bytes: 1024, share: 1 }],
   seed: 42,
   preload: false,
+  preloadFrom: 0,
   verify: false,
   durable: false,
 };

@@ -106,7 +106,8 @@ export function perSecondOf(samples: readonly number[]): PerSecond {
   const average = samples.length === 0 ? 0 : samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
   const variance =
     samples.length === 0 ? 0 : samples.reduce((sum, sample) => sum + (sample - average) ** 2, 0) / samples.length;
-  const at = (p: number): number => sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil((p / 100) * sorted.length) - 1))] ?? 0;
+  const at = (p: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil((p / 100) * sorted.length) - 1))] ?? 0;
   return {
     average: round(average),
     stdev: round(Math.sqrt(variance)),

@@ -107,7 +107,8 @@ function sumOf(parts: readonly Progress[]): Progress {
 /** Throws if the server cannot be reached or the keys cannot be loaded; failed requests are in the result. */
 export async function runPlan(plan: Plan, hooks: RunHooks = {}): Promise<Merged> {
   const threads = threadsOf(plan);
-  const workers = threads === 1 ? [] : Array.from({ length: threads }, (_, thread) => new WorkerShare({ plan, thread, threads }));
+  const workers =
+    threads === 1 ? [] : Array.from({ length: threads }, (_, thread) => new WorkerShare({ plan, thread, threads }));
   const shares: readonly Share[] = threads === 1 ? [await makeShare(plan, 0, 1, hooks.memory)] : workers;
   const timer = setInterval(() => {
     hooks.onProgress?.(sumOf(shares.map((share) => share.progress())));

@@ -179,14 +179,7 @@ export class RawShare implements Share, ConnectionOwner {
     else this.#loaded++;
   }
 
-  failed(
-    operation: number,
-    key: number,
-    code: string,
-    intendedMs: number,
-    sentMs: number,
-    timedOutMs: number,
-  ): void {
+  failed(operation: number, key: number, code: string, intendedMs: number, sentMs: number, timedOutMs: number): void {
     if (this.#phase === 'preloading') {
       this.#preloadFailed(key, code);
       return;
@@ -207,7 +200,9 @@ export class RawShare implements Share, ConnectionOwner {
       return;
     }
     if (++this.#reconnects > RECONNECTS_MAX) {
-      this.#settle?.reject(new Error(`Lost ${this.#plan.server} ${RECONNECTS_MAX} times, the last time because ${reason}`));
+      this.#settle?.reject(
+        new Error(`Lost ${this.#plan.server} ${RECONNECTS_MAX} times, the last time because ${reason}`),
+      );
       return;
     }
     setTimeout(() => {
@@ -268,7 +263,8 @@ export class RawShare implements Share, ConnectionOwner {
       clearTimeout(timer);
       this.#pacer?.stop();
     }
-    const elapsedMs = Number.isFinite(durationMs) && this.#stoppedBy === '' ? durationMs : performance.now() - this.#startMs;
+    const elapsedMs =
+      Number.isFinite(durationMs) && this.#stoppedBy === '' ? durationMs : performance.now() - this.#startMs;
     return this.recorder.result({ elapsedMs, unsent, ...usage, stoppedBy: this.#stoppedBy });
   }
 

@@ -12,8 +12,8 @@ import { OPERATIONS } from './plan.js';
 import { keyChooser } from './zipf.js';
 import type { KeyChooser } from './zipf.js';
 
+/** Places in OPERATIONS; a put is what is none of these. */
 export const GET = 0;
-export const PUT = 1;
 export const DELETE = 2;
 export const INSERT = 3;
 export const RMW = 4;
@@ -42,12 +42,14 @@ export class OperationSource {
   readonly #writing: Set<number> = new Set();
   #inserted: number = 0;
   #preloaded: number = 0;
+  readonly #preloadFirst: number;
 
   constructor(plan: Plan, thread: number, threads: number) {
     this.#prng = new Prng(Math.imul(plan.seed, 0x9e3779b1) ^ Math.imul(thread + 1, 0x85ebca6b));
     this.#thread = thread;
     this.#threads = threads;
     this.#keys = plan.keys;
+    this.#preloadFirst = this.#ownBelow(plan.preloadFrom);
     this.#chooser = keyChooser(
       plan.distribution,
       this.#prng.fork(),
@@ -76,7 +78,7 @@ export class OperationSource {
   nextPreload(): boolean {
     if (this.#preloaded >= this.preloadCount) return false;
     this.operation = INSERT;
-    this.key = this.#preloaded++ * this.#threads + this.#thread;
+    this.key = (this.#preloadFirst + this.#preloaded++) * this.#threads + this.#thread;
     this.#beginWrite();
     return true;
   }
@@ -89,7 +91,7 @@ export class OperationSource {
   }
 
   get preloadCount(): number {
-    return Math.max(0, Math.ceil((this.#keys - this.#thread) / this.#threads));
+    return Math.max(0, this.#ownBelow(this.#keys) - this.#preloadFirst);
   }
 
   /** The write of `key` was answered, or will not be. */
@@ -101,8 +103,14 @@ export class OperationSource {
     return this.#prng.u32();
   }
 
+  /** How many keys of this thread's class are below `key`. */
+  #ownBelow(key: number): number {
+    return Math.max(0, Math.ceil((key - this.#thread) / this.#threads));
+  }
+
   #beginWrite(): void {
-    this.valueBytes = this.#sizes.length === 1 ? (this.#sizes[0] as number) : (this.#sizes[this.#draw(this.#sizeBounds)] as number);
+    this.valueBytes =
+      this.#sizes.length === 1 ? (this.#sizes[0] as number) : (this.#sizes[this.#draw(this.#sizeBounds)] as number);
     this.#writing.add(this.key);
   }
 

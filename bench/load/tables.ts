@@ -13,8 +13,11 @@ const CHART_WIDTH_MAX = 72;
 type Row = Record<string, string> | string[];
 
 function table(head: readonly string[], rows: readonly Row[], colour: boolean): string {
-  const drawn = new Table({ head: [...head], style: colour ? { head: ['cyan'], border: ['grey'] } : { head: [], border: [] } });
-  for (const row of rows) drawn.push(row as string[]);
+  const drawn = new Table({
+    head: [...head],
+    style: colour ? { head: ['cyan'], border: ['grey'] } : { head: [], border: [] },
+  });
+  for (const row of rows) drawn.push(row);
   return drawn.toString();
 }
 
@@ -88,8 +91,12 @@ export function chart(result: RunResult): string {
 }
 
 export function header(plan: Plan): string {
-  const mix = OPERATIONS.filter((operation) => plan.mix[operation] > 0).map((operation) => `${operation}=${plan.mix[operation]}`);
-  const sizes = plan.sizes.map(({ bytes, share }) => (plan.sizes.length === 1 ? showBytes(bytes) : `${showBytes(bytes)}:${share}`));
+  const mix = OPERATIONS.filter((operation) => plan.mix[operation] > 0).map(
+    (operation) => `${operation}=${plan.mix[operation]}`,
+  );
+  const sizes = plan.sizes.map(({ bytes, share }) =>
+    plan.sizes.length === 1 ? showBytes(bytes) : `${showBytes(bytes)}:${share}`,
+  );
   const keys = `${showCount(plan.keys)} keys, ${plan.distribution.kind}${'theta' in plan.distribution ? ` ${plan.distribution.theta}` : ''}`;
   const what = plan.amount > 0 ? `${showCount(plan.amount)} operations` : `${showSeconds(plan.durationMs)} test`;
   const loop =
@@ -110,15 +117,27 @@ export function closing(result: RunResult): string {
     `${showCount(result.count)} operations in ${showSeconds(result.elapsedMs)}, ${showBytes(result.bytesRead)} read, ${showBytes(result.bytesWritten)} written; generator at ${Math.round(result.generatorShare * 100)} % of a core, ${result.generatorCpuUs} µs an operation`,
   ];
   if (result.errors > 0) lines.push(`${result.errors} errors (${(result.errorRate * 100).toFixed(3)} %)`);
-  if (result.unsent > 0) lines.push(`${result.unsent} operations were due and never sent: the server, or the generator, cannot keep this rate`);
-  if (result.contextReads > 0) lines.push(`${result.contextReads} reads came before writes, to learn a context; they are not counted`);
-  if (result.mismatches > 0) lines.push(`${result.mismatches} MISMATCHES`, ...result.mismatchTexts.map((text) => `  ${text}`));
-  if (result.generatorBusy) lines.push('The generator was above 85 % of its core: these figures measure it, not the server. Use -w, or fewer connections');
+  if (result.unsent > 0)
+    lines.push(
+      `${result.unsent} operations were due and never sent: the server, or the generator, cannot keep this rate`,
+    );
+  if (result.contextReads > 0)
+    lines.push(`${result.contextReads} reads came before writes, to learn a context; they are not counted`);
+  if (result.mismatches > 0)
+    lines.push(`${result.mismatches} MISMATCHES`, ...result.mismatchTexts.map((text) => `  ${text}`));
+  if (result.generatorBusy)
+    lines.push(
+      'The generator was above 85 % of its core: these figures measure it, not the server. Use -w, or fewer connections',
+    );
   if (result.stoppedBy !== '') lines.push(`Stopped before its time: ${result.stoppedBy}`);
   return lines.join('\n');
 }
 
-export function report(plan: Plan, result: RunResult, options: { readonly colour: boolean; readonly all: boolean }): string {
+export function report(
+  plan: Plan,
+  result: RunResult,
+  options: { readonly colour: boolean; readonly all: boolean },
+): string {
   const { colour, all } = options;
   const parts = [latencyTable(result, colour), perSecondTable(result, colour), codesTable(result, colour)];
   if (all) parts.push(percentileTable(result, colour));
@@ -133,8 +152,15 @@ export function runsTable(bench: Bench, colour: boolean): string {
   const row = (name: string, result: RunResult | undefined): string[] => [
     name,
     showCount(Math.round(result?.throughput ?? 0)),
-    ...(result?.operations ?? []).map(({ operation, response }) => `${operation} ${showMicros(response.percentiles['p50'] ?? 0)} / ${showMicros(response.percentiles['p99'] ?? 0)}`),
+    ...(result?.operations ?? []).map(
+      ({ operation, response }) =>
+        `${operation} ${showMicros(response.percentiles['p50'] ?? 0)} / ${showMicros(response.percentiles['p99'] ?? 0)}`,
+    ),
   ];
   const operations = bench.runs[0]?.operations.map(({ operation }) => `${operation} 50% / 99%`) ?? [];
-  return table(['Runs', 'Req/Sec', ...operations], [row('best', at(1)), row('median', at(0.5)), row('worst', at(0))], colour);
+  return table(
+    ['Runs', 'Req/Sec', ...operations],
+    [row('best', at(1)), row('median', at(0.5)), row('worst', at(0))],
+    colour,
+  );
 }

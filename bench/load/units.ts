@@ -6,7 +6,18 @@ const COUNT = /^(\d+(?:\.\d+)?)([kKmMgG]?)$/;
 const COUNT_FACTORS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
 const SIZE = /^(\d+(?:\.\d+)?)\s*(B|k|K|kB|KB|KiB|M|MB|MiB|G|GB|GiB)?$/;
 const SIZE_FACTORS: Readonly<Record<string, number>> = {
-  B: 1, k: 1e3, K: 1e3, kB: 1e3, KB: 1e3, KiB: 1024, M: 1e6, MB: 1e6, MiB: 1024 ** 2, G: 1e9, GB: 1e9, GiB: 1024 ** 3,
+  B: 1,
+  k: 1e3,
+  K: 1e3,
+  kB: 1e3,
+  KB: 1e3,
+  KiB: 1024,
+  M: 1e6,
+  MB: 1e6,
+  MiB: 1024 ** 2,
+  G: 1e9,
+  GB: 1e9,
+  GiB: 1024 ** 3,
 };
 const DURATION = /^(\d+(?:\.\d+)?)(us|ms|s|m|h)?$/;
 const DURATION_FACTORS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3, m: 6e4, h: 3.6e6 };
@@ -20,7 +31,8 @@ export class UsageError extends Error {
 export function parseCount(text: string, what: string): number {
   const match = COUNT.exec(text.trim());
   const count = match === null ? Number.NaN : Number(match[1]) * (COUNT_FACTORS[(match[2] ?? '').toLowerCase()] ?? 1);
-  if (!Number.isSafeInteger(count)) throw new UsageError(`${what} is "${text}": give a whole number, like 500, 100k or 2M`);
+  if (!Number.isSafeInteger(count))
+    throw new UsageError(`${what} is "${text}": give a whole number, like 500, 100k or 2M`);
   return count;
 }
 
@@ -28,7 +40,8 @@ export function parseCount(text: string, what: string): number {
 export function parseSize(text: string, what: string): number {
   const match = SIZE.exec(text.trim());
   const bytes = match === null ? Number.NaN : Number(match[1]) * (SIZE_FACTORS[match[2] ?? 'B'] ?? 1);
-  if (!Number.isSafeInteger(bytes)) throw new UsageError(`${what} is "${text}": give a size in bytes, like 100, 1KiB or 64KiB`);
+  if (!Number.isSafeInteger(bytes))
+    throw new UsageError(`${what} is "${text}": give a size in bytes, like 100, 1KiB or 64KiB`);
   return bytes;
 }
 
@@ -42,7 +55,8 @@ export function parseDurationMs(text: string, what: string): number {
 /** 0.05, or `5%` */
 export function parseShare(text: string, what: string): number {
   const share = text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text);
-  if (text === '' || !(share >= 0 && share <= 1)) throw new UsageError(`${what} is "${text}": give a share, like 0.01 or 1%`);
+  if (text === '' || !(share >= 0 && share <= 1))
+    throw new UsageError(`${what} is "${text}": give a share, like 0.01 or 1%`);
   return share;
 }
 

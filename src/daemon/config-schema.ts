@@ -112,7 +112,7 @@ const SETTINGS = {
     'always',
     'When a put is answered: "always" (after the sync) or "interval:100ms"',
   ),
-  memoryMax: setting(size('128MiB', '1TiB'), '512MiB', 'The one number behind all memory limits'),
+  memoryMax: setting(size('128MiB', '1TiB'), '1GiB', 'The one number behind all memory limits'),
   valueBytesMax: setting(size('1KiB', formatSize(VALUE_BYTES_HARD_MAX)), '1MiB', 'Largest value that a put may carry'),
   insecureListen: setting(yesOrNo, 'false', 'Listen beyond loopback though nothing encrypts or authenticates'),
   'client.listen': setting(text(parseAddress), '127.0.0.1:7700', 'Where clients connect'),

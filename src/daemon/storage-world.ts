@@ -8,7 +8,8 @@ import type { Flow } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 import { LmdbPartitionFiles } from '../disk/lmdb-partition-file.js';
 import { Arena } from '../storage/arena.js';
-import { type Engine, type EngineDeps, type EngineOptions, type OpenLog } from '../storage/engine.js';
+import type { Engine } from '../storage/engine.js';
+import type { EngineDeps, EngineOptions, OpenLog } from '../storage/engine-deps.js';
 import { logOpener } from '../storage/engine-log.js';
 import { openEngine } from '../storage/engine-open.js';
 import { FLUSH_DEFAULTS } from '../storage/flusher.js';
@@ -115,6 +116,7 @@ function engineDeps(options: StorageWorldOptions, hlc: Hlc, workers: PoolWorkers
     meter,
     log,
     inspectFiles: inspectFiles({ partitionCount: ring.partitionCount, pathOf: (partition) => files.path(partition) }),
+    majorFaults: () => process.resourceUsage().majorPageFault,
     onFatal: fatal,
   };
 }

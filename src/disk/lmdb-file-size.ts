@@ -45,7 +45,10 @@ function judge(descriptor: number, size: number): string | null {
   return BigInt(size) < expected ? `${size} bytes, but its pages take ${expected}` : null;
 }
 
-function readMeta(descriptor: number, at: number): { readonly pageBytes: number; readonly lastPage: bigint; readonly transaction: bigint } | null {
+function readMeta(
+  descriptor: number,
+  at: number,
+): { readonly pageBytes: number; readonly lastPage: bigint; readonly transaction: bigint } | null {
   const bytes = Buffer.alloc(META_BYTES);
   if (readSync(descriptor, bytes, 0, META_BYTES, at) < META_BYTES) return null;
   const pageBytes = bytes.readUInt32LE(40);

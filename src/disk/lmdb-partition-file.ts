@@ -17,7 +17,12 @@ import lmdb from 'node-lmdb';
 import type { Cursor, Dbi, Env, Txn } from 'node-lmdb';
 import type { Timers } from '../env/clock.js';
 import type { DiskError } from '../env/disk.js';
-import type { PartitionFile, PartitionFileOperation, PartitionFiles, PartitionFileStats } from '../env/partition-file.js';
+import type {
+  PartitionFile,
+  PartitionFileOperation,
+  PartitionFiles,
+  PartitionFileStats,
+} from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
 import { sizeFault } from './lmdb-file-size.js';
 
@@ -62,7 +67,10 @@ class Turn {
   }
 
   add(file: LmdbPartitionFile): void {
-    if (this.#reading.length === 0) this.#timers.endOfTurn(() => { this.#end(); });
+    if (this.#reading.length === 0)
+      this.#timers.endOfTurn(() => {
+        this.#end();
+      });
     this.#reading.push(file);
   }
 
@@ -108,7 +116,9 @@ export class LmdbPartitionFiles implements PartitionFiles {
       return;
     }
     syncFolder(this.#folder).then(
-      () => { done(null, file); },
+      () => {
+        done(null, file);
+      },
       (error: unknown) => {
         file.close();
         done(error instanceof Error ? error : new Error(String(error)));
@@ -133,8 +143,12 @@ export class LmdbPartitionFiles implements PartitionFiles {
       return;
     }
     Promise.all([syncFolder(this.#folder), syncFolder(this.#quarantine)]).then(
-      () => { done(null, to); },
-      (error: unknown) => { done(error instanceof Error ? error : new Error(String(error))); },
+      () => {
+        done(null, to);
+      },
+      (error: unknown) => {
+        done(error instanceof Error ? error : new Error(String(error)));
+      },
     );
   }
 }
@@ -163,11 +177,16 @@ class LmdbPartitionFile implements PartitionFile {
 
   get(key: Uint8Array): Uint8Array | null {
     try {
-      const mapped = this.#read().getBinaryUnsafe(this.#dbi, asBuffer(key)) as Buffer | null;
+      const mapped = this.#lookUp(key);
       return mapped === null ? null : this.#copyOf(mapped);
     } catch (error) {
       throw lmdbError(this.#path, 'Reading', error);
     }
+  }
+
+  /** Typed as it is: node-lmdb's own type forgets that a key may be absent. */
+  #lookUp(key: Uint8Array): Buffer | null {
+    return this.#read().getBinaryUnsafe(this.#dbi, asBuffer(key));
   }
 
   /**
@@ -177,7 +196,7 @@ class LmdbPartitionFile implements PartitionFile {
   #copyOf(mapped: Buffer): Buffer {
     const copy = Buffer.allocUnsafe(mapped.length);
     copy.set(mapped);
-    this.#env.detachBuffer(mapped.buffer as ArrayBuffer);
+    this.#env.detachBuffer(mapped.buffer);
     return copy;
   }
 
@@ -190,7 +209,9 @@ class LmdbPartitionFile implements PartitionFile {
       batch.push([this.#dbi, asBuffer(key), value === null ? (null as unknown as Buffer) : asBuffer(value)]);
     }
     if (this.#env.info().lastPageNumber * this.#pageBytes > this.#mapBytes * MAP_SHARE_MAX) {
-      queueMicrotask(() => { done(new LmdbError('MAP_FULL', `${this.#path} has filled ${MAP_SHARE_MAX * 100} % of its map`)); });
+      queueMicrotask(() => {
+        done(new LmdbError('MAP_FULL', `${this.#path} has filled ${MAP_SHARE_MAX * 100} % of its map`));
+      });
       return;
     }
     this.#writing = true;
@@ -244,7 +265,8 @@ class LmdbPartitionFile implements PartitionFile {
 
   /** Everything must have worked: a code other than done leaves a commit with a hole in it. */
   #judge(operations: readonly PartitionFileOperation[], results: readonly number[]): Error | null {
-    if (results.length !== operations.length) return new LmdbError('BAD_RESULT', `${this.#path}: ${results.length} results of ${operations.length} operations`);
+    if (results.length !== operations.length)
+      return new LmdbError('BAD_RESULT', `${this.#path}: ${results.length} results of ${operations.length} operations`);
     for (const [index, result] of results.entries()) {
       const fine = result === 0 || (result === RESULT_NOT_FOUND && operations[index]?.value === null);
       if (!fine) return new LmdbError('BAD_RESULT', `${this.#path}: operation ${index} answered ${result}`);
@@ -261,7 +283,12 @@ class LmdbPartitionFile implements PartitionFile {
 }
 
 /** Up to `limit` entries with keys > `after`, copied. */
-export function scanEntries(txn: Txn, dbi: Dbi, after: Uint8Array | null, limit: number): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+export function scanEntries(
+  txn: Txn,
+  dbi: Dbi,
+  after: Uint8Array | null,
+  limit: number,
+): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
   const cursor: Cursor<Buffer> = new lmdb.Cursor<Buffer>(txn, dbi, { keyIsBuffer: true });
   const entries: { readonly key: Uint8Array; readonly value: Uint8Array }[] = [];
   try {

@@ -38,6 +38,15 @@ export interface PartitionFile {
   close(): void;
 }
 
+/** A file at one moment, as a thread of the pool reads it. */
+export interface FileSnapshot {
+  get(key: Uint8Array): Uint8Array | null;
+  /** As PartitionFile's. */
+  scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  /** Entries, bookkeeping included, and a number that changes with every commit. */
+  counts(): { readonly entries: number; readonly commit: number };
+}
+
 export interface PartitionFiles {
   /** Opens or creates `partitions/PPPP.mdb`. Fails with DiskError (code `DAMAGED` when its size contradicts its pages). */
   open(partition: number, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void;

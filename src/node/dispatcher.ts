@@ -89,14 +89,14 @@ export class Dispatcher {
     this.#puts = new Pool(() => new ClientPut(this, services));
   }
 
-  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
     switch (kind) {
       case GET:
-        this.#get(session, requestId, bytes, start, end);
+        this.#get(session, requestId, bytes, start, end, nowMs);
         return;
       case PUT:
       case DELETE:
-        this.#put(session, kind === DELETE, requestId, bytes, start, end);
+        this.#put(session, kind === DELETE, requestId, bytes, start, end, nowMs);
         return;
       case PING:
         this.#ping(session, requestId, bytes, start, end);
@@ -119,7 +119,7 @@ export class Dispatcher {
     }
   }
 
-  #get(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+  #get(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
     const fault = decodeGetInto(this.#getRequest, bytes, start, end);
     if (fault !== '') {
       this.#malformed(session, requestId, end - start, `GET cannot be read: ${fault}`);
@@ -129,7 +129,7 @@ export class Dispatcher {
     get.session = session;
     get.operation.requestId = requestId;
     get.operation.bodyBytes = end - start;
-    get.operation.start(get, this.#getRequest, this.#services.clock.monotonicMs());
+    get.operation.start(get, this.#getRequest, nowMs);
   }
 
   answerGet(client: ClientGet, get: GetOperation, parts: ReplyParts, owned: boolean): void {
@@ -152,7 +152,7 @@ export class Dispatcher {
     session.finish(bodyBytes);
   }
 
-  #put(session: Session, isDelete: boolean, requestId: number, bytes: Uint8Array, start: number, end: number): void {
+  #put(session: Session, isDelete: boolean, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
     const decode = isDelete ? decodeDeleteInto : decodePutInto;
     const fault = decode(this.#putRequest, bytes, start, end);
     if (fault !== '') {
@@ -163,7 +163,7 @@ export class Dispatcher {
     put.session = session;
     put.operation.requestId = requestId;
     put.operation.bodyBytes = end - start;
-    put.operation.start(put, this.#putRequest, this.#services.clock.monotonicMs());
+    put.operation.start(put, this.#putRequest, nowMs);
   }
 
   answerPut(client: ClientPut, put: PutOperation, durable: boolean): void {

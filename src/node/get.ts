@@ -46,6 +46,8 @@ export class GetOperation implements ReadRequest, KeyHash {
   #target: GetTarget | null = null;
   #budgetMs = 0;
   #answered = true;
+  /** The answer did not come at once: only then can the time have run out. */
+  #wasCold = false;
 
   constructor(services: Services) {
     this.#services = services;
@@ -55,6 +57,7 @@ export class GetOperation implements ReadRequest, KeyHash {
   start(target: GetTarget, request: GetRequest, nowMs: number): void {
     this.#target = target;
     this.#answered = false;
+    this.#wasCold = false;
     this.startedMs = nowMs;
     this.#budgetMs = request.budgetMs;
     this.key = request.key;
@@ -70,7 +73,9 @@ export class GetOperation implements ReadRequest, KeyHash {
     this.hashLo = hash.lo;
     this.partition = partitionOf(hash.hi, partitionBits) as PartitionId;
     storage.read(this);
-    if (!this.#answered) this.key = copyBytes(this.key); // the frame goes, the question stays
+    if (this.#answered) return;
+    this.#wasCold = true;
+    this.key = copyBytes(this.key); // the frame goes, the question stays
   }
 
   onRead(stored: Stored): void {
@@ -79,7 +84,7 @@ export class GetOperation implements ReadRequest, KeyHash {
       return;
     }
     const services = this.#services;
-    if (services.clock.monotonicMs() - this.startedMs > this.#budgetMs) {
+    if (this.#wasCold && services.clock.monotonicMs() - this.startedMs > this.#budgetMs) {
       this.#fail(budgetSpent(this.#budgetMs));
       return;
     }

@@ -82,8 +82,8 @@ export class PartitaNode implements SessionHost {
     return acceptHello(this.#services, session, requestId, bytes, start, end);
   }
 
-  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#dispatcher.dispatch(session, kind, requestId, bytes, start, end);
+  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
+    this.#dispatcher.dispatch(session, kind, requestId, bytes, start, end, nowMs);
   }
 
   onSessionClosed(session: Session): void {

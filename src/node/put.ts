@@ -71,6 +71,8 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   #returnSiblings = false;
   #clientContext: Uint8Array = NOTHING;
   #decided = true;
+  /** It was not decided at once (cold disk, slowed puts): only then can the time have run out. */
+  #wasCold = false;
 
   constructor(services: Services) {
     this.#services = services;
@@ -90,6 +92,7 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   start(target: PutTarget, request: PutRequest, nowMs: number): void {
     this.#target = target;
     this.#decided = false;
+    this.#wasCold = false;
     this.startedMs = nowMs;
     this.#budgetMs = request.budgetMs;
     this.#ttlMs = request.ttlMs;
@@ -114,7 +117,9 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     this.hashLo = hash.lo;
     this.partition = partitionOf(hash.hi, partitionBits) as PartitionId;
     storage.write(this);
-    if (!this.#decided) this.#detach();
+    if (this.#decided) return;
+    this.#wasCold = true;
+    this.#detach();
   }
 
   #judge(request: PutRequest): Failure | null {
@@ -145,7 +150,7 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   decide(stored: Stored): number {
     this.#decided = true;
     const { clock, hlc, plan } = this.#services;
-    if (clock.monotonicMs() - this.startedMs > this.#budgetMs) return this.#refuse(budgetSpent(this.#budgetMs));
+    if (this.#wasCold && clock.monotonicMs() - this.startedMs > this.#budgetMs) return this.#refuse(budgetSpent(this.#budgetMs));
     const fault = this.#readContext();
     if (fault !== null) return this.#refuse(fault);
     const wallMs = clock.wallMs();

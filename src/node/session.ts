@@ -29,7 +29,7 @@ export interface SessionHost {
   /** Accepted: null, or why not. Answers the peer itself when it accepts. */
   acceptHello(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): Failure | null;
   /** A request of the session's group; the session has counted it. Ends in exactly one `session.finish`. */
-  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void;
+  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void;
   /** The session is over; it is forgotten. */
   onSessionClosed(session: Session): void;
   /** Calls back soon, in a later turn; after `settings.delayMs` where a test has set that. */
@@ -55,6 +55,8 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   #readingPaused = false;
   #goingOn = false;
   #lastRequestMs: number;
+  /** When the chunk came whose frames are being handed on: one look at the clock for all of them. */
+  #nowMs: number;
   /** Since when the peer has been leaving more than `queuedBytesMax` unread; -1: it has not. */
   #stalledSinceMs = -1;
   clientName = '';
@@ -66,6 +68,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.#decoder = new FrameDecoder(this, FRAME_BODY_BYTES_BEFORE_HELLO);
     this.#openedMs = host.nowMs();
     this.#lastRequestMs = this.#openedMs;
+    this.#nowMs = this.#openedMs;
   }
 
   get closed(): boolean {
@@ -89,7 +92,8 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
 
   #take(chunk: Uint8Array): void {
     if (this.#state === 'closed') return;
-    this.#decoder.push(chunk, this.#host.nowMs());
+    this.#nowMs = this.#host.nowMs();
+    this.#decoder.push(chunk, this.#nowMs);
     this.#charge();
     if (this.#decoder.paused || this.#collectsTooMuch()) this.#pauseReading();
   }
@@ -122,11 +126,11 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       replyError(this, requestId, failure('DRAINING', 'This node is being stopped: send the request to another, or again later'));
       return;
     }
-    this.#lastRequestMs = this.#host.nowMs();
+    this.#lastRequestMs = this.#nowMs;
     this.#inFlight += 1;
     this.#inFlightBytes += end - start;
     this.#host.budget.take(end - start);
-    this.#host.dispatch(this, kind, requestId, bytes, start, end);
+    this.#host.dispatch(this, kind, requestId, bytes, start, end, this.#nowMs);
     if (this.#mustWait()) this.#decoder.pause();
   }
 
@@ -232,7 +236,8 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     if (this.#goingOn || this.#state === 'closed' || this.#mustWait()) return;
     if (this.#decoder.paused) {
       this.#goingOn = true; // requests that end while frames are handed on come back here
-      this.#decoder.resume(this.#host.nowMs());
+      this.#nowMs = this.#host.nowMs();
+      this.#decoder.resume(this.#nowMs);
       this.#goingOn = false;
     }
     this.#charge();

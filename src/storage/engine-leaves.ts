@@ -13,9 +13,18 @@ import type { Digest } from '../env/digest.js';
 import type { PartitionFile } from '../env/partition-file.js';
 import { equalBytes } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
-import { decodeLeaves, leafIndex, leafStart, LEAF_BYTES, LEAVES_PER_GROUP, toggleLeaf, WORDS_PER_LEAF } from '../repair/merkle.js';
+import {
+  decodeLeaves,
+  leafIndex,
+  leafStart,
+  LEAF_BYTES,
+  LEAVES_PER_GROUP,
+  toggleLeaf,
+  WORDS_PER_LEAF,
+} from '../repair/merkle.js';
 import { checkRecord, recordHeaderEnd, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
 import { MARK_BYTES } from './engine-mark.js';
+import type { StoredSlot } from './engine-stored.js';
 import type { Partition } from './partition.js';
 import { bookkeepingKey, hashBound, isRecordKey, keyName, keyOfName, storageKey } from './storage-key.js';
 import { OLD_HASH, OLD_NONE, OLD_UNKNOWN, type BufferedRecord } from './write-buffer.js';
@@ -70,14 +79,47 @@ export class Leaves {
     const { frozenOrder, frozenFlushed, active } = partition.buffer;
     for (let i = frozenFlushed; i < frozenOrder.length; i++) {
       const entry = frozenOrder[i] as BufferedRecord;
-      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount))) doubtful.add(leafIndex(entry.hashHi, this.leafCount));
+      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
+        doubtful.add(leafIndex(entry.hashHi, this.leafCount));
     }
     for (const entry of active.values()) {
-      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount))) doubtful.add(leafIndex(entry.hashHi, this.leafCount));
+      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
+        doubtful.add(leafIndex(entry.hashHi, this.leafCount));
     }
     for (const leaf of doubtful) this.remake(partition, leaf, this.#bufferedIn(partition, leaf), leaves, leaf);
     partition.live = leaves;
     return leaves;
+  }
+
+  /**
+   * A write has put `entry` in its place; `before` is the buffer's entry that a read found until then, `slot` what it
+   * found in all. Out with the old record's hash, in with the new one's; the entry keeps what the file has.
+   */
+  onReplaced(partition: Partition, entry: BufferedRecord, before: BufferedRecord | undefined, slot: StoredSlot): void {
+    const hash = this.#hash;
+    let hadOld = before !== undefined;
+    let oldHi = before?.leafHi ?? 0;
+    let oldLo = before?.leafLo ?? 0;
+    if (before === undefined && slot.end > slot.start) {
+      hashHeader(slot.bytes, slot.start, hash);
+      hadOld = true;
+      oldHi = hash.hi;
+      oldLo = hash.lo;
+    }
+    if (before !== entry && !slot.damaged) {
+      entry.oldKind = hadOld ? OLD_HASH : OLD_NONE;
+      entry.oldHi = oldHi;
+      entry.oldLo = oldLo;
+    }
+    hashHeader(entry.chunk.bytes, entry.at, hash);
+    entry.leafHi = hash.hi;
+    entry.leafLo = hash.lo;
+    if (slot.damaged) partition.live = null;
+    const live = partition.live;
+    if (live === null) return;
+    const leaf = leafIndex(entry.hashHi, this.leafCount);
+    if (hadOld) toggleLeaf(live, leaf, oldHi, oldLo, -1);
+    toggleLeaf(live, leaf, entry.leafHi, entry.leafLo, 1);
   }
 
   /** leaf ⊕ old ⊕ new; false: the old record is damaged, so the leaf must be remade. */
@@ -89,7 +131,13 @@ export class Leaves {
   }
 
   /** One leaf from the good records of the file, those that `over` replaces apart, and from `over`. */
-  remake(partition: Partition, leaf: number, over: ReadonlyMap<string, BufferedRecord>, leaves: Uint32Array, at: number): void {
+  remake(
+    partition: Partition,
+    leaf: number,
+    over: ReadonlyMap<string, BufferedRecord>,
+    leaves: Uint32Array,
+    at: number,
+  ): void {
     leaves.fill(0, at * WORDS_PER_LEAF, (at + 1) * WORDS_PER_LEAF);
     let after: Uint8Array | null = hashBound(leafStart(partition.id, leaf, this.leafCount), 0);
     while (after !== null) after = this.#remakeSome(partition, leaf, over, leaves, at, after);
@@ -109,7 +157,13 @@ export class Leaves {
     const entries = partition.file === null ? [] : partition.file.scan(after, SCAN_ENTRIES);
     for (const { key, value } of entries) {
       if (!isRecordKey(key)) continue;
-      if (leafIndex(((key[0] as number) << 24) | ((key[1] as number) << 16) | ((key[2] as number) << 8), this.leafCount) !== leaf) return null;
+      if (
+        leafIndex(
+          ((key[0] as number) << 24) | ((key[1] as number) << 16) | ((key[2] as number) << 8),
+          this.leafCount,
+        ) !== leaf
+      )
+        return null;
       if (!isGoodEntry(key, value, hash, this.#digest)) continue;
       if (over.has(keyName(value, recordKeyStart(0), recordKeyEnd(value, 0)))) continue;
       hashHeader(value, 0, hash);

@@ -11,7 +11,7 @@ import type { Flow } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 import type { NodeId } from '../model/ids.js';
 import type { Arena } from './arena.js';
-import type { EngineLogEvents, OpenLog } from './engine.js';
+import type { EngineLogEvents, OpenLog } from './engine-deps.js';
 import type { LogSalt } from './log-format.js';
 import { SegmentLog } from './log.js';
 import type { Durability, LogRecovery, ReplayVisitor } from './log-types.js';
@@ -34,7 +34,11 @@ export interface LogOpenerParts {
 }
 
 export function logOpener(parts: LogOpenerParts): OpenLog {
-  return function* (visit: ReplayVisitor, events: EngineLogEvents, appliedMax: number): Flow<{ log: SegmentLog; recovery: LogRecovery }> {
+  return function* (
+    visit: ReplayVisitor,
+    events: EngineLogEvents,
+    appliedMax: number,
+  ): Flow<{ log: SegmentLog; recovery: LogRecovery }> {
     const recovery = yield* recoverLog(parts, visit);
     const nextLsn = Math.max(recovery.start.nextLsn, appliedMax + 1);
     return { log: new SegmentLog({ ...parts, start: { ...recovery.start, nextLsn } }, events), recovery };

@@ -15,7 +15,9 @@ import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.
 import type { Arena, Chunk } from './arena.js';
 import { hashHeader } from './engine-leaves.js';
 import { MARK_BYTES } from './engine-mark.js';
-import { drawInstallation, Engine, mapBytesOf, type EngineDeps, type EngineLogEvents, type EngineOptions } from './engine.js';
+import { drawInstallation, mapBytesOf } from './engine-files.js';
+import type { EngineDeps, EngineLogEvents, EngineOptions } from './engine-deps.js';
+import { Engine } from './engine.js';
 import { LOG_KINDS, type CommitLog, type LogRecovery } from './log-types.js';
 import { decodeHome, HOME_KEY } from './partition-home.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
@@ -68,7 +70,9 @@ class Opening {
   }
 
   *#openAll(): Flow<Engine> {
-    yield* wait((done) => { this.#deps.disk.makeFolder('partitions', done); });
+    yield* wait((done) => {
+      this.#deps.disk.makeFolder('partitions', done);
+    });
     const table = yield* this.#table.load();
     const present = yield* this.#presentFiles();
     yield* this.#inspect(present);
@@ -88,19 +92,27 @@ class Opening {
     this.#engine = engine;
     if (this.#logFull) engine.onLogDiskFull(true);
     if (this.#failedEarly !== null) engine.fail(this.#failedEarly);
-    yield* wait((done) => { engine.start(() => { done(null); }); });
+    yield* wait((done) => {
+      engine.start(() => {
+        done(null);
+      });
+    });
     return engine;
   }
 
   *#presentFiles(): Flow<Set<number>> {
-    const names = yield* wait<readonly string[]>((done) => { this.#deps.disk.list('partitions', done); });
+    const names = yield* wait<readonly string[]>((done) => {
+      this.#deps.disk.list('partitions', done);
+    });
     const present = new Set<number>();
     for (const name of names) {
       const match = /^([0-9a-f]{4})\.mdb$/.exec(name);
       if (match === null) continue;
       const id = Number.parseInt(match[1] as string, 16);
       if (id >= this.#partitions.length) {
-        throw new Error(`partitions/${name} is beyond the ${this.#partitions.length} partitions of this cluster: move it away, or start with the partition count that it was made for`);
+        throw new Error(
+          `partitions/${name} is beyond the ${this.#partitions.length} partitions of this cluster: move it away, or start with the partition count that it was made for`,
+        );
       }
       present.add(id);
     }
@@ -111,7 +123,9 @@ class Opening {
   *#inspect(present: Set<number>): Flow<void> {
     const inspect = this.#deps.inspectFiles;
     if (inspect === undefined || this.#options.uncleanStarts < UNCLEAN_STARTS_BEFORE_INSPECTION) return;
-    const bad = yield* wait<ReadonlyMap<number, string>>((done) => { inspect([...present], done); });
+    const bad = yield* wait<ReadonlyMap<number, string>>((done) => {
+      inspect([...present], done);
+    });
     for (const [id, text] of bad) {
       yield* this.#setAside(this.#partitions[id] as Partition, SUSPICIONS.fileKilled, text);
       present.delete(id);
@@ -154,12 +168,15 @@ class Opening {
     if (bytes === null && file.stats().entries > 0) return 'It does not say whose it is';
     const home = bytes === null ? null : decodeHome(bytes, this.#deps.hash);
     if (home !== null && 'newerFormat' in home) {
-      throw new Error(`The file of partition ${partition.id} has format ${home.newerFormat}, newer than this release knows: start the newer release`);
+      throw new Error(
+        `The file of partition ${partition.id} has format ${home.newerFormat}, newer than this release knows: start the newer release`,
+      );
     }
     if (home === null) {
       partition.installation = drawInstallation(this.#deps.random);
       if (bytes !== null) this.#suspect(partition, SUSPICIONS.fileDamaged, 'its home entry fails its check');
-      else if (row !== null && row.appliedLsn > 0) this.#suspect(partition, SUSPICIONS.fileOlder, `empty, had applied up to ${row.appliedLsn}`);
+      else if (row !== null && row.appliedLsn > 0)
+        this.#suspect(partition, SUSPICIONS.fileOlder, `empty, had applied up to ${row.appliedLsn}`);
       return null;
     }
     if (home.nodeId !== this.#options.nodeId) return `It belongs to node ${home.nodeId}`;
@@ -172,7 +189,11 @@ class Opening {
     partition.installation = home.installation;
     partition.appliedLsn = home.appliedLsn;
     if (row !== null && home.appliedLsn < row.appliedLsn) {
-      this.#suspect(partition, SUSPICIONS.fileOlder, `has applied up to ${home.appliedLsn}, once up to ${row.appliedLsn}`);
+      this.#suspect(
+        partition,
+        SUSPICIONS.fileOlder,
+        `has applied up to ${home.appliedLsn}, once up to ${row.appliedLsn}`,
+      );
     }
     return null;
   }
@@ -182,15 +203,21 @@ class Opening {
     partition.file = null;
     partition.installation = 0;
     partition.appliedLsn = 0;
-    const to = yield* wait<string>((done) => { this.#deps.files.quarantine(partition.id, done); });
+    const to = yield* wait<string>((done) => {
+      this.#deps.files.quarantine(partition.id, done);
+    });
     this.#quarantined.push(to);
     this.#suspect(partition, suspicion, `${text}; now ${to}`);
   }
 
   *#replay(): Flow<{ readonly log: CommitLog; readonly recovery: LogRecovery }> {
     const events: EngineLogEvents = {
-      onWritten: (lsn) => { this.#engine?.onWritten(lsn); },
-      onDurable: (lsn) => { this.#engine?.onDurable(lsn); },
+      onWritten: (lsn) => {
+        this.#engine?.onWritten(lsn);
+      },
+      onDurable: (lsn) => {
+        this.#engine?.onDurable(lsn);
+      },
       onFailed: (error) => {
         if (this.#engine === null) this.#failedEarly = error;
         else this.#engine.fail(error);
@@ -202,7 +229,9 @@ class Opening {
     };
     const appliedMax = this.#partitions.reduce((most, partition) => Math.max(most, partition.appliedLsn), 0);
     const opened = yield* this.#deps.openLog(
-      (kind, partition, lsn, body) => { this.#replayEntry(kind, partition, lsn, body); },
+      (kind, partition, lsn, body) => {
+        this.#replayEntry(kind, partition, lsn, body);
+      },
       events,
       appliedMax,
     );
@@ -212,10 +241,15 @@ class Opening {
 
   #replayEntry(kind: number, id: number, lsn: number, body: Uint8Array): void {
     if (kind !== LOG_KINDS.record) {
-      throw new Error(`The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: start the newer release`);
+      throw new Error(
+        `The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: start the newer release`,
+      );
     }
     const partition = this.#partitions[id];
-    if (partition === undefined) throw new Error(`The commit log holds an entry of partition ${id} (LSN ${lsn}), but there are ${this.#partitions.length}`);
+    if (partition === undefined)
+      throw new Error(
+        `The commit log holds an entry of partition ${id} (LSN ${lsn}), but there are ${this.#partitions.length}`,
+      );
     if (lsn <= partition.appliedLsn) return;
     const hash = this.#deps.hash;
     const size = body.length - MARK_BYTES;
@@ -226,7 +260,11 @@ class Opening {
     const { hi, lo } = hash;
     if (fault !== null || (this.#partitions.length > 1 && hi >>> this.#partitionShift !== id)) {
       this.#damagedEntries += 1;
-      this.#suspect(partition, SUSPICIONS.logDamaged, `the record at LSN ${lsn} is damaged (${fault ?? 'wrong partition'})`);
+      this.#suspect(
+        partition,
+        SUSPICIONS.logDamaged,
+        `the record at LSN ${lsn} is damaged (${fault ?? 'wrong partition'})`,
+      );
       return;
     }
     const name = keyName(body, keyStart, keyEnd);
@@ -241,10 +279,18 @@ class Opening {
 
   #judgeLog(recovery: LogRecovery): void {
     const { lastLsn, durableLsn, entries, bytes, cut, damage, damagedPartitions } = recovery;
-    this.#deps.log.info('log_recovered', { lastLsn, durableLsn, entries, bytes, cut, damagedEntries: this.#damagedEntries });
+    this.#deps.log.info('log_recovered', {
+      lastLsn,
+      durableLsn,
+      entries,
+      bytes,
+      cut,
+      damagedEntries: this.#damagedEntries,
+    });
     for (const where of damage) this.#deps.log.error('log_damaged', { ...where });
     for (const partition of this.#partitions) {
-      if (damage.length > 0 && damagedPartitions?.has(partition.id) === true) this.#suspect(partition, SUSPICIONS.logDamaged, damage[0]?.text ?? '');
+      if (damage.length > 0 && damagedPartitions?.has(partition.id) === true)
+        this.#suspect(partition, SUSPICIONS.logDamaged, damage[0]?.text ?? '');
     }
     if (damage.length > 0 && damagedPartitions === null) this.#suspectAll(SUSPICIONS.logDamaged, damage[0]?.text ?? '');
     const applied = this.#partitions.find((partition) => partition.appliedLsn > lastLsn);

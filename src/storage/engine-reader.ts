@@ -101,7 +101,10 @@ export class Reader {
     }
     const key = storageKey(request.hashHi, request.hashLo, request.key, this.#parts.digest);
     if (partition.coldToSend.size === 0) {
-      if (this.#toSend.length === 0) this.#parts.timers.endOfTurn(() => { this.#send(); });
+      if (this.#toSend.length === 0)
+        this.#parts.timers.endOfTurn(() => {
+          this.#send();
+        });
       this.#toSend.push(partition);
     }
     partition.coldToSend.set(name, { storageKey: key, requests: [request] });

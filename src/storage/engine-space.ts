@@ -60,7 +60,9 @@ export class SpaceWatch {
       } else {
         this.#judge(space.freeBytes, space.totalBytes);
       }
-      this.#timer = this.#parts.timers.after(CHECK_MS, () => { this.check(); });
+      this.#timer = this.#parts.timers.after(CHECK_MS, () => {
+        this.check();
+      });
       done();
     });
   }

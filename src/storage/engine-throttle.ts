@@ -40,7 +40,13 @@ export class Throttle {
   #flushRate = RATE_AT_FIRST;
 
   /** `pressure` slows puts from SLOW_FROM_FILL on; `memoryFill` of 1 refuses them. */
-  constructor(clock: Clock, timers: Timers, pressure: () => number, memoryFill: () => number, go: (request: WriteRequest) => void) {
+  constructor(
+    clock: Clock,
+    timers: Timers,
+    pressure: () => number,
+    memoryFill: () => number,
+    go: (request: WriteRequest) => void,
+  ) {
     this.#clock = clock;
     this.#timers = timers;
     this.#pressure = pressure;
@@ -60,7 +66,8 @@ export class Throttle {
       request.onRefused(this.#overloaded(pressure));
       return 'later';
     }
-    const spacingMs = pressure < SLOW_FROM_FILL ? 0 : 1 / (this.#flushRate * dutyShare(pressure) * shareLetIn(pressure));
+    const spacingMs =
+      pressure < SLOW_FROM_FILL ? 0 : 1 / (this.#flushRate * dutyShare(pressure) * shareLetIn(pressure));
     this.#lastDueMs = Math.max(this.#lastDueMs, this.#clock.monotonicMs()) + spacingMs;
     this.#held.push({ request, dueMs: this.#lastDueMs });
     this.#arm();
@@ -111,9 +118,13 @@ export class Throttle {
 
   #overloaded(fill: number): Failure {
     const percent = Math.floor(fill * 100);
-    return failure('OVERLOADED', `The write buffer is ${percent} % full with ${this.#held.length} puts held back; try again in ${RETRY_AFTER_MS} ms`, {
-      retryAfterMs: RETRY_AFTER_MS,
-    });
+    return failure(
+      'OVERLOADED',
+      `The write buffer is ${percent} % full with ${this.#held.length} puts held back; try again in ${RETRY_AFTER_MS} ms`,
+      {
+        retryAfterMs: RETRY_AFTER_MS,
+      },
+    );
   }
 }
 

@@ -50,8 +50,8 @@ export interface FlushOptions {
 export const FLUSH_DEFAULTS: FlushOptions = {
   batchOperationsMax: 64,
   batchBytesMax: 262_144,
-  hurryBatchOperationsMax: 256,
-  hurryBatchBytesMax: 1_048_576,
+  hurryBatchOperationsMax: 64,
+  hurryBatchBytesMax: 262_144,
   hurryFill: 0.7,
   restMs: 1_000,
   syncTargetMs: 5,
@@ -226,7 +226,10 @@ export class Flusher {
   }
 
   /** The next entries of the frozen map with the leaves that they change, and the home entry with the last of them. */
-  #batchOf(partition: Partition, file: PartitionFile): { operations: PartitionFileOperation[]; bytes: number; until: number } {
+  #batchOf(
+    partition: Partition,
+    file: PartitionFile,
+  ): { operations: PartitionFileOperation[]; bytes: number; until: number } {
     const { fill, options, digest } = this.#parts;
     const large = this.#hurried || fill() >= options.hurryFill;
     const operationsMax = large ? options.hurryBatchOperationsMax : options.batchOperationsMax;
@@ -246,7 +249,10 @@ export class Flusher {
     }
     this.#addLeaves(partition, file, frozenOrder, frozenFlushed, until, operations);
     const last = until === frozenOrder.length;
-    operations.push({ key: HOME_KEY, value: this.#parts.homeOf(partition, last ? frozenLastLsn : partition.appliedLsn) });
+    operations.push({
+      key: HOME_KEY,
+      value: this.#parts.homeOf(partition, last ? frozenLastLsn : partition.appliedLsn),
+    });
     return { operations, bytes, until };
   }
 
@@ -314,7 +320,9 @@ export class Flusher {
 
   #rest(ms: number): void {
     this.#state = 'resting';
-    this.#timer = this.#parts.timers.after(ms, () => { this.#wake(); });
+    this.#timer = this.#parts.timers.after(ms, () => {
+      this.#wake();
+    });
   }
 
   #wake(): void {

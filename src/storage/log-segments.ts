@@ -98,6 +98,7 @@ export class SegmentPool {
   #working = false;
   #failed = false;
   #stopped: (() => void) | null = null;
+  #endPause: (() => void) | null = null;
   #full = false;
 
   constructor(options: SegmentPoolOptions, events: SegmentPoolEvents) {
@@ -144,6 +145,7 @@ export class SegmentPool {
   stop(done: () => void): void {
     this.#stopped = done;
     if (!this.#working) this.#closeAll();
+    else this.#endPause?.();
   }
 
   #work(): void {
@@ -260,14 +262,19 @@ export class SegmentPool {
       });
       slices += 1;
       if (slices % SLICES_A_SYNC === 0) yield* sync(file);
+      this.#refuseIfStopped();
       if (this.#ready.length > 0) yield* this.#pause(SLICE_PAUSE_MS); // nobody waits: leave the disk to the others
-      if (this.#stopped !== null) throw new Error('The log is being closed');
+      this.#refuseIfStopped();
     }
     const first = encodeSegmentHeader(this.#options.hash, header);
     yield* wait((done) => {
       file.write(0, [first], done);
     });
     yield* sync(file);
+  }
+
+  #refuseIfStopped(): void {
+    if (this.#stopped !== null) throw new Error('The log is being closed');
   }
 
   *#writeHeader(path: string, header: SegmentHeader): Flow<void> {
@@ -311,11 +318,18 @@ export class SegmentPool {
     });
   }
 
+  /** Ends early when the pool is stopped: a timer does not keep a stopping process alive, so nothing may wait for it. */
   *#pause(ms: number): Flow<void> {
     yield* wait((done) => {
-      this.#options.timers.after(ms, () => {
+      const timer = this.#options.timers.after(ms, () => {
+        this.#endPause = null;
         done(null);
       });
+      this.#endPause = () => {
+        this.#endPause = null;
+        timer.cancel();
+        done(null);
+      };
     });
   }
 

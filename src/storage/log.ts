@@ -19,82 +19,25 @@
  * - Soon after the last sync an empty batch names it. Until then, damage to the very last batch could not be told from
  *   a write that was torn by the crash.
  */
-import type { Clock, TimerHandle, Timers } from '../env/clock.js';
-import type { Disk, DiskFile } from '../env/disk.js';
+import type { TimerHandle } from '../env/clock.js';
+import type { DiskFile } from '../env/disk.js';
 import { assert } from '../lib/assert.js';
-import type { Hash64 } from '../model/hash.js';
 import type { Lsn } from '../model/ids.js';
-import type { Arena } from './arena.js';
 import { BatchLayout, type LogBatch } from './log-batches.js';
+import { SEGMENT_HEADER_BYTES } from './log-format.js';
+import { LiveSegments } from './log-live.js';
 import {
-  type BatchHeader,
-  emptyBatchHeader,
-  encodeSegmentHeader,
-  type LogSalt,
-  sealBatch,
-  SEGMENT_HEADER_BYTES,
-} from './log-format.js';
-import { LiveSegments, type LogSegment } from './log-live.js';
-import { type ReadySegment, SegmentPool, type SpareSegment } from './log-segments.js';
+  SEGMENT_BYTES_DEFAULT,
+  type SegmentLogEvents,
+  type SegmentLogOptions,
+  SEGMENTS_AHEAD_DEFAULT,
+} from './log-options.js';
+import { SegmentPool } from './log-segments.js';
 import { SyncTimes } from './log-sync-times.js';
-import type { CommitLog, Durability, LogEvents, LogKind, LogPlace } from './log-types.js';
+import type { CommitLog, LogKind, LogPlace } from './log-types.js';
+import { type Named, SegmentWriter } from './log-writer.js';
 
-export const SEGMENT_BYTES_DEFAULT = 67_108_864;
-export const SEGMENTS_AHEAD_DEFAULT = 2;
 const IDLE_MS = 100;
-/** Buffers of one write: below the kernel's 1,024. */
-const CHUNKS_A_WRITE_MAX = 256;
-
-/** Where the log goes on: what recovery answers, or `EMPTY_LOG`. */
-export interface LogStart {
-  /** LSN at which what was recovered ends. */
-  readonly previousLsn: number;
-  /** First LSN to be given out; above `previousLsn` + 1 where numbers may have been given out before a crash. */
-  readonly nextLsn: number;
-  readonly nextSequence: number;
-  readonly segments: readonly LogSegment[];
-  readonly spares: readonly SpareSegment[];
-}
-
-export const EMPTY_LOG: LogStart = { previousLsn: 0, nextLsn: 1, nextSequence: 1, segments: [], spares: [] };
-
-export interface SegmentLogOptions {
-  readonly disk: Disk;
-  readonly timers: Timers;
-  readonly clock: Clock;
-  readonly hash: Hash64;
-  readonly arena: Arena;
-  readonly nodeId: string;
-  readonly opening: number;
-  readonly salt: LogSalt;
-  readonly durability: Durability;
-  /** How `always` makes a write durable: `dsync` by O_DSYNC (default), `sync` by fdatasync after it. */
-  readonly syncBy?: 'dsync' | 'sync';
-  /** A multiple of 4,096; default 64 MiB. */
-  readonly segmentBytes?: number;
-  /** Segments kept ready ahead of the one in use; default 2. */
-  readonly segmentsAhead?: number;
-  readonly start: LogStart;
-}
-
-export interface SegmentLogEvents extends LogEvents {
-  /** True: no room to make segments ahead; the log goes on while it has one. False: there is room again. */
-  onDiskFull(full: boolean): void;
-}
-
-/** What a batch says besides its entries. */
-interface Named {
-  durableLsn: number;
-  oldest: number;
-}
-
-interface CurrentSegment {
-  readonly segment: LogSegment;
-  readonly file: DiskFile;
-  /** Where the next batch goes. */
-  offset: number;
-}
-
 export class SegmentLog implements CommitLog {
   readonly #options: SegmentLogOptions;
   readonly #events: SegmentLogEvents;
@@ -103,16 +46,11 @@ export class SegmentLog implements CommitLog {
   readonly #pool: SegmentPool;
   readonly #live: LiveSegments;
   readonly #syncTimes: SyncTimes;
-  readonly #header: BatchHeader = emptyBatchHeader();
 
-  #current: CurrentSegment | null = null;
+  #current: SegmentWriter | null = null;
   /** LSN before the next segment, for its header. */
   #previousLsn: number;
   readonly #waiting: LogBatch[] = [];
-  /** Under way: batches, the buffers they are written from, where to, and the last LSN. */
-  readonly #writing: LogBatch[] = [];
-  readonly #chunks: Uint8Array[] = [];
-  #writeAt = 0;
   #writingLsn: number;
   #inFlight = false;
   #turnEndAsked = false;
@@ -254,15 +192,18 @@ export class SegmentLog implements CommitLog {
       return;
     }
     this.#stalled = false;
-    const current = this.#current as CurrentSegment;
-    this.#gather(current);
     this.#inFlight = true;
+    this.#emptyWanted = false;
     if (this.#always) this.#beganMs = this.#options.clock.monotonicMs();
-    current.file.write(this.#writeAt, this.#chunks, this.#onWrote);
+    const named = this.#namedWriting;
+    named.durableLsn = this.#durableToName();
+    named.oldest = this.#live.oldest;
+    this.#writingLsn = (this.#current as SegmentWriter).write(this.#waiting, named, this.#onWrote);
+    this.#previousLsn = this.#writingLsn;
   }
 
   #fits(batch: LogBatch): boolean {
-    return this.#current !== null && this.#current.offset + batch.length <= this.#current.segment.bytes;
+    return this.#current?.fits(batch) === true;
   }
 
   /** Goes on to the next segment; false: none is ready. */
@@ -278,18 +219,9 @@ export class SegmentLog implements CommitLog {
       empty.firstLsn = first.firstLsn;
       this.#waiting.unshift(empty);
     }
-    this.#enter(ready, first.firstLsn);
+    this.#current = new SegmentWriter(this.#options, ready, this.#previousLsn, first.firstLsn);
+    this.#live.enter(this.#current.segment);
     return true;
-  }
-
-  #enter(ready: ReadySegment, firstLsn: number): void {
-    const { sequence, path, bytes, file } = ready;
-    const segment: LogSegment = { sequence, path, bytes, lastLsn: firstLsn - 1 };
-    this.#current = { segment, file, offset: SEGMENT_HEADER_BYTES };
-    this.#live.enter(segment);
-    const used = { ...ready.header, state: 'used' as const, previousLsn: this.#previousLsn, firstLsn };
-    this.#chunks.push(encodeSegmentHeader(this.#options.hash, used));
-    this.#writeAt = 0;
   }
 
   #leave(file: DiskFile): void {
@@ -301,44 +233,10 @@ export class SegmentLog implements CommitLog {
     // Everything in it was synced before; an error of close says nothing about that.
   };
 
-  /** Gives every waiting batch that fits its place, and collects their buffers. */
-  #gather(current: CurrentSegment): void {
-    const named = this.#namedWriting;
-    named.durableLsn = this.#durableToName();
-    named.oldest = this.#live.oldest;
-    if (this.#chunks.length === 0) this.#writeAt = current.offset;
-    let taken = 0;
-    for (const batch of this.#waiting) {
-      if (!this.#fits(batch) || this.#chunks.length === CHUNKS_A_WRITE_MAX) break;
-      this.#seal(batch, current);
-      this.#chunks.push(batch.chunk.bytes.subarray(batch.start, batch.start + batch.length));
-      this.#writing.push(batch);
-      this.#writingLsn = batch.lastLsn;
-      current.offset += batch.length;
-      taken += 1;
-    }
-    this.#waiting.splice(0, taken);
-    this.#emptyWanted = false;
-    this.#previousLsn = this.#writingLsn;
-    current.segment.lastLsn = this.#writingLsn;
-  }
-
-  #seal(batch: LogBatch, current: CurrentSegment): void {
-    const header = this.#header;
-    header.length = batch.length;
-    header.sequence = current.segment.sequence;
-    header.firstLsn = batch.firstLsn;
-    header.count = batch.count;
-    header.neededBefore = current.segment.sequence - this.#namedWriting.oldest;
-    header.durableLsn = this.#namedWriting.durableLsn;
-    header.opening = this.#options.opening;
-    sealBatch(this.#options.hash, this.#options.salt, batch.chunk.bytes, batch.start, header, current.offset);
-  }
-
   readonly #onWrote = (error: Error | null): void => {
     if (error !== null) this.#fail(error);
     else if (!this.#always || this.#options.syncBy !== 'sync') this.#wrote();
-    else (this.#current as CurrentSegment).file.sync(this.#onWriteSynced);
+    else (this.#current as SegmentWriter).file.sync(this.#onWriteSynced);
   };
 
   readonly #onWriteSynced = (error: Error | null): void => {
@@ -348,9 +246,7 @@ export class SegmentLog implements CommitLog {
 
   #wrote(): void {
     if (this.#failed) return;
-    for (const batch of this.#writing) this.#options.arena.release(batch.chunk);
-    this.#writing.length = 0;
-    this.#chunks.length = 0;
+    this.#current?.wrote(this.#options.arena);
     this.#inFlight = false;
     const written = this.#writingLsn;
     const advanced = written > this.#writtenLsn;

@@ -42,7 +42,8 @@ export interface TableRow {
 }
 
 /** `none`: there never was a table. `lost`: there was, and no slot of it can be read. */
-export type LoadedTable = { readonly kind: 'none' | 'lost' } | { readonly kind: 'rows'; readonly rows: readonly TableRow[] };
+export type LoadedTable =
+  { readonly kind: 'none' | 'lost' } | { readonly kind: 'rows'; readonly rows: readonly TableRow[] };
 
 export class PartitionTable {
   readonly #disk: Disk;
@@ -61,7 +62,9 @@ export class PartitionTable {
   }
 
   *load(): Flow<LoadedTable> {
-    const names = yield* wait<readonly string[]>((done) => { this.#disk.list('partitions', done); });
+    const names = yield* wait<readonly string[]>((done) => {
+      this.#disk.list('partitions', done);
+    });
     let found = 0;
     let newest: Uint8Array | null = null;
     for (const [slot, path] of SLOTS.entries()) {
@@ -109,7 +112,9 @@ export class PartitionTable {
   }
 
   *#writeSlot(path: string, bytes: Uint8Array): Flow<void> {
-    const names = yield* wait<readonly string[]>((done) => { this.#disk.list('partitions', done); });
+    const names = yield* wait<readonly string[]>((done) => {
+      this.#disk.list('partitions', done);
+    });
     if (names.includes(path.slice('partitions/'.length))) {
       yield* this.#writeFile(path, 'write', bytes);
       return;
@@ -117,36 +122,61 @@ export class PartitionTable {
     const unfinished = `${path}.new`;
     const mode = names.includes(unfinished.slice('partitions/'.length)) ? 'write' : 'create';
     yield* this.#writeFile(unfinished, mode, bytes);
-    yield* wait((done) => { this.#disk.rename(unfinished, path, done); });
-    yield* wait((done) => { this.#disk.syncFolder('partitions', done); });
+    yield* wait((done) => {
+      this.#disk.rename(unfinished, path, done);
+    });
+    yield* wait((done) => {
+      this.#disk.syncFolder('partitions', done);
+    });
   }
 
   *#writeFile(path: string, mode: OpenMode, bytes: Uint8Array): Flow<void> {
-    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, mode, done); });
+    const file = yield* wait<DiskFile>((done) => {
+      this.#disk.open(path, mode, done);
+    });
     try {
-      yield* wait((done) => { file.write(0, [bytes], done); });
-      yield* wait((done) => { file.sync(done); });
+      yield* wait((done) => {
+        file.write(0, [bytes], done);
+      });
+      yield* wait((done) => {
+        file.sync(done);
+      });
     } finally {
-      yield* wait((done) => { file.close(() => { done(null); }); });
+      yield* wait((done) => {
+        file.close(() => {
+          done(null);
+        });
+      });
     }
   }
 
   /** The slot's bytes, which are on the disk, if they are whole and ours, else null. */
   *#readSlot(path: string): Flow<Uint8Array | null> {
-    const file = yield* wait<DiskFile>((done) => { this.#disk.open(path, 'write', done); });
+    const file = yield* wait<DiskFile>((done) => {
+      this.#disk.open(path, 'write', done);
+    });
     let bytes: Uint8Array;
     try {
-      yield* wait((done) => { file.sync(done); });
-      bytes = yield* wait<Uint8Array>((done) => { file.read(0, this.#size() + 1, done); });
+      yield* wait((done) => {
+        file.sync(done);
+      });
+      bytes = yield* wait<Uint8Array>((done) => {
+        file.read(0, this.#size() + 1, done);
+      });
     } finally {
-      yield* wait((done) => { file.close(() => { done(null); }); });
+      yield* wait((done) => {
+        file.close(() => {
+          done(null);
+        });
+      });
     }
     if (bytes.length < HEADER_BYTES || readU32(bytes, 0) !== MAGIC) return null;
     const checkAt = bytes.length - 8;
     this.#hash.hash(bytes, 0, checkAt);
     if (this.#hash.hi !== readU32(bytes, checkAt) || this.#hash.lo !== readU32(bytes, checkAt + 4)) return null;
     const format = readU32(bytes, 4);
-    if (format > FORMAT) throw new Error(`${path} has format ${format}, this release knows ${FORMAT}: start a newer release`);
+    if (format > FORMAT)
+      throw new Error(`${path} has format ${format}, this release knows ${FORMAT}: start a newer release`);
     if (bytes.length !== this.#size() || readU32(bytes, 32) !== this.#partitionCount) {
       throw new Error(`${path} is of a cluster with ${readU32(bytes, 32)} partitions, not ${this.#partitionCount}`);
     }

@@ -18,8 +18,6 @@
  * After replay, and before anybody is served: segments behind the cut lose their names, prepared ones too (a sequence
  * is never used twice, not even one under which nothing was written), and entries above D are synced. Each step may be
  * interrupted: the next recovery finds the same log. With `readOnly` nothing is changed, for offline checks.
- * "Synced" means written again and then synced: after a failed sync, and a restart without a power cut, the kernel shows
- * pages and calls them clean that never reached the disk.
  *
  * What this cannot tell: a tail that was acknowledged less than a moment ago and damaged before any later batch named
  * it looks like a torn one, and is reported as a cut of so many bytes.
@@ -29,9 +27,9 @@ import type { Flow } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 import type { Lsn } from '../model/ids.js';
 import { type LogSalt, SECTOR_BYTES, SEGMENT_HEADER_BYTES } from './log-format.js';
-import type { LogSegment } from './log-live.js';
 import type { LogRecovery, ReplayVisitor } from './log-types.js';
-import type { LogStart } from './log.js';
+import type { LogStart } from './log-options.js';
+import { Findings } from './recovery-findings.js';
 import {
   type LogFolder,
   makeLogFolder,
@@ -39,10 +37,10 @@ import {
   removeFiles,
   retireSegments,
   type SegmentFile,
-  rewriteSegment,
   writtenSegments,
 } from './recovery-files.js';
 import { SegmentReader } from './recovery-reader.js';
+import { Trail } from './recovery-trail.js';
 
 /**
  * After an unclean stop so many LSNs are left out, once for every opening since the last one that the log knows of:
@@ -50,8 +48,6 @@ import { SegmentReader } from './recovery-reader.js';
  * the log. More than can be appended between two syncs, and small enough for 33 million openings.
  */
 export const LSNS_LEFT_OUT = 268_435_456;
-
-const MARK_BYTES = 1_048_576;
 
 export interface RecoverLogOptions {
   readonly disk: Disk;
@@ -70,19 +66,6 @@ export interface RecoverLogOptions {
 
 export interface RecoveredLog extends LogRecovery {
   readonly start: LogStart;
-}
-
-/** A stretch of whole batches. */
-interface Mark {
-  readonly from: number;
-  readonly lastLsn: number;
-  readonly end: number;
-}
-
-interface Damage {
-  readonly segment: number;
-  readonly offset: number;
-  readonly text: string;
 }
 
 /** Where the chain of batches broke. */
@@ -121,14 +104,10 @@ class Replay {
   /** A gap at the end of a segment, while the next one has no readable header. */
   #unresolved: { readonly segment: number; readonly offset: number } | null = null;
   #stopped: { readonly segment: number; readonly offset: number } | null = null;
-  #cut: LogRecovery['cut'] = null;
   #entries = 0;
   #bytes = 0;
-  readonly #damage: Damage[] = [];
-  #partitions: Set<number> | null = new Set();
-  readonly #recovered: LogSegment[] = [];
-  readonly #trails: Map<number, Mark[]> = new Map();
-  #marks: Mark[] = [];
+  readonly #findings: Findings = new Findings();
+  readonly #trail: Trail = new Trail();
 
   constructor(options: RecoverLogOptions, folder: LogFolder, visitor: ReplayVisitor) {
     this.#options = options;
@@ -145,11 +124,16 @@ class Replay {
     }
     for (let index = 0; index < this.#segments.length && this.#stopped === null; index++) yield* this.#segment(index);
     if (this.#unresolved !== null) {
-      this.#partitions = null;
-      this.#reportMissing(this.#unresolved.segment, this.#unresolved.offset, this.#durableLsn);
+      const { segment, offset } = this.#unresolved;
+      this.#findings.lost(null);
+      this.#findings.missingEntries(segment, offset, this.#expected, this.#durableLsn);
     }
+<<<<<<< HEAD
     this.#checkMissing();
     this.#checkShort();
+=======
+    this.#findings.missingSegments(this.#folder, this.#oldestNamed, this.#durableLsn);
+>>>>>>> main
   }
 
   // ── one segment ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,16 +150,15 @@ class Replay {
       this.#expected = before; // nothing of it counts; LSNs that its opening left out were left out for nothing
       return;
     }
-    const lastLsn = Math.max(0, this.#expected - 1);
-    this.#recovered.push({ sequence: segment.sequence, path: segment.path, bytes: segment.size, lastLsn });
+    this.#trail.keep(segment, Math.max(0, this.#expected - 1));
   }
 
   #enter(segment: SegmentFile): void {
-    this.#marks = [];
-    this.#trails.set(segment.sequence, this.#marks);
+    this.#trail.enter(segment);
     const { header } = segment;
     if (header === null) {
-      if (segment.unwritten !== true) this.#report(segment.sequence, 0, 'The header of the segment is unreadable');
+      if (segment.unwritten !== true)
+        this.#findings.report(segment.sequence, 0, 'The header of the segment is unreadable');
       return;
     }
     const gap = this.#expected !== 0 && this.#expected <= header.previousLsn;
@@ -221,7 +204,7 @@ class Replay {
     this.#unresolved = null;
     this.#lastOpening = reader.header.opening;
     this.#entries += reader.header.count;
-    this.#mark(offset, reader.header.firstLsn + reader.header.count - 1, offset + reader.header.length);
+    this.#trail.accept(offset, reader.header.firstLsn + reader.header.count - 1, offset + reader.header.length);
     this.#bytes += reader.header.length;
     reader.visit(offset, this.#visitor);
   }
@@ -245,8 +228,8 @@ class Replay {
     }
     if (damaged !== null) {
       const { firstLsn, count, length } = damaged;
-      this.#lost(yield* reader.partitionsOf(offset, offset + length, firstLsn, count));
-      this.#report(reader.sequence, offset, `${count} entries from LSN ${firstLsn} on are damaged`);
+      this.#findings.lost(yield* reader.partitionsOf(offset, offset + length, firstLsn, count));
+      this.#findings.report(reader.sequence, offset, `${count} entries from LSN ${firstLsn} on are damaged`);
       this.#expected = firstLsn + count;
       return offset + length;
     }
@@ -282,8 +265,8 @@ class Replay {
       const found = reader.header.firstLsn;
       if (found < this.#expected || found > this.#durableLsn + 1 || found > limit + 1) continue;
       const lost = found - this.#expected;
-      this.#lost(yield* reader.partitionsOf(offset, at, this.#expected, lost));
-      this.#report(
+      this.#findings.lost(yield* reader.partitionsOf(offset, at, this.#expected, lost));
+      this.#findings.report(
         reader.sequence,
         offset,
         `${lost} entries from LSN ${this.#expected} on are missing, up to offset ${at}`,
@@ -302,14 +285,14 @@ class Replay {
     }
     this.#unresolved = null;
     const end = Math.min(gap.limit, this.#durableLsn);
-    this.#lost(yield* reader.partitionsFrom(gap.offset, this.#expected, end - this.#expected + 1));
-    this.#reportMissing(reader.sequence, gap.offset, end);
+    this.#findings.lost(yield* reader.partitionsFrom(gap.offset, this.#expected, end - this.#expected + 1));
+    this.#findings.missingEntries(reader.sequence, gap.offset, this.#expected, end);
     return null;
   }
 
   /** The oldest segment has no readable header: nobody can say what stood before its first readable batch. */
   *#findFirst(reader: SegmentReader, from: number): Flow<number | null> {
-    this.#partitions = null;
+    this.#findings.lost(null);
     for (let at = yield* reader.skipZeros(from); at < reader.size; at = yield* reader.skipZeros(at + SECTOR_BYTES)) {
       if ((yield* reader.at(at)) === 'none') continue;
       this.#expected = reader.header.firstLsn;
@@ -370,27 +353,7 @@ class Replay {
 
   #stop(segment: number, offset: number, bytes: number): void {
     this.#stopped = { segment, offset };
-    if (bytes > 0) this.#cut = { segment, offset, bytes };
-  }
-
-  /** Sequences have no gap within an opening, from the oldest segment on that a durable batch called needed. */
-  #checkMissing(): void {
-    const present = new Set(this.#folder.segments.map((segment) => segment.sequence));
-    const missing = new Set<number>();
-    if (this.#oldestNamed > 0 && !present.has(this.#oldestNamed)) missing.add(this.#oldestNamed);
-    for (const { header, sequence } of this.#folder.segments) {
-      if (header === null) continue;
-      for (let s = Math.max(header.openingSequence, this.#oldestNamed); s < sequence; s++)
-        if (!present.has(s)) missing.add(s);
-    }
-    if (present.size === 0 && this.#durableLsn > 0) {
-      this.#partitions = null;
-      this.#report(0, 0, `The log is empty, but node.meta says that it reached LSN ${this.#durableLsn}`);
-    }
-    for (const sequence of [...missing].sort((a, b) => a - b)) {
-      this.#partitions = null;
-      this.#report(sequence, 0, 'The segment is missing');
-    }
+    if (bytes > 0) this.#findings.cut = { segment, offset, bytes };
   }
 
   /** Segments are made whole and never shrink: where one has, what looks like a torn tail may be a lost one. */
@@ -406,47 +369,30 @@ class Replay {
 
   *finish(): Flow<RecoveredLog> {
     const lastLsn = Math.max(this.#expected - 1, this.#durableLsn, 0);
-    const kept = new Set(this.#recovered.map((segment) => segment.sequence));
+    const kept = new Set(this.#trail.segments.map((segment) => segment.sequence));
     const ignored = this.#folder.segments.filter((segment) => !kept.has(segment.sequence));
     let spares = this.#folder.spares;
     if (this.#options.readOnly !== true) {
       spares = [...spares, ...(yield* retireSegments(this.#options.disk, ignored))];
       yield* removeFiles(this.#options.disk, this.#folder.leftovers);
-      for (const segment of this.#recovered) {
-        if (segment.lastLsn >= this.#durableLsn) yield* this.#makeDurable(segment);
-      }
+      yield* this.#trail.makeDurable(this.#options.disk, this.#durableLsn);
     }
     return {
       lastLsn: lastLsn as Lsn,
       durableLsn: this.#durableLsn as Lsn,
       entries: this.#entries,
       bytes: this.#bytes,
-      cut: this.#cut,
-      damage: this.#damage,
-      damagedPartitions: this.#partitions,
+      cut: this.#findings.cut,
+      damage: this.#findings.damage,
+      damagedPartitions: this.#findings.partitions,
       start: {
         previousLsn: lastLsn,
         nextLsn: lastLsn + 1 + this.#leftOut(),
         nextSequence: this.#folder.lastSequence + 1,
-        segments: this.#recovered,
+        segments: this.#trail.segments,
         spares,
       },
     };
-  }
-
-  /** Where to begin writing again is found among marks a window apart; a segment's batches end at the last one. */
-  #mark(offset: number, lastLsn: number, end: number): void {
-    const last = this.#marks.at(-1);
-    if (last === undefined || end - last.from > MARK_BYTES) this.#marks.push({ from: offset, lastLsn, end });
-    else this.#marks[this.#marks.length - 1] = { from: last.from, lastLsn, end };
-  }
-
-  *#makeDurable(segment: LogSegment): Flow<void> {
-    const marks = this.#trails.get(segment.sequence) ?? [];
-    const first = marks.find((mark) => mark.lastLsn > this.#durableLsn) ?? marks.at(-1);
-    if (first === undefined) return;
-    const end = marks.at(-1)?.end ?? 0;
-    yield* rewriteSegment(this.#options.disk, segment.path, first === marks[0] ? 0 : first.from, end);
   }
 
   #leftOut(): number {
@@ -462,22 +408,5 @@ class Replay {
 
   #seenDurable(lsn: number): void {
     if (lsn > this.#durableLsn) this.#durableLsn = lsn;
-  }
-
-  #lost(partitions: ReadonlySet<number> | null): void {
-    if (partitions === null) this.#partitions = null;
-    else for (const partition of partitions) this.#partitions?.add(partition);
-  }
-
-  #reportMissing(segment: number, offset: number, end: number): void {
-    this.#report(
-      segment,
-      offset,
-      `The entries from LSN ${this.#expected} to ${end} are missing: nothing readable follows in the segment`,
-    );
-  }
-
-  #report(segment: number, offset: number, text: string): void {
-    this.#damage.push({ segment, offset, text });
   }
 }

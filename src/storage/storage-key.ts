@@ -56,7 +56,9 @@ export function hashBound(hi: number, lo: number): Uint8Array {
   return bytes;
 }
 
-const latin1Slice = (Buffer.prototype as unknown as { latin1Slice(this: Uint8Array, from: number, to: number): string }).latin1Slice;
+const latin1Slice = (
+  Buffer.prototype as unknown as { readonly latin1Slice: (this: Uint8Array, from: number, to: number) => string }
+).latin1Slice;
 
 /** A key as the buffer's maps know it: one character a byte, cheaper to hash and compare than anything else. */
 export function keyName(bytes: Uint8Array, start: number, end: number): string {

@@ -3,15 +3,16 @@
  * a little later, in an order of the simulation's choosing.
  */
 import type { Digest } from '../env/digest.js';
+import type { FileSnapshot } from '../env/partition-file.js';
 import type { ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
 import type { Hash64 } from '../model/hash.js';
-import { rebuild, scrubFile, type Snapshot, type WalkParts } from './walk.js';
+import { rebuild, scrubFile, type WalkParts } from './walk.js';
 
 export interface InlineParts {
   /** Runs `fire` later: after a drawn delay, or at the end of the turn. */
   readonly later: (fire: () => void) => void;
   /** The file at `path` as it is now. */
-  readonly snapshotOf: (path: string) => Snapshot;
+  readonly snapshotOf: (path: string) => FileSnapshot;
   readonly hash: Hash64;
   readonly digest: Digest;
   readonly nowMs: () => number;
@@ -60,10 +61,14 @@ export class InlineWorkers implements Workers {
       try {
         value = task();
       } catch (error) {
-        this.#parts.later(() => { done(error as Error); });
+        this.#parts.later(() => {
+          done(error as Error);
+        });
         return;
       }
-      this.#parts.later(() => { done(null, value); });
+      this.#parts.later(() => {
+        done(null, value);
+      });
     });
   }
 

@@ -22,8 +22,12 @@ export function inspectFiles(
 ): (partitions: readonly number[], done: (error: Error | null, bad?: ReadonlyMap<number, string>) => void) => void {
   return (partitions, done) => {
     readFiles(options, partitions).then(
-      ({ bad }) => { done(null, bad); },
-      (error: unknown) => { done(error instanceof Error ? error : new Error(String(error))); },
+      ({ bad }) => {
+        done(null, bad);
+      },
+      (error: unknown) => {
+        done(error instanceof Error ? error : new Error(String(error)));
+      },
     );
   };
 }
@@ -43,8 +47,10 @@ export async function readFiles(options: InspectOptions, partitions: readonly nu
     const outcome = await walk(options, left);
     for (const [path, text] of outcome.bad) bad.set(paths.get(path) as number, text);
     for (const [path, count] of outcome.fine) fine.set(paths.get(path) as number, count);
-    if (outcome.died !== null && outcome.touching === null) throw new Error(`The inspection of partition files cannot run: ${outcome.died}`);
-    if (outcome.died !== null && outcome.touching !== null) bad.set(paths.get(outcome.touching) as number, `Whoever reads it dies (${outcome.died})`);
+    if (outcome.died !== null && outcome.touching === null)
+      throw new Error(`The inspection of partition files cannot run: ${outcome.died}`);
+    if (outcome.died !== null && outcome.touching !== null)
+      bad.set(paths.get(outcome.touching) as number, `Whoever reads it dies (${outcome.died})`);
     left = left.filter((path) => !outcome.done.has(path) && path !== outcome.touching);
   }
   return { fine, bad };
@@ -62,7 +68,9 @@ interface Outcome {
 
 function walk(options: InspectOptions, paths: readonly string[]): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [ENTRY, String(options.partitionCount)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [ENTRY, String(options.partitionCount)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     const outcome: Outcome = { done: new Set(), bad: new Map(), fine: new Map(), touching: null, died: null };
     let rest = '';
     const timeoutMs = options.fileTimeoutMs ?? 600_000;

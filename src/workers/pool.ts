@@ -51,15 +51,23 @@ export class PoolWorkers implements Workers {
   /** Waits for the tasks under way and those that wait, then ends the threads. Before the files are closed. */
   close(done: (error: Error | null) => void): void {
     this.#pool.close().then(
-      () => { done(null); },
-      (error: unknown) => { done(error instanceof Error ? error : new Error(String(error))); },
+      () => {
+        done(null);
+      },
+      (error: unknown) => {
+        done(error instanceof Error ? error : new Error(String(error)));
+      },
     );
   }
 
   #run<T>(name: string, task: unknown, done: Answer<T>): void {
     this.#pool.run(task, { name }).then(
-      (value: T) => { answer(done, null, value); },
-      (error: unknown) => { answer(done, error instanceof Error ? error : new Error(String(error))); },
+      (value: T) => {
+        answer(done, null, value);
+      },
+      (error: unknown) => {
+        answer(done, error instanceof Error ? error : new Error(String(error)));
+      },
     );
   }
 }
@@ -67,7 +75,6 @@ export class PoolWorkers implements Workers {
 /** Outside of the promise: what an answer throws is a bug of ours, and not this task's rejection. */
 function answer<T>(done: Answer<T>, error: Error | null, value?: T): void {
   setImmediate(() => {
-    if (error === null) done(null, value as T);
-    else done(error);
+    done(error, value);
   });
 }

@@ -5,9 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
+import { withSnapshot } from '../disk/lmdb-snapshot.js';
 import type { ReadTask, RebuiltLeaves, ScrubReport } from '../env/workers.js';
 import { hash64From } from '../model/hash.js';
-import { withSnapshot } from './lmdb-snapshot.js';
 import { rebuild, scrubFile, type WalkParts } from './walk.js';
 
 export interface WalkTask {

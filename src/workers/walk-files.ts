@@ -10,19 +10,25 @@
  *   bad PATH<tab>TEXT      it could be read, and does not hold together
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeSync } from 'node:fs';
 import xxhash from 'xxhash-wasm';
 import { sizeFault } from '../disk/lmdb-file-size.js';
+import { withSnapshot } from '../disk/lmdb-snapshot.js';
 import { hash64From } from '../model/hash.js';
 import { leafCountOf } from '../repair/merkle.js';
-import { withSnapshot } from './lmdb-snapshot.js';
 import { countFile, type FileCount } from './walk.js';
 
 const partitionCount = Number(process.argv[2]);
 const hash = hash64From(await xxhash());
 
+/** To a pipe, which on Linux is written before this returns. */
 function say(line: string): void {
-  writeSync(1, `${line}\n`);
+  process.stdout.write(`${line}\n`);
+}
+
+async function inputLines(): Promise<readonly string[]> {
+  let text = '';
+  for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk as string;
+  return text.split('\n').filter((line) => line !== '');
 }
 
 function faultOf(path: string): string | FileCount {
@@ -40,8 +46,7 @@ function faultOf(path: string): string | FileCount {
   return met === found.counted ? found : `${met} records can be reached, the leaves count ${found.counted}`;
 }
 
-for (const path of readFileSync(0, 'utf8').split('\n')) {
-  if (path === '') continue;
+for (const path of await inputLines()) {
   say(`begin ${path}`);
   let found: string | FileCount;
   try {

@@ -8,28 +8,16 @@
  * is a fault, never a race.
  */
 import type { Digest } from '../env/digest.js';
+import type { FileSnapshot } from '../env/partition-file.js';
 import type { RebuiltLeaves, ScrubReport } from '../env/workers.js';
 import type { Hash64 } from '../model/hash.js';
 import { leafIndex, LEAVES_PER_GROUP, toggleLeaf, WORDS_PER_LEAF } from '../repair/merkle.js';
 import { hashHeader, isGoodEntry, readGroup } from '../storage/engine-leaves.js';
 import { hashBound, isRecordKey } from '../storage/storage-key.js';
 
-export interface Entry {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-/** A file at one moment. */
-export interface Snapshot {
-  get(key: Uint8Array): Uint8Array | null;
-  scan(after: Uint8Array | null, limit: number): readonly Entry[];
-  /** Entries, bookkeeping included, and a number that changes with every commit. */
-  counts(): { readonly entries: number; readonly commit: number };
-}
-
 export interface WalkParts {
   /** Calls `use` with the file as it is now, and lets go of it afterwards. */
-  readonly snapshot: <T>(use: (snapshot: Snapshot) => T) => T;
+  readonly snapshot: <T>(use: (snapshot: FileSnapshot) => T) => T;
   readonly leafCount: number;
   readonly hash: Hash64;
   readonly digest: Digest;
@@ -122,7 +110,7 @@ class Walk {
   }
 
   /** Answers the first leaf that it has not touched. */
-  #slice(snapshot: Snapshot): number {
+  #slice(snapshot: FileSnapshot): number {
     const { leafCount, nowMs } = this.#parts;
     const startedMs = nowMs();
     let records = 0;
@@ -162,7 +150,7 @@ class Walk {
   }
 
   /** Leaves [from, to) against those that the same snapshot stores. */
-  #compare(snapshot: Snapshot, from: number, to: number): void {
+  #compare(snapshot: FileSnapshot, from: number, to: number): void {
     const stored = new Uint32Array(LEAVES_PER_GROUP * WORDS_PER_LEAF);
     let group = -1;
     for (let leaf = from; leaf < to; leaf++) {
@@ -173,7 +161,12 @@ class Walk {
       const at = (leaf % LEAVES_PER_GROUP) * WORDS_PER_LEAF;
       const mine = leaf * WORDS_PER_LEAF;
       this.counted += stored[at + 2] as number;
-      if (stored[at] !== this.leaves[mine] || stored[at + 1] !== this.leaves[mine + 1] || stored[at + 2] !== this.leaves[mine + 2]) this.differing += 1;
+      if (
+        stored[at] !== this.leaves[mine] ||
+        stored[at + 1] !== this.leaves[mine + 1] ||
+        stored[at + 2] !== this.leaves[mine + 2]
+      )
+        this.differing += 1;
     }
   }
 }

@@ -1,5 +1,6 @@
 /* The generator against a server in memory: it says what happened, and nothing else. */
 import test from 'ava';
+import type { ContextMemory } from '../../bench/load/contexts.js';
 import type { Plan } from '../../bench/load/plan.js';
 import { NO_OPERATIONS, PLAN_DEFAULTS } from '../../bench/load/plan.js';
 import type { RunResult } from '../../bench/load/result.js';
@@ -14,7 +15,14 @@ async function against(
   const address = await server.listen();
   arrange(server);
   try {
-    const { result } = await runPlan({ ...PLAN_DEFAULTS, keys: 50, durationMs: 300, connections: 4, ...plan, server: address });
+    const { result } = await runPlan({
+      ...PLAN_DEFAULTS,
+      keys: 50,
+      durationMs: 300,
+      connections: 4,
+      ...plan,
+      server: address,
+    });
     return { server, result };
   } finally {
     await server.close();
@@ -39,7 +47,14 @@ test('keys that nobody put are not found, which is no error', async (t) => {
 
 test('every put carries the context of the last reply, so no siblings pile up', async (t) => {
   const mix = { ...NO_OPERATIONS, get: 20, put: 50, delete: 10, rmw: 20 };
-  const { server, result } = await against(nothing, { amount: 2_000, inFlight: 8, mix, preload: true, threads: 2, verify: true });
+  const { server, result } = await against(nothing, {
+    amount: 2_000,
+    inFlight: 8,
+    mix,
+    preload: true,
+    threads: 2,
+    verify: true,
+  });
   t.is(server.concurrentPuts, 0);
   t.is(result.mismatches, 0);
   t.is(result.errors, 0);
@@ -47,7 +62,14 @@ test('every put carries the context of the last reply, so no siblings pile up', 
 
 test('what an earlier run left behind is read, and replaced', async (t) => {
   const server = new ToyServer();
-  const plan = { ...PLAN_DEFAULTS, server: await server.listen(), keys: 50, connections: 2, amount: 200, preload: true };
+  const plan = {
+    ...PLAN_DEFAULTS,
+    server: await server.listen(),
+    keys: 50,
+    connections: 2,
+    amount: 200,
+    preload: true,
+  };
   const mix = { ...NO_OPERATIONS, put: 1 };
   await runPlan({ ...plan, mix });
   await runPlan({ ...plan, mix });
@@ -60,7 +82,7 @@ test('a run that did not load the keys reads each before its first write, and th
   const server = new ToyServer();
   const plan = { ...PLAN_DEFAULTS, server: await server.listen(), keys: 20, connections: 2, amount: 300 };
   const mix = { ...NO_OPERATIONS, put: 1 };
-  const memory = new Map();
+  const memory: ContextMemory = new Map();
   await runPlan({ ...plan, mix, amount: 1, preload: true });
   const first = await runPlan({ ...plan, mix }, { memory });
   const second = await runPlan({ ...plan, mix }, { memory });
@@ -89,7 +111,7 @@ test('refusals are counted by their code', async (t) => {
   t.is(result.errorRate, 0.25);
 });
 
-test('a request without an answer times out, and its late answer is nobody else\'s', async (t) => {
+test("a request without an answer times out, and its late answer is nobody else's", async (t) => {
   const silent = (server: ToyServer): void => {
     server.silentEach = 50;
   };
@@ -117,7 +139,9 @@ test('bailout stops a run that has no chance', async (t) => {
 });
 
 test('nobody listens: the error names the server', async (t) => {
-  await t.throwsAsync(runPlan({ ...PLAN_DEFAULTS, server: '127.0.0.1:1' }), { message: /^Cannot reach 127\.0\.0\.1:1: .*ECONNREFUSED/ });
+  await t.throwsAsync(runPlan({ ...PLAN_DEFAULTS, server: '127.0.0.1:1' }), {
+    message: /^Cannot reach 127\.0\.0\.1:1: .*ECONNREFUSED/,
+  });
 });
 
 test('open loop: the rate is kept, and a stall is charged to every request that was due', async (t) => {

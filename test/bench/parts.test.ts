@@ -22,8 +22,19 @@ import { Zipfian, fnvBucket, keyChooser } from '../../bench/load/zipf.js';
 import { Prng } from '../../src/lib/prng.js';
 
 const FLAGS: BenchFlags = {
-  server: '127.0.0.1:7700', connections: '10', duration: '10', workers: '1', timeout: '10', progress: true,
-  sampleInt: '1000', keys: '100k', size: '1KiB', seed: '42', runs: '1', tolerance: '10%', maxErrors: '0',
+  server: '127.0.0.1:7700',
+  connections: '10',
+  duration: '10',
+  workers: '1',
+  timeout: '10',
+  progress: true,
+  sampleInt: '1000',
+  keys: '100k',
+  size: '1KiB',
+  seed: '42',
+  runs: '1',
+  tolerance: '10%',
+  maxErrors: '0',
 };
 
 test('shares of a whole are whole and add up', (t) => {
@@ -48,7 +59,11 @@ test('the hash of ranks is FNV-1a, as YCSB computes it', (t) => {
     return Number((signed < 0n ? -signed : signed) % BigInt(count));
   };
   fc.assert(
-    fc.property(fc.nat(10_000_000_000), fc.integer({ min: 1, max: 90_000_000 }), (rank, count) => fnvBucket(rank, count) === twin(rank, count)),
+    fc.property(
+      fc.nat(10_000_000_000),
+      fc.integer({ min: 1, max: 90_000_000 }),
+      (rank, count) => fnvBucket(rank, count) === twin(rank, count),
+    ),
   );
   t.pass();
 });
@@ -80,7 +95,10 @@ test('choosers stay inside the keys, and do what their names say', (t) => {
   for (const name of ['uniform', 'zipfian', 'zipfian:0.7', 'latest', 'sequential']) {
     const chooser = keyChooser(parseDistribution(name), new Prng(3), 500, 7);
     const drawn = Array.from({ length: 2_000 }, () => chooser.next(500));
-    t.true(drawn.every((key) => Number.isInteger(key) && key >= 0 && key < 500), name);
+    t.true(
+      drawn.every((key) => Number.isInteger(key) && key >= 0 && key < 500),
+      name,
+    );
     if (name === 'sequential') t.deepEqual(drawn.slice(0, 3), [7, 8, 9]);
     if (name === 'latest') t.true(drawn.filter((key) => key === 499).length > 200);
     if (name === 'uniform') t.true(new Set(drawn).size > 450);
@@ -89,15 +107,21 @@ test('choosers stay inside the keys, and do what their names say', (t) => {
 
 test('a value tells where it comes from, down to the last bit', (t) => {
   fc.assert(
-    fc.property(fc.integer({ min: 28, max: 300 }), fc.nat(), fc.nat(1_000_000), fc.nat(), (length, seed, key, noise) => {
-      const value = Buffer.alloc(length);
-      writeValue(value, 0, length, seed, key, 1, noise >>> 0);
-      if (faultOfValue(value, seed, key) !== '') return false;
-      if (faultOfValue(value, seed, key + 1) === '' || faultOfValue(value, seed ^ 1, key) === '') return false;
-      const at = noise % length;
-      value[at] = (value[at] as number) ^ (1 << noise % 8);
-      return faultOfValue(value, seed, key) !== '';
-    }),
+    fc.property(
+      fc.integer({ min: 28, max: 300 }),
+      fc.nat(),
+      fc.nat(1_000_000),
+      fc.nat(),
+      (length, seed, key, noise) => {
+        const value = Buffer.alloc(length);
+        writeValue(value, 0, length, seed, key, 1, noise >>> 0);
+        if (faultOfValue(value, seed, key) !== '') return false;
+        if (faultOfValue(value, seed, key + 1) === '' || faultOfValue(value, seed ^ 1, key) === '') return false;
+        const at = noise % length;
+        value[at] = (value[at] as number) ^ (1 << (noise % 8));
+        return faultOfValue(value, seed, key) !== '';
+      },
+    ),
   );
   t.is(faultOfValue(Buffer.alloc(40), 1, 1), '40 bytes that no bench wrote');
 });
@@ -141,11 +165,30 @@ test('a thread writes only its own keys, and none twice at once; any it reads', 
     }
   }
   t.is(readClasses.size, 3);
-  t.is([0, 1, 2].reduce((sum, thread) => sum + new OperationSource(plan, thread, 3).preloadCount, 0), 101);
+  t.is(
+    [0, 1, 2].reduce((sum, thread) => sum + new OperationSource(plan, thread, 3).preloadCount, 0),
+    101,
+  );
+});
+
+test('preloading goes on where an earlier one ended', (t) => {
+  const keys: number[] = [];
+  for (const thread of [0, 1, 2]) {
+    const source = new OperationSource({ ...PLAN_DEFAULTS, keys: 40, preloadFrom: 17 }, thread, 3);
+    while (source.nextPreload()) keys.push(source.key);
+  }
+  t.deepEqual(
+    keys.sort((a, b) => a - b),
+    Array.from({ length: 23 }, (_, i) => 17 + i),
+  );
 });
 
 test('the same seed asks for the same things', (t) => {
-  const plan = { ...PLAN_DEFAULTS, mix: { ...NO_OPERATIONS, get: 1, put: 1, insert: 1 }, sizes: parseSizes('100:50,1KiB:50') };
+  const plan = {
+    ...PLAN_DEFAULTS,
+    mix: { ...NO_OPERATIONS, get: 1, put: 1, insert: 1 },
+    sizes: parseSizes('100:50,1KiB:50'),
+  };
   const list = (): string[] => {
     const source = new OperationSource(plan, 0, 1);
     return Array.from({ length: 100 }, () => {
@@ -171,7 +214,9 @@ test('numbers with units, and what is refused', (t) => {
   t.is(parseSize('1KiB', 'x'), 1_024);
   t.is(parseDurationMs('2m', 'x'), 120_000);
   t.is(parseDurationMs('10', 'x'), 10_000);
-  t.throws(() => parseCount('ten', '--keys'), { message: '--keys is "ten": give a whole number, like 500, 100k or 2M' });
+  t.throws(() => parseCount('ten', '--keys'), {
+    message: '--keys is "ten": give a whole number, like 500, 100k or 2M',
+  });
   t.throws(() => parseSize('1.5B', '--size'));
   t.throws(() => parseMix('get=80,scan=20'), { message: /^--mix has "scan=20"/ });
   t.throws(() => parseDistribution('zipfian:1.5'));
@@ -212,9 +257,19 @@ test('shares are merged, and a busy generator says so', (t) => {
 });
 
 test('a regression is one beyond the tolerance; other plans are not compared', (t) => {
-  t.deepEqual(compare(benchOf(2), benchOf(2.1), 0.1).filter(({ regression }) => regression), []);
-  t.deepEqual(compare(benchOf(2), benchOf(3), 0.1).filter(({ regression }) => regression).map(({ what }) => what), ['get p50', 'get p99']);
-  t.throws(() => compare({ ...benchOf(2), plan: { ...PLAN_DEFAULTS, connections: 3 } }, benchOf(2), 0.1), { message: /differ in connections/ });
+  t.deepEqual(
+    compare(benchOf(2), benchOf(2.1), 0.1).filter(({ regression }) => regression),
+    [],
+  );
+  t.deepEqual(
+    compare(benchOf(2), benchOf(3), 0.1)
+      .filter(({ regression }) => regression)
+      .map(({ what }) => what),
+    ['get p50', 'get p99'],
+  );
+  t.throws(() => compare({ ...benchOf(2), plan: { ...PLAN_DEFAULTS, connections: 3 } }, benchOf(2), 0.1), {
+    message: /differ in connections/,
+  });
 });
 
 test('hgrm: ends at the maximum, with all counted', (t) => {

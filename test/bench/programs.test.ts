@@ -45,7 +45,7 @@ test.serial('the command: result file, comparison, exit codes', async (t) => {
   const server = new ToyServer();
   const address = await server.listen();
   const folder = mkdtempSync(join(tmpdir(), 'partita-bench-'));
-  const { log, error } = console;
+  const { log } = console;
   const write = process.stderr.write.bind(process.stderr);
   const printed: string[] = [];
   console.log = (line: string): void => {
@@ -54,7 +54,6 @@ test.serial('the command: result file, comparison, exit codes', async (t) => {
   process.stderr.write = (text: string | Uint8Array): boolean => printed.push(String(text)) > 0;
   t.teardown(async () => {
     console.log = log;
-    console.error = error;
     process.stderr.write = write;
     process.exitCode = 0;
     rmSync(folder, { recursive: true });
@@ -69,7 +68,10 @@ test.serial('the command: result file, comparison, exit codes', async (t) => {
   };
   const out = join(folder, 'out.json');
   const hgrm = join(folder, 'out.hgrm');
-  t.is(await bench('-a', '500', '--workload', 'a', '--preload', '--verify', '--runs', '2', '--out', out, '--hgrm', hgrm), 0);
+  t.is(
+    await bench('-a', '500', '--workload', 'a', '--preload', '--verify', '--runs', '2', '--out', out, '--hgrm', hgrm),
+    0,
+  );
   const result = JSON.parse(readFileSync(out, 'utf8')) as Bench;
   t.is(result.runs.length, 2);
   t.is(result.runs[1]?.count, 500);

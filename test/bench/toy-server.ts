@@ -9,7 +9,13 @@ import { FRAME_OVERHEAD_BYTES, VALUE_BYTES_DEFAULT_MAX } from '../../src/model/l
 import { encodeHelloReply } from '../../src/wire/codec-connection.js';
 import { FrameDecoder, frameOf } from '../../src/wire/frame.js';
 import * as kinds from '../../src/wire/kinds.js';
-import { GetRequestView, PutRequestView, decodeDeleteInto, decodeGetInto, decodePutInto } from '../../src/wire/requests.js';
+import {
+  GetRequestView,
+  PutRequestView,
+  decodeDeleteInto,
+  decodeGetInto,
+  decodePutInto,
+} from '../../src/wire/requests.js';
 import {
   ReplyParts,
   encodeOrigin,

@@ -22,7 +22,7 @@ async function holder(path: string, flockCommand: string): Promise<ChildProcess>
   const entry = new URL('../../src/disk/directory-lock.js', import.meta.url).href;
   const script = `import(${JSON.stringify(entry)}).then((m) => { console.log(m.lockDirectory(${JSON.stringify(path)}, ${JSON.stringify(flockCommand)}).kind); setInterval(() => {}, 1000); })`;
   const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
+  await once(child.stdout, 'data');
   return child;
 }
 

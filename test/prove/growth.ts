@@ -27,10 +27,9 @@ import type { Proof } from './proof.js';
 const MIB = 1_048_576;
 const SERVER_CORE = 0;
 const GENERATOR_CORE = 1;
-const MEMORY_MAX = 512 * MIB;
 const LOG_FULL_BYTES = 256 * MIB;
 /** The log may have half of it (two write buffers of a quarter). */
-const RESTART_MEMORY_MAX = 1_024 * MIB;
+const RESTART_MEMORY_MAX = 2_048 * MIB;
 const RESTART_LOAD_FACTOR = 2;
 /** What a record with a value of 200 bytes takes in the log, about. */
 const RECORD_LOG_BYTES = 350;
@@ -43,6 +42,8 @@ const RESTART_S_MAX = 10;
 const LOOP_DELAY_MS_MAX = 20;
 
 interface Size {
+  /** Small enough that its buffers are full at the second point: what grows after that grows with the data. */
+  readonly memoryMax: string;
   readonly points: readonly [number, number, number];
   readonly runMs: number;
   readonly repeats: number;
@@ -54,6 +55,7 @@ interface Size {
   readonly pressureMs: number;
 }
 const SHORT: Size = {
+  memoryMax: '128MiB',
   points: [20_000, 200_000, 600_000],
   runMs: 1_500,
   repeats: 3,
@@ -64,6 +66,7 @@ const SHORT: Size = {
   pressureMs: 10_000,
 };
 const FULL: Size = {
+  memoryMax: '512MiB',
   points: [100_000, 1_000_000, 5_000_000],
   runMs: 5_000,
   repeats: 5,
@@ -82,8 +85,7 @@ interface Verdict {
 type Print = (line: string) => void;
 
 function checked(result: RunResult): RunResult {
-  const refused = result.errors - (result.codes['overloaded'] ?? 0);
-  if (refused > 0 || result.mismatches > 0) throw new Error(`Requests failed: ${JSON.stringify(result.codes)}`);
+  if (result.errors > 0 || result.mismatches > 0) throw new Error(`Requests failed: ${JSON.stringify(result.codes)}`);
   return result;
 }
 
@@ -95,26 +97,29 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Puts keys `from` ≤ key < `to`, none of them there yet. */
+/** Puts keys `from` ≤ key < `to`; keys a second. What the node refuses because it is full is put again. */
 async function insert(
   generator: GeneratorProcess,
   server: string,
   from: number,
   to: number,
   bytes: number,
-): Promise<RunResult> {
+): Promise<number> {
+  const startMs = performance.now();
   const plan: Partial<Plan> = {
     server,
     connections: 16,
     inFlight: 16,
     timeoutMs: 30_000,
     sizes: [{ bytes, share: 1 }],
-    // Keys that a run inserts lie behind those that it takes to be there.
-    keys: Math.max(1, from),
-    mix: { ...NO_OPERATIONS, insert: 1 },
-    amount: to - Math.max(1, from),
+    keys: to,
+    preload: true,
+    preloadFrom: from,
+    mix: { ...NO_OPERATIONS, get: 1 },
+    amount: 1,
   };
-  return checked(await generator.run(plan));
+  checked(await generator.run(plan));
+  return ((to - from) / (performance.now() - startMs)) * 1000;
 }
 
 async function getRate(generator: GeneratorProcess, server: string, keys: number, size: Size): Promise<number> {
@@ -143,7 +148,7 @@ async function memoryAndReads(
   const rates: number[] = [];
   let loaded = 0;
   for (const keys of size.points) {
-    const result = await insert(generator, daemon.address, loaded, keys, RECORD_VALUE_BYTES);
+    const loadRate = await insert(generator, daemon.address, loaded, keys, RECORD_VALUE_BYTES);
     loaded = keys;
     await pause(size.settleMs);
     const rate = await getRate(generator, daemon.address, keys, size);
@@ -151,7 +156,7 @@ async function memoryAndReads(
     rates.push(rate);
     print(
       `${keys} keys: RssAnon ${mebibytes(anonymous.at(-1) ?? 0)}, GET ${(rate / 1000).toFixed(1)} k/s at 64 × 1, ` +
-        `loaded at ${(result.throughput / 1000).toFixed(1)} k/s`,
+        `loaded at ${(loadRate / 1000).toFixed(1)} k/s`,
     );
   }
   const [, middle = 0, last = 0] = anonymous;
@@ -162,7 +167,10 @@ async function memoryAndReads(
       held: last <= bound,
       text: `RssAnon ${anonymous.map(mebibytes).join(', ')} at ${size.points.join(', ')} keys (bar for the last: ${mebibytes(bound)})`,
     },
-    { held: ratio >= GET_RATIO_MIN, text: `GET with all keys ${ratio.toFixed(2)} of that with the first (bar ${GET_RATIO_MIN})` },
+    {
+      held: ratio >= GET_RATIO_MIN,
+      text: `GET with all keys ${ratio.toFixed(2)} of that with the first (bar ${GET_RATIO_MIN})`,
+    },
   ];
 }
 
@@ -184,7 +192,10 @@ async function restart(generator: GeneratorProcess, folder: string, print: Print
       `killed with ${mebibytes(bytes)} of log to read (${String(daemon.recovery?.['entries'])} entries); ready after ${seconds.toFixed(1)} s`,
     );
     if (bytes < LOG_FULL_BYTES) {
-      return { held: false, text: `restart not judged: ${mebibytes(bytes)} of log were left to read, 256 MiB are asked for` };
+      return {
+        held: false,
+        text: `restart not judged: ${mebibytes(bytes)} of log were left to read, 256 MiB are asked for`,
+      };
     }
     const scaled = (seconds * LOG_FULL_BYTES) / bytes;
     return {
@@ -253,7 +264,10 @@ async function loopDelay(daemon: ServerProcess): Promise<number> {
 async function pressure(folder: string, size: Size, print: Print): Promise<Verdict> {
   const group = MemoryGroup.make();
   if (group === undefined) {
-    return { held: true, text: 'memory pressure skipped: no memory cgroup can be made here (root and a mounted controller are needed)' };
+    return {
+      held: true,
+      text: 'memory pressure skipped: no memory cgroup can be made here (root and a mounted controller are needed)',
+    };
   }
   const dataDir = join(folder, 'pressure');
   const memoryMax = size.pressureMemoryMax;
@@ -281,7 +295,8 @@ async function pressure(folder: string, size: Size, print: Print): Promise<Verdi
       cold.run({ ...gets, keys: size.pressureKeys }),
     ]);
     const p999Ms = await loopDelay(daemon);
-    const p99 = (result: RunResult): string => `${((checked(result).operations[0]?.response.percentiles['p99'] ?? 0) / 1000).toFixed(1)} ms`;
+    const p99 = (result: RunResult): string =>
+      `${((checked(result).operations[0]?.response.percentiles['p99'] ?? 0) / 1000).toFixed(1)} ms`;
     print(
       `${mebibytes(dataBytes)} of data under a limit of ${mebibytes(group.limitBytes)}: loop delay p99.9 ${p999Ms.toFixed(1)} ms, ` +
         `warm gets p99 ${p99(warmResult)}, cold gets p99 ${p99(coldResult)}`,
@@ -302,7 +317,7 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
   const generator = new GeneratorProcess(GENERATOR_CORE);
   let daemon: ServerProcess | undefined;
   try {
-    daemon = await startDaemon({ dataDir, core: SERVER_CORE, memoryMax: `${MEMORY_MAX / MIB}MiB` });
+    daemon = await startDaemon({ dataDir, core: SERVER_CORE, memoryMax: size.memoryMax });
     const verdicts: Verdict[] = [...(await memoryAndReads(generator, daemon, size, print))];
     await daemon.process.stop();
     remove(dataDir);

@@ -9,14 +9,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  GeneratorProcess,
-  cpuOf,
-  hasProgram,
-  pinnedTo,
-  startDaemon,
-  startFloor,
-} from '../../bench/processes.js';
+import { GeneratorProcess, cpuOf, hasProgram, pinnedTo, startDaemon, startFloor } from '../../bench/processes.js';
 import type { ServerProcess } from '../../bench/processes.js';
 import type { Mix, Plan } from '../../bench/load/plan.js';
 import { NO_OPERATIONS } from '../../bench/load/plan.js';
@@ -83,9 +76,21 @@ export class SpeedWorld {
   async redis(folder: string): Promise<Target | undefined> {
     if (!hasProgram('redis-server')) return undefined;
     const flags = ['--port', String(REDIS_PORT), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
-    const [command = '', ...words] = [...pinnedTo(SERVER_CORE), 'redis-server', ...flags, '--appendonly', 'yes', '--appendfsync', 'always'];
+    const [command = '', ...words] = [
+      ...pinnedTo(SERVER_CORE),
+      'redis-server',
+      ...flags,
+      '--appendonly',
+      'yes',
+      '--appendfsync',
+      'always',
+    ];
     const child = spawn(command, words, { stdio: 'ignore' });
-    const exited = new Promise<void>((resolve) => child.once('exit', () => { resolve(); }));
+    const exited = new Promise<void>((resolve) =>
+      child.once('exit', () => {
+        resolve();
+      }),
+    );
     this.#stops.push(async () => {
       child.kill('SIGTERM');
       await exited;
@@ -108,7 +113,9 @@ export class SpeedWorld {
     });
     const after = cpuOf(target.pid);
     if (result.errors > 0 || result.mismatches > 0) {
-      throw new Error(`${shape.name}: requests failed: ${JSON.stringify(result.codes)} ${result.mismatchTexts.join('; ')}`);
+      throw new Error(
+        `${shape.name}: requests failed: ${JSON.stringify(result.codes)} ${result.mismatchTexts.join('; ')}`,
+      );
     }
     const cpuUs = after.allUs - before.allUs;
     return {
@@ -148,7 +155,15 @@ export class SpeedWorld {
 /** ns of CPU a bare random get through the binding, in a process of its own on the servers' core. */
 export function lmdbGetUs(keys: number, milliseconds: number): number {
   const script = fileURLToPath(new URL('../../bench/floor-lmdb.js', import.meta.url));
-  const [command = '', ...words] = [...pinnedTo(SERVER_CORE), process.execPath, script, '--keys', String(keys), '--ms', String(milliseconds)];
+  const [command = '', ...words] = [
+    ...pinnedTo(SERVER_CORE),
+    process.execPath,
+    script,
+    '--keys',
+    String(keys),
+    '--ms',
+    String(milliseconds),
+  ];
   const { stdout, status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`The lmdb floor failed: ${stderr}`);
   return (JSON.parse(stdout) as { readonly nsPerGet: number }).nsPerGet / 1000;

@@ -128,7 +128,10 @@ class Speed {
         this.#print(`${shape.name}: Redis SET ${show(theirs)}, PUT ${show(ours)}`);
       }
       const ratio = median(ratios);
-      verdicts.push({ held: ratio >= REDIS_BAR, text: `${shape.name} PUT ${ratio.toFixed(2)} of Redis (bar ${REDIS_BAR})` });
+      verdicts.push({
+        held: ratio >= REDIS_BAR,
+        text: `${shape.name} PUT ${ratio.toFixed(2)} of Redis (bar ${REDIS_BAR})`,
+      });
     }
     return verdicts;
   }
@@ -167,7 +170,10 @@ function judge(rounds: readonly Round[], { shape, getBar, putBar }: (typeof SHAP
   const versusEcho = (name: string, line: (round: Round) => Line, bar: number): Verdict => {
     const share = ratio(line);
     const note = isVoid(line) ? ', void: the generator was above 85 %' : '';
-    return { held: share >= bar && note === '', text: `${shape.name} ${name} ${share.toFixed(2)} of echo (bar ${bar}${note})` };
+    return {
+      held: share >= bar && note === '',
+      text: `${shape.name} ${name} ${share.toFixed(2)} of echo (bar ${bar}${note})`,
+    };
   };
   const getUs = of((round) => round.get.cpuUs);
   const putUs = of((round) => round.put.cpuUs);
@@ -175,7 +181,10 @@ function judge(rounds: readonly Round[], { shape, getBar, putBar }: (typeof SHAP
   return [
     versusEcho('GET', (round) => round.get, getBar),
     versusEcho('PUT', (round) => round.put, putBar),
-    { held: getUs <= bound, text: `${shape.name} GET ${getUs.toFixed(1)} µs CPU (bar protocol + 2 lmdb = ${bound.toFixed(1)})` },
+    {
+      held: getUs <= bound,
+      text: `${shape.name} GET ${getUs.toFixed(1)} µs CPU (bar protocol + 2 lmdb = ${bound.toFixed(1)})`,
+    },
     {
       held: putUs <= PUT_CPU_BAR * getUs,
       text: `${shape.name} PUT ${putUs.toFixed(1)} µs CPU, ${(putUs / getUs).toFixed(1)} × GET (bar ${PUT_CPU_BAR})`,
@@ -199,7 +208,8 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
     const verdicts: Verdict[] = [];
     for (const line of SHAPES) {
       const rounds = await speed.rounds(line.shape);
-      if (rounds === undefined) return { held: false, summary: `disturbed: the echo moved by more than 20 % in ${VOID_ROUNDS_MAX + 1} rounds` };
+      if (rounds === undefined)
+        return { held: false, summary: `disturbed: the echo moved by more than 20 % in ${VOID_ROUNDS_MAX + 1} rounds` };
       verdicts.push(...judge(rounds, line));
     }
     verdicts.push(...(await speed.redisRatios()), await speed.sdk());

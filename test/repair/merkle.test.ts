@@ -20,7 +20,8 @@ import {
 
 const HASH = hash64From(await xxhash());
 const u32 = (): fc.Arbitrary<number> => fc.integer({ min: 0, max: 0xffff_ffff });
-const records = (): fc.Arbitrary<{ key: number; hi: number; lo: number }[]> => fc.array(fc.record({ key: u32(), hi: u32(), lo: u32() }), { maxLength: 60 });
+const records = (): fc.Arbitrary<{ key: number; hi: number; lo: number }[]> =>
+  fc.array(fc.record({ key: u32(), hi: u32(), lo: u32() }), { maxLength: 60 });
 
 function leavesOf(list: readonly { key: number; hi: number; lo: number }[], leafCount: number): Uint32Array {
   const leaves = new Uint32Array(leafCount * WORDS_PER_LEAF);
@@ -28,11 +29,15 @@ function leavesOf(list: readonly { key: number; hi: number; lo: number }[], leaf
   return leaves;
 }
 
-testProp('leaves do not depend on the order, and what came and went leaves no trace', [records(), records()], (t, kept, gone) => {
-  const one = leavesOf([...kept, ...gone], 256);
-  for (const { key, hi, lo } of gone.toReversed()) toggleLeaf(one, leafIndex(key, 256), hi, lo, -1);
-  t.true(leavesEqual(one, leavesOf(kept.toReversed(), 256)));
-});
+testProp(
+  'leaves do not depend on the order, and what came and went leaves no trace',
+  [records(), records()],
+  (t, kept, gone) => {
+    const one = leavesOf([...kept, ...gone], 256);
+    for (const { key, hi, lo } of gone.toReversed()) toggleLeaf(one, leafIndex(key, 256), hi, lo, -1);
+    t.true(leavesEqual(one, leavesOf(kept.toReversed(), 256)));
+  },
+);
 
 testProp('stored leaves are read back as they were', [records()], (t, list) => {
   const leaves = leavesOf(list, 512);
@@ -45,24 +50,34 @@ testProp('stored leaves are read back as they were', [records()], (t, list) => {
   t.true(leavesEqual(leaves, back));
 });
 
-testProp('trees differ exactly where leaves do, on every level', [records(), fc.record({ key: u32(), hi: u32(), lo: u32() })], (t, list, more) => {
-  const a = leavesOf(list, 4_096);
-  const b = leavesOf([...list, more], 4_096);
-  const leaf = leafIndex(more.key, 4_096);
-  t.deepEqual(differingLeaves(a, b), [leaf]);
-  for (let level = 1; level <= treeLevels(4_096); level++) {
-    t.deepEqual(differingLeaves(treeLevel(a, level, HASH), treeLevel(b, level, HASH)), [Math.floor(leaf / 16 ** level)]);
-  }
-  t.notDeepEqual(treeRoot(a, HASH), treeRoot(b, HASH));
-});
+testProp(
+  'trees differ exactly where leaves do, on every level',
+  [records(), fc.record({ key: u32(), hi: u32(), lo: u32() })],
+  (t, list, more) => {
+    const a = leavesOf(list, 4_096);
+    const b = leavesOf([...list, more], 4_096);
+    const leaf = leafIndex(more.key, 4_096);
+    t.deepEqual(differingLeaves(a, b), [leaf]);
+    for (let level = 1; level <= treeLevels(4_096); level++) {
+      t.deepEqual(differingLeaves(treeLevel(a, level, HASH), treeLevel(b, level, HASH)), [
+        Math.floor(leaf / 16 ** level),
+      ]);
+    }
+    t.notDeepEqual(treeRoot(a, HASH), treeRoot(b, HASH));
+  },
+);
 
-testProp('a leaf is one stretch of the hash, within its partition', [u32(), fc.constantFrom(1, 2, 256, 4_096)], (t, hashHi, partitionCount) => {
-  const leafCount = leafCountOf(partitionCount);
-  const partition = Math.floor(hashHi / (2 ** 32 / partitionCount));
-  const leaf = leafIndex(hashHi, leafCount);
-  const start = leafStart(partition, leaf, leafCount);
-  t.true(start <= hashHi && hashHi < start + 0x1000);
-});
+testProp(
+  'a leaf is one stretch of the hash, within its partition',
+  [u32(), fc.constantFrom(1, 2, 256, 4_096)],
+  (t, hashHi, partitionCount) => {
+    const leafCount = leafCountOf(partitionCount);
+    const partition = Math.floor(hashHi / (2 ** 32 / partitionCount));
+    const leaf = leafIndex(hashHi, leafCount);
+    const start = leafStart(partition, leaf, leafCount);
+    t.true(start <= hashHi && hashHi < start + 0x1000);
+  },
+);
 
 test('the geometry is fixed', (t) => {
   t.is(leafCountOf(256), 4_096);
@@ -75,7 +90,13 @@ test('the geometry is fixed', (t) => {
 });
 
 test('the root of a small tree is these bytes, in every release', (t) => {
-  const leaves = leavesOf([{ key: 0x00001000, hi: 1, lo: 2 }, { key: 0xfff00000, hi: 0xdeadbeef, lo: 7 }], 256);
+  const leaves = leavesOf(
+    [
+      { key: 0x00001000, hi: 1, lo: 2 },
+      { key: 0xfff00000, hi: 0xdeadbeef, lo: 7 },
+    ],
+    256,
+  );
   const words = [...treeRoot(leaves, HASH)].map((word) => word.toString(16));
   t.deepEqual(words, [...GOLDEN_ROOT]);
   t.deepEqual([...treeRoot(new Uint32Array(256 * WORDS_PER_LEAF), HASH)], [0, 0, 0]);

@@ -44,7 +44,9 @@ test('several writes to one key in one turn each see the one before', (t) => {
   world.start();
   const seen: string[] = [];
   for (let i = 1; i <= 4; i++) {
-    world.write('k', `v${i}`, i, false, (stored) => seen.push(stored.state === 'ok' ? `mark ${stored.markCounter}` : stored.state));
+    world.write('k', `v${i}`, i, false, (stored) =>
+      seen.push(stored.state === 'ok' ? `mark ${stored.markCounter}` : stored.state),
+    );
   }
   t.deepEqual(seen, ['absent', 'mark 1', 'mark 2', 'mark 3']);
   t.is(world.get('k').value, 'v4');
@@ -99,7 +101,13 @@ test('closing refuses what comes later, answers what was asked, and leaves a cle
 });
 
 test('writes are slowed from 70 % on and refused at 100 %, and all is well again when the buffer is flushed', (t) => {
-  const world = new World({ seed: 9, bufferBytesMax: 6 * 1_048_576, logBytesMax: 2 ** 30, partitionCount: 4, batchOperationsMax: 2 });
+  const world = new World({
+    seed: 9,
+    bufferBytesMax: 6 * 1_048_576,
+    logBytesMax: 2 ** 30,
+    partitionCount: 4,
+    batchOperationsMax: 2,
+  });
   world.start();
   world.medium.batchMsMax = 100_000; // a disk that hardly moves
   const value = 'x'.repeat(60_000);

@@ -4,7 +4,16 @@ import { RecordCache } from '../../src/storage/cache.js';
 
 testProp(
   'what it has is what was put last and not taken out, and the youngest is always there',
-  [fc.array(fc.record({ key: fc.integer({ min: 0, max: 20 }), size: fc.integer({ min: 1, max: 3_000 }), what: fc.constantFrom('put', 'get', 'delete') }), { maxLength: 300 })],
+  [
+    fc.array(
+      fc.record({
+        key: fc.integer({ min: 0, max: 20 }),
+        size: fc.integer({ min: 1, max: 3_000 }),
+        what: fc.constantFrom('put', 'get', 'delete'),
+      }),
+      { maxLength: 300 },
+    ),
+  ],
   (t, steps) => {
     const cache = new RecordCache(100_000);
     const twin = new Map<string, string>();
@@ -20,7 +29,8 @@ testProp(
         twin.delete(name);
       }
       const found = cache.get(name);
-      const value = found === undefined ? undefined : Buffer.from(found.bytes.subarray(found.start, found.end)).toString();
+      const value =
+        found === undefined ? undefined : Buffer.from(found.bytes.subarray(found.start, found.end)).toString();
       if (value !== undefined && value !== twin.get(name)) t.fail(`${name} is not what was put`);
     }
     t.true(cache.size <= twin.size);

@@ -124,7 +124,9 @@ test('a crash between any two batches of a flush loses nothing, and the leaves f
     world.time.runFor(8);
     const batches = world.medium.batches;
     let flushed = false;
-    world.up().flush(() => { flushed = true; });
+    world.up().flush(() => {
+      flushed = true;
+    });
     world.time.runUntil(() => flushed || world.medium.batches >= batches + after);
     world.crash(after % 2 === 0 ? 'kill' : 'power');
     points += 1;

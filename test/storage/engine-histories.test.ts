@@ -7,13 +7,18 @@ import { Prng } from '../../src/lib/prng.js';
 import { Twin } from './engine-twin.js';
 import { World, type WorldOptions } from './engine-world.js';
 
-const SEEDS = process.env['PARTITA_SEED'] === undefined ? Array.from({ length: Number(process.env['PARTITA_SEEDS'] ?? 12) }, (_, i) => i + 1) : [Number(process.env['PARTITA_SEED'])];
+const SEEDS =
+  process.env['PARTITA_SEED'] === undefined
+    ? Array.from({ length: Number(process.env['PARTITA_SEEDS'] ?? 12) }, (_, i) => i + 1)
+    : [Number(process.env['PARTITA_SEED'])];
 
 function history(seed: number, options: Partial<WorldOptions>): { crashes: number; flushed: number } {
   const random = new Prng(seed);
   const world = new World({ seed, ...options });
   const twin = new Twin(world);
-  const names = Array.from({ length: 1 + random.int(24) }, (_, i) => world.nameIn(3, i, random.chance(0.1) ? 'k'.repeat(600) : ''));
+  const names = Array.from({ length: 1 + random.int(24) }, (_, i) =>
+    world.nameIn(3, i, random.chance(0.1) ? 'k'.repeat(600) : ''),
+  );
   let crashes = 0;
   world.medium.aroundAnswer = () => {
     if (world.engine !== null && settled) for (const name of names) twin.peek(name);
@@ -23,7 +28,8 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
   for (let step = 0; step < 60; step++) {
     const what = random.int(100);
     if (what < 45) {
-      for (let i = random.int(8); i >= 0; i--) twin.put(random.pick(names), 20 + random.int(random.chance(0.1) ? 9_000 : 200), random.chance(0.2));
+      for (let i = random.int(8); i >= 0; i--)
+        twin.put(random.pick(names), 20 + random.int(random.chance(0.1) ? 9_000 : 200), random.chance(0.2));
     } else if (what < 65) {
       twin.check(random.pick(names));
     } else if (what < 80) {
@@ -60,7 +66,8 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
   for (const name of twin.names) twin.check(name);
   twin.checkLeaves();
   const { suspectPartitions, damagedRecords } = world.up().status();
-  if (suspectPartitions.length > 0 || damagedRecords > 0) throw new Error(`Partitions ${suspectPartitions.join()} suspect without a reason`);
+  if (suspectPartitions.length > 0 || damagedRecords > 0)
+    throw new Error(`Partitions ${suspectPartitions.join()} suspect without a reason`);
   return { crashes, flushed: world.medium.batches };
 }
 
@@ -88,7 +95,10 @@ const VARIANTS: readonly (readonly [string, Partial<WorldOptions>])[] = [
   ['durability by interval', { durability: { kind: 'interval', ms: 30 } }],
   ['files that are always cold', { alwaysCold: true }],
   ['a cache of hot records', { cacheBytesMax: 20_000 }],
-  ['cold files, a cache, few partitions, single-record batches', { alwaysCold: true, cacheBytesMax: 50_000, partitionCount: 32, batchOperationsMax: 1 }],
+  [
+    'cold files, a cache, few partitions, single-record batches',
+    { alwaysCold: true, cacheBytesMax: 50_000, partitionCount: 32, batchOperationsMax: 1 },
+  ],
 ];
 
 for (const [title, options] of VARIANTS) {

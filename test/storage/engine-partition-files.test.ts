@@ -16,14 +16,24 @@ import { SimulatedDisk } from '../support/simulated-disk.js';
 const TIMERS: Timers = {
   after: (ms, fire) => {
     const timer = setTimeout(fire, ms);
-    return { cancel: () => { clearTimeout(timer); } };
+    return {
+      cancel: () => {
+        clearTimeout(timer);
+      },
+    };
   },
-  endOfTurn: (fire) => { setImmediate(fire); },
+  endOfTurn: (fire) => {
+    setImmediate(fire);
+  },
 };
 const MAP_BYTES = 2 ** 38;
 
 type Command =
-  | { readonly kind: 'write'; readonly partition: number; readonly operations: readonly { key: number; size: number | null }[] }
+  | {
+      readonly kind: 'write';
+      readonly partition: number;
+      readonly operations: readonly { key: number; size: number | null }[];
+    }
   | { readonly kind: 'get'; readonly partition: number; readonly key: number }
   | { readonly kind: 'scan'; readonly partition: number; readonly after: number | null; readonly limit: number }
   | { readonly kind: 'turn' | 'reopen' };
@@ -37,10 +47,21 @@ const commands = (): fc.Arbitrary<Command[]> => {
       fc.record({
         kind: fc.constant('write' as const),
         partition,
-        operations: fc.array(fc.record({ key, size: fc.option(fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 3_000, max: 20_000 }))) }), { minLength: 1, maxLength: 6 }),
+        operations: fc.array(
+          fc.record({
+            key,
+            size: fc.option(fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 3_000, max: 20_000 }))),
+          }),
+          { minLength: 1, maxLength: 6 },
+        ),
       }),
       fc.record({ kind: fc.constant('get' as const), partition, key }),
-      fc.record({ kind: fc.constant('scan' as const), partition, after: fc.option(key), limit: fc.integer({ min: 1, max: 9 }) }),
+      fc.record({
+        kind: fc.constant('scan' as const),
+        partition,
+        after: fc.option(key),
+        limit: fc.integer({ min: 1, max: 9 }),
+      }),
       fc.record({ kind: fc.constantFrom('turn' as const, 'reopen' as const) }),
     ),
     { maxLength: 25 },
@@ -96,7 +117,10 @@ async function answer(store: Store, command: Command, step: number): Promise<str
     case 'write':
       await store.write(
         command.partition,
-        command.operations.map(({ key, size }) => ({ key: KEYS[key] as Buffer, value: size === null ? null : Buffer.alloc(size, step) })),
+        command.operations.map(({ key, size }) => ({
+          key: KEYS[key] as Buffer,
+          value: size === null ? null : Buffer.alloc(size, step),
+        })),
       );
       return 'written';
     case 'get': {
@@ -104,8 +128,13 @@ async function answer(store: Store, command: Command, step: number): Promise<str
       return value === null ? 'absent' : Buffer.from(value).toString('hex');
     }
     case 'scan': {
-      const entries = (await store.file(command.partition)).scan(command.after === null ? null : (KEYS[command.after] as Buffer), command.limit);
-      return entries.map(({ key, value }) => `${Buffer.from(key).toString('hex')}=${Buffer.from(value).toString('hex')}`).join();
+      const entries = (await store.file(command.partition)).scan(
+        command.after === null ? null : (KEYS[command.after] as Buffer),
+        command.limit,
+      );
+      return entries
+        .map(({ key, value }) => `${Buffer.from(key).toString('hex')}=${Buffer.from(value).toString('hex')}`)
+        .join();
     }
   }
 }
@@ -139,7 +168,10 @@ test('LMDB and its twin give the same answers', async (t) => {
         try {
           for (const [step, command] of list.entries()) {
             const [one, other] = [await answer(lmdb, command, step), await answer(memory, command, step)];
-            if (one !== other) throw new Error(`${JSON.stringify(command)}: LMDB says ${one.slice(0, 200)}, the twin ${other.slice(0, 200)}`);
+            if (one !== other)
+              throw new Error(
+                `${JSON.stringify(command)}: LMDB says ${one.slice(0, 200)}, the twin ${other.slice(0, 200)}`,
+              );
           }
         } finally {
           lmdb.close();
@@ -174,7 +206,10 @@ test('a read of this turn sees the commit it saw before, until the read is ended
 test('a truncated file is refused before LMDB touches it, a strange one too', async (t) => {
   await inFolder(async (folder) => {
     const store = new Store(new LmdbPartitionFiles(folder, TIMERS));
-    await store.write(5, Array.from({ length: 50 }, (_, i) => ({ key: Buffer.from(`k${i}`), value: Buffer.alloc(1_000, i) })));
+    await store.write(
+      5,
+      Array.from({ length: 50 }, (_, i) => ({ key: Buffer.from(`k${i}`), value: Buffer.alloc(1_000, i) })),
+    );
     const { fileBytes } = (await store.file(5)).stats();
     store.close();
     for (const size of [fileBytes - 1, 8_192, 4_096, 100]) {

@@ -8,7 +8,7 @@ import { StoredSlot } from '../../src/storage/engine-stored.js';
 import { Warmth } from '../../src/storage/engine-warmth.js';
 import { Partition } from '../../src/storage/partition.js';
 import type { ReadRequest, WriteRequest } from '../../src/storage/storage.js';
-import { DIGEST, HASH, TestRead, testRecordBytes, valueOf, writeTestRecord } from './engine-world.js';
+import { DIGEST, HASH, TestRead, testRecordBytes, valueOf, writeTestRecord } from './engine-requests.js';
 
 function valueWith(text: string): Uint8Array {
   const key = Buffer.from('k');
@@ -20,7 +20,16 @@ function valueWith(text: string): Uint8Array {
 }
 
 /** A reader over one cold partition whose file says `inFile`, and whose pool answers when the test says so. */
-function coldReader(): { reader: Reader; partition: Partition; file: { value: Uint8Array }; turn: () => void; pool: ((error: Error | null, values?: readonly (Uint8Array | null)[]) => void)[]; tasks: ReadTask[]; answers: string[]; clock: { nowMs: number; stepMs: number; faults: number } } {
+function coldReader(): {
+  reader: Reader;
+  partition: Partition;
+  file: { value: Uint8Array };
+  turn: () => void;
+  pool: ((error: Error | null, values?: readonly (Uint8Array | null)[]) => void)[];
+  tasks: ReadTask[];
+  answers: string[];
+  clock: { nowMs: number; stepMs: number; faults: number };
+} {
   const clock = { nowMs: 0, stepMs: 0, faults: 0 };
   const partition = new Partition(0);
   const file = { value: valueWith('old') };
@@ -57,7 +66,18 @@ function coldReader(): { reader: Reader; partition: Partition; file: { value: Ui
       answers.push(slot.state === 'ok' ? valueOf(slot) : slot.state);
     },
   });
-  return { reader, partition, file, turn: () => { for (const fire of turns.splice(0)) fire(); }, pool, tasks, answers, clock };
+  return {
+    reader,
+    partition,
+    file,
+    turn: () => {
+      for (const fire of turns.splice(0)) fire();
+    },
+    pool,
+    tasks,
+    answers,
+    clock,
+  };
 }
 
 test('requests of one turn share one hop, and those for one key share one read', (t) => {

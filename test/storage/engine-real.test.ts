@@ -17,14 +17,20 @@ import { logOpener } from '../../src/storage/engine-log.js';
 import { openEngine } from '../../src/storage/engine-open.js';
 import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
-import { DIGEST, HASH, NODE, TestRead, TestWrite } from './engine-world.js';
+import { DIGEST, HASH, NODE, TestRead, TestWrite } from './engine-requests.js';
 
 const TIMERS: Timers = {
   after: (ms, fire) => {
     const timer = setTimeout(fire, ms).unref();
-    return { cancel: () => { clearTimeout(timer); } };
+    return {
+      cancel: () => {
+        clearTimeout(timer);
+      },
+    };
   },
-  endOfTurn: (fire) => { setImmediate(fire); },
+  endOfTurn: (fire) => {
+    setImmediate(fire);
+  },
 };
 const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
 const SEGMENT_BYTES = 1_048_576;
@@ -48,7 +54,14 @@ function open(folder: string, opening: number, lastLsn: number): Promise<Node> {
   const deps = {
     ...parts,
     files,
-    openLog: logOpener({ ...parts, salt: { hi: 3, lo: 4 }, durability, segmentBytes: SEGMENT_BYTES, durableLsn: lastLsn, clean: opening > 1 }),
+    openLog: logOpener({
+      ...parts,
+      salt: { hi: 3, lo: 4 },
+      durability,
+      segmentBytes: SEGMENT_BYTES,
+      durableLsn: lastLsn,
+      clean: opening > 1,
+    }),
     markClean: (lsn: number, done: (error: Error | null) => void): void => {
       closedLsn = lsn;
       done(null);
@@ -58,7 +71,9 @@ function open(folder: string, opening: number, lastLsn: number): Promise<Node> {
     workers: pool,
     meter: { counter: () => NOTHING, gauge: () => NOTHING, histogram: () => NOTHING },
     log: { debug: silent, info: silent, warn: silent, error: silent },
-    onFatal: (error: Error): void => { throw error; },
+    onFatal: (error: Error): void => {
+      throw error;
+    },
   };
   const options = {
     nodeId: NODE,
@@ -75,14 +90,26 @@ function open(folder: string, opening: number, lastLsn: number): Promise<Node> {
   return new Promise((resolve, reject) => {
     run(openEngine(deps, options), (error, engine) => {
       if (error !== null || engine === undefined) reject(error ?? new Error('No engine'));
-      else resolve({ engine, files, pool, get lastLsn() { return closedLsn; } });
+      else
+        resolve({
+          engine,
+          files,
+          pool,
+          get lastLsn() {
+            return closedLsn;
+          },
+        });
     });
   });
 }
 
 /** The pool first: its threads share the environments that the engine closes. */
 async function close(node: Node): Promise<void> {
-  await new Promise<void>((resolve) => { node.pool.close(() => { resolve(); }); });
+  await new Promise<void>((resolve) => {
+    node.pool.close(() => {
+      resolve();
+    });
+  });
   await new Promise<void>((resolve, reject) => {
     node.engine.close((error) => {
       if (error === null) resolve();
@@ -94,8 +121,12 @@ async function close(node: Node): Promise<void> {
 async function write(engine: Engine, name: string, value: string, counter: number): Promise<void> {
   const request = new TestWrite(name, value, counter, 16, false, () => undefined);
   await new Promise<void>((resolve, reject) => {
-    request.onWritten = (): void => { resolve(); };
-    request.onRefused = (failure): void => { reject(new Error(failure.text)); };
+    request.onWritten = (): void => {
+      resolve();
+    };
+    request.onRefused = (failure): void => {
+      reject(new Error(failure.text));
+    };
     engine.write(request);
   });
 }
@@ -108,13 +139,22 @@ function read(engine: Engine, name: string): TestRead {
 
 test('put, flush, scrub, stop, and find everything again', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'partita-engine-'));
-  t.teardown(() => { rmSync(folder, { recursive: true }); });
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
   const names = Array.from({ length: 400 }, (_, i) => (i % 40 === 0 ? `long ${i} `.padEnd(1_500, 'x') : `key ${i}`));
   let node = await open(folder, 1, 0);
   await Promise.all(names.map((name) => write(node.engine, name, `one of ${name.length}`, 1)));
   await Promise.all(names.slice(0, 100).map((name) => write(node.engine, name, `two of ${name.length}`, 2)));
-  await new Promise<void>((resolve) => { node.engine.flush(resolve); });
-  for (const [i, name] of names.entries()) t.like(read(node.engine, name), { state: 'ok', from: 'file', value: `${i < 100 ? 'two' : 'one'} of ${name.length}` });
+  await new Promise<void>((resolve) => {
+    node.engine.flush(resolve);
+  });
+  for (const [i, name] of names.entries())
+    t.like(read(node.engine, name), {
+      state: 'ok',
+      from: 'file',
+      value: `${i < 100 ? 'two' : 'one'} of ${name.length}`,
+    });
 
   for (let partition = 0; partition < 16; partition++) {
     const report = await new Promise<ScrubReport>((resolve, reject) => {
@@ -133,7 +173,10 @@ test('put, flush, scrub, stop, and find everything again', async (t) => {
   node = await open(folder, 2, node.lastLsn);
   t.deepEqual(node.engine.status().suspectPartitions, []);
   for (const [i, name] of names.entries()) {
-    t.like(read(node.engine, name), { state: 'ok', value: i >= 300 ? 'three' : `${i < 100 ? 'two' : 'one'} of ${name.length}` });
+    t.like(read(node.engine, name), {
+      state: 'ok',
+      value: i >= 300 ? 'three' : `${i < 100 ? 'two' : 'one'} of ${name.length}`,
+    });
   }
   await close(node);
 });

@@ -4,7 +4,8 @@
 import test from 'ava';
 import { encodeHome, HOME_KEY } from '../../src/storage/partition-home.js';
 import { storageKey } from '../../src/storage/storage-key.js';
-import { DIGEST, HASH, NODE, place, World } from './engine-world.js';
+import { DIGEST, HASH, NODE, place } from './engine-requests.js';
+import { World } from './engine-world.js';
 
 /** A world whose log has been given back up to the flush, so that only the file holds `name`. */
 function flushedWorld(seed: number, name: string): World {
@@ -38,7 +39,11 @@ test('a partition file swapped for an older one of the same store is found out',
   world.medium.swap(world.pathOf('a'), older);
   reopen(world);
   t.deepEqual(world.up().status().suspectPartitions, [world.partitionOf('a')]);
-  t.like(world.get('a'), { state: 'unknown', hasMark: false, reason: 'The partition file is older than what was flushed to it' });
+  t.like(world.get('a'), {
+    state: 'unknown',
+    hasMark: false,
+    reason: 'The partition file is older than what was flushed to it',
+  });
 
   // Writes go on, and the suspicion outlives restarts until the partition was healed.
   t.is(world.put('a', 'newest', 3).state, 'acked');
@@ -47,7 +52,9 @@ test('a partition file swapped for an older one of the same store is found out',
   reopen(world);
   t.is(world.get('a').state, 'unknown');
   let trusted = false;
-  world.up().trust(world.partitionOf('a'), (error) => { trusted = error === null; });
+  world.up().trust(world.partitionOf('a'), (error) => {
+    trusted = error === null;
+  });
   world.time.runUntil(() => trusted);
   t.like(world.get('a'), { state: 'ok', value: 'newest' });
   world.stop();
@@ -111,8 +118,14 @@ test('the file of another node, partition or installation is set aside', (t) => 
     world.stop();
     const path = world.pathOf('a');
     const partition = world.partitionOf('a');
-    const bytes = encodeHome({ ...home, partition: (partition + home.partition) % 256, appliedLsn: 9, partitionCount: 256 }, HASH);
-    world.medium.swap(path, new Map([...world.medium.snapshot(path), [Buffer.from(HOME_KEY).toString('latin1'), bytes]]));
+    const bytes = encodeHome(
+      { ...home, partition: (partition + home.partition) % 256, appliedLsn: 9, partitionCount: 256 },
+      HASH,
+    );
+    world.medium.swap(
+      path,
+      new Map([...world.medium.snapshot(path), [Buffer.from(HOME_KEY).toString('latin1'), bytes]]),
+    );
     reopen(world);
     t.deepEqual(world.up().status().suspectPartitions, [partition]);
     t.is(world.up().status().quarantined.length, 1);
@@ -142,7 +155,9 @@ test('a damaged record is unknown, counted, and whole again when it is written a
     t.regex(read.reason, /damaged/);
     t.is(world.up().status().damagedRecords, 1);
     let seen = '';
-    const write = world.write('a', 'healed', 9, false, (stored) => { seen = `${stored.state} ${stored.hasMark}`; });
+    const write = world.write('a', 'healed', 9, false, (stored) => {
+      seen = `${stored.state} ${stored.hasMark}`;
+    });
     t.is(seen, 'unknown false');
     world.time.runUntil(() => write.state === 'acked');
     t.like(world.get('a'), { state: 'ok', value: 'healed' });
@@ -178,7 +193,8 @@ test('damage to the log below the durable LSN makes partitions suspect, and the 
   for (let i = 0; i < 20; i++) world.put(world.nameIn(4, i), `v${i}`);
   world.time.runFor(500); // an empty batch names what is durable
   world.crash('kill');
-  const segment = world.disk.paths().find((path) => path.endsWith('.seg') && world.disk.contents(path).includes('v7')) ?? '';
+  const segment =
+    world.disk.paths().find((path) => path.endsWith('.seg') && world.disk.contents(path).includes('v7')) ?? '';
   world.disk.flipBit(segment, world.disk.contents(segment).indexOf('v7'), 3);
   reopen(world);
   t.true(world.up().status().suspectPartitions.length > 0);

@@ -4,7 +4,8 @@
  */
 import { leafCountOf, leafIndex, leavesEqual, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
 import { scrubFile } from '../../src/workers/walk.js';
-import { DIGEST, HASH, type TestWrite, type World } from './engine-world.js';
+import { DIGEST, HASH, type TestWrite } from './engine-requests.js';
+import { type World } from './engine-world.js';
 
 interface Line {
   /** In the order of their places; before the first: absent. */
@@ -33,7 +34,8 @@ export class Twin {
     const value = `${name}/${this.#counter}/`.padEnd(bytes, '.');
     return this.#world.write(name, value, this.#counter, durable, (stored, write) => {
       const expected = line.values.length === 0 ? 'absent' : 'ok';
-      if (stored.state !== expected) throw new Error(`A write to ${name} saw ${stored.state} instead of ${expected}: ${stored.reason}`);
+      if (stored.state !== expected)
+        throw new Error(`A write to ${name} saw ${stored.state} instead of ${expected}: ${stored.reason}`);
       line.values.push(value);
       line.writes.push(write);
     });
@@ -57,7 +59,8 @@ export class Twin {
     const read = this.#world.read(name);
     if (read.state === 'waiting') return;
     const got = read.state === 'ok' ? read.value : undefined;
-    if (got !== values.at(-1)) throw new Error(`${name} reads as ${short(got)} within the turn, expected ${short(values.at(-1))}`);
+    if (got !== values.at(-1))
+      throw new Error(`${name} reads as ${short(got)} within the turn, expected ${short(values.at(-1))}`);
   }
 
   /** The node came up again: the last acknowledged value or one placed after it is there, and from now on that one. */
@@ -67,12 +70,15 @@ export class Twin {
       if (read.state === 'unknown' && unknownAllowed.has(this.#world.partitionOf(name))) continue;
       if (read.state === 'unknown') throw new Error(`${name} is unknown after a restart: ${read.reason}`);
       // What was acknowledged as merely buffered survives the process, not the machine.
-      const safe = (write: TestWrite): boolean => write.state === 'acked' && (write.ackedDurable || !this.#world.lostPower);
+      const safe = (write: TestWrite): boolean =>
+        write.state === 'acked' && (write.ackedDurable || !this.#world.lostPower);
       const acked = line.writes.findLastIndex((write) => write === undefined || safe(write));
       const allowed = acked < 0 ? [undefined, ...line.values] : line.values.slice(acked);
       const got = read.state === 'ok' ? read.value : undefined;
       if (!allowed.includes(got)) {
-        throw new Error(`${name} reads as ${short(got)} after a restart; acknowledged was ${short(line.values[acked])} of ${line.values.map(short).join(' ')}`);
+        throw new Error(
+          `${name} reads as ${short(got)} after a restart; acknowledged was ${short(line.values[acked])} of ${line.values.map(short).join(' ')}`,
+        );
       }
       line.values = got === undefined ? [] : [got];
       line.writes = got === undefined ? [] : [undefined];
@@ -92,7 +98,8 @@ export class Twin {
       if (read.state === 'ok') toggleLeaf(leaves, leafIndex(read.hashHi, leafCount), read.leafHi, read.leafLo, 1);
     }
     for (const [partition, leaves] of expected) {
-      if (!leavesEqual(this.#world.up().liveLeaves(partition), leaves)) throw new Error(`Live leaves of partition ${partition} differ`);
+      if (!leavesEqual(this.#world.up().liveLeaves(partition), leaves))
+        throw new Error(`Live leaves of partition ${partition} differ`);
       this.checkFile(partition);
     }
   }
@@ -108,7 +115,9 @@ export class Twin {
       nowMs: () => 0,
     });
     if (report.differingLeaves + report.damaged.length + report.unreachable > 0) {
-      throw new Error(`Scrub of partition ${partition}: ${report.differingLeaves} leaves differ, ${report.damaged.length} damaged, ${report.unreachable} unreachable`);
+      throw new Error(
+        `Scrub of partition ${partition}: ${report.differingLeaves} leaves differ, ${report.damaged.length} damaged, ${report.unreachable} unreachable`,
+      );
     }
   }
 

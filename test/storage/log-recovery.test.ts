@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { Prng } from '../../src/lib/prng.js';
 import { LSNS_LEFT_OUT } from '../../src/storage/recovery.js';
-import type { SegmentLogOptions } from '../../src/storage/log.js';
+import type { SegmentLogOptions } from '../../src/storage/log-options.js';
 import type { Lsn } from '../../src/model/ids.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
 import { SimulatedTime } from '../support/simulated-time.js';

@@ -5,11 +5,12 @@ import { type Flow, run } from '../../src/lib/flow.js';
 import { Prng } from '../../src/lib/prng.js';
 import { type Hash64, hash64From } from '../../src/model/hash.js';
 import { Arena } from '../../src/storage/arena.js';
-import { EMPTY_LOG, type LogStart, SegmentLog, type SegmentLogOptions } from '../../src/storage/log.js';
+import { EMPTY_LOG, type LogStart, type SegmentLogOptions } from '../../src/storage/log-options.js';
+import { SegmentLog } from '../../src/storage/log.js';
 import { recoverLog, type RecoverLogOptions, type RecoveredLog } from '../../src/storage/recovery.js';
 import { LOG_KINDS } from '../../src/storage/log-types.js';
 import type { SimulatedDisk } from './simulated-disk.js';
-import type { SimulatedTime } from './simulated-time.js';
+import type { SimulatedTime, TimeScope } from './simulated-time.js';
 
 export const HASH: Hash64 = hash64From(await xxhash());
 export const NODE_ID = '00112233445566778899aabbccddeeff';
@@ -20,6 +21,8 @@ export class LogWorld {
   readonly log: SegmentLog;
   readonly disk: SimulatedDisk;
   readonly time: SimulatedTime;
+  /** The log's timers and ends of turns; the disk has its own. */
+  readonly scope: TimeScope;
   readonly arena: Arena = new Arena(16 * 1_048_576);
   writtenLsn = 0;
   durableLsn = 0;
@@ -34,10 +37,11 @@ export class LogWorld {
   ) {
     this.time = time;
     this.disk = disk;
+    this.scope = time.scope();
     this.log = new SegmentLog(
       {
         disk,
-        timers: time.scope(),
+        timers: this.scope,
         clock: time,
         hash: HASH,
         arena: this.arena,

@@ -9,6 +9,7 @@
 import type { Timers } from '../../src/env/clock.js';
 import type { Disk } from '../../src/env/disk.js';
 import type {
+  FileSnapshot,
   PartitionFile,
   PartitionFileOperation,
   PartitionFiles,
@@ -16,7 +17,6 @@ import type {
 } from '../../src/env/partition-file.js';
 import { assert } from '../../src/lib/assert.js';
 import type { Prng } from '../../src/lib/prng.js';
-import type { Snapshot } from '../../src/workers/walk.js';
 
 type Commit = ReadonlyMap<string, Uint8Array>;
 
@@ -151,7 +151,7 @@ export class MemoryPartitionFiles implements PartitionFiles {
   }
 
   /** Reads as a worker does: the newest commit, held for as long as the snapshot is. */
-  snapshotOf(path: string): Snapshot {
+  snapshotOf(path: string): FileSnapshot {
     const commit = this.medium.commits.get(path) ?? new Map<string, Uint8Array>();
     return {
       get: (key) => copyOf(commit.get(text(key))),

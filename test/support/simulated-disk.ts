@@ -11,9 +11,8 @@
  */
 import type { Disk, DiskError, DiskFile, Done, OpenMode } from '../../src/env/disk.js';
 import type { Timers } from '../../src/env/clock.js';
-import { Prng } from '../../src/lib/prng.js';
-
-export const SECTOR = 512;
+import type { Prng } from '../../src/lib/prng.js';
+import { afterPowerCut, Inode, SECTOR, settle, snapshot } from './simulated-inode.js';
 
 export type DiskCall =
   | 'open'
@@ -47,44 +46,6 @@ export interface FailureRule {
   readonly calls?: readonly DiskCall[];
 }
 
-class Inode {
-  bytes: Buffer = Buffer.alloc(0);
-  size = 0;
-  syncedSize = 0;
-  /** Changed sector → what it holds on the medium (null: nothing, it lies behind the synced size). */
-  readonly unsynced: Map<number, Uint8Array> = new Map();
-  /** As `unsynced`, but the kernel believes them clean: no sync will write them. */
-  readonly forsaken: Map<number, Uint8Array> = new Map();
-  readonly inFlight: Set<{ readonly offset: number; readonly bytes: Buffer }> = new Set();
-
-  grow(size: number): void {
-    if (size > this.bytes.length) {
-      const larger = Buffer.alloc(Math.max(size, 2 * this.bytes.length));
-      this.bytes.copy(larger, 0, 0, this.size);
-      this.bytes = larger;
-    }
-    if (size > this.size) this.size = size;
-  }
-
-  sector(index: number): Uint8Array {
-    const copy = new Uint8Array(SECTOR);
-    copy.set(this.bytes.subarray(index * SECTOR, Math.min((index + 1) * SECTOR, this.size)));
-    return copy;
-  }
-
-  put(offset: number, bytes: Uint8Array): void {
-    const first = Math.floor(offset / SECTOR);
-    const last = Math.floor((offset + bytes.length - 1) / SECTOR);
-    for (let index = first; index <= last; index++) {
-      const old = this.forsaken.get(index);
-      this.forsaken.delete(index);
-      if (!this.unsynced.has(index)) this.unsynced.set(index, old ?? this.sector(index));
-    }
-    this.grow(offset + bytes.length);
-    this.bytes.set(bytes, offset);
-  }
-}
-
 type FolderChange =
   | { readonly kind: 'create'; readonly path: string; readonly inode: Inode }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly inode: Inode }
@@ -109,6 +70,7 @@ export class SimulatedDisk implements Disk {
   #changes: FolderChange[] = [];
   readonly #folders: Set<string> = new Set(['']);
   #dead = false;
+  #capacityBytes: number;
   #rule: { rule: FailureRule; seen: number } | null = null;
   /** Calls so far, by kind and in all. */
   readonly counts: Map<DiskCall, number> = new Map();
@@ -119,6 +81,7 @@ export class SimulatedDisk implements Disk {
 
   constructor(options: SimulatedDiskOptions) {
     this.#options = options;
+    this.#capacityBytes = options.capacityBytes ?? 2 ** 40;
   }
 
   /** Fails calls from now on; null: none. */
@@ -189,7 +152,7 @@ export class SimulatedDisk implements Disk {
   }
 
   space(done: Done<{ readonly freeBytes: number; readonly totalBytes: number }>): void {
-    const totalBytes = this.#options.capacityBytes ?? 2 ** 40;
+    const totalBytes = this.#capacityBytes;
     this.#call('space', '', done, () => ({ freeBytes: totalBytes - this.usedBytes(), totalBytes }));
   }
 
@@ -215,7 +178,7 @@ export class SimulatedDisk implements Disk {
       if (folderChanges === 'all' || (folderChanges === 'drawn' && random.chance(0.5))) applyChange(names, change);
     }
     for (const [path, inode] of names) {
-      const copy = this.#afterPowerCut(inode, (sector) => survives(path, sector));
+      const copy = afterPowerCut(inode, (sector) => survives(path, sector));
       after.#names.set(path, copy);
       after.#syncedNames.set(path, copy);
     }
@@ -243,6 +206,11 @@ export class SimulatedDisk implements Disk {
     for (const folder of this.#folders) after.#folders.add(folder);
     for (const [path, inode] of this.#names) after.restore(path, inode.bytes.subarray(0, inode.size));
     return after;
+  }
+
+  /** More room. */
+  grow(bytes: number): void {
+    this.#capacityBytes += bytes;
   }
 
   /** Unsynced sectors of a file, in order: for trying every subset of them. */
@@ -303,29 +271,6 @@ export class SimulatedDisk implements Disk {
     const inode = this.#names.get(path);
     if (inode === undefined) throw new Error(`No file ${path} on the simulated disk`);
     return inode;
-  }
-
-  #afterPowerCut(inode: Inode, survives: (sector: number) => boolean): Inode {
-    const copy = new Inode();
-    const found = new Map<number, Uint8Array>([...inode.forsaken, ...inode.unsynced]);
-    const torn = new Inode();
-    torn.grow(inode.size);
-    torn.bytes.set(inode.bytes.subarray(0, inode.size));
-    for (const write of inode.inFlight) torn.put(write.offset, write.bytes);
-    for (const [sector, old] of torn.unsynced) if (!found.has(sector)) found.set(sector, old);
-
-    copy.grow(torn.size);
-    copy.bytes.set(torn.bytes.subarray(0, torn.size));
-    let size = inode.syncedSize;
-    for (const [sector, old] of [...found].sort((a, b) => a[0] - b[0])) {
-      const arrived = !inode.forsaken.has(sector) && survives(sector);
-      if (arrived) size = Math.max(size, Math.min((sector + 1) * SECTOR, torn.size));
-      else copy.bytes.set(old.subarray(0, Math.max(0, Math.min(SECTOR, torn.size - sector * SECTOR))), sector * SECTOR);
-    }
-    copy.size = size;
-    copy.bytes.fill(0, size);
-    copy.syncedSize = size;
-    return copy;
   }
 
   #call<T>(kind: DiskCall, what: string, done: Done<T>, work: () => T): void {
@@ -397,7 +342,7 @@ export class SimulatedDisk implements Disk {
     if (this.#dead) return; // a process that is gone: whatever still calls is a ghost
     this.#count('write');
     let failing: string | null = mode === 'read' ? 'EBADF' : this.#failure('write');
-    const room = (this.#options.capacityBytes ?? Infinity) - this.usedBytes();
+    const room = this.#capacityBytes - this.usedBytes();
     if (failing === null && offset + bytes.length - inode.size > room) failing = 'ENOSPC';
     const kept =
       failing === null
@@ -448,28 +393,5 @@ function applyChange(names: Map<string, Inode>, change: FolderChange): void {
       return;
     case 'remove':
       names.delete(change.path);
-  }
-}
-
-/** Unsynced sectors in a range, as they are now. */
-function snapshot(
-  inode: Inode,
-  offset: number,
-  length: number,
-): { readonly size: number; readonly sectors: Map<number, Uint8Array> } {
-  const sectors = new Map<number, Uint8Array>();
-  for (const index of inode.unsynced.keys()) {
-    if ((index + 1) * SECTOR > offset && index * SECTOR < offset + length) sectors.set(index, inode.sector(index));
-  }
-  return { size: Math.min(inode.size, offset + length), sectors };
-}
-
-/** What a sync that began at the snapshot has made durable. */
-function settle(inode: Inode, covered: { readonly size: number; readonly sectors: Map<number, Uint8Array> }): void {
-  inode.syncedSize = Math.max(inode.syncedSize, covered.size);
-  for (const [index, bytes] of covered.sectors) {
-    if (!inode.unsynced.has(index)) continue;
-    if (Buffer.compare(inode.sector(index), bytes) === 0) inode.unsynced.delete(index);
-    else inode.unsynced.set(index, bytes);
   }
 }

@@ -19,14 +19,15 @@ import { leafCountOf } from '../../src/repair/merkle.js';
 import { Arena } from '../../src/storage/arena.js';
 import { logOpener } from '../../src/storage/engine-log.js';
 import { openEngine } from '../../src/storage/engine-open.js';
-import type { Engine, OpenLog } from '../../src/storage/engine.js';
+import type { Engine } from '../../src/storage/engine.js';
+import type { OpenLog } from '../../src/storage/engine-deps.js';
 import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
 import type { LogRecovery } from '../../src/storage/log-types.js';
 import { NodeMetaFile } from '../../src/storage/node-meta.js';
 import { InlineWorkers } from '../../src/workers/inline.js';
-import { withSnapshot } from '../../src/workers/lmdb-snapshot.js';
+import { withSnapshot } from '../../src/disk/lmdb-snapshot.js';
 import { scrub } from '../../src/workers/tasks.js';
-import { DIGEST, HASH, TestRead, TestWrite } from '../storage/engine-world.js';
+import { DIGEST, HASH, TestRead, TestWrite } from '../storage/engine-requests.js';
 import { silentMeter } from './silent.js';
 import { stampedValue } from './stamp.js';
 

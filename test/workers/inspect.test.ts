@@ -7,7 +7,12 @@ import type { Timers } from '../../src/env/clock.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
 import { inspectFiles } from '../../src/workers/inspect-files.js';
 
-const TIMERS: Timers = { after: () => ({ cancel: () => undefined }), endOfTurn: (fire) => { setImmediate(fire); } };
+const TIMERS: Timers = {
+  after: () => ({ cancel: () => undefined }),
+  endOfTurn: (fire) => {
+    setImmediate(fire);
+  },
+};
 const PAGE = 4_096;
 
 async function made(files: LmdbPartitionFiles, partition: number): Promise<void> {
@@ -18,7 +23,8 @@ async function made(files: LmdbPartitionFiles, partition: number): Promise<void>
     });
   });
   const operations: PartitionFileOperation[] = [];
-  for (let i = 0; i < 400; i++) operations.push({ key: Buffer.from(`\0\0\0\0\0\0\0\0\0own${i}`), value: Buffer.alloc(500, i) });
+  for (let i = 0; i < 400; i++)
+    operations.push({ key: Buffer.from(`\0\0\0\0\0\0\0\0\0own${i}`), value: Buffer.alloc(500, i) });
   await new Promise<void>((resolve, reject) => {
     file.write(operations, (error) => {
       if (error === null) resolve();
@@ -30,7 +36,9 @@ async function made(files: LmdbPartitionFiles, partition: number): Promise<void>
 
 test('a file on which its reader dies is named, those before and behind it are read', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'partita-inspect-'));
-  t.teardown(() => { rmSync(folder, { recursive: true }); });
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
   const files = new LmdbPartitionFiles(folder, TIMERS);
   for (const partition of [1, 2, 3, 4, 5]) await made(files, partition);
   cutUnnoticed(files.path(2));

@@ -8,14 +8,28 @@ import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import type { Timers } from '../../src/env/clock.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
-import { leafCountOf, leafIndex, leavesEqual, LEAF_BYTES, LEAVES_PER_GROUP, encodeLeaves, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
+import {
+  leafCountOf,
+  leafIndex,
+  leavesEqual,
+  LEAF_BYTES,
+  LEAVES_PER_GROUP,
+  encodeLeaves,
+  toggleLeaf,
+  WORDS_PER_LEAF,
+} from '../../src/repair/merkle.js';
 import { groupKey, hashHeader } from '../../src/storage/engine-leaves.js';
 import { MARK_BYTES, writeMark } from '../../src/storage/engine-mark.js';
 import { storageKey } from '../../src/storage/storage-key.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
-import { DIGEST, HASH, place, testRecordBytes, writeTestRecord } from '../storage/engine-world.js';
+import { DIGEST, HASH, place, testRecordBytes, writeTestRecord } from '../storage/engine-requests.js';
 
-const TIMERS: Timers = { after: () => ({ cancel: () => undefined }), endOfTurn: (fire) => { setImmediate(fire); } };
+const TIMERS: Timers = {
+  after: () => ({ cancel: () => undefined }),
+  endOfTurn: (fire) => {
+    setImmediate(fire);
+  },
+};
 const LEAVES = leafCountOf(256);
 
 type Start<T> = (done: (error: Error | null, value?: T) => void) => void;
@@ -37,23 +51,32 @@ interface Folder {
 async function inFolder(use: (folder: Folder) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'partita-pool-'));
   const files = new LmdbPartitionFiles(folder, TIMERS);
-  const file = await ask<PartitionFile>((done) => { files.open(0, 2 ** 38, done); });
+  const file = await ask<PartitionFile>((done) => {
+    files.open(0, 2 ** 38, done);
+  });
   const pool = new PoolWorkers();
   try {
     await use({ files, file, path: files.path(0), pool });
   } finally {
-    await ask<void>((done) => { pool.close(done); });
+    await ask<void>((done) => {
+      pool.close(done);
+    });
     file.close();
     rmSync(folder, { recursive: true });
   }
 }
 
 function write(file: PartitionFile, operations: readonly PartitionFileOperation[]): Promise<void> {
-  return ask<void>((done) => { file.write(operations, done); });
+  return ask<void>((done) => {
+    file.write(operations, done);
+  });
 }
 
 /** Operations that store records and the leaves that follow from them. */
-function recordsWithLeaves(names: readonly string[], counter: number): { operations: PartitionFileOperation[]; leaves: Uint32Array } {
+function recordsWithLeaves(
+  names: readonly string[],
+  counter: number,
+): { operations: PartitionFileOperation[]; leaves: Uint32Array } {
   const leaves = new Uint32Array(LEAVES * WORDS_PER_LEAF);
   const operations: PartitionFileOperation[] = names.map((name) => {
     const key = Buffer.from(name);
@@ -77,10 +100,18 @@ function recordsWithLeaves(names: readonly string[], counter: number): { operati
 
 test('one hop reads many keys in their order, absent ones as null', async (t) => {
   await inFolder(async ({ file, path, pool }) => {
-    await write(file, [{ key: Buffer.from('a'), value: Buffer.from('1') }, { key: Buffer.from('b'), value: Buffer.alloc(100_000, 2) }]);
+    await write(file, [
+      { key: Buffer.from('a'), value: Buffer.from('1') },
+      { key: Buffer.from('b'), value: Buffer.alloc(100_000, 2) },
+    ]);
     const keys = ['b', 'none', 'a'].map((name) => Buffer.from(name));
-    const values = await ask<readonly (Uint8Array | null)[]>((done) => { pool.readMany({ path, keys }, done); });
-    t.deepEqual(values.map((value) => value?.length ?? null), [100_000, null, 1]);
+    const values = await ask<readonly (Uint8Array | null)[]>((done) => {
+      pool.readMany({ path, keys }, done);
+    });
+    t.deepEqual(
+      values.map((value) => value?.length ?? null),
+      [100_000, null, 1],
+    );
   });
 });
 
@@ -89,7 +120,11 @@ test('threads see every commit of the loop, and the loop goes on while they read
     const key = Buffer.from('k');
     for (let round = 1; round <= 50; round++) {
       await write(file, [{ key, value: Buffer.from(`round ${round}`) }]);
-      const reads = Array.from({ length: 4 }, () => ask<readonly (Uint8Array | null)[]>((done) => { pool.readMany({ path, keys: [key] }, done); }));
+      const reads = Array.from({ length: 4 }, () =>
+        ask<readonly (Uint8Array | null)[]>((done) => {
+          pool.readMany({ path, keys: [key] }, done);
+        }),
+      );
       for (const [value] of await Promise.all(reads)) t.is(Buffer.from(value ?? []).toString(), `round ${round}`);
     }
   });
@@ -100,20 +135,32 @@ test('leaves are rebuilt from a file, and a scrub finds what does not fit', asyn
     const names = Array.from({ length: 700 }, (_, i) => (i % 100 === 0 ? `long${i}`.padEnd(900, 'x') : `key${i}`));
     const { operations, leaves } = recordsWithLeaves(names, 3);
     await write(file, operations);
-    const rebuilt = await ask<{ leaves: Uint32Array; records: number }>((done) => { pool.rebuildLeaves(path, LEAVES, 256, done); });
+    const rebuilt = await ask<{ leaves: Uint32Array; records: number }>((done) => {
+      pool.rebuildLeaves(path, LEAVES, 256, done);
+    });
     t.is(rebuilt.records, 700);
     t.true(leavesEqual(rebuilt.leaves, leaves));
-    const clean = await ask<object>((done) => { pool.scrub(path, LEAVES, 256, done); });
+    const clean = await ask<object>((done) => {
+      pool.scrub(path, LEAVES, 256, done);
+    });
     t.like(clean, { differingLeaves: 0, unreachable: 0, records: 700, damaged: [] });
 
     const first = operations[0] as PartitionFileOperation;
     const flipped = Buffer.from(first.value as Uint8Array);
     flipped[40] = (flipped[40] as number) ^ 1;
     const second = operations[1] as PartitionFileOperation;
-    await write(file, [{ key: first.key, value: flipped }, { key: second.key, value: null }]);
-    const scrubbed = await ask<{ damaged: readonly Uint8Array[]; differingLeaves: number; records: number }>((done) => { pool.scrub(path, LEAVES, 256, done); });
+    await write(file, [
+      { key: first.key, value: flipped },
+      { key: second.key, value: null },
+    ]);
+    const scrubbed = await ask<{ damaged: readonly Uint8Array[]; differingLeaves: number; records: number }>((done) => {
+      pool.scrub(path, LEAVES, 256, done);
+    });
     t.is(scrubbed.records, 698);
-    t.deepEqual(scrubbed.damaged.map((key) => Buffer.from(key).toString('hex')), [Buffer.from(first.key).toString('hex')]);
+    t.deepEqual(
+      scrubbed.damaged.map((key) => Buffer.from(key).toString('hex')),
+      [Buffer.from(first.key).toString('hex')],
+    );
     t.true(scrubbed.differingLeaves >= 1);
   });
 });
@@ -122,7 +169,11 @@ test('hashes are those of the loop', async (t) => {
   await inFolder(async ({ pool }) => {
     for (const size of [0, 1, 1_000, 3_000_000]) {
       const bytes = new Uint8Array(size).fill(size % 251);
-      const digest = Buffer.from(await ask<Uint8Array>((done) => { pool.hash(bytes, done); }));
+      const digest = Buffer.from(
+        await ask<Uint8Array>((done) => {
+          pool.hash(bytes, done);
+        }),
+      );
       HASH.hash(bytes, 0, size);
       t.deepEqual([digest.readUInt32BE(0), digest.readUInt32BE(4)], [HASH.hi, HASH.lo]);
     }
@@ -132,8 +183,14 @@ test('hashes are those of the loop', async (t) => {
 test('a task that fails is answered with its error, and the pool goes on', async (t) => {
   await inFolder(async ({ path, pool, file }) => {
     await write(file, [{ key: Buffer.from('a'), value: Buffer.from('1') }]);
-    await t.throwsAsync(ask((done) => { pool.readMany({ path, keys: [new Uint8Array(0), Buffer.alloc(600)] }, done); }));
-    const values = await ask<readonly (Uint8Array | null)[]>((done) => { pool.readMany({ path, keys: [Buffer.from('a')] }, done); });
+    await t.throwsAsync(
+      ask((done) => {
+        pool.readMany({ path, keys: [new Uint8Array(0), Buffer.alloc(600)] }, done);
+      }),
+    );
+    const values = await ask<readonly (Uint8Array | null)[]>((done) => {
+      pool.readMany({ path, keys: [Buffer.from('a')] }, done);
+    });
     t.is(values.length, 1);
   });
 });

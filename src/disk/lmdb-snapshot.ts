@@ -7,8 +7,8 @@
  * its task would hold a reader's slot for ever, hence `finally`.
  */
 import type { Dbi, Env, Txn } from 'node-lmdb';
-import { openEnvironment, scanEntries } from '../disk/lmdb-partition-file.js';
-import type { Snapshot } from './walk.js';
+import type { FileSnapshot } from '../env/partition-file.js';
+import { openEnvironment, scanEntries } from './lmdb-partition-file.js';
 
 interface OpenFile {
   readonly env: Env;
@@ -27,7 +27,7 @@ function fileAt(path: string): OpenFile {
 }
 
 /** Calls `use` with one read transaction on the file. */
-export function withSnapshot<T>(path: string, use: (snapshot: Snapshot) => T): T {
+export function withSnapshot<T>(path: string, use: (snapshot: FileSnapshot) => T): T {
   const { env, dbi } = fileAt(path);
   const txn = env.beginTxn({ readOnly: true });
   try {
@@ -37,9 +37,9 @@ export function withSnapshot<T>(path: string, use: (snapshot: Snapshot) => T): T
   }
 }
 
-function snapshotOf(env: Env, dbi: Dbi, txn: Txn): Snapshot {
+function snapshotOf(env: Env, dbi: Dbi, txn: Txn): FileSnapshot {
   return {
-    get: (key) => txn.getBinary(dbi, Buffer.from(key.buffer, key.byteOffset, key.byteLength)) as Buffer | null,
+    get: (key): Buffer | null => txn.getBinary(dbi, Buffer.from(key.buffer, key.byteOffset, key.byteLength)),
     scan: (after, limit) => scanEntries(txn, dbi, after, limit),
     counts: () => ({ entries: dbi.stat(txn).entryCount, commit: env.info().lastTxnId }),
   };

@@ -1,0 +1,106 @@
+/*
+ * When the log may forget. Segments are given back once every file holds what is in them; but first the partition table
+ * says, durably, how far the files have come, so that an older copy of one is found out (partition-table.ts). Flushes
+ * are many and the table is one write, so it waits a second and speaks for all of them.
+ */
+import type { Timers } from '../env/clock.js';
+import { run } from '../lib/flow.js';
+import type { CommitLog } from './log-types.js';
+import type { Partition } from './partition.js';
+import type { PartitionTable } from './partition-table.js';
+
+const RELEASE_MS = 1_000;
+
+export interface ReleaseParts {
+  readonly table: PartitionTable;
+  readonly partitions: readonly Partition[];
+  readonly log: CommitLog;
+  readonly timers: Timers;
+  /** What else was learnt from the log must be durable when it answers. */
+  readonly beforeRelease?: (done: (error: Error | null) => void) => void;
+  /** False: nothing more is begun. */
+  isOpen(): boolean;
+  fail(error: Error): void;
+}
+
+export class LogRelease {
+  readonly #parts: ReleaseParts;
+  #releasedLsn = 0;
+  #planned = false;
+  #saving = false;
+  readonly #onSaved: (() => void)[] = [];
+
+  constructor(parts: ReleaseParts) {
+    this.#parts = parts;
+  }
+
+  /** The table is being written. */
+  get busy(): boolean {
+    return this.#saving;
+  }
+
+  /** A partition's file has come further. */
+  onFlushed(partition: Partition): void {
+    if (this.#planned || !this.#parts.isOpen() || partition.appliedLsn <= this.#releasedLsn) return;
+    this.#planned = true;
+    this.#parts.timers.after(RELEASE_MS, () => {
+      this.#release();
+    });
+  }
+
+  /** Writes the table, to both slots if `twice`; one at a time, since the slots are written in turn. */
+  saveTable(twice: boolean, done: (error: Error | null) => void): void {
+    if (this.#saving) {
+      this.#onSaved.push(() => {
+        this.saveTable(twice, done);
+      });
+      return;
+    }
+    this.#saving = true;
+    run(this.#parts.table.save(this.#parts.partitions, twice), (error) => {
+      this.#saving = false;
+      const noSpace = (error as { code?: unknown } | null)?.code === 'ENOSPC'; // nothing was lost: later, then
+      if (error !== null && !noSpace) this.#parts.fail(error);
+      done(error);
+      this.#onSaved.shift()?.();
+    });
+  }
+
+  #release(): void {
+    if (!this.#parts.isOpen()) return;
+    const lsn = this.#releasableLsn();
+    if (lsn <= this.#releasedLsn) {
+      this.#planned = false;
+      return;
+    }
+    this.#beforeRelease(() => {
+      this.saveTable(false, (error) => {
+        this.#planned = false;
+        if (error !== null || !this.#parts.isOpen()) return;
+        this.#releasedLsn = lsn;
+        this.#parts.log.release(lsn as CommitLog['lastLsn']);
+      });
+    });
+  }
+
+  /** Every entry up to here is in its file. */
+  #releasableLsn(): number {
+    let lsn: number = this.#parts.log.durableLsn;
+    for (const { buffer } of this.#parts.partitions) {
+      if (buffer.oldestLsn !== 0) lsn = Math.min(lsn, buffer.oldestLsn - 1);
+    }
+    return lsn;
+  }
+
+  #beforeRelease(then: () => void): void {
+    const { beforeRelease } = this.#parts;
+    if (beforeRelease === undefined) {
+      then();
+      return;
+    }
+    beforeRelease((error) => {
+      if (error === null) then();
+      else this.#parts.fail(error);
+    });
+  }
+}
