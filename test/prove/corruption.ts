@@ -9,21 +9,11 @@
  *                     and `partita check` find it
  *   a lethal file     it may kill the daemon twice; the third start sets it aside and serves the rest
  */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Prng } from '../../src/lib/prng.js';
-import {
-  batchesOf,
-  describeDamage,
-  filesOf,
-  judgeAnswers,
-  StoreChild,
-  withDamage,
-  type ChildReply,
-  type Damage,
-  type Reading,
-} from '../support/damage.js';
-import { Daemon, ROOT } from '../support/daemon.js';
+import { DAMAGE_SEED, report, Series, type Base } from '../support/damage-series.js';
+import { batchesOf, describeDamage, filesOf, withDamage, type Damage } from '../support/damage.js';
+import { Daemon } from '../support/daemon.js';
 import { dumpFile, isRecordEntry, lmdbToolsFault } from '../support/lmdb-dump.js';
 import { makeLethal } from '../support/lethal-page.js';
 import { newPutId, RawClient, RefusedError } from '../support/raw-client.js';
@@ -33,17 +23,15 @@ import type { StoreShape } from '../support/store-child.js';
 import type { Proof } from './proof.js';
 
 type Print = (line: string) => void;
-type Ids = Readonly<Record<string, readonly number[]>>;
 
-const SEED = 20_261;
 const KEYS = 64;
 const ROUNDS = 3;
 const VALUE_BYTES = 160;
 const LOG_SHAPE: StoreShape = { partitionCount: 16, segmentBytes: 65_536 };
-const FILE_SHAPE: StoreShape = { partitionCount: 16, segmentBytes: 1_048_576 };
+const FILE_SHAPE: StoreShape = { partitionCount: 4, segmentBytes: 1_048_576 };
 const DAEMON_FLAGS = [
   '--partitions',
-  '16',
+  '4',
   '--memory-max',
   '128MiB',
   '--value-bytes-max',
@@ -53,141 +41,6 @@ const DAEMON_FLAGS = [
 ];
 const PAGE_BYTES = 4_096;
 const UNKNOWN_STATE = 15;
-
-interface Tally extends Reading {
-  damages: number;
-  /** Replies by what became of the whole store. */
-  flagged: number;
-  cut: number;
-  refused: number;
-  killed: number;
-  hung: number;
-  /** Damages after which something was missing and neither a suspicion nor a cut said so. */
-  silent: Damage[];
-  readonly faults: string[];
-}
-
-const emptyTally = (): Tally => ({
-  damages: 0,
-  flagged: 0,
-  cut: 0,
-  refused: 0,
-  killed: 0,
-  hung: 0,
-  right: 0,
-  unknown: 0,
-  falseNotFound: 0,
-  stale: 0,
-  invented: 0,
-  silent: [],
-  faults: [],
-});
-
-/** What one damage did, added up; what is missing in silence is left to the caller to judge. */
-function take(tally: Tally, damage: Damage, reply: ChildReply, ids: Ids, names: readonly string[]): void {
-  tally.damages += 1;
-  switch (reply.reply) {
-    case 'killed':
-      tally.killed += 1;
-      return;
-    case 'hung':
-      tally.hung += 1;
-      tally.faults.push(`${describeDamage(damage)}: the reader hangs`);
-      return;
-    case 'refused':
-      tally.refused += 1;
-      if (reply.text.length < 20) tally.faults.push(`${describeDamage(damage)}: refused with "${reply.text}"`);
-      return;
-    case 'read': {
-      const reading = judgeAnswers(SEED, ids, names, reply.answers);
-      for (const key of ['right', 'unknown', 'falseNotFound', 'stale', 'invented'] as const) tally[key] += reading[key];
-      if (reply.suspects > 0 || reply.quarantined > 0) tally.flagged += 1;
-      if (reply.cut) tally.cut += 1;
-      if (reading.invented > 0)
-        tally.faults.push(`${describeDamage(damage)}: ${reading.invented} values that nobody put there`);
-      if (reading.falseNotFound + reading.stale > 0) tally.silent.push(damage);
-      return;
-    }
-    case 'made':
-    case 'scrubbed':
-      throw new Error(`The child answered ${reply.reply} to a read`);
-  }
-}
-
-function report(name: string, tally: Tally, print: Print): void {
-  const { damages, right, unknown, falseNotFound, stale, invented, flagged, cut, refused, killed, hung } = tally;
-  print(
-    `${name}: ${damages} damages: ${flagged} made partitions suspect, ${cut} cut a tail, ${refused} refused, ${killed} killed the reader, ${hung} hung; ` +
-      `reads: ${right} right, ${unknown} unknown, ${falseNotFound} false not-found, ${stale} stale, ${invented} invented`,
-  );
-}
-
-interface Base {
-  readonly directory: string;
-  readonly shape: StoreShape;
-  readonly ids: Ids;
-  readonly names: readonly string[];
-}
-
-class Series {
-  readonly #child: StoreChild;
-  readonly #scratch: string;
-  #copies = 0;
-
-  constructor(scope: Scope) {
-    this.#child = new StoreChild(scope);
-    this.#scratch = scopedFolder(scope, 'corruption-copies');
-  }
-
-  /** A path that was never used: LMDB knows one environment a path in a process. */
-  nextCopy(): string {
-    this.#copies += 1;
-    return join(this.#scratch, String(this.#copies));
-  }
-
-  async run(base: Base, damages: readonly Damage[], before: readonly Damage[] = []): Promise<Tally> {
-    const tally = emptyTally();
-    const { directory, shape, ids, names } = base;
-    for (const damage of damages) {
-      const reply = await withDamage(directory, this.nextCopy(), [...before, damage], (copy) =>
-        this.#child.ask({ task: 'read', directory: copy, shape, names }),
-      );
-      take(tally, damage, reply, ids, names);
-    }
-    return tally;
-  }
-
-  async scrubFinds(base: Base, damage: Damage): Promise<boolean> {
-    const reply = await withDamage(base.directory, this.nextCopy(), [damage], (copy) =>
-      this.#child.ask({ task: 'scrub', directory: copy, shape: base.shape }),
-    );
-    return reply.reply === 'killed' || (reply.reply === 'scrubbed' && reply.faults > 0);
-  }
-
-  checkFinds(base: Base, damage: Damage): Promise<boolean> {
-    return withDamage(base.directory, this.nextCopy(), [damage], (copy) => {
-      const words = [join(ROOT, 'bin', 'partita.cjs'), 'check', copy, '--output', 'json'];
-      const { status, stdout } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 60_000 });
-      return Promise.resolve(status === 1 && !(JSON.parse(stdout) as { readonly ok: boolean }).ok);
-    });
-  }
-
-  async make(directory: string): Promise<Base> {
-    const made = await this.#child.ask({
-      task: 'make',
-      directory,
-      shape: LOG_SHAPE,
-      keys: KEYS,
-      rounds: ROUNDS,
-      flushed: false,
-      seed: SEED,
-      valueBytes: VALUE_BYTES,
-    });
-    if (made.reply !== 'made') throw new Error(`The store could not be made: ${JSON.stringify(made)}`);
-    this.#child.end(); // as a kill -9 would: the store is not closed
-    return { directory, shape: LOG_SHAPE, ids: made.ids, names: Object.keys(made.ids) };
-  }
-}
 
 const flip = (prng: Prng, file: string, offset: number): Damage => ({
   file,
@@ -210,7 +63,7 @@ async function proveLog(
   full: boolean,
   print: Print,
 ): Promise<readonly string[]> {
-  const base = await series.make(scopedFolder(scope, 'corruption-log'));
+  const base = await series.make(scopedFolder(scope, 'corruption-log'), LOG_SHAPE, KEYS, ROUNDS, VALUE_BYTES);
   const batches = batchesOf(base.directory);
   const segments = new Set(batches.map(({ file }) => file));
   const endOf = (file: string): number =>
@@ -273,16 +126,15 @@ async function proveSmallFiles(
   full: boolean,
   print: Print,
 ): Promise<readonly string[]> {
-  const files = [
-    ...filesOf(base.directory, '', 'node.meta'),
-    ...filesOf(base.directory, 'partitions', '.table'),
-    ...filesOf(base.directory, 'partitions', 'table'),
-  ];
+  const files = ['node.meta', 'table.a', 'table.b'].flatMap((name) => [
+    ...filesOf(base.directory, '', name),
+    ...filesOf(base.directory, 'partitions', name),
+  ]);
   const damages = files.flatMap(({ file, bytes }) =>
     offsets(prng, 0, bytes, full ? 11 : 331).map((offset) => flip(prng, file, offset)),
   );
   const tally = await series.run(base, damages);
-  report(`${files.map(({ file }) => file).join(' and ')}, bytes flipped`, tally, print);
+  report(`${files.map(({ file }) => file).join(', ')}, bytes flipped`, tally, print);
   return [
     ...tally.faults,
     ...tally.silent.map((damage) => `${describeDamage(damage)}: acknowledged writes are missing in silence`),
@@ -299,7 +151,7 @@ async function daemonStore(scope: Scope): Promise<Base> {
   const contexts = new Map<string, Uint8Array>();
   for (let id = 1; id <= KEYS * ROUNDS; id++) {
     const key = `key-${id % KEYS}`;
-    const value = stampedValue(SEED, key, id, VALUE_BYTES);
+    const value = stampedValue(DAMAGE_SEED, key, id, VALUE_BYTES);
     const written = await client.write({
       key,
       value,
@@ -475,6 +327,12 @@ export const prove: Proof = {
       faults.push(...(await proveLethal(series, scope, base, print)));
       for (const fault of faults.slice(0, 20)) print(`FAULT: ${fault}`);
       if (faults.length > 20) print(`… and ${faults.length - 20} more`);
-      return { held: faults.length === 0, summary: `${faults.length} faults` };
+      const { damages, invented, falseNotFound, killed, hung } = series.total;
+      return {
+        held: faults.length === 0,
+        summary:
+          `${damages} damages, ${invented} values invented, ${falseNotFound} false not-founds (each found by scrub and check), ` +
+          `${killed} readers killed, ${hung} hung; ${faults.length} faults`,
+      };
     }),
 };
