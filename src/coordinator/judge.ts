@@ -7,7 +7,10 @@ import { BUDGET_MS_MAX, KEY_BYTES_MAX } from '../model/limits.js';
 /** The same for every kind that names a key. */
 export function judgeKey(key: Uint8Array, namespace: string): Failure | null {
   if (namespace !== '') {
-    return failure('INVALID_ARGUMENT', `Namespace ${JSON.stringify(namespace)} is not available: namespaces are reserved, leave the field empty`);
+    return failure(
+      'INVALID_ARGUMENT',
+      `Namespace ${JSON.stringify(namespace)} is not available: namespaces are reserved, leave the field empty`,
+    );
   }
   if (key.length === 0) return failure('INVALID_ARGUMENT', 'The key is empty: a key has 1 to 2048 bytes');
   if (key.length > KEY_BYTES_MAX) {
@@ -23,11 +26,17 @@ export function judgeBudget(budgetMs: number): Failure | null {
 
 export function judgeValue(value: Uint8Array, valueBytesMax: number): Failure | null {
   if (value.length <= valueBytesMax) return null;
-  return failure('TOO_LARGE', `The value has ${value.length} bytes, this node takes at most ${valueBytesMax} (valueBytesMax)`);
+  return failure(
+    'TOO_LARGE',
+    `The value has ${value.length} bytes, this node takes at most ${valueBytesMax} (valueBytesMax)`,
+  );
 }
 
 /** `count`: W or R of a request, 0 for the cluster's own. */
 export function judgeQuorum(name: 'r' | 'w', count: number, replicaCount: number): Failure | null {
   if (count <= replicaCount) return null;
-  return failure('INVALID_ARGUMENT', `${name} = ${count} cannot be met: a key has ${replicaCount} ${replicaCount === 1 ? 'replica' : 'replicas'}`);
+  return failure(
+    'INVALID_ARGUMENT',
+    `${name} = ${count} cannot be met: a key has ${replicaCount} ${replicaCount === 1 ? 'replica' : 'replicas'}`,
+  );
 }

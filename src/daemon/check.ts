@@ -69,14 +69,20 @@ class DirectoryCheck {
   async run(): Promise<CheckReport> {
     const meta = await this.#guarded('node.meta', () => promised(NodeMetaFile.read(this.#disk, this.#hash)));
     const ring = await this.#guarded('ring/document', () => promised(loadRing(this.#disk, this.#hash)));
-    if (meta === null) this.#found('damage', 'node.meta', 'There is none: this is no directory of a node, or its identity is lost');
+    if (meta === null)
+      this.#found('damage', 'node.meta', 'There is none: this is no directory of a node, or its identity is lost');
     if (ring === null) this.#found('damage', 'ring/document', 'There is no ring document');
     if (meta != null && ring != null) {
-      if (!meta.clean) this.#found('warning', 'node.meta', 'The node was not stopped cleanly; the next start replays the log');
+      if (!meta.clean)
+        this.#found('warning', 'node.meta', 'The node was not stopped cleanly; the next start replays the log');
       await this.#log(meta);
       await this.#files(meta, ring);
     }
-    return { ok: !this.#findings.some(({ severity }) => severity === 'damage'), counts: this.#counts, findings: this.#findings };
+    return {
+      ok: !this.#findings.some(({ severity }) => severity === 'damage'),
+      counts: this.#counts,
+      findings: this.#findings,
+    };
   }
 
   /** undefined: it could not be read, and that has been said. */
@@ -92,11 +98,21 @@ class DirectoryCheck {
   async #log(meta: NodeMeta): Promise<void> {
     let damagedRecords = 0;
     const { nodeId, opening, logSalt, lastLsn, clean } = meta;
-    const options = { disk: this.#disk, hash: this.#hash, nodeId, opening, salt: logSalt, durableLsn: lastLsn, clean, readOnly: true };
+    const options = {
+      disk: this.#disk,
+      hash: this.#hash,
+      nodeId,
+      opening,
+      salt: logSalt,
+      durableLsn: lastLsn,
+      clean,
+      readOnly: true,
+    };
     const recovery = await this.#guarded('log', () =>
       promised(
         recoverLog(options, (kind, _partition, _lsn, body) => {
-          if (kind === LOG_KINDS.record && checkRecord(body, 0, body.length - MARK_BYTES, this.#hash, null) !== null) damagedRecords += 1;
+          if (kind === LOG_KINDS.record && checkRecord(body, 0, body.length - MARK_BYTES, this.#hash, null) !== null)
+            damagedRecords += 1;
         }),
       ),
     );
@@ -104,10 +120,15 @@ class DirectoryCheck {
     this.#counts['log entries'] = recovery.entries;
     this.#counts['log bytes'] = recovery.bytes;
     if (damagedRecords > 0) this.#found('damage', 'log', `${damagedRecords} records do not hold their checksums`);
-    for (const { segment, offset, text } of recovery.damage) this.#found('damage', `log segment ${segment}, offset ${offset}`, text);
+    for (const { segment, offset, text } of recovery.damage)
+      this.#found('damage', `log segment ${segment}, offset ${offset}`, text);
     if (recovery.cut === null) return;
     const { segment, offset, bytes } = recovery.cut;
-    this.#found('warning', `log segment ${segment}, offset ${offset}`, `A torn tail of ${bytes} bytes, never acknowledged as durable; the next start cuts it`);
+    this.#found(
+      'warning',
+      `log segment ${segment}, offset ${offset}`,
+      `A torn tail of ${bytes} bytes, never acknowledged as durable; the next start cuts it`,
+    );
   }
 
   async #files(meta: NodeMeta, ring: RingDocument): Promise<void> {
@@ -120,7 +141,8 @@ class DirectoryCheck {
     for (let id = 0; id < partitionCount; id++) {
       const row = table?.kind === 'rows' ? table.rows[id] : undefined;
       if (row === undefined) break;
-      if (row.suspicion !== SUSPICIONS.none) this.#found('damage', nameOf(id), `Suspect: ${suspicionText(row.suspicion)}`);
+      if (row.suspicion !== SUSPICIONS.none)
+        this.#found('damage', nameOf(id), `Suspect: ${suspicionText(row.suspicion)}`);
       if (row.installation !== 0 && !present.includes(id)) this.#found('damage', nameOf(id), 'The file is gone');
     }
     const pathOf = (partition: number): string => join(this.#path, nameOf(partition));
@@ -128,8 +150,14 @@ class DirectoryCheck {
     let records = 0;
     for (const [id, count] of fine) {
       records += count.records;
-      if (count.damaged > 0) this.#found('damage', nameOf(id), `${count.damaged} records do not hold their checksums, or lie under a key that is not theirs`);
-      if (count.damaged === 0 && count.differingLeaves > 0) this.#found('damage', nameOf(id), `${count.differingLeaves} Merkle leaves differ from their records`);
+      if (count.damaged > 0)
+        this.#found(
+          'damage',
+          nameOf(id),
+          `${count.damaged} records do not hold their checksums, or lie under a key that is not theirs`,
+        );
+      if (count.damaged === 0 && count.differingLeaves > 0)
+        this.#found('damage', nameOf(id), `${count.differingLeaves} Merkle leaves differ from their records`);
     }
     for (const [id, text] of bad) this.#found('damage', nameOf(id), text);
     this.#counts['partition files'] = present.length;
@@ -139,7 +167,9 @@ class DirectoryCheck {
   async #presentFiles(partitionCount: number): Promise<readonly number[]> {
     const names = await readdir(join(this.#path, 'partitions')).catch(() => []);
     const ids = names.filter((name) => /^[0-9a-f]{4}\.mdb$/.test(name)).map((name) => Number.parseInt(name, 16));
-    for (const id of ids) if (id >= partitionCount) this.#found('warning', nameOf(id), `There are ${partitionCount} partitions; nobody reads this file`);
+    for (const id of ids)
+      if (id >= partitionCount)
+        this.#found('warning', nameOf(id), `There are ${partitionCount} partitions; nobody reads this file`);
     return ids.filter((id) => id < partitionCount).sort((a, b) => a - b);
   }
 

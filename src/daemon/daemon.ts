@@ -35,9 +35,17 @@ export const startNode: StartNode = async (start) => {
   const settings = await nodeSettings(config, process.env);
   const clientAddress = addressText(config.client.advertise ?? config.client.listen);
   const directory = await openDirectory({ config, init, hash, random, clientAddress, env: process.env });
-  if ('waiting' in directory) return waitingNode(directory.waiting, () => { directory.lock.release(); });
+  if ('waiting' in directory)
+    return waitingNode(directory.waiting, () => {
+      directory.lock.release();
+    });
   const { meta, ring, member, lock } = directory;
-  log.info(directory.isNew ? 'initialised' : 'opening', { dataDir: directory.path, nodeId: member.nodeId, opening: meta.meta.opening, clean: meta.lastStop.clean });
+  log.info(directory.isNew ? 'initialised' : 'opening', {
+    dataDir: directory.path,
+    nodeId: member.nodeId,
+    opening: meta.meta.opening,
+    clean: meta.lastStop.clean,
+  });
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
   await settleSuspects(start, storage);
   const node = new PartitaNode({
@@ -69,8 +77,17 @@ export const startNode: StartNode = async (start) => {
       return realClock.monotonicMs() - lastDurableMs < STUCK_MS;
     },
     drain: async () => {
-      await Promise.all(listeners.map((listener) => new Promise<void>((done) => { listener.close(done); })));
-      await new Promise<void>((done) => { node.drain('The node is being stopped', DRAIN_GRACE_MS, done); });
+      await Promise.all(
+        listeners.map(
+          (listener) =>
+            new Promise<void>((done) => {
+              listener.close(done);
+            }),
+        ),
+      );
+      await new Promise<void>((done) => {
+        node.drain('The node is being stopped', DRAIN_GRACE_MS, done);
+      });
       node.stop();
       await storage.close();
       lock.release();
@@ -103,8 +120,14 @@ async function settleSuspects(start: NodeStart, storage: StorageWorld): Promise<
     });
     return;
   }
-  for (const partition of suspects) await answered((done) => { storage.engine.trust(partition, done); });
-  start.log.warn('loss-accepted', { partitions: suspects, text: 'Suspect partitions are served as they are: acknowledged writes may be lost' });
+  for (const partition of suspects)
+    await answered((done) => {
+      storage.engine.trust(partition, done);
+    });
+  start.log.warn('loss-accepted', {
+    partitions: suspects,
+    text: 'Suspect partitions are served as they are: acknowledged writes may be lost',
+  });
 }
 
 async function openListeners(start: NodeStart, accept: Acceptor): Promise<Listener[]> {
@@ -116,7 +139,9 @@ async function openListeners(start: NodeStart, accept: Acceptor): Promise<Listen
     promised(
       (function* () {
         return (yield (done: (error: Error | null, value?: unknown) => void) => {
-          const refused = meter.counter('partita_connections_refused_total', 'Connections closed at the limit', { group });
+          const refused = meter.counter('partita_connections_refused_total', 'Connections closed at the limit', {
+            group,
+          });
           const acceptErrors = meter.counter('partita_accept_errors_total', 'Failures of accept', { group });
           listen({ address, group, connectionsMax, accept, pool, queue, log, refused, acceptErrors }, done);
         }) as Listener;
@@ -137,8 +162,13 @@ async function openListeners(start: NodeStart, accept: Acceptor): Promise<Listen
 function statusLine(storage: StorageWorld, node: PartitaNode): string {
   const { bufferBytes, bufferBytesMax, suspectPartitions, diskFull } = storage.engine.status();
   const fill = Math.round((100 * bufferBytes) / bufferBytesMax);
-  const trouble = [diskFull ? 'disk full' : '', suspectPartitions.length > 0 ? `${suspectPartitions.length} suspect partitions` : ''];
-  return [`${node.sessions} connections`, `write buffer ${fill} %`, ...trouble.filter((text) => text !== '')].join(', ');
+  const trouble = [
+    diskFull ? 'disk full' : '',
+    suspectPartitions.length > 0 ? `${suspectPartitions.length} suspect partitions` : '',
+  ];
+  return [`${node.sessions} connections`, `write buffer ${fill} %`, ...trouble.filter((text) => text !== '')].join(
+    ', ',
+  );
 }
 
 function addressText({ host, port }: Address): string {

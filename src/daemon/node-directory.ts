@@ -77,11 +77,17 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o750 });
   } catch (error) {
-    throw new StartRefusedError(`The data directory ${path} cannot be made: ${(error as Error).message}`, { cause: error });
+    throw new StartRefusedError(`The data directory ${path} cannot be made: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
-async function identify(path: string, lock: DirectoryLock, options: DirectoryOptions): Promise<NodeDirectory | EmptyDirectory> {
+async function identify(
+  path: string,
+  lock: DirectoryLock,
+  options: DirectoryOptions,
+): Promise<NodeDirectory | EmptyDirectory> {
   const { hash, init, random, env } = options;
   const real = new RealDisk(path);
   const disk = env['NODE_ENV'] === 'test' && env['PARTITA_TEST_SYNC'] === 'off' ? withUnsyncedLog(real) : real;
@@ -104,18 +110,32 @@ async function identify(path: string, lock: DirectoryLock, options: DirectoryOpt
     await promised(createRing(disk, hash, ring));
   }
   if (meta === null) {
-    throw new StartRefusedError(`${path} has a ring document but no node.meta: without it this node has lost its identity. Restore it from a copy of this directory`);
+    throw new StartRefusedError(
+      `${path} has a ring document but no node.meta: without it this node has lost its identity. Restore it from a copy of this directory`,
+    );
   }
   const { nodeId } = meta.meta;
   const member = ring.members.find((one) => one.nodeId === nodeId);
-  if (member === undefined) throw new StartRefusedError(`Node ${nodeId} is no member of ring version ${ring.version}: it was removed, or the directory was put together from two nodes`);
+  if (member === undefined)
+    throw new StartRefusedError(
+      `Node ${nodeId} is no member of ring version ${ring.version}: it was removed, or the directory was put together from two nodes`,
+    );
   return { path, disk, lock, meta, ring, member, isNew };
 }
 
 /** What an interrupted `--init` may leave is not strange. */
 async function strangeFiles(path: string, hasMeta: boolean): Promise<string[]> {
-  const expected = new Set(['lock', 'node.meta.new', 'ring', 'lost+found', 'admin.sock', ...(hasMeta ? ['node.meta'] : [])]);
-  return (await readdir(path)).filter((name) => !expected.has(name) && !name.startsWith('.') && !name.startsWith('lock'));
+  const expected = new Set([
+    'lock',
+    'node.meta.new',
+    'ring',
+    'lost+found',
+    'admin.sock',
+    ...(hasMeta ? ['node.meta'] : []),
+  ]);
+  return (await readdir(path)).filter(
+    (name) => !expected.has(name) && !name.startsWith('.') && !name.startsWith('lock'),
+  );
 }
 
 function newRing(options: DirectoryOptions, meta: NodeMetaFile): RingDocument {

@@ -38,6 +38,9 @@ async function tokenOf(file: string | null): Promise<Uint8Array> {
   } catch (error) {
     throw new StartRefusedError(`The token file cannot be read: ${(error as Error).message}`, { cause: error });
   }
-  if (text === '') throw new StartRefusedError(`The token file ${file} is empty: put the clients' token into it, or remove client.tokenFile`);
+  if (text === '')
+    throw new StartRefusedError(
+      `The token file ${file} is empty: put the clients' token into it, or remove client.tokenFile`,
+    );
   return Buffer.from(text);
 }

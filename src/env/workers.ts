@@ -23,8 +23,18 @@ export interface ScrubReport extends RebuiltLeaves {
 export interface Workers {
   /** One hop for all cold reads of a turn from one file; answers in the order of the keys, null: absent. */
   readMany(task: ReadTask, done: (error: Error | null, values?: readonly (Uint8Array | null)[]) => void): void;
-  rebuildLeaves(path: string, leafCount: number, partitionCount: number, done: (error: Error | null, result?: RebuiltLeaves) => void): void;
-  scrub(path: string, leafCount: number, partitionCount: number, done: (error: Error | null, result?: ScrubReport) => void): void;
+  rebuildLeaves(
+    path: string,
+    leafCount: number,
+    partitionCount: number,
+    done: (error: Error | null, result?: RebuiltLeaves) => void,
+  ): void;
+  scrub(
+    path: string,
+    leafCount: number,
+    partitionCount: number,
+    done: (error: Error | null, result?: ScrubReport) => void,
+  ): void;
   /** XXH64 with seed 0, eight bytes big-endian. */
   hash(bytes: Uint8Array, done: (error: Error | null, digest?: Uint8Array) => void): void;
 }

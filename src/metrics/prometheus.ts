@@ -131,7 +131,10 @@ export class PrometheusMeter implements Meter {
   }
 
   histogram(name: string, help: string, buckets: readonly number[], labels: Labels = {}): Histogram {
-    return this.#family<HistogramSeries>('histogram', name, help, labels).series(labels, () => new HistogramSeries(labels, buckets));
+    return this.#family<HistogramSeries>('histogram', name, help, labels).series(
+      labels,
+      () => new HistogramSeries(labels, buckets),
+    );
   }
 
   /** Everything in Prometheus' text format 0.0.4. */

@@ -89,7 +89,15 @@ export class Dispatcher {
     this.#puts = new Pool(() => new ClientPut(this, services));
   }
 
-  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
+  dispatch(
+    session: Session,
+    kind: number,
+    requestId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    nowMs: number,
+  ): void {
     switch (kind) {
       case GET:
         this.#get(session, requestId, bytes, start, end, nowMs);
@@ -115,7 +123,10 @@ export class Dispatcher {
         return;
       default:
         session.finish(end - start);
-        session.refuse(requestId, failure('PROTOCOL', `A ${nameOfKind(kind)} frame is not a request that this node knows`));
+        session.refuse(
+          requestId,
+          failure('PROTOCOL', `A ${nameOfKind(kind)} frame is not a request that this node knows`),
+        );
     }
   }
 
@@ -152,7 +163,15 @@ export class Dispatcher {
     session.finish(bodyBytes);
   }
 
-  #put(session: Session, isDelete: boolean, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
+  #put(
+    session: Session,
+    isDelete: boolean,
+    requestId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    nowMs: number,
+  ): void {
     const decode = isDelete ? decodeDeleteInto : decodePutInto;
     const fault = decode(this.#putRequest, bytes, start, end);
     if (fault !== '') {
@@ -169,9 +188,16 @@ export class Dispatcher {
   answerPut(client: ClientPut, put: PutOperation, durable: boolean): void {
     const { parts, durableOrigin, bufferedOrigin } = this.#services;
     parts.clear();
-    for (const { value, writtenMs, expiresMs } of put.siblings) parts.addSibling(value, 0, value.length, writtenMs, expiresMs);
+    for (const { value, writtenMs, expiresMs } of put.siblings)
+      parts.addSibling(value, 0, value.length, writtenMs, expiresMs);
     parts.setContext(put.context, 0, put.contextBytes);
-    replyPut(client.session as Session, put.requestId, parts, put.siblingCount, durable ? durableOrigin : bufferedOrigin);
+    replyPut(
+      client.session as Session,
+      put.requestId,
+      parts,
+      put.siblingCount,
+      durable ? durableOrigin : bufferedOrigin,
+    );
     this.#count(put.isDelete ? 'delete' : 'put', put.startedMs);
     this.#endPut(client, put);
   }
@@ -249,7 +275,12 @@ export class Dispatcher {
     }
     const { hash, partitionBits, storage } = this.#services;
     hash.hash(request.key, 0, request.key.length);
-    const place = { key: copyBytes(request.key), hashHi: hash.hi, hashLo: hash.lo, partition: partitionOf(hash.hi, partitionBits) as PartitionId };
+    const place = {
+      key: copyBytes(request.key),
+      hashHi: hash.hi,
+      hashLo: hash.lo,
+      partition: partitionOf(hash.hi, partitionBits) as PartitionId,
+    };
     const nowMs = this.#services.clock.monotonicMs();
     storage.read(
       new Explanation(place, this.#services.viewMs(), (reply) => {
@@ -258,7 +289,15 @@ export class Dispatcher {
     );
   }
 
-  #answer(session: Session, op: OperationName, kind: number, requestId: number, body: Uint8Array, bodyBytes: number, startedMs: number): void {
+  #answer(
+    session: Session,
+    op: OperationName,
+    kind: number,
+    requestId: number,
+    body: Uint8Array,
+    bodyBytes: number,
+    startedMs: number,
+  ): void {
     replyBody(session, kind, requestId, body);
     this.#count(op, startedMs);
     session.finish(bodyBytes);

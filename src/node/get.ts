@@ -63,7 +63,9 @@ export class GetOperation implements ReadRequest, KeyHash {
     this.key = request.key;
     const { hash, ring, partitionBits, storage } = this.#services;
     const refusal =
-      judgeKey(this.key, request.namespace) ?? judgeBudget(request.budgetMs) ?? judgeQuorum('r', request.r, ring.replicaCount);
+      judgeKey(this.key, request.namespace) ??
+      judgeBudget(request.budgetMs) ??
+      judgeQuorum('r', request.r, ring.replicaCount);
     if (refusal !== null) {
       this.#fail(refusal);
       return;

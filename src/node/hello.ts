@@ -25,12 +25,19 @@ export function acceptHello(
   if (isFault(hello)) return failure('PROTOCOL', `HELLO cannot be read: ${hello}`);
   const { settings, ring, nodeId } = services;
   if (hello.versionMin > PROTOCOL_VERSION || hello.versionMax < PROTOCOL_VERSION) {
-    return failure('VERSION_MISMATCH', `This node speaks protocol version ${PROTOCOL_VERSION}, the client ${hello.versionMin} to ${hello.versionMax}`);
+    return failure(
+      'VERSION_MISMATCH',
+      `This node speaks protocol version ${PROTOCOL_VERSION}, the client ${hello.versionMin} to ${hello.versionMax}`,
+    );
   }
   if (hello.cluster !== '' && hello.cluster !== ring.cluster) {
-    return failure('DENIED', `This node is of cluster ${JSON.stringify(ring.cluster)}, not ${JSON.stringify(hello.cluster)}`);
+    return failure(
+      'DENIED',
+      `This node is of cluster ${JSON.stringify(ring.cluster)}, not ${JSON.stringify(hello.cluster)}`,
+    );
   }
-  if (session.group === 'peer') return failure('DENIED', 'The peer listener serves no one yet: this cluster has one node');
+  if (session.group === 'peer')
+    return failure('DENIED', 'The peer listener serves no one yet: this cluster has one node');
   if (hello.role !== session.group) {
     return failure('DENIED', `The ${session.group} listener is not for the role ${hello.role}`);
   }

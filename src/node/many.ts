@@ -55,7 +55,13 @@ export class ManyGet implements GetTarget {
       bytes += (parts.valueEnds[i] as number) - (parts.valueStarts[i] as number) + SIBLING_OVERHEAD_BYTES;
     }
     if (bytes > this.#roomBytes) {
-      this.onFailure(get, failure('TOO_LARGE', 'The values of this request do not fit into one answer: get this key by itself, or fewer at once'));
+      this.onFailure(
+        get,
+        failure(
+          'TOO_LARGE',
+          'The values of this request do not fit into one answer: get this key by itself, or fewer at once',
+        ),
+      );
       return;
     }
     this.#roomBytes -= bytes;

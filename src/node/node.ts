@@ -65,7 +65,8 @@ export class PartitaNode implements SessionHost {
     return (connection: Connection): ConnectionEvents => {
       const session = new Session(connection, this);
       this.#sessions.add(session);
-      if (this.#draining) session.refuse(0, failure('DRAINING', 'This node is being stopped: connect to another, or again later'));
+      if (this.#draining)
+        session.refuse(0, failure('DRAINING', 'This node is being stopped: connect to another, or again later'));
       return session;
     };
   }
@@ -82,7 +83,15 @@ export class PartitaNode implements SessionHost {
     return acceptHello(this.#services, session, requestId, bytes, start, end);
   }
 
-  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
+  dispatch(
+    session: Session,
+    kind: number,
+    requestId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    nowMs: number,
+  ): void {
     this.#dispatcher.dispatch(session, kind, requestId, bytes, start, end, nowMs);
   }
 

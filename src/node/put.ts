@@ -125,14 +125,23 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   #judge(request: PutRequest): Failure | null {
     const { settings, ring, clock } = this.#services;
     const refusal =
-      judgeKey(this.key, request.namespace) ?? judgeBudget(request.budgetMs) ?? judgeQuorum('w', request.w, ring.replicaCount);
+      judgeKey(this.key, request.namespace) ??
+      judgeBudget(request.budgetMs) ??
+      judgeQuorum('w', request.w, ring.replicaCount);
     if (refusal !== null) return refusal;
-    if (this.value !== undefined && this.value.length > settings.valueBytesMax) return judgeValue(this.value, settings.valueBytesMax);
+    if (this.value !== undefined && this.value.length > settings.valueBytesMax)
+      return judgeValue(this.value, settings.valueBytesMax);
     if (request.ttlMs > TTL_MS_MAX) {
-      return failure('INVALID_ARGUMENT', `A time to live of ${request.ttlMs} ms is more than ${TTL_MS_MAX} (100 years)`);
+      return failure(
+        'INVALID_ARGUMENT',
+        `A time to live of ${request.ttlMs} ms is more than ${TTL_MS_MAX} (100 years)`,
+      );
     }
     if (this.putId.length !== PUT_ID_BYTES) {
-      return failure('INVALID_ARGUMENT', `The put id has ${this.putId.length} bytes: it must be ${PUT_ID_BYTES}, seconds and 64 random bits`);
+      return failure(
+        'INVALID_ARGUMENT',
+        `The put id has ${this.putId.length} bytes: it must be ${PUT_ID_BYTES}, seconds and 64 random bits`,
+      );
     }
     const nowS = Math.floor(clock.wallMs() / 1_000);
     const verdict = judgePutId(this.putId, nowS);
@@ -150,7 +159,8 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   decide(stored: Stored): number {
     this.#decided = true;
     const { clock, hlc, plan } = this.#services;
-    if (this.#wasCold && clock.monotonicMs() - this.startedMs > this.#budgetMs) return this.#refuse(budgetSpent(this.#budgetMs));
+    if (this.#wasCold && clock.monotonicMs() - this.startedMs > this.#budgetMs)
+      return this.#refuse(budgetSpent(this.#budgetMs));
     const fault = this.#readContext();
     if (fault !== null) return this.#refuse(fault);
     const wallMs = clock.wallMs();
@@ -173,10 +183,16 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     const fault = token.decode(context, 0, context.length, hash, this);
     if (fault !== '') return failure('INVALID_CONTEXT', fault);
     if (token.isFromTheFuture(Math.floor(clock.wallMs() / 1_000))) {
-      return failure('INVALID_CONTEXT', 'The context carries put ids from the future: check the clocks, read the key again');
+      return failure(
+        'INVALID_CONTEXT',
+        'The context carries put ids from the future: check the clocks, read the key again',
+      );
     }
     if (token.carries(this.putId)) {
-      return failure('INVALID_ARGUMENT', 'The put id is that of a put which its own context has read: a new put needs a new id');
+      return failure(
+        'INVALID_ARGUMENT',
+        'The put id is that of a put which its own context has read: a new put needs a new id',
+      );
     }
     this.token = token;
     return null;
@@ -231,11 +247,18 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   #refusal(outcome: Exclude<PutOutcome, 'write' | 'known'>): Failure {
     switch (outcome) {
       case 'too-late':
-        return failure('RETRY_TOO_LATE', 'This retry is older than what the record remembers: whether the first attempt was stored and overwritten is unknown; read the key', {
-          outcomeUnknown: true,
-        });
+        return failure(
+          'RETRY_TOO_LATE',
+          'This retry is older than what the record remembers: whether the first attempt was stored and overwritten is unknown; read the key',
+          {
+            outcomeUnknown: true,
+          },
+        );
       case 'siblings-limit':
-        return failure('SIBLINGS_LIMIT', `The key has ${SIBLINGS_MAX} conflicting versions: get it, merge them, and put with the context of that read`);
+        return failure(
+          'SIBLINGS_LIMIT',
+          `The key has ${SIBLINGS_MAX} conflicting versions: get it, merge them, and put with the context of that read`,
+        );
       case 'record-too-large':
         return failure(
           'SIBLINGS_LIMIT',

@@ -68,7 +68,13 @@ export function replyGet(
   if (ownChunk) connection.sendChunk((parts.values[last] as Uint8Array).subarray(lastStart, lastEnd));
 }
 
-export function replyPut(session: Listener, requestId: number, parts: ReplyParts, siblingCount: number, origin: Uint8Array): void {
+export function replyPut(
+  session: Listener,
+  requestId: number,
+  parts: ReplyParts,
+  siblingCount: number,
+  origin: Uint8Array,
+): void {
   if (session.closed) return;
   const { connection } = session;
   const at = connection.claim(sizeOfPutReplyFrame(parts, siblingCount, origin));

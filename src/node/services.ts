@@ -28,7 +28,12 @@ export class OperationMeter {
   constructor(meter: Meter, op: OperationName) {
     this.#ok = meter.counter('partita_requests_total', 'Requests by kind and result', { op, result: 'ok' });
     this.#failed = meter.counter('partita_requests_total', 'Requests by kind and result', { op, result: 'error' });
-    this.#seconds = meter.histogram('partita_request_duration_seconds', 'From the frame to its answer', DURATION_BUCKETS, { op });
+    this.#seconds = meter.histogram(
+      'partita_request_duration_seconds',
+      'From the frame to its answer',
+      DURATION_BUCKETS,
+      { op },
+    );
   }
 
   ok(durationMs: number): void {
@@ -115,5 +120,8 @@ export function unknownState(reason: string): Failure {
 }
 
 export function budgetSpent(budgetMs: number): Failure {
-  return failure('TIMEOUT', `The time budget of ${budgetMs} ms had passed before the request was begun; nothing was done`);
+  return failure(
+    'TIMEOUT',
+    `The time budget of ${budgetMs} ms had passed before the request was begun; nothing was done`,
+  );
 }

@@ -29,7 +29,15 @@ export interface SessionHost {
   /** Accepted: null, or why not. Answers the peer itself when it accepts. */
   acceptHello(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): Failure | null;
   /** A request of the session's group; the session has counted it. Ends in exactly one `session.finish`. */
-  dispatch(session: Session, kind: number, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void;
+  dispatch(
+    session: Session,
+    kind: number,
+    requestId: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    nowMs: number,
+  ): void;
   /** The session is over; it is forgotten. */
   onSessionClosed(session: Session): void;
   /** Calls back soon, in a later turn; after `settings.delayMs` where a test has set that. */
@@ -118,12 +126,19 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     }
     const group = groupOfKind(kind);
     if (kind !== PING && (group !== 'data' || this.group === 'peer')) {
-      const text = group === 'connection' || group === 'unknown' ? 'is not a request' : `is not served by the ${this.group} listener`;
+      const text =
+        group === 'connection' || group === 'unknown'
+          ? 'is not a request'
+          : `is not served by the ${this.group} listener`;
       this.refuse(requestId, failure('PROTOCOL', `A ${nameOfKind(kind)} frame ${text}`));
       return;
     }
     if (this.#state === 'draining') {
-      replyError(this, requestId, failure('DRAINING', 'This node is being stopped: send the request to another, or again later'));
+      replyError(
+        this,
+        requestId,
+        failure('DRAINING', 'This node is being stopped: send the request to another, or again later'),
+      );
       return;
     }
     this.#lastRequestMs = this.#nowMs;
@@ -209,7 +224,11 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       this.#drop(`A frame was begun and not completed within ${frameTimeoutMs} ms`);
     } else if (this.#stalledSinceMs >= 0 && nowMs - this.#stalledSinceMs > stalledReaderMs) {
       this.connection.destroy(`The peer left ${this.connection.queuedBytes} bytes unread for ${stalledReaderMs} ms`);
-    } else if (this.#inFlight === 0 && this.connection.queuedBytes === 0 && nowMs - this.#lastRequestMs > idleTimeoutMs) {
+    } else if (
+      this.#inFlight === 0 &&
+      this.connection.queuedBytes === 0 &&
+      nowMs - this.#lastRequestMs > idleTimeoutMs
+    ) {
       this.#drop(`No request for ${idleTimeoutMs} ms`);
     }
   }

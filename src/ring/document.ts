@@ -38,7 +38,12 @@ export interface RingDocument {
 }
 
 /** The ring of a node that is a cluster of its own. */
-export function firstRing(cluster: string, clusterId: string, member: RingMember, partitionCount: number): RingDocument {
+export function firstRing(
+  cluster: string,
+  clusterId: string,
+  member: RingMember,
+  partitionCount: number,
+): RingDocument {
   const owners = Array.from({ length: partitionCount }, () => member.ordinal);
   return { version: 1, cluster, clusterId, partitionCount, replicaCount: 1, members: [member], owners };
 }
@@ -46,7 +51,8 @@ export function firstRing(cluster: string, clusterId: string, member: RingMember
 /** What is wrong with a ring, or null. Every loader and receiver asks before it believes. */
 export function ringFault(ring: RingDocument): string | null {
   const { partitionCount: q, replicaCount: n, members, owners } = ring;
-  if (!Number.isSafeInteger(ring.version) || ring.version < 1) return `version ${ring.version} is not a positive integer`;
+  if (!Number.isSafeInteger(ring.version) || ring.version < 1)
+    return `version ${ring.version} is not a positive integer`;
   if (!/^[0-9a-f]{32}$/.test(ring.clusterId)) return 'the cluster id is not 32 hexadecimal digits';
   if (!Number.isInteger(q) || q < 1 || q > PARTITIONS_MAX || (q & (q - 1)) !== 0) {
     return `${q} partitions: not a power of two up to ${PARTITIONS_MAX}`;
@@ -70,7 +76,8 @@ function ownersFault(ring: RingDocument, ordinals: ReadonlySet<number>): string 
   const { partitionCount: q, replicaCount: n, owners } = ring;
   for (let partition = 0; partition < q; partition++) {
     const row = owners.slice(partition * n, partition * n + n);
-    if (row.some((ordinal) => !ordinals.has(ordinal))) return `partition ${partition} is owned by a node that is no member`;
+    if (row.some((ordinal) => !ordinals.has(ordinal)))
+      return `partition ${partition} is owned by a node that is no member`;
     if (new Set(row).size !== n) return `partition ${partition} has the same owner twice`;
   }
   return null;
@@ -79,7 +86,16 @@ function ownersFault(ring: RingDocument, ordinals: ReadonlySet<number>): string 
 export function encodeRing(ring: RingDocument): Uint8Array {
   const { version, cluster, clusterId, partitionCount, replicaCount, members, owners } = ring;
   const ordered = members.map(({ nodeId, ordinal, address, zone }) => ({ nodeId, ordinal, address, zone }));
-  const document = { format: RING_FORMAT, version, cluster, clusterId, partitionCount, replicaCount, members: ordered, owners };
+  const document = {
+    format: RING_FORMAT,
+    version,
+    cluster,
+    clusterId,
+    partitionCount,
+    replicaCount,
+    members: ordered,
+    owners,
+  };
   return Buffer.from(JSON.stringify(document));
 }
 
@@ -99,23 +115,31 @@ export function decodeRing(bytes: Uint8Array): RingDocument | { readonly fault: 
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function shape(raw: unknown): RingDocument | string {
   if (!isFields(raw)) return 'the ring document is not an object';
-  if (raw['format'] !== RING_FORMAT) return `ring format ${String(raw['format'])} is not one that this release reads (${RING_FORMAT})`;
+  if (raw['format'] !== RING_FORMAT)
+    return `ring format ${String(raw['format'])} is not one that this release reads (${RING_FORMAT})`;
   const { version, cluster, clusterId, partitionCount, replicaCount, members, owners } = raw;
   if (typeof version !== 'number' || typeof partitionCount !== 'number' || typeof replicaCount !== 'number') {
     return 'version, partitionCount and replicaCount must be numbers';
   }
   if (typeof cluster !== 'string' || typeof clusterId !== 'string') return 'cluster and clusterId must be text';
-  if (!Array.isArray(owners) || !owners.every((owner) => typeof owner === 'number')) return 'owners must be a list of numbers';
+  if (!Array.isArray(owners) || !owners.every((owner) => typeof owner === 'number'))
+    return 'owners must be a list of numbers';
   if (!Array.isArray(members)) return 'members must be a list';
   const read: RingMember[] = [];
   for (const member of members as readonly unknown[]) {
     if (!isFields(member)) return 'a member is not an object';
     const { nodeId, ordinal, address, zone } = member;
-    if (typeof nodeId !== 'string' || typeof ordinal !== 'number' || typeof address !== 'string' || typeof zone !== 'string') {
+    if (
+      typeof nodeId !== 'string' ||
+      typeof ordinal !== 'number' ||
+      typeof address !== 'string' ||
+      typeof zone !== 'string'
+    ) {
       return 'a member lacks nodeId, ordinal, address or zone';
     }
     read.push({ nodeId: nodeId as NodeId, ordinal, address, zone });

@@ -281,7 +281,11 @@ function rememberedAreNormal(bytes: Uint8Array, start: number): boolean {
 }
 
 /** The newest HLC stamp in a record whose bytes are known to be what was written; 0, 0 if nothing of the kind is there. */
-export function newestStamp(bytes: Uint8Array, start: number, end: number): { readonly wallMs: number; readonly logical: number } {
+export function newestStamp(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): { readonly wallMs: number; readonly logical: number } {
   let wallMs = 0;
   let logical = 0;
   if (end - start < RECORD_FIXED_BYTES) return { wallMs, logical };

@@ -37,7 +37,11 @@ async function write(dataDir: string): Promise<Expected> {
   const daemon = await Daemon.startFor({ teardown: () => {} }, { dataDir, flags: FLAGS });
   const db = await Client.connect({ seeds: [daemon.ready.client] });
   const keys: Uint8Array[] = [];
-  const put = async (key: Uint8Array, value: string, context?: Awaited<ReturnType<Client['get']>>['context']): Promise<void> => {
+  const put = async (
+    key: Uint8Array,
+    value: string,
+    context?: Awaited<ReturnType<Client['get']>>['context'],
+  ): Promise<void> => {
     keys.push(key);
     await db.put(key, Buffer.from(value), context === undefined ? {} : { context });
   };
@@ -51,7 +55,8 @@ async function write(dataDir: string): Promise<Expected> {
   await put(Buffer.from('overwritten'), 'second', (await db.get(Buffer.from('overwritten'))).context);
   await put(Buffer.from('deleted'), 'gone');
   await db.delete(Buffer.from('deleted'), { context: (await db.get(Buffer.from('deleted'))).context });
-  for (let i = 0; i < 10; i++) await put(Buffer.from(`flushed:${i}`), `newer ${i}`, (await db.get(Buffer.from(`flushed:${i}`))).context);
+  for (let i = 0; i < 10; i++)
+    await put(Buffer.from(`flushed:${i}`), `newer ${i}`, (await db.get(Buffer.from(`flushed:${i}`))).context);
   const found: Record<string, readonly string[]> = {};
   for (const key of keys) found[hex(key)] = await valuesOf(db, key);
   db.destroy();
@@ -68,7 +73,18 @@ if (process.env['PARTITA_GOLDEN'] === 'write') {
     for (const name of readdirSync(join(dataDir, 'partitions'))) {
       if (name.endsWith('-lock')) execFileSync('rm', [join(dataDir, 'partitions', name)]);
     }
-    execFileSync('tar', ['--create', '--gzip', '--sparse', '--file', ARCHIVE, '--exclude', 'admin.sock', '-C', path, 'data']);
+    execFileSync('tar', [
+      '--create',
+      '--gzip',
+      '--sparse',
+      '--file',
+      ARCHIVE,
+      '--exclude',
+      'admin.sock',
+      '-C',
+      path,
+      'data',
+    ]);
     writeFileSync(EXPECTED, `${JSON.stringify(expected, null, 1)}\n`);
     remove();
     t.pass();
@@ -84,8 +100,14 @@ test.serial('A data directory of the first format is read whole, and goes on', a
   const expected = JSON.parse(readFileSync(EXPECTED, 'utf8')) as Expected;
 
   const before = await checkDirectory(dataDir);
-  t.deepEqual(before.findings.filter(({ severity }) => severity === 'damage'), []);
-  t.true((before.counts['records in files'] ?? 0) > 0 && (before.counts['log entries'] ?? 0) > 0, 'both are there to be read');
+  t.deepEqual(
+    before.findings.filter(({ severity }) => severity === 'damage'),
+    [],
+  );
+  t.true(
+    (before.counts['records in files'] ?? 0) > 0 && (before.counts['log entries'] ?? 0) > 0,
+    'both are there to be read',
+  );
 
   const daemon = await Daemon.startFor(t, { dataDir, flags: FLAGS, init: false });
   t.is(daemon.ready.nodeId, expected.nodeId);
@@ -93,7 +115,8 @@ test.serial('A data directory of the first format is read whole, and goes on', a
   t.teardown(() => {
     db.destroy();
   });
-  for (const [key, values] of Object.entries(expected.keys)) t.deepEqual(await valuesOf(db, Buffer.from(key, 'hex')), values, key);
+  for (const [key, values] of Object.entries(expected.keys))
+    t.deepEqual(await valuesOf(db, Buffer.from(key, 'hex')), values, key);
 
   const siblings = await db.get(Buffer.from('siblings'));
   t.is((await db.put(Buffer.from('siblings'), Buffer.from('merged'), { context: siblings.context })).siblingCount, 1);

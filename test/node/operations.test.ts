@@ -1,5 +1,10 @@
 import test from 'ava';
-import { decodeMultiGetReply, decodeMultiPutReply, encodeMultiGet, encodeMultiPut } from '../../src/wire/codec-multi.js';
+import {
+  decodeMultiGetReply,
+  decodeMultiPutReply,
+  encodeMultiGet,
+  encodeMultiPut,
+} from '../../src/wire/codec-multi.js';
 import { decodeExplainReply, decodeRingReply, encodeExplain, encodeRingFetch } from '../../src/wire/codec-ring.js';
 import { EXPLAIN, EXPLAIN_REPLY, MULTI_GET, MULTI_PUT, RING_FETCH } from '../../src/wire/kinds.js';
 import { isFault } from '../../src/wire/plain.js';
@@ -15,7 +20,10 @@ test('what was put is got, with a context', (t) => {
   t.true(put.context.length > 0, 'the only version: its context may be handed out');
   t.true(put.origin.durable);
   const got = client.get('cart:1');
-  t.deepEqual(got.siblings.map(({ value }) => textOf(value)), ['apple']);
+  t.deepEqual(
+    got.siblings.map(({ value }) => textOf(value)),
+    ['apple'],
+  );
   t.deepEqual(got.context, put.context);
   t.is(got.origin.nodeId, '0123456789abcdef0123456789abcdef');
 });
@@ -87,7 +95,10 @@ test('a repeated put is not acknowledged before the first one is synced', (t) =>
   client.askPut('k', 'a', { putId, retry: true });
   t.is(client.connection.take().length, 0);
   bench.storage.sync();
-  t.deepEqual(client.connection.take().map((frame) => putReplyOf(frame).siblingCount), [1, 1]);
+  t.deepEqual(
+    client.connection.take().map((frame) => putReplyOf(frame).siblingCount),
+    [1, 1],
+  );
 });
 
 test('a retry of a put that was overwritten does not bring it back', (t) => {
@@ -126,7 +137,8 @@ test('a version that expires reads as deleted from then on', (t) => {
 test('bad arguments get an error that says what to do, and the connection lives on', (t) => {
   const bench = new NodeBench();
   const client = new TestClient(bench);
-  const code = (key: string | Uint8Array, value: string | Uint8Array, more = {}): string => client.putError(key, value, more).code;
+  const code = (key: string | Uint8Array, value: string | Uint8Array, more = {}): string =>
+    client.putError(key, value, more).code;
   t.is(code('', 'v'), 'INVALID_ARGUMENT');
   t.is(code('k'.repeat(2_049), 'v'), 'TOO_LARGE');
   t.is(code('k', 'v'.repeat(65_537)), 'TOO_LARGE');
@@ -147,7 +159,8 @@ test('bad arguments get an error that says what to do, and the connection lives 
 test('keys are bytes: the names that trip objects are keys like others', (t) => {
   const client = new TestClient(new NodeBench());
   for (const key of ['__proto__', 'constructor', 'toString', 'k\u0000', 'ключ']) client.put(key, `of ${key}`);
-  for (const key of ['__proto__', 'constructor', 'toString', 'k\u0000', 'ключ']) t.deepEqual(client.values(key), [`of ${key}`]);
+  for (const key of ['__proto__', 'constructor', 'toString', 'k\u0000', 'ключ'])
+    t.deepEqual(client.values(key), [`of ${key}`]);
   t.deepEqual(client.values('k'), []);
 });
 
@@ -172,7 +185,13 @@ test('a request whose time has passed before it was begun does nothing and says 
   bench.pass(51);
   bench.storage.serve();
   const errors = client.connection.take().map(errorOf);
-  t.deepEqual(errors.map(({ code, outcomeUnknown }) => [code, outcomeUnknown]), [['TIMEOUT', false], ['TIMEOUT', false]]);
+  t.deepEqual(
+    errors.map(({ code, outcomeUnknown }) => [code, outcomeUnknown]),
+    [
+      ['TIMEOUT', false],
+      ['TIMEOUT', false],
+    ],
+  );
   bench.storage.cold = false;
   t.deepEqual(client.values('k'), []);
 });
@@ -188,7 +207,10 @@ test('a request that waits for a cold disk keeps bytes of its own', (t) => {
   client.askPut('x'.repeat(40), 'y'.repeat(200));
   bench.storage.serve();
   const frames = client.connection.take();
-  t.deepEqual(getReplyOf(frames[1]).siblings.map(({ value }) => textOf(value)), ['after']);
+  t.deepEqual(
+    getReplyOf(frames[1]).siblings.map(({ value }) => textOf(value)),
+    ['after'],
+  );
 });
 
 test('a damaged record is neither found nor not found, and can be written over', (t) => {
@@ -208,7 +230,16 @@ test('many keys in one request have an outcome each, in order', (t) => {
   const bench = new NodeBench();
   const client = new TestClient(bench);
   const head = { budgetMs: 1_000, namespace: '', ringVersion: 1 };
-  const common = { ...head, context: NONE, retry: false, w: 0, strict: false, durable: false, ttlMs: 0, returnSiblings: false };
+  const common = {
+    ...head,
+    context: NONE,
+    retry: false,
+    w: 0,
+    strict: false,
+    durable: false,
+    ttlMs: 0,
+    returnSiblings: false,
+  };
   const puts = [
     { ...common, key: text('a'), value: text('1'), putId: bench.putId(1) },
     { ...common, key: text(''), value: text('2'), putId: bench.putId(2) },
@@ -218,7 +249,10 @@ test('many keys in one request have an outcome each, in order', (t) => {
   const putFrame = client.connection.take()[0];
   const stored = decodeMultiPutReply(putFrame?.body ?? NONE, 0, putFrame?.body.length ?? 0);
   if (isFault(stored)) return t.fail(stored);
-  t.deepEqual(stored.map((item) => ('failure' in item ? item.failure.code : item.siblingCount)), [1, 'INVALID_ARGUMENT', 1]);
+  t.deepEqual(
+    stored.map((item) => ('failure' in item ? item.failure.code : item.siblingCount)),
+    [1, 'INVALID_ARGUMENT', 1],
+  );
   const gets = ['c', 'b', 'a'].map((key) => ({ ...head, key: text(key), r: 0, strict: false }));
   client.connection.send(MULTI_GET, 6, encodeMultiGet({ ...head, gets }));
   const getFrame = client.connection.take()[0];
@@ -241,7 +275,10 @@ test('an answer to many gets never outgrows a frame: what does not fit is to be 
   t.true((frame?.body.length ?? 0) < 150_000);
   const found = decodeMultiGetReply(frame?.body ?? NONE, 0, frame?.body.length ?? 0);
   if (isFault(found)) return t.fail(found);
-  t.deepEqual(found.map((item) => ('failure' in item ? item.failure.code : 'ok')), ['ok', 'ok', 'TOO_LARGE']);
+  t.deepEqual(
+    found.map((item) => ('failure' in item ? item.failure.code : 'ok')),
+    ['ok', 'ok', 'TOO_LARGE'],
+  );
 });
 
 test('explain tells everything stored under a key but the values', (t) => {
@@ -256,7 +293,13 @@ test('explain tells everything stored under a key but the values', (t) => {
   if (isFault(reply)) return t.fail(reply);
   t.true(reply.found);
   t.is(reply.state, 'ok');
-  t.deepEqual(reply.siblings.map(({ valueBytes, hidden }) => [valueBytes, hidden]), [[5, ''], [6, '']]);
+  t.deepEqual(
+    reply.siblings.map(({ valueBytes, hidden }) => [valueBytes, hidden]),
+    [
+      [5, ''],
+      [6, ''],
+    ],
+  );
   t.is(reply.context.length, 1);
   t.regex(reply.mark, /^0007[0-9a-f]{12}:2$/, 'ordinal 7, the second dot');
 });
@@ -269,6 +312,9 @@ test('the ring can be fetched', (t) => {
   const ring = decodeRingReply(frame?.body ?? NONE, 0, frame?.body.length ?? 0);
   if (isFault(ring)) return t.fail(ring);
   t.is(ring.partitionCount, 256);
-  t.deepEqual(ring.members.map(({ ordinal, address }) => [ordinal, address]), [[7, '127.0.0.1:7700']]);
+  t.deepEqual(
+    ring.members.map(({ ordinal, address }) => [ordinal, address]),
+    [[7, '127.0.0.1:7700']],
+  );
   t.is(ring.owners.length, 256);
 });

@@ -38,7 +38,10 @@ test('Hello is refused for another version, cluster, role, token, and on the pee
   t.is(codeOf(new NodeBench(), 'client', helloBody('admin')), 'DENIED');
   t.is(codeOf(new NodeBench(), 'peer', helloBody('peer')), 'DENIED');
   t.is(codeOf(new NodeBench({ token }), 'client', helloBody('client')), 'UNAUTHENTICATED');
-  t.is(codeOf(new NodeBench({ token }), 'client', helloBody('client', { token: Buffer.from('secrex') })), 'UNAUTHENTICATED');
+  t.is(
+    codeOf(new NodeBench({ token }), 'client', helloBody('client', { token: Buffer.from('secrex') })),
+    'UNAUTHENTICATED',
+  );
   t.is(codeOf(new NodeBench(), 'client', Buffer.from([0xff])), 'PROTOCOL');
   const connection = new NodeBench({ token }).connect();
   connection.send(HELLO, 1, helloBody('client', { token }));
@@ -128,7 +131,8 @@ test('all connections together hold only so much: the one that asks for more wai
   const bench = new NodeBench({ inFlightBytesMax: 100_000 });
   const clients = [new TestClient(bench), new TestClient(bench), new TestClient(bench)];
   bench.storage.holdAcks = true;
-  for (const client of clients) for (let i = 0; i < 4; i++) client.askPut(`k${i}`, 'v'.repeat(30_000), { context: new Uint8Array(0) });
+  for (const client of clients)
+    for (let i = 0; i < 4; i++) client.askPut(`k${i}`, 'v'.repeat(30_000), { context: new Uint8Array(0) });
   t.true(bench.node.budget.used <= 200_000);
   let answers = 0;
   for (let round = 0; round < 20; round++) {
@@ -153,7 +157,10 @@ test('draining: a go-away, answers under way still come, new requests are refuse
   t.not(idle.destroyed, '');
   client.askPut('k2', 'v');
   const frames = client.connection.take();
-  t.deepEqual(frames.map(({ kind }) => kind), [GO_AWAY, ERROR]);
+  t.deepEqual(
+    frames.map(({ kind }) => kind),
+    [GO_AWAY, ERROR],
+  );
   t.is(errorOf(frames[1]).code, 'DRAINING');
   t.false(drained);
   bench.storage.sync();

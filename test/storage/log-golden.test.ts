@@ -45,12 +45,9 @@ function written(): { time: SimulatedTime; disk: SimulatedDisk } {
   world.close();
   const meta = finish(time, NodeMetaFile.create(disk, HASH, new Prng(4)));
   let done = false;
-  meta.update(
-    { lastLsn: 3, hlcMs: 1_700_000_000_123, hlcLogical: 7, clean: true },
-    () => {
-      done = true;
-    },
-  );
+  meta.update({ lastLsn: 3, hlcMs: 1_700_000_000_123, hlcLogical: 7, clean: true }, () => {
+    done = true;
+  });
   time.runUntil(() => done);
   return { time, disk };
 }

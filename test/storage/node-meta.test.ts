@@ -85,7 +85,8 @@ test('every byte of either slot flipped: nothing is forgotten; both slots damage
   for (let size = 0; size < 4_096 + 32; size += 31) {
     const cut = disk.clone({ delayMsMax: 0 });
     cut.truncate(NODE_META_PATH, size);
-    if (size < SLOT_BYTES_USED) t.throws(() => finish(time, NodeMetaFile.open(cut, HASH)), { instanceOf: SlotsDamagedError });
+    if (size < SLOT_BYTES_USED)
+      t.throws(() => finish(time, NodeMetaFile.open(cut, HASH)), { instanceOf: SlotsDamagedError });
     else if (size >= 4_096) t.deepEqual(finish(time, NodeMetaFile.read(cut, HASH)), right);
   }
 });

@@ -262,7 +262,8 @@ async function attack(arena: Arena, untilMs: number, made: Map<string, number>, 
   }
 }
 
-const [client = '', peer = '', admin = '', seed = '1', seconds = '1', concurrency = '16', only = ''] = process.argv.slice(2);
+const [client = '', peer = '', admin = '', seed = '1', seconds = '1', concurrency = '16', only = ''] =
+  process.argv.slice(2);
 const prng = new Prng(Number(seed));
 const seen = new Map<string, number>();
 const made = new Map<string, number>();
