@@ -1,8 +1,9 @@
 /*
  * What recovery has to tell: damage, with the partitions that it concerns as far as anybody can know them.
  */
+import { SEGMENT_HEADER_BYTES } from './log-format.js';
 import type { LogRecovery } from './log-types.js';
-import type { LogFolder } from './recovery-files.js';
+import type { LogFolder, SegmentFile } from './recovery-files.js';
 
 export class Findings {
   readonly damage: LogRecovery['damage'][number][] = [];
@@ -44,5 +45,14 @@ export class Findings {
     if (present.size > 0 || durableLsn === 0) return;
     this.#partitions = null;
     this.report(0, 0, `The log is empty, but node.meta says that it reached LSN ${durableLsn}`);
+  }
+
+  /** Segments are made whole and never shrink: where one has, what looks like a torn tail may be a lost one. */
+  shortSegments(segments: readonly SegmentFile[], from: number): void {
+    for (const { sequence, size, header } of segments) {
+      if (sequence < from || size >= (header?.segmentBytes ?? SEGMENT_HEADER_BYTES)) continue;
+      this.#partitions = null;
+      this.report(sequence, size, `The segment is cut off after ${size} bytes`);
+    }
   }
 }

@@ -128,12 +128,8 @@ class Replay {
       this.#findings.lost(null);
       this.#findings.missingEntries(segment, offset, this.#expected, this.#durableLsn);
     }
-<<<<<<< HEAD
-    this.#checkMissing();
-    this.#checkShort();
-=======
     this.#findings.missingSegments(this.#folder, this.#oldestNamed, this.#durableLsn);
->>>>>>> main
+    if (this.#stopped !== null) this.#findings.shortSegments(this.#segments, this.#stopped.segment);
   }
 
   // ── one segment ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,17 +350,6 @@ class Replay {
   #stop(segment: number, offset: number, bytes: number): void {
     this.#stopped = { segment, offset };
     if (bytes > 0) this.#findings.cut = { segment, offset, bytes };
-  }
-
-  /** Segments are made whole and never shrink: where one has, what looks like a torn tail may be a lost one. */
-  #checkShort(): void {
-    const stopped = this.#stopped;
-    if (stopped === null) return;
-    for (const { sequence, size, header } of this.#segments) {
-      if (sequence < stopped.segment || size >= (header?.segmentBytes ?? SEGMENT_HEADER_BYTES)) continue;
-      this.#partitions = null;
-      this.#report(sequence, size, `The segment is cut off after ${size} bytes`);
-    }
   }
 
   *finish(): Flow<RecoveredLog> {
