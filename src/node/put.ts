@@ -6,6 +6,7 @@
  * request is read in place, in the frame; only if the old record has to be fetched from a cold disk is it copied aside.
  */
 import { copyBytes } from '../lib/bytes.js';
+import { assertNever } from '../lib/assert.js';
 import { judgeBudget, judgeKey, judgeQuorum, judgeValue } from '../coordinator/judge.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { KeyHash } from '../model/hash.js';
@@ -16,7 +17,7 @@ import { partitionOf } from '../ring/partition.js';
 import { type Stored, WAIT_FOR_EARLIER, WRITE_NOTHING, type WriteRequest } from '../storage/storage.js';
 import { judgePutId, putIdFailure } from '../versioning/put-id.js';
 import type { PutCommand, PutOutcome } from '../versioning/put.js';
-import { PUT_ID_BYTES } from '../versioning/record.js';
+import { contextCount, PUT_ID_BYTES } from '../versioning/record.js';
 import type { ContextToken } from '../versioning/token.js';
 import { budgetSpent, type Services } from './services.js';
 
@@ -202,6 +203,7 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     const { plan, hash } = this.#services;
     const size = plan.size;
     plan.encode(target, at, hash);
+    this.#services.sizeWarnings.note(plan.siblings, contextCount(target, at), this, this.startedMs);
     this.#describe(target, at, at + size);
   }
 
@@ -266,6 +268,8 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
         );
       case 'context-too-large':
         return failure('TOO_LARGE', `The key's context would exceed ${CONTEXT_ENTRIES_MAX} actors`);
+      default:
+        return assertNever(outcome);
     }
   }
 

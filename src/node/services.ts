@@ -3,7 +3,7 @@
  * (decide then encode; read then reply), so one of each is enough and no request makes its own.
  */
 import type { Clock } from '../env/clock.js';
-import type { Counter, Histogram, Meter } from '../env/meter.js';
+import type { Counter, Histogram, Log, Meter } from '../env/meter.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { Hash64 } from '../model/hash.js';
 import { partitionBits } from '../ring/partition.js';
@@ -16,6 +16,7 @@ import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
 import type { NodeSettings } from './settings.js';
+import { SizeWarnings } from './size-warnings.js';
 
 export type OperationName = 'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping';
 
@@ -59,6 +60,7 @@ export interface ServicesOptions {
   readonly nodeId: string;
   readonly ordinal: number;
   readonly meter: Meter;
+  readonly log: Log;
 }
 
 export class Services {
@@ -79,9 +81,11 @@ export class Services {
   readonly durableOrigin: Uint8Array;
   readonly bufferedOrigin: Uint8Array;
   readonly meters: Readonly<Record<OperationName, OperationMeter>>;
+  readonly sizeWarnings: SizeWarnings;
 
   constructor(options: ServicesOptions) {
-    const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter } = options;
+    const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;
+    this.sizeWarnings = new SizeWarnings(meter, log);
     this.settings = settings;
     this.storage = storage;
     this.hash = hash;

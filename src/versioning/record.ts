@@ -47,7 +47,6 @@ export const RECORD_SIBLINGS_MAX = 65_535;
 export const RECORD_BYTES_MAX = 0xffff_ffff;
 
 /** Offsets inside a sibling header. */
-export const SIBLING_COUNTER = 8;
 export const SIBLING_FLAGS = 14;
 export const SIBLING_WALL = 16;
 export const SIBLING_LOGICAL = 22;

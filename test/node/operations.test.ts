@@ -318,3 +318,12 @@ test('the ring can be fetched', (t) => {
   );
   t.is(ring.owners.length, 256);
 });
+
+test('a key that gathers siblings is warned of, by its hash and not each time', (t) => {
+  const bench = new NodeBench();
+  const client = new TestClient(bench);
+  for (let i = 0; i < 30; i++) client.put('secret-key', `v${i}`);
+  t.is(bench.warnings.length, 1);
+  t.like(bench.warnings[0], { event: 'key-grows', siblings: 25 });
+  t.false(JSON.stringify(bench.warnings).includes('secret-key'));
+});

@@ -154,6 +154,7 @@ export class TestConnection implements Connection {
 export class NodeBench {
   readonly storage: MemoryStorage = new MemoryStorage();
   readonly node: PartitaNode;
+  readonly warnings: Readonly<Record<string, unknown>>[] = [];
   readonly ring: RingDocument;
   nowMs: number = 1_000_000;
   wallMs: number = 1_700_000_000_000;
@@ -194,7 +195,7 @@ export class NodeBench {
       nodeId: id,
       ordinal: 7,
       meter: silentMeter,
-      log: silentLog,
+      log: { ...silentLog, warn: (event, fields) => this.warnings.push({ event, ...fields }) },
     });
   }
 

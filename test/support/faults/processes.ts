@@ -33,8 +33,3 @@ export function statusKiB(pid: number, field: string): number | null {
     return null;
   }
 }
-
-export function isRunning(pid: number): boolean {
-  const state = stateOf(`/proc/${pid}/stat`);
-  return state !== null && state !== 'Z' && state !== 'X';
-}
