@@ -188,7 +188,7 @@ export function startDaemon(options: DaemonOptions): Promise<ServerProcess> {
         join(ROOT, 'bin', 'partitad.cjs'),
         ...['--data-dir', dataDir, '--init'],
         ...['--client-listen', '127.0.0.1:0', '--peer-listen', '127.0.0.1:0', '--admin-socket', `${dataDir}.sock`],
-        ...['--durability', options.durability ?? 'always', '--memory-max', options.memoryMax ?? '512MiB'],
+        ...['--durability', options.durability ?? 'always', '--memory-max', options.memoryMax ?? '1GiB'],
         ...['--log-level', 'info'],
       ],
       options.env,

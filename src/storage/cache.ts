@@ -4,22 +4,25 @@
  * It holds exactly what the file holds: a value enters when it was just read, was found good, and no buffer has a newer
  * one; a write takes the key out. So it may be asked after the buffer and before the file, and never be wrong.
  *
- * The values are copied into chunks: a small buffer of Node's is a slice of a larger one, which it would keep alive as
- * a whole. Two generations instead of a list: a hit in the old one is copied to the young one; when the young one has
- * half of the bytes, it becomes the old one and what was old is forgotten, chunks and all. A chunk is never used again,
- * so whoever still looks at a value when that happens sees no other. No link is touched on a hit, and the bound is exact.
+ * The values are copied into chunks, which are filled one after the other: a small buffer of Node's is a slice of a larger
+ * one, which it would keep alive as a whole. When all chunks together have what they may, the oldest goes; what was asked
+ * for since it came (or since it was last spared) is copied to the newest first, but no more than half of a chunk, so that
+ * there is always an end. A hit is a mark, never a copy and never a link: a set of records that fits stays where it is. A
+ * chunk is not used again, so whoever still looks at a value when it goes sees no other.
  */
 
 /** What an entry costs beside its value: key string, map slot, place. */
 const ENTRY_BYTES = 160;
 const CHUNK_BYTES_MAX = 1_048_576;
-/** A generation has so many chunks at least, and no value is larger than one. */
-const CHUNKS_MIN = 4;
+/** There are so many chunks at least, and no value is larger than one. */
+const CHUNKS_MIN = 8;
 
 export class CachedValue {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
+  /** Asked for since it was put here. */
+  hit: boolean = false;
 
   constructor(bytes: Uint8Array, start: number, end: number) {
     this.bytes = bytes;
@@ -28,71 +31,85 @@ export class CachedValue {
   }
 }
 
+class CacheChunk {
+  readonly bytes: Uint8Array;
+  used: number = 0;
+  /** Of everything that was put here, also of what was taken out since. */
+  readonly names: string[] = [];
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
+}
+
 export class RecordCache {
-  readonly #generationBytesMax: number;
+  readonly #bytesMax: number;
   readonly #chunkBytes: number;
-  #young: Map<string, CachedValue> = new Map();
-  #old: Map<string, CachedValue> = new Map();
-  /** Chunks and entries of the young generation, also of those that were taken out since. */
-  #youngBytes = 0;
-  #chunk: Uint8Array = new Uint8Array(0);
-  #used = 0;
+  readonly #values: Map<string, CachedValue> = new Map();
+  /** Oldest first; the last one is being filled. */
+  readonly #chunks: CacheChunk[] = [];
+  #entries = 0;
 
   /** `bytesMax` 0: keeps nothing. */
   constructor(bytesMax: number) {
-    this.#generationBytesMax = Math.floor(bytesMax / 2);
-    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.floor(this.#generationBytesMax / CHUNKS_MIN));
+    this.#bytesMax = bytesMax;
+    this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.floor(bytesMax / CHUNKS_MIN));
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#values.size;
+  }
+
+  /** Chunks and entries, also of what was taken out and whose chunk is still there. */
+  get bytes(): number {
+    return this.#chunks.length * this.#chunkBytes + this.#entries * ENTRY_BYTES;
   }
 
   get(name: string): CachedValue | undefined {
-    const young = this.#young.get(name);
-    if (young !== undefined) return young;
-    const old = this.#old.get(name);
-    if (old === undefined) return undefined;
-    this.#put(name, old.bytes, old.start, old.end);
-    return old;
+    const value = this.#values.get(name);
+    if (value !== undefined) value.hit = true;
+    return value;
   }
 
   put(name: string, value: Uint8Array): void {
+    if (value.length > this.#chunkBytes - ENTRY_BYTES) return;
     this.#put(name, value, 0, value.length);
+    while (this.bytes > this.#bytesMax) this.#dropOldest();
   }
 
   delete(name: string): void {
-    if (!this.#young.delete(name)) this.#old.delete(name);
+    this.#values.delete(name);
   }
 
   #put(name: string, bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
-    if (size > this.#chunkBytes) return;
-    if (this.#used + size > this.#chunk.length) this.#nextChunk();
-    this.#youngBytes += ENTRY_BYTES;
-    if (this.#youngBytes > this.#generationBytesMax) this.#turn();
-    this.#chunk.set(size === bytes.length ? bytes : bytes.subarray(start, end), this.#used);
-    this.#old.delete(name);
-    this.#young.set(name, new CachedValue(this.#chunk, this.#used, this.#used + size));
-    this.#used += size;
-  }
-
-  #nextChunk(): void {
-    this.#youngBytes += this.#chunkBytes;
-    if (this.#youngBytes > this.#generationBytesMax) {
-      this.#turn();
-      return;
+    let chunk = this.#chunks[this.#chunks.length - 1];
+    if (chunk === undefined || chunk.used + size > chunk.bytes.length) {
+      chunk = new CacheChunk(this.#chunkBytes);
+      this.#chunks.push(chunk);
     }
-    this.#chunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
-    this.#used = 0;
+    chunk.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), chunk.used);
+    this.#values.set(name, new CachedValue(chunk.bytes, chunk.used, chunk.used + size));
+    chunk.names.push(name);
+    chunk.used += size;
+    this.#entries += 1;
   }
 
-  /** The young generation becomes the old one. */
-  #turn(): void {
-    this.#old = this.#young;
-    this.#young = new Map();
-    this.#youngBytes = this.#chunkBytes + ENTRY_BYTES;
-    this.#chunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
-    this.#used = 0;
+  #dropOldest(): void {
+    const oldest = this.#chunks.shift();
+    if (oldest === undefined) return;
+    this.#entries -= oldest.names.length;
+    let spared = 0;
+    for (const name of oldest.names) {
+      const value = this.#values.get(name);
+      if (value === undefined || value.bytes !== oldest.bytes) continue; // taken out, or put anew elsewhere
+      const cost = value.end - value.start + ENTRY_BYTES;
+      if (value.hit && spared + cost <= this.#chunkBytes / 2) {
+        spared += cost;
+        this.#put(name, value.bytes, value.start, value.end);
+      } else {
+        this.#values.delete(name);
+      }
+    }
   }
 }
