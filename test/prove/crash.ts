@@ -27,7 +27,8 @@ export const SMALL_STORE: readonly string[] = [
   ...['--storage-segment-bytes', '1MiB', '--storage-log-bytes-max', '32MiB'],
 ];
 
-const RECOVERIES_KILLED = 0.25;
+/** One restart in so many is killed itself, before it is ready. */
+const RECOVERY_KILLED_EVERY = 4;
 
 class KilledDaemon implements Target {
   readonly daemon: Daemon;
@@ -41,7 +42,7 @@ class KilledDaemon implements Target {
   }
 
   async start(): Promise<string> {
-    if (this.kills > 0 && this.#prng.chance(RECOVERIES_KILLED)) {
+    if (this.kills > 0 && this.kills % RECOVERY_KILLED_EVERY === 0) {
       this.daemon.spawn();
       // Half of it is Node's own start; what comes then is recovery.
       await new Promise((resolve) => setTimeout(resolve, 100 + this.#prng.int(500)));
