@@ -12,7 +12,7 @@ const MAPPINGS_PER_PARTITION = 2;
 const DESCRIPTORS_ASIDE = 256;
 const MAPPINGS_ASIDE = 2_048;
 /** All partitions' maps together, whatever Q is: mapSize is this / Q. */
-const MAPPED_BYTES = 64 * 1_099_511_627_776;
+const MAPPED_BYTES = 32 * 1_099_511_627_776;
 
 export interface KernelLimits {
   /** Infinity: unlimited. null: this kernel does not say. */
@@ -66,7 +66,7 @@ export function limitFaults(limits: KernelLimits, partitions: number, connection
   }
   if (limits.addressSpace !== null && limits.addressSpace < 2 * MAPPED_BYTES) {
     faults.push(
-      'Partition files are mapped sparsely into 64 TiB of address space, but address space is limited: ' +
+      'Partition files are mapped sparsely into 32 TiB of address space, but address space is limited: ' +
         'raise it with "ulimit -v unlimited" or LimitAS=infinity in the unit',
     );
   }

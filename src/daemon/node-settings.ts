@@ -20,7 +20,8 @@ export async function nodeSettings(config: Config, env: NodeJS.ProcessEnv): Prom
     stalledReaderMs: STALLED_READER_MS,
     inFlightMax: limits.inFlightPerConnection,
     inFlightBytesPerConnection: limits.inFlightBytesPerConnection,
-    inFlightBytesMax: memory.inFlightBytes,
+    // Beyond half of the share only connections without anything under way are served, and none beyond all of it.
+    inFlightBytesMax: Math.floor(memory.inFlightBytes / 2),
     valueBytesMax,
     recordBytesMax,
     // One number for both directions: a reply carries all siblings, and the put that merged them may come on top.

@@ -25,6 +25,11 @@ export class ByteBudget {
     return this.#used >= this.#limit;
   }
 
+  /** Twice used up: not even those who have nothing may have more. */
+  get overdrawn(): boolean {
+    return this.#used >= 2 * this.#limit;
+  }
+
   take(bytes: number): void {
     this.#used += bytes;
   }

@@ -33,7 +33,7 @@ import { GetOperation, type GetTarget } from './get.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
 import { PutOperation, type PutTarget } from './put.js';
-import { replyBody, replyError, replyGet, replyPong, replyPut } from './replies.js';
+import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut } from './replies.js';
 import type { OperationName, Services } from './services.js';
 import type { Session } from './session.js';
 
@@ -141,6 +141,14 @@ export class Dispatcher {
     get.operation.requestId = requestId;
     get.operation.bodyBytes = end - start;
     get.operation.start(get, this.#getRequest, nowMs);
+    if (get.operation.waits) this.#reserve(session, get.operation);
+  }
+
+  /** What a cold read brings in is in nobody's account until it is there: so room for a largest value is taken before. */
+  #reserve(session: Session, get: GetOperation): void {
+    const { valueBytesMax } = this.#services.settings;
+    session.reserve(valueBytesMax);
+    get.bodyBytes += valueBytesMax;
   }
 
   answerGet(client: ClientGet, get: GetOperation, parts: ReplyParts, owned: boolean): void {
@@ -187,10 +195,7 @@ export class Dispatcher {
 
   answerPut(client: ClientPut, put: PutOperation, durable: boolean): void {
     const { parts, durableOrigin, bufferedOrigin } = this.#services;
-    parts.clear();
-    for (const { value, writtenMs, expiresMs } of put.siblings)
-      parts.addSibling(value, 0, value.length, writtenMs, expiresMs);
-    parts.setContext(put.context, 0, put.contextBytes);
+    put.fillReply(parts);
     replyPut(
       client.session as Session,
       put.requestId,
@@ -233,8 +238,12 @@ export class Dispatcher {
       return;
     }
     const nowMs = this.#services.clock.monotonicMs();
-    new ManyGet(this.#services, request.gets.length, (body) => {
-      this.#answer(session, 'multi_get', MULTI_GET_REPLY, requestId, body, end - start, nowMs);
+    const reserved = this.#services.settings.frameBodyBytesMax;
+    session.reserve(reserved);
+    new ManyGet(this.#services, request.gets.length, (items) => {
+      replyItems(session, MULTI_GET_REPLY, requestId, items);
+      this.#count('multi_get', nowMs);
+      session.finish(end - start + reserved);
     }).start(request, nowMs);
   }
 
@@ -245,8 +254,10 @@ export class Dispatcher {
       return;
     }
     const nowMs = this.#services.clock.monotonicMs();
-    new ManyPut(this.#services, request.puts.length, (body) => {
-      this.#answer(session, 'multi_put', MULTI_PUT_REPLY, requestId, body, end - start, nowMs);
+    new ManyPut(this.#services, request.puts.length, (items) => {
+      replyItems(session, MULTI_PUT_REPLY, requestId, items);
+      this.#count('multi_put', nowMs);
+      session.finish(end - start);
     }).start(request, nowMs);
   }
 

@@ -80,6 +80,11 @@ export class GetOperation implements ReadRequest, KeyHash {
     this.key = copyBytes(this.key); // the frame goes, the question stays
   }
 
+  /** It waits for a cold disk; how much it will find is not known. */
+  get waits(): boolean {
+    return !this.#answered;
+  }
+
   onRead(stored: Stored): void {
     if (stored.state === 'unknown') {
       this.#fail(unknownState(stored.reason));

@@ -19,6 +19,7 @@ import { judgePutId, putIdFailure } from '../versioning/put-id.js';
 import type { PutCommand, PutOutcome } from '../versioning/put.js';
 import { contextCount, PUT_ID_BYTES } from '../versioning/record.js';
 import type { ContextToken } from '../versioning/token.js';
+import type { ReplyParts } from '../wire/write-replies.js';
 import { budgetSpent, type Services } from './services.js';
 
 export interface PutTarget {
@@ -239,6 +240,15 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   onRefused(refusal: Failure): void {
     this.#decided = true;
     this.#end().onFailure(this, refusal);
+  }
+
+  /** The parts of the answer, once it is stored. */
+  fillReply(parts: ReplyParts): void {
+    parts.clear();
+    for (const { value, writtenMs, expiresMs } of this.siblings) {
+      parts.addSibling(value, 0, value.length, writtenMs, expiresMs);
+    }
+    parts.setContext(this.context, 0, this.contextBytes);
   }
 
   #refuse(refusal: Failure): number {

@@ -15,6 +15,7 @@ import {
   writePongFrame,
   writePutReplyFrame,
 } from '../wire/write-replies.js';
+import type { ReplyItems } from '../wire/reply-items.js';
 import { writeFrame } from '../wire/frame.js';
 import { FRAME_HEADER_BYTES } from '../model/limits.js';
 import { encodeGoAway } from '../wire/codec-connection.js';
@@ -98,4 +99,11 @@ export function replyBody(session: Listener, kind: number, requestId: number, bo
 
 export function sendGoAway(session: Listener, reason: string): void {
   replyBody(session, GO_AWAY, 0, encodeGoAway({ reason }));
+}
+
+export function replyItems(session: Listener, kind: number, requestId: number, items: ReplyItems): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const at = connection.claim(items.frameBytes);
+  items.writeFrame(connection.output, at, kind, requestId);
 }

@@ -46,6 +46,7 @@ export interface SessionHost {
 
 /** Collected parts of frames below this are never a reason to wait. */
 const HELD_BYTES_FREE = 65_536;
+const STALLED_READER_MS_IN_NEED = 1_000;
 
 type State = 'hello' | 'ready' | 'draining' | 'closed';
 
@@ -175,6 +176,12 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.connection.end();
   }
 
+  /** More bytes that a request under way will need; `finish` gives them back with the rest. */
+  reserve(bytes: number): void {
+    this.#inFlightBytes += bytes;
+    this.#host.budget.take(bytes);
+  }
+
   /** A request of this session has been answered, or never will be because the session is over. */
   finish(bodyBytes: number): void {
     this.#inFlight -= 1;
@@ -222,8 +229,9 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       this.#drop(`No HELLO within ${helloTimeoutMs} ms`);
     } else if (partialSince >= 0 && nowMs - partialSince > frameTimeoutMs) {
       this.#drop(`A frame was begun and not completed within ${frameTimeoutMs} ms`);
-    } else if (this.#stalledSinceMs >= 0 && nowMs - this.#stalledSinceMs > stalledReaderMs) {
-      this.connection.destroy(`The peer left ${this.connection.queuedBytes} bytes unread for ${stalledReaderMs} ms`);
+    } else if (this.#stalledSinceMs >= 0 && nowMs - this.#stalledSinceMs > this.#patienceMs(stalledReaderMs)) {
+      const { queuedBytes } = this.connection;
+      this.connection.destroy(`The peer left ${queuedBytes} bytes unread for ${this.#patienceMs(stalledReaderMs)} ms`);
     } else if (
       this.#inFlight === 0 &&
       this.connection.queuedBytes === 0 &&
@@ -231,6 +239,11 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     ) {
       this.#drop(`No request for ${idleTimeoutMs} ms`);
     }
+  }
+
+  /** While others wait for the memory that it holds, a reader that does not read has a second. */
+  #patienceMs(stalledReaderMs: number): number {
+    return this.#host.budget.exhausted ? Math.min(stalledReaderMs, STALLED_READER_MS_IN_NEED) : stalledReaderMs;
   }
 
   #drop(text: string): void {
@@ -245,9 +258,12 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     const { inFlightMax, inFlightBytesPerConnection, queuedBytesMax } = this.#host.settings;
     if (this.#inFlight >= inFlightMax || this.#inFlightBytes >= inFlightBytesPerConnection) return true;
     if (this.connection.queuedBytes >= queuedBytesMax) return true;
-    // A connection with nothing under way always gets one request through: nobody else's end would wake it.
-    if (!this.#host.budget.exhausted || (this.#inFlight === 0 && this.connection.queuedBytes === 0)) return false;
-    this.#host.budget.wait(this);
+    // A connection with nothing under way gets one request through, so that those who read are served beside those who
+    // do not; unless it is twice the limit already.
+    const { budget } = this.#host;
+    if (!budget.exhausted) return false;
+    if (!budget.overdrawn && this.#inFlight === 0 && this.connection.queuedBytes === 0) return false;
+    budget.wait(this);
     return true;
   }
 

@@ -145,6 +145,13 @@ export function writeGetReplyHead(
   return writeSiblings(target, offset, 1, parts, false);
 }
 
+/** A GetReply without its frame: `sizeOfGetReply` bytes. */
+export function writeGetReplyBody(target: Uint8Array, at: number, parts: ReplyParts, origin: Uint8Array): number {
+  let offset = writeContext(target, at, 2, parts);
+  offset = writeBytesField(target, offset, 3, origin, 0, origin.length);
+  return writeSiblings(target, offset, 1, parts, true);
+}
+
 export function sizeOfPutReplyFrame(parts: ReplyParts, siblingCount: number, origin: Uint8Array): number {
   return FRAME_HEADER_BYTES + sizeOfPutReply(parts, siblingCount, origin);
 }
@@ -159,7 +166,18 @@ export function writePutReplyFrame(
   origin: Uint8Array,
 ): number {
   writeFrameHeader(target, at, PUT_REPLY, requestId, sizeOfPutReply(parts, siblingCount, origin));
-  let offset = writeContext(target, at + FRAME_HEADER_BYTES, 1, parts);
+  return writePutReplyBody(target, at + FRAME_HEADER_BYTES, parts, siblingCount, origin);
+}
+
+/** A PutReply without its frame: `sizeOfPutReply` bytes. */
+export function writePutReplyBody(
+  target: Uint8Array,
+  at: number,
+  parts: ReplyParts,
+  siblingCount: number,
+  origin: Uint8Array,
+): number {
+  let offset = writeContext(target, at, 1, parts);
   offset = writeSiblings(target, offset, 2, parts, true);
   offset = writeNumberField(target, offset, 3, siblingCount);
   return writeBytesField(target, offset, 4, origin, 0, origin.length);
@@ -178,7 +196,7 @@ export function writeErrorFrame(
   ringVersion: number,
 ): number {
   writeFrameHeader(target, at, ERROR, requestId, sizeOfError(failure, ringVersion));
-  return writeError(target, at + FRAME_HEADER_BYTES, failure, ringVersion);
+  return writeErrorBody(target, at + FRAME_HEADER_BYTES, failure, ringVersion);
 }
 
 export function sizeOfPongFrame(ringVersion: number, wallMs: number): number {
@@ -203,11 +221,11 @@ export function sizeOfGetReply(parts: ReplyParts, origin: Uint8Array): number {
   return bytesFieldSize(parts.contextEnd - parts.contextStart) + bytesFieldSize(origin.length) + sizeOfSiblings(parts);
 }
 
-function sizeOfPutReply(parts: ReplyParts, siblingCount: number, origin: Uint8Array): number {
+export function sizeOfPutReply(parts: ReplyParts, siblingCount: number, origin: Uint8Array): number {
   return sizeOfGetReply(parts, origin) + numberFieldSize(siblingCount);
 }
 
-function sizeOfError(failure: Failure, ringVersion: number): number {
+export function sizeOfError(failure: Failure, ringVersion: number): number {
   return (
     numberFieldSize(ERROR_CODES[failure.code].number) +
     textFieldSize(failure.text) +
@@ -219,7 +237,7 @@ function sizeOfError(failure: Failure, ringVersion: number): number {
   );
 }
 
-function writeError(target: Uint8Array, at: number, failure: Failure, ringVersion: number): number {
+export function writeErrorBody(target: Uint8Array, at: number, failure: Failure, ringVersion: number): number {
   let offset = writeNumberField(target, at, 1, ERROR_CODES[failure.code].number);
   offset = writeTextField(target, offset, 2, failure.text);
   offset = writeBoolField(target, offset, 3, failure.retryable);
