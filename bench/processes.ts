@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { MALLOC_ENVIRONMENT } from '../src/lib/malloc-environment.js';
 import type { Plan } from './load/plan.js';
 import type { RunResult } from './load/result.js';
 
@@ -50,7 +51,10 @@ export class JsonProcess {
 
   constructor(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const [command = '', ...rest] = words;
-    const child = spawn(command, rest, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, rest, {
+      env: { ...process.env, ...MALLOC_ENVIRONMENT, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     this.#child = child;
     living.add(child);
     child.stderr.on('data', (chunk: Buffer) => (this.#noise += chunk.toString()));

@@ -3,6 +3,7 @@
  * free and in a directory that survives, so that what was put yesterday is there today.
  */
 import { spawn } from 'node:child_process';
+import { MALLOC_ENVIRONMENT } from '../lib/malloc-environment.js';
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -74,7 +75,11 @@ async function tryStart(dataDir: string, ports: readonly string[]): Promise<Atte
   mkdirSync(dataDir, { recursive: true });
   const words = [PARTITAD, '--data-dir', dataDir, '--init', ...ports];
   // A group of its own: Ctrl-C in the terminal reaches us, and we decide when it is told to stop.
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(process.execPath, words, {
+    env: { ...process.env, ...MALLOC_ENVIRONMENT },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   process.once('exit', () => child.kill('SIGTERM'));
   let said = '';
   const ended = new Promise<number>((done) => {

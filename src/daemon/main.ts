@@ -10,7 +10,7 @@ import { openLog } from './logging.js';
 import type { ProcessLog } from './logging.js';
 import { monitorLoopDelay } from './loop-delay.js';
 import type { LoopDelayMonitor } from './loop-delay.js';
-import { oldSpaceAdvice } from './memory.js';
+import { mallocAdvice, oldSpaceAdvice } from './memory.js';
 import { StartRefusedError } from './running-node.js';
 import type { RunningNode, StartNode } from './running-node.js';
 import { onSignals } from './signals.js';
@@ -82,6 +82,7 @@ class DaemonProcess {
       reportLoopDelay: () => {
         this.#log.info('loop-delay', { ...this.#loopDelay.read() });
         this.#loopDelay.reset();
+        this.#log.info('memory-use', { ...process.memoryUsage() });
       },
     });
     const statusTimer = setInterval(() => {
@@ -102,6 +103,8 @@ class DaemonProcess {
     for (const text of warnings) this.#log.warn('config', { text });
     const advice = oldSpaceAdvice(config.memoryMax, config.memory.oldSpaceBytes, getHeapStatistics().heap_size_limit);
     if (advice !== undefined) this.#log.info('memory', { text: advice });
+    const malloc = mallocAdvice(process.env);
+    if (malloc !== undefined) this.#log.info('memory', { text: malloc });
     try {
       const faults = limitFaults(readKernelLimits(), config.partitions, config.limits.connectionsMax);
       if (faults.length > 0) throw new StartRefusedError(faults.join('\n'));

@@ -13,6 +13,7 @@
  * objects under a "limit" of 128). Whoever starts node has to pass it; `oldSpaceAdvice` says how when nobody did.
  */
 import { assert } from '../lib/assert.js';
+import { MALLOC_ENVIRONMENT } from '../lib/malloc-environment.js';
 import { FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES } from '../model/limits.js';
 import type { Auto } from './config-schema.js';
 import type { MemoryShares } from './config-types.js';
@@ -139,4 +140,11 @@ export function oldSpaceAdvice(memoryMax: number, oldSpaceBytes: number, heapLim
   if (heapLimit <= memoryMax) return undefined;
   const mib = Math.floor(oldSpaceBytes / MIB);
   return `V8 may grow its heap to ${Math.round(heapLimit / MIB)}MiB, beyond memoryMax: start with NODE_OPTIONS=--max-old-space-size=${mib}`;
+}
+
+/** A line for the log if nobody told it, or undefined. */
+export function mallocAdvice(env: NodeJS.ProcessEnv): string | undefined {
+  if (env['MALLOC_MMAP_THRESHOLD_'] !== undefined) return undefined;
+  const words = Object.entries(MALLOC_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
+  return `malloc keeps what large values have freed, beyond memoryMax: start with ${words.join(' ')} in the environment`;
 }

@@ -22,7 +22,7 @@ export interface PartitionFileStats {
 
 export interface PartitionFile {
   /**
-   * Value of a key as of this turn's read transaction, or null. The bytes are the caller's own (a copy).
+   * Value of a key as of this turn's read transaction, or null. The bytes are good until the next `get` of any file.
    * Throws DiskError when the file cannot be read.
    */
   get(key: Uint8Array): Uint8Array | null;

@@ -17,7 +17,6 @@ import type { Socket } from 'node:net';
 import type { Connection, ConnectionEvents } from '../env/transport.js';
 import type { ListenerGroup } from '../model/messages.js';
 import type { BufferPool } from './buffer-pool.js';
-import { OUTPUT_BUFFER_BYTES } from './buffer-pool.js';
 import type { Flushable, FlushQueue } from './flush-queue.js';
 
 /** Claimed in one turn beyond this is written at once; also the longest write. */
@@ -240,7 +239,7 @@ export class TcpConnection implements Connection, Flushable {
       this.#retired.push(this.#output);
       this.#retiredAt.push(this.#queuedTotal);
     }
-    this.#setOutput(size <= OUTPUT_BUFFER_BYTES ? this.#pool.take() : Buffer.allocUnsafeSlow(size));
+    this.#setOutput(this.#pool.take(size));
   }
 
   #setOutput(buffer: Buffer): void {

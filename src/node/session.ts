@@ -46,6 +46,9 @@ export interface SessionHost {
 
 /** Collected parts of frames below this are never a reason to wait. */
 const HELD_BYTES_FREE = 65_536;
+/** While memory is scarce: what may lie unread for long, and how fast more than that must be taken. */
+const QUEUED_BYTES_FREE = 16_384;
+const TAKEN_BYTES_A_SWEEP = 16_384;
 const STALLED_READER_MS_IN_NEED = 1_000;
 
 type State = 'hello' | 'ready' | 'draining' | 'closed';
@@ -66,8 +69,9 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   #lastRequestMs: number;
   /** When the chunk came whose frames are being handed on: one look at the clock for all of them. */
   #nowMs: number;
-  /** Since when the peer has been leaving more than `queuedBytesMax` unread; -1: it has not. */
+  /** Since when the peer has been leaving too much unread; -1: it has not. */
   #stalledSinceMs = -1;
+  #queuedAtSweep = 0;
   clientName = '';
 
   constructor(connection: Connection, host: SessionHost) {
@@ -220,10 +224,10 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
 
   /** Closes connections whose time is up; called by the node's sweep. */
   sweep(nowMs: number): void {
-    const { helloTimeoutMs, frameTimeoutMs, idleTimeoutMs, stalledReaderMs, queuedBytesMax } = this.#host.settings;
+    const { helloTimeoutMs, frameTimeoutMs, idleTimeoutMs, stalledReaderMs } = this.#host.settings;
     this.#charge();
-    if (this.connection.queuedBytes < queuedBytesMax) this.#stalledSinceMs = -1;
-    else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
+    this.#noteReading(nowMs);
+    if (this.#readingPaused) this.#goOn();
     const partialSince = this.#decoder.partialSince;
     if (this.#state === 'hello' && nowMs - this.#openedMs > helloTimeoutMs) {
       this.#drop(`No HELLO within ${helloTimeoutMs} ms`);
@@ -239,6 +243,22 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     ) {
       this.#drop(`No request for ${idleTimeoutMs} ms`);
     }
+  }
+
+  /**
+   * Is the peer taking what we send? Usually it may leave up to `queuedBytesMax` lie. While others wait for memory it may
+   * leave nothing of account, and must take it at some speed: a byte now and then is no reading.
+   */
+  #noteReading(nowMs: number): void {
+    const { queuedBytes } = this.connection;
+    const inNeed = this.#host.budget.exhausted;
+    const taken = this.#queuedAtSweep - queuedBytes;
+    this.#queuedAtSweep = queuedBytes;
+    const isStalled = inNeed
+      ? queuedBytes >= QUEUED_BYTES_FREE && taken < TAKEN_BYTES_A_SWEEP
+      : queuedBytes >= this.#host.settings.queuedBytesMax;
+    if (!isStalled) this.#stalledSinceMs = -1;
+    else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
   }
 
   /** While others wait for the memory that it holds, a reader that does not read has a second. */

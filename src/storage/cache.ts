@@ -14,8 +14,10 @@
 /** What an entry costs beside its value: key string, map slot, place. */
 const ENTRY_BYTES = 160;
 const CHUNK_BYTES_MAX = 1_048_576;
-/** There are so many chunks at least, and no value is larger than one. */
+/** There are so many chunks at least. */
 const CHUNKS_MIN = 8;
+/** Larger values are not kept: a read of one would cost a new chunk, and the map gives it in one piece anyway. */
+const VALUES_PER_CHUNK_MIN = 16;
 
 export class CachedValue {
   readonly bytes: Uint8Array;
@@ -72,7 +74,7 @@ export class RecordCache {
   }
 
   put(name: string, value: Uint8Array): void {
-    if (value.length > this.#chunkBytes - ENTRY_BYTES) return;
+    if (value.length > this.#chunkBytes / VALUES_PER_CHUNK_MIN) return;
     this.#put(name, value, 0, value.length);
     while (this.bytes > this.#bytesMax) this.#dropOldest();
   }

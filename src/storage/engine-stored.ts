@@ -71,7 +71,7 @@ export class StoredSlot implements Stored {
     this.state = 'ok';
     this.bytes = value;
     this.end = value.length - MARK_BYTES;
-    this.owned = true;
+    this.owned = false;
     this.#takeMark(opening, hash);
   }
 

@@ -15,7 +15,7 @@ testProp(
     ),
   ],
   (t, steps) => {
-    const cache = new RecordCache(100_000);
+    const cache = new RecordCache(1_000_000);
     const twin = new Map<string, string>();
     for (const [i, { key, size, what }] of steps.entries()) {
       const name = `k${key}`;

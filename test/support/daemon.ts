@@ -10,6 +10,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { MALLOC_ENVIRONMENT } from '../../src/lib/malloc-environment.js';
 import { temporaryFolder } from './temporary.js';
 import type { TeardownContext } from './temporary.js';
 
@@ -142,7 +143,10 @@ export class Daemon {
     const words = [...prefix, process.execPath, ...nodeFlags, PARTITAD];
     const settings = ['--data-dir', this.dataDir, '--client-listen', '127.0.0.1:0', '--peer-listen', '127.0.0.1:0'];
     const [program = '', ...rest] = [...words, ...settings, ...(init ? ['--init'] : []), ...flags];
-    const child = spawn(program, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, rest, {
+      env: { ...process.env, ...MALLOC_ENVIRONMENT, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     living.add(child);
     this.#child = child;
     this.#exit = new Promise((resolve) => {
