@@ -50,6 +50,7 @@ const HELD_BYTES_FREE = 65_536;
 const QUEUED_BYTES_FREE = 16_384;
 const TAKEN_BYTES_A_SWEEP = 16_384;
 const STALLED_READER_MS_IN_NEED = 1_000;
+const HOARDED_FRAME_MS = 1_000;
 
 type State = 'hello' | 'ready' | 'draining' | 'closed';
 
@@ -231,8 +232,8 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     const partialSince = this.#decoder.partialSince;
     if (this.#state === 'hello' && nowMs - this.#openedMs > helloTimeoutMs) {
       this.#drop(`No HELLO within ${helloTimeoutMs} ms`);
-    } else if (partialSince >= 0 && nowMs - partialSince > frameTimeoutMs) {
-      this.#drop(`A frame was begun and not completed within ${frameTimeoutMs} ms`);
+    } else if (partialSince >= 0 && nowMs - partialSince > this.#frameMs(frameTimeoutMs)) {
+      this.#drop(`A frame was begun and not completed within ${this.#frameMs(frameTimeoutMs)} ms`);
     } else if (this.#stalledSinceMs >= 0 && nowMs - this.#stalledSinceMs > this.#patienceMs(stalledReaderMs)) {
       const { queuedBytes } = this.connection;
       this.connection.destroy(`The peer left ${queuedBytes} bytes unread for ${this.#patienceMs(stalledReaderMs)} ms`);
@@ -259,6 +260,15 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       : queuedBytes >= this.#host.settings.queuedBytesMax;
     if (!isStalled) this.#stalledSinceMs = -1;
     else if (this.#stalledSinceMs < 0) this.#stalledSinceMs = nowMs;
+  }
+
+  /**
+   * While memory is scarce, a frame of which much has been collected must be there soon: it may be one that we have
+   * stopped reading ourselves, and whoever sent it may be gone without our seeing it.
+   */
+  #frameMs(frameTimeoutMs: number): number {
+    const isHoard = this.#host.budget.exhausted && this.#decoder.heldBytes > HELD_BYTES_FREE;
+    return isHoard ? Math.min(frameTimeoutMs, HOARDED_FRAME_MS) : frameTimeoutMs;
   }
 
   /** While others wait for the memory that it holds, a reader that does not read has a second. */

@@ -16,7 +16,7 @@ const ATTACKER = fileURLToPath(new URL('../support/frame-attacks.js', import.met
 const RSS_ANON_MAX_MIB = 300;
 const ANSWER_MS_MAX = 1_000;
 const CONCURRENCY = 32;
-const FLAGS = ['--durability', 'always', '--memory-max', '256MiB'];
+const FLAGS = ['--durability', 'always', '--memory-max', '128MiB'];
 
 type Counts = Readonly<Record<string, number>>;
 
