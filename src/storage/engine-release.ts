@@ -10,6 +10,8 @@ import type { Partition } from './partition.js';
 import type { PartitionTable } from './partition-table.js';
 
 const RELEASE_MS = 1_000;
+/** While puts wait for room in the log. */
+const RELEASE_MS_IN_NEED = 20;
 
 export interface ReleaseParts {
   readonly table: PartitionTable;
@@ -18,6 +20,8 @@ export interface ReleaseParts {
   readonly timers: Timers;
   /** What else was learnt from the log must be durable when it answers. */
   readonly beforeRelease?: (done: (error: Error | null) => void) => void;
+  /** Puts are slowed or refused because the log is full. */
+  isUrgent(): boolean;
   /** False: nothing more is begun. */
   isOpen(): boolean;
   fail(error: Error): void;
@@ -39,11 +43,23 @@ export class LogRelease {
     return this.#saving;
   }
 
+  /**
+   * What the files held when the store was opened is released at once: a node that is killed every second would else
+   * start again and again with a log that is full of what has long been flushed, and refuse every put.
+   */
+  start(): void {
+    this.#plan(0);
+  }
+
   /** A partition's file has come further. */
   onFlushed(partition: Partition): void {
-    if (this.#planned || !this.#parts.isOpen() || partition.appliedLsn <= this.#releasedLsn) return;
+    if (partition.appliedLsn > this.#releasedLsn) this.#plan(this.#parts.isUrgent() ? RELEASE_MS_IN_NEED : RELEASE_MS);
+  }
+
+  #plan(delayMs: number): void {
+    if (this.#planned || !this.#parts.isOpen()) return;
     this.#planned = true;
-    this.#parts.timers.after(RELEASE_MS, () => {
+    this.#parts.timers.after(delayMs, () => {
       this.#release();
     });
   }

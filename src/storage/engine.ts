@@ -25,7 +25,7 @@ import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
 import { SpaceWatch } from './engine-space.js';
 import { StoredSlots, type StoredSlot } from './engine-stored.js';
-import { Throttle } from './engine-throttle.js';
+import { SLOW_FROM_FILL, Throttle } from './engine-throttle.js';
 import { Flusher } from './flusher.js';
 import { LOG_KINDS, type CommitLog } from './log-types.js';
 import { encodeHome } from './partition-home.js';
@@ -73,6 +73,7 @@ export class Engine implements Storage {
     this.#release = new LogRelease({
       ...deps,
       ...opened,
+      isUrgent: () => this.#pressure() >= SLOW_FROM_FILL,
       isOpen: () => this.#state === 'open',
       fail: (error) => {
         this.fail(error);
@@ -120,6 +121,7 @@ export class Engine implements Storage {
   /** Begins flushing and watching the disk; calls back when the free space is known. */
   start(done: () => void): void {
     this.#space.check(() => {
+      this.#release.start();
       if (this.#state === 'open') this.#flusher.kick();
       done();
     });
