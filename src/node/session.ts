@@ -49,8 +49,8 @@ const HELD_BYTES_FREE = 65_536;
 /** While memory is scarce: what may lie unread for long, and how fast more than that must be taken. */
 const QUEUED_BYTES_FREE = 16_384;
 const TAKEN_BYTES_A_SWEEP = 16_384;
-const STALLED_READER_MS_IN_NEED = 1_000;
-const HOARDED_FRAME_MS = 1_000;
+const STALLED_READER_MS_IN_NEED = 500;
+const HOARDED_FRAME_MS = 500;
 
 type State = 'hello' | 'ready' | 'draining' | 'closed';
 
@@ -271,7 +271,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     return isHoard ? Math.min(frameTimeoutMs, HOARDED_FRAME_MS) : frameTimeoutMs;
   }
 
-  /** While others wait for the memory that it holds, a reader that does not read has a second. */
+  /** While others wait for the memory that it holds, a reader that does not read has half a second. */
   #patienceMs(stalledReaderMs: number): number {
     return this.#host.budget.exhausted ? Math.min(stalledReaderMs, STALLED_READER_MS_IN_NEED) : stalledReaderMs;
   }

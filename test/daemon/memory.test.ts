@@ -18,12 +18,12 @@ function faultPaths(changed: Partial<MemoryWishes>): readonly string[] {
   return result.ok ? [] : result.faults.map((fault) => fault.path);
 }
 
-test('the default: 128 MiB of write buffer, 256 MiB of log, 4096 connections', (t) => {
+test('512 MiB: 128 MiB of write buffer, 256 MiB of log, 2048 connections', (t) => {
   const result = planMemory(wishes);
   if (!result.ok) return t.fail(JSON.stringify(result.faults));
   t.is(result.plan.memory.writeBufferBytes, 128 * MIB);
   t.is(result.plan.logBytesMax, 256 * MIB);
-  t.is(result.plan.connectionsMax, 4_096);
+  t.is(result.plan.connectionsMax, 2_048);
   t.is(result.plan.inFlightBytesPerConnection, 16 * MIB);
   return undefined;
 });
