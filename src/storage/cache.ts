@@ -11,6 +11,9 @@
  * chunk is not used again, so whoever still looks at a value when it goes sees no other.
  */
 
+import { MARK_BYTES } from './engine-mark.js';
+import type { BufferedRecord } from './write-buffer.js';
+
 /** What an entry costs beside its value: key string, map slot, place. */
 const ENTRY_BYTES = 160;
 const CHUNK_BYTES_MAX = 1_048_576;
@@ -74,9 +77,17 @@ export class RecordCache {
   }
 
   put(name: string, value: Uint8Array): void {
-    if (value.length > this.#chunkBytes / VALUES_PER_CHUNK_MIN) return;
+    if (value.length > this.#chunkBytes / VALUES_PER_CHUNK_MIN) {
+      this.#values.delete(name); // what is kept under it is older
+      return;
+    }
     this.#put(name, value, 0, value.length);
     while (this.bytes > this.#bytesMax) this.#dropOldest();
+  }
+
+  /** What was written lately is asked for soon: records that leave the buffer stay in memory as long as others do. */
+  putAll(records: readonly BufferedRecord[]): void {
+    for (const { name, chunk, at, size } of records) this.put(name, chunk.bytes.subarray(at, at + size + MARK_BYTES));
   }
 
   delete(name: string): void {

@@ -378,6 +378,7 @@ export class Engine implements Storage {
         openFile: (partition, done) => {
           openNewFile(deps.files, deps.random, partition, partitionCount, done);
         },
+        cache: this.#cache,
         onFlushed: (partition) => {
           this.#idleIfSo();
           this.#release.onFlushed(partition);

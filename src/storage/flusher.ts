@@ -19,6 +19,7 @@
  */
 import type { Clock, TimerHandle, Timers } from '../env/clock.js';
 import type { Digest } from '../env/digest.js';
+import type { RecordCache } from './cache.js';
 import type { PartitionFile, PartitionFileOperation } from '../env/partition-file.js';
 import type { Hash64 } from '../model/hash.js';
 import { encodeLeaves, LEAF_BYTES, leafIndex, LEAVES_PER_GROUP, WORDS_PER_LEAF } from '../repair/merkle.js';
@@ -74,6 +75,8 @@ export interface FlusherParts {
   /** 0: nothing to do, 1: writes are refused until something has been flushed. */
   readonly fill: () => number;
   readonly leaves: Leaves;
+  /** Takes over what leaves the buffer. */
+  readonly cache: RecordCache;
   readonly options: FlushOptions;
   /** The home entry that says that everything up to `appliedLsn` is in the file. */
   homeOf(partition: Partition, appliedLsn: number): Uint8Array;
@@ -220,6 +223,7 @@ export class Flusher {
     if (until < buffer.frozenOrder.length) return;
     partition.appliedLsn = buffer.frozenLastLsn;
     partition.flushes += 1;
+    this.#parts.cache.putAll(buffer.frozenOrder);
     this.#parts.buffer.dropFrozen(partition);
     this.#current = null;
     this.#parts.onFlushed(partition);

@@ -3,7 +3,8 @@
  *
  * In each round: echo, protocol, lmdb, GET, PUT, echo again, for 64 connections × 1 request and 16 × 16. A round whose
  * echo moved by more than 20 % from beginning to end was disturbed: it is void and repeated, five times at most. Figures
- * are medians of the rounds. Beside them, in the same rounds, Redis with `appendfsync always`, and the SDK's CPU a call.
+ * are medians of the rounds. After puts, Redis' and ours, the server is left alone until it has nothing more to do: what it
+ * does then counts as the price of the puts. Beside them, in the same rounds, Redis with `appendfsync always`, and the SDK's CPU a call.
  */
 import { cpus } from 'node:os';
 import { mkdirSync } from 'node:fs';
