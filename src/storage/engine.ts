@@ -58,7 +58,6 @@ export class Engine implements Storage {
   #damagedRecords = 0;
   #onIdle: (() => void)[] = [];
 
-  /** Use `openEngine`. */
   constructor(deps: EngineDeps, options: EngineOptions, opened: Opened) {
     this.#deps = deps;
     this.#options = options;
@@ -241,8 +240,8 @@ export class Engine implements Storage {
 
   /** What decides how fast puts are let in: `#fill` without the memory that only waits for the end of a flusher's round. */
   #pressure(): number {
-    const { logSegmentBytes, logBytesMax } = this.#options;
-    return Math.max(this.#buffer.trend, ((this.#log.segments - 2) * logSegmentBytes) / logBytesMax);
+    const logBytes = (this.#log.segments - 2) * this.#options.logSegmentBytes;
+    return Math.max(this.#buffer.trend, logBytes / this.#options.logBytesMax);
   }
 
   #refusal(): Failure | null {
