@@ -56,7 +56,7 @@ interface Size {
 }
 const SHORT: Size = {
   memoryMax: '128MiB',
-  points: [20_000, 200_000, 600_000],
+  points: [100_000, 300_000, 600_000],
   runMs: 1_500,
   repeats: 3,
   settleMs: 3_000,
