@@ -7,7 +7,7 @@
  * Nothing is trusted before Hello: bodies are at most 4 KiB, and three seconds must do. Afterwards a connection is paused,
  * not refused, when it has as much under way as it may: its bytes wait in the kernel, and TCP tells the sender.
  *
- * A session keeps no timer. The node looks over all of them four times a second.
+ * A session keeps no timer. The node looks over all of them ten times a second.
  */
 import { copyBytes } from '../lib/bytes.js';
 import type { Connection, ConnectionEvents } from '../env/transport.js';
@@ -48,9 +48,9 @@ export interface SessionHost {
 const HELD_BYTES_FREE = 65_536;
 /** While memory is scarce: what may lie unread for long, and how fast more than that must be taken. */
 const QUEUED_BYTES_FREE = 16_384;
-const TAKEN_BYTES_A_SWEEP = 16_384;
-const STALLED_READER_MS_IN_NEED = 500;
-const HOARDED_FRAME_MS = 500;
+const TAKEN_BYTES_A_SWEEP = 8_192;
+const STALLED_READER_MS_IN_NEED = 250;
+const HOARDED_FRAME_MS = 250;
 
 type State = 'hello' | 'ready' | 'draining' | 'closed';
 
@@ -271,7 +271,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     return isHoard ? Math.min(frameTimeoutMs, HOARDED_FRAME_MS) : frameTimeoutMs;
   }
 
-  /** While others wait for the memory that it holds, a reader that does not read has half a second. */
+  /** While others wait for the memory that it holds, a reader that does not read has a quarter of a second. */
   #patienceMs(stalledReaderMs: number): number {
     return this.#host.budget.exhausted ? Math.min(stalledReaderMs, STALLED_READER_MS_IN_NEED) : stalledReaderMs;
   }

@@ -25,4 +25,4 @@ export interface NodeSettings {
 }
 
 /** How often sessions are looked over for the limits of time above. */
-export const SWEEP_INTERVAL_MS = 250;
+export const SWEEP_INTERVAL_MS = 100;
