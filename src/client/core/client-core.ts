@@ -287,7 +287,7 @@ export class ClientCore implements PeerEvents, CallOwner {
 
   #send(peer: Peer, link: Link, call: Call, nowMs: number): void {
     const { operation } = call;
-    const budgetMs = Math.max(1, Math.min(BUDGET_MS_MAX, Math.ceil(call.deadlineMs - nowMs)));
+    const budgetMs = Math.max(1, Math.min(BUDGET_MS_MAX, Math.floor(call.deadlineMs - nowMs)));
     const bytes = operation.measure(budgetMs, this.#routes.ringVersion, call.sends > 0);
     if (!link.send(call, operation, bytes)) {
       const text = `A ${operation.name} takes a frame of ${bytes} bytes, and ${peer.address} accepts bodies up to ${link.bodyBytesMax}`;
