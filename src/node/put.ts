@@ -46,6 +46,9 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   get lo(): number {
     return this.hashLo;
   }
+  get bytesHint(): number {
+    return this.key.length + (this.value?.length ?? 0);
+  }
   // PutCommand
   value: Uint8Array | undefined = undefined;
   putId: Uint8Array = NOTHING;

@@ -383,7 +383,7 @@ export class Engine implements Storage {
           this.#release.onFlushed(partition);
         },
         onBatch: (records, bytes, ms) => {
-          this.#throttle.noteFlush(records, ms);
+          this.#throttle.noteFlush(records, bytes, ms);
           this.#counters.flushedRecords.add(records);
           this.#counters.flushedBytes.add(bytes);
         },

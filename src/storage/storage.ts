@@ -49,6 +49,8 @@ export interface ReadRequest extends KeyPlace {
 export interface WriteRequest extends KeyPlace {
   /** Ack only after the sync, even where the node's default is `interval`. */
   readonly durable: boolean;
+  /** About how many bytes it brings, key and value: what it waits for where puts are slowed. */
+  readonly bytesHint: number;
   /**
    * Called once, with what is stored now, at the moment at which the new record takes its place: nothing can come in
    * between. Answers the size of the new record in bytes; or WRITE_NOTHING (then `onWritten` is not called: the request

@@ -98,6 +98,7 @@ export class TestWrite implements WriteRequest {
   readonly key: Uint8Array;
   readonly durable: boolean;
   readonly value: Uint8Array;
+  readonly bytesHint: number;
   readonly markActorHi: number = ACTOR_HI;
   readonly markActorLo: number = ACTOR_LO;
   readonly markCounter: number;
@@ -116,6 +117,7 @@ export class TestWrite implements WriteRequest {
   ) {
     this.key = Buffer.from(name, 'latin1');
     this.value = Buffer.from(value, 'latin1');
+    this.bytesHint = name.length + value.length;
     this.markCounter = counter;
     this.durable = durable;
     this.#onPlaced = onPlaced;
