@@ -9,7 +9,7 @@ import type { Dialer } from '../env/transport.js';
 import { readU32 } from '../lib/bytes.js';
 import { hash64From } from '../model/hash.js';
 import type { Hash64 } from '../model/hash.js';
-import { BufferPool } from '../net/buffer-pool.js';
+import { BufferPool } from '../lib/buffer-pool.js';
 import { TcpDialer } from '../net/dialer.js';
 import { FlushQueue } from '../net/flush-queue.js';
 

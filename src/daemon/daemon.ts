@@ -9,7 +9,7 @@ import type { Acceptor } from '../env/transport.js';
 import { hash64From } from '../model/hash.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { formatTcp } from '../net/address.js';
-import { BufferPool } from '../net/buffer-pool.js';
+import { BufferPool } from '../lib/buffer-pool.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
 import { PartitaNode } from '../node/node.js';
@@ -48,6 +48,7 @@ export const startNode: StartNode = async (start) => {
   });
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
   await settleSuspects(start, storage);
+  const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -61,8 +62,9 @@ export const startNode: StartNode = async (start) => {
     ordinal: member.ordinal,
     meter,
     log,
+    pool,
   });
-  const listeners = await openListeners(start, node.acceptor);
+  const listeners = await openListeners(start, node.acceptor, pool);
   const [client, peer, admin] = listeners.map(({ address }) => address) as [string, string, string];
   let lastDurableMs = realClock.monotonicMs();
   let lastDurableLsn = 0;
@@ -130,9 +132,8 @@ async function settleSuspects(start: NodeStart, storage: StorageWorld): Promise<
   });
 }
 
-async function openListeners(start: NodeStart, accept: Acceptor): Promise<Listener[]> {
+async function openListeners(start: NodeStart, accept: Acceptor, pool: BufferPool): Promise<Listener[]> {
   const { config, log, meter } = start;
-  const pool = new BufferPool();
   const queue = new FlushQueue();
   await mkdir(dirname(config.admin.socket), { recursive: true, mode: 0o750 });
   const open = (group: ListenerGroup, address: string, connectionsMax: number): Promise<Listener> =>

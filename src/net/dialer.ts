@@ -7,7 +7,7 @@ import type { Socket, TcpSocketConnectOpts } from 'node:net';
 import type { Connection, ConnectionEvents, Dialer } from '../env/transport.js';
 import { parseAddress } from './address.js';
 import type { Address } from './address.js';
-import type { BufferPool } from './buffer-pool.js';
+import type { BufferPool } from '../lib/buffer-pool.js';
 import type { FlushQueue } from './flush-queue.js';
 import { KEEPALIVE_MS, TcpConnection } from './tcp-connection.js';
 

@@ -13,7 +13,7 @@ import type { Acceptor } from '../env/transport.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { formatTcp, parseAddress } from './address.js';
 import type { Address } from './address.js';
-import type { BufferPool } from './buffer-pool.js';
+import type { BufferPool } from '../lib/buffer-pool.js';
 import type { FlushQueue } from './flush-queue.js';
 import { KEEPALIVE_MS, TcpConnection } from './tcp-connection.js';
 import { clearUnixPath } from './unix-path.js';

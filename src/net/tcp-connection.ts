@@ -16,7 +16,7 @@
 import type { Socket } from 'node:net';
 import type { Connection, ConnectionEvents } from '../env/transport.js';
 import type { ListenerGroup } from '../model/messages.js';
-import type { BufferPool } from './buffer-pool.js';
+import type { BufferPool } from '../lib/buffer-pool.js';
 import type { Flushable, FlushQueue } from './flush-queue.js';
 
 /** Claimed in one turn beyond this is written at once; also the longest write. */

@@ -74,6 +74,11 @@ class ClientPut implements PutTarget {
   onFailure(put: PutOperation, refusal: Failure): void {
     this.#dispatcher.failPut(this, put, refusal);
   }
+
+  onSiblings(put: PutOperation, bytes: number): void {
+    (this.session as Session).reserve(bytes);
+    put.bodyBytes += bytes;
+  }
 }
 
 export class Dispatcher {
@@ -254,10 +259,15 @@ export class Dispatcher {
       return;
     }
     const nowMs = this.#services.clock.monotonicMs();
-    new ManyPut(this.#services, request.puts.length, (items) => {
+    let held = end - start;
+    const hold = (bytes: number): void => {
+      session.reserve(bytes);
+      held += bytes;
+    };
+    new ManyPut(this.#services, request.puts.length, hold, (items) => {
       replyItems(session, MULTI_PUT_REPLY, requestId, items);
       this.#count('multi_put', nowMs);
-      session.finish(end - start);
+      session.finish(held);
     }).start(request, nowMs);
   }
 

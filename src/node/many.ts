@@ -66,13 +66,16 @@ export class ManyGet implements GetTarget {
 export class ManyPut implements PutTarget {
   readonly #services: Services;
   readonly #items: ReplyItems;
+  readonly #hold: (bytes: number) => void;
   readonly #done: (items: ReplyItems) => void;
   #left: number;
 
-  constructor(services: Services, count: number, done: (items: ReplyItems) => void) {
+  /** `hold` is told of bytes that are kept until `done`. */
+  constructor(services: Services, count: number, hold: (bytes: number) => void, done: (items: ReplyItems) => void) {
     this.#services = services;
     this.#items = new ReplyItems(count);
     this.#left = count;
+    this.#hold = hold;
     this.#done = done;
   }
 
@@ -93,6 +96,10 @@ export class ManyPut implements PutTarget {
     if (this.#items.bytes + ReplyItems.sizeOfGet(parts, origin) > settings.frameBodyBytesMax) parts.clear();
     this.#items.setPut(put.index, parts, put.siblingCount, origin);
     this.#settled();
+  }
+
+  onSiblings(_put: PutOperation, bytes: number): void {
+    this.#hold(bytes);
   }
 
   onFailure(put: PutOperation, refusal: Failure): void {

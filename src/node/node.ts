@@ -8,6 +8,7 @@ import type { Random } from '../env/random.js';
 import type { Clock, Timers, TimerHandle } from '../env/clock.js';
 import type { Log, Meter } from '../env/meter.js';
 import type { Acceptor, Connection, ConnectionEvents } from '../env/transport.js';
+import type { BufferPool } from '../lib/buffer-pool.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { Hash64 } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
@@ -34,11 +35,14 @@ export interface NodeOptions {
   readonly ordinal: number;
   readonly meter: Meter;
   readonly log: Log;
+  /** The one that the connections answer from. */
+  readonly pool: BufferPool;
 }
 
 export class PartitaNode implements SessionHost {
   readonly settings: NodeSettings;
   readonly budget: ByteBudget;
+  readonly pool: BufferPool;
   readonly ringVersion: number;
   readonly #options: NodeOptions;
   readonly #services: Services;
@@ -51,6 +55,7 @@ export class PartitaNode implements SessionHost {
   constructor(options: NodeOptions) {
     this.settings = options.settings;
     this.budget = new ByteBudget(options.settings.inFlightBytesMax);
+    this.pool = options.pool;
     this.ringVersion = options.ring.version;
     this.#options = options;
     this.#services = new Services(options);

@@ -25,6 +25,8 @@ import { budgetSpent, type Services } from './services.js';
 export interface PutTarget {
   onStored(put: PutOperation, durable: boolean): void;
   onFailure(put: PutOperation, failure: Failure): void;
+  /** The answer will carry so many bytes of siblings, which lie in memory until the put is stored. */
+  onSiblings(put: PutOperation, bytes: number): void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -227,12 +229,20 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     if (this.#returnSiblings) this.siblings = this.#copySiblings(bytes);
   }
 
+  /** All values in one block: many small ones would be left to malloc in pieces. */
   #copySiblings(bytes: Uint8Array): readonly SiblingMessage[] {
     const { view } = this.#services;
+    let total = 0;
+    for (let i = 0; i < view.shownCount; i++) total += view.valueBytes(i);
+    const block = Buffer.allocUnsafeSlow(total);
+    this.#target?.onSiblings(this, total);
+    let end = 0;
     return Array.from({ length: view.shownCount }, (_, i) => {
-      const start = view.valueStart(i);
-      const value = copyBytes(bytes, start, start + view.valueBytes(i));
-      return { value, writtenMs: view.writtenMs(i), expiresMs: view.expiresMs(i) };
+      const from = view.valueStart(i);
+      const start = end;
+      end += view.valueBytes(i);
+      block.set(bytes.subarray(from, from + view.valueBytes(i)), start);
+      return { value: block.subarray(start, end), writtenMs: view.writtenMs(i), expiresMs: view.expiresMs(i) };
     });
   }
 

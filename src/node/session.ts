@@ -9,6 +9,7 @@
  *
  * A session keeps no timer. The node looks over all of them ten times a second.
  */
+import type { BufferPool } from '../lib/buffer-pool.js';
 import { copyBytes } from '../lib/bytes.js';
 import type { Connection, ConnectionEvents } from '../env/transport.js';
 import { failure, type Failure } from '../model/errors.js';
@@ -24,6 +25,8 @@ import type { NodeSettings } from './settings.js';
 export interface SessionHost {
   readonly settings: NodeSettings;
   readonly budget: ByteBudget;
+  /** For frames that are collected. */
+  readonly pool: BufferPool;
   readonly ringVersion: number;
   nowMs(): number;
   /** Accepted: null, or why not. Answers the peer itself when it accepts. */
@@ -79,7 +82,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.connection = connection;
     this.group = connection.group;
     this.#host = host;
-    this.#decoder = new FrameDecoder(this, FRAME_BODY_BYTES_BEFORE_HELLO);
+    this.#decoder = new FrameDecoder(this, FRAME_BODY_BYTES_BEFORE_HELLO, host.pool);
     this.#openedMs = host.nowMs();
     this.#lastRequestMs = this.#openedMs;
     this.#nowMs = this.#openedMs;

@@ -30,8 +30,11 @@ const RATE_AT_FIRST = 20_000;
 /** Weight of the newest batch in the rate. */
 const NEWEST_WEIGHT = 0.05;
 const RETRY_AFTER_MS = 100;
-/** A put is refused at once when those before it need this long, and at last when it has waited for half as long again. */
-export const HELD_MS_MAX = 500;
+/**
+ * A put is refused at once when those before it need this long, and at last when it has waited for half as long again: an
+ * answer within a few hundred ms, and a client that comes back, is worth more than a queue (§2.2).
+ */
+export const HELD_MS_MAX = 300;
 const LATE_MS = 1.5 * HELD_MS_MAX;
 /** How often the rate is looked at anew while puts are held back. */
 const LOOK_MS = 10;

@@ -11,13 +11,14 @@
  *
  * All numbers are big-endian. The stream arrives in chunks that are cut anywhere. A frame that lies whole in a chunk is
  * handed on where it lies; one that does not is collected in a buffer that grows with what has arrived, at most to
- * twice of it and never beyond the frame. The length is checked against the limit before anything is kept: four bytes
+ * twice of it. The length is checked against the limit before anything is kept: four bytes
  * must not make us allocate 4 GiB.
  *
  * After a fault the stream has no meaning any more (nobody knows where the next frame begins), so all input is ignored.
  */
 import { FRAME_HEADER_BYTES } from '../model/limits.js';
 import { assert } from '../lib/assert.js';
+import { POOLED_BYTES_MAX, type BufferPool } from '../lib/buffer-pool.js';
 import { readU32, writeU32 } from '../lib/bytes.js';
 import { nameOfKind } from './kinds.js';
 
@@ -58,16 +59,17 @@ export function frameOf(kind: number, requestId: number, body: Uint8Array): Uint
   return frame;
 }
 
-const EMPTY: Uint8Array = new Uint8Array(0);
-/** A collecting buffer up to this size is kept for the next frame; a larger one is given back. */
-const KEPT_BUFFER_BYTES_MAX = 65_536;
+const EMPTY: Buffer = Buffer.alloc(0);
+/** A collecting buffer below this size is our own, and kept for the next frame; a larger one is the pool's. */
+const POOLED_FROM_BYTES = 65_536;
 const FIRST_BUFFER_BYTES = 64;
 
 export class FrameDecoder {
   readonly #sink: FrameSink;
+  readonly #pool: BufferPool | null;
   #bodyBytesMax: number;
   /** Bytes that arrived and are not handed on yet: `#held[#heldStart, #heldEnd)`. */
-  #held: Uint8Array = EMPTY;
+  #held: Buffer = EMPTY;
   #heldStart: number = 0;
   #heldEnd: number = 0;
   /** Size of the frame that is being collected, header included; 0 while its header is not complete. */
@@ -77,8 +79,10 @@ export class FrameDecoder {
   #stopped: boolean = false;
   #delivering: boolean = false;
 
-  constructor(sink: FrameSink, bodyBytesMax: number) {
+  /** Large frames are collected in buffers of `pool`; without one, in new memory. */
+  constructor(sink: FrameSink, bodyBytesMax: number, pool: BufferPool | null = null) {
     this.#sink = sink;
+    this.#pool = pool;
     this.#bodyBytesMax = bodyBytesMax;
   }
 
@@ -245,8 +249,10 @@ export class FrameDecoder {
     if (capacity <= this.#held.length) {
       this.#held.copyWithin(0, this.#heldStart, this.#heldEnd);
     } else {
-      const larger = Buffer.allocUnsafeSlow(capacity);
+      const pooled = this.#pool !== null && needed > POOLED_FROM_BYTES && needed <= POOLED_BYTES_MAX;
+      const larger = pooled ? this.#pool.take(needed) : Buffer.allocUnsafeSlow(capacity);
       larger.set(this.#held.subarray(this.#heldStart, this.#heldEnd));
+      this.#giveBack();
       this.#held = larger;
     }
     this.#heldStart = 0;
@@ -257,6 +263,12 @@ export class FrameDecoder {
     this.#heldStart = 0;
     this.#heldEnd = 0;
     this.#frameBytes = 0;
-    if (this.#held.length > KEPT_BUFFER_BYTES_MAX) this.#held = EMPTY;
+    if (this.#held.length > POOLED_FROM_BYTES) this.#giveBack();
+  }
+
+  #giveBack(): void {
+    // A sink that stops us in the middle of a frame still reads it.
+    if (this.#pool !== null && !this.#delivering && this.#held.length > POOLED_FROM_BYTES) this.#pool.give(this.#held);
+    this.#held = EMPTY;
   }
 }

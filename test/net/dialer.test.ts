@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { Connection } from '../../src/env/transport.js';
-import { BufferPool } from '../../src/net/buffer-pool.js';
+import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { TcpDialer } from '../../src/net/dialer.js';
 import { FlushQueue } from '../../src/net/flush-queue.js';
 import { Events, say, sleep, temporaryFolder, until } from './pair.js';

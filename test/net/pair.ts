@@ -7,20 +7,10 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Counter, Log } from '../../src/env/meter.js';
 import type { Acceptor, Connection, ConnectionEvents } from '../../src/env/transport.js';
-import { BufferPool } from '../../src/net/buffer-pool.js';
+import { PoisonPool } from '../support/poison-pool.js';
 import { FlushQueue } from '../../src/net/flush-queue.js';
 import { listen } from '../../src/net/listener.js';
 import type { Listener, ListenOptions } from '../../src/net/listener.js';
-
-/** Spoils what it gets back: if anybody still needed those bytes, a test reads 0xee. */
-export class PoisonPool extends BufferPool {
-  given: number = 0;
-  override give(buffer: Buffer): void {
-    buffer.fill(0xee);
-    this.given++;
-    super.give(buffer);
-  }
-}
 
 export class CountingCounter implements Counter {
   total: number = 0;

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import test from 'ava';
 import { Prng } from '../../src/lib/prng.js';
-import { OUTPUT_BUFFER_BYTES } from '../../src/net/buffer-pool.js';
+import { OUTPUT_BUFFER_BYTES } from '../../src/lib/buffer-pool.js';
 import { WRITE_BYTES_MAX } from '../../src/net/tcp-connection.js';
 import { pair, say, sleep, turn, until } from './pair.js';
 import type { Pair } from './pair.js';

@@ -109,6 +109,18 @@ test('a paused reader that reads again gets every answer', (t) => {
   t.is(bench.node.budget.used, 0);
 });
 
+test('siblings that a put will answer with count as long as they wait for it to be stored', (t) => {
+  const bench = new NodeBench();
+  const client = new TestClient(bench);
+  for (let i = 0; i < 5; i++) client.put('k', 'x'.repeat(10_000));
+  bench.storage.holdAcks = true;
+  client.askPut('k', 'y'.repeat(10_000), { returnSiblings: true });
+  t.true(bench.node.budget.used >= 60_000, `${bench.node.budget.used} bytes are counted`);
+  bench.storage.sync();
+  t.is(putReplyOf(client.connection.take()[0]).siblings.length, 6);
+  t.is(bench.node.budget.used, 0);
+});
+
 test('a connection has only so many requests under way; the rest wait their turn', (t) => {
   const bench = new NodeBench({ inFlightMax: 4 });
   const client = new TestClient(bench);

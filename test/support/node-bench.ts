@@ -16,6 +16,7 @@ import { FrameDecoder, frameOf } from '../../src/wire/frame.js';
 import { ERROR, HELLO } from '../../src/wire/kinds.js';
 import { isFault } from '../../src/wire/plain.js';
 import { MemoryStorage } from './memory-storage.js';
+import { PoisonPool } from './poison-pool.js';
 import { silentLog, silentMeter } from './silent.js';
 
 const api = await xxhash();
@@ -194,6 +195,7 @@ export class NodeBench {
       ring: this.ring,
       nodeId: id,
       ordinal: 7,
+      pool: new PoisonPool(),
       meter: silentMeter,
       log: { ...silentLog, warn: (event, fields) => this.warnings.push({ event, ...fields }) },
     });

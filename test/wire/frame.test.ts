@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { toHex } from '../../src/lib/bytes.js';
 import { FrameDecoder, frameOf } from '../../src/wire/frame.js';
 import type { FrameSink } from '../../src/wire/frame.js';
+import { PoisonPool } from '../support/poison-pool.js';
 
 /** Keeps what it hears as text; may do something at each frame. */
 class Ear implements FrameSink {
@@ -215,6 +216,49 @@ test('memory follows what has arrived, at most twice of it, and never more than 
   t.is(ear.heard.length, 1);
   t.true(reallocations < 20, 'grows geometrically');
   t.is(decoder.heldCapacity, 0, 'a large buffer is given back');
+});
+
+test('large frames are collected in buffers of the pool, which are given back when they were handed on', (t) => {
+  for (const bodyBytes of [70_000, 1_000_000, 9_000_000]) {
+    const ear = new Ear();
+    const pool = new PoisonPool();
+    const decoder = new FrameDecoder(ear, 16_777_216, pool);
+    const body = new Uint8Array(bodyBytes).map((_, i) => i * 7);
+    const frame = frameOf(0x12, 1, body);
+    let reallocations = 0;
+    for (let at = 0, capacity = 0; at < frame.length; at += 1_000) {
+      const arrived = Math.min(at + 1_000, frame.length);
+      decoder.push(frame.subarray(at, arrived), 0);
+      t.true(decoder.heldCapacity <= Math.max(2 * arrived, 64));
+      if (decoder.heldCapacity !== capacity) reallocations++;
+      capacity = decoder.heldCapacity;
+    }
+    t.is(ear.heard.length, 1);
+    t.true(ear.heard[0] === `18 1 ${toHex(body)}`);
+    t.true(reallocations < 24 && pool.given > 0);
+    t.is(decoder.heldCapacity, 0);
+  }
+});
+
+test('a sink that stops the decoder still reads the frame that it was given', (t) => {
+  const pool = new PoisonPool();
+  let seen = 0;
+  const decoder: FrameDecoder = new FrameDecoder(
+    {
+      onFrame: (_kind, _requestId, bytes, start, end) => {
+        decoder.stop();
+        pool.take(end - start).fill(1);
+        seen = bytes.subarray(start, end).filter((byte) => byte === 5).length;
+      },
+      onFault: () => undefined,
+    },
+    1_000_000,
+    pool,
+  );
+  const frame = frameOf(0x12, 1, new Uint8Array(100_000).fill(5));
+  decoder.push(frame.subarray(0, 90_000), 0);
+  decoder.push(frame.subarray(90_000), 0);
+  t.is(seen, 100_000);
 });
 
 test('memory stays geometric while paused, too', (t) => {

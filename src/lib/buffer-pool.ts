@@ -1,17 +1,24 @@
 /*
- * Output buffers, shared by all connections: an idle one holds none, and a turn that answers 64 connections takes 64 and
- * gives them back when the kernel has the bytes. There are sizes from 64 KiB to 8 MiB, by powers of two: a reply of 1 MiB
- * must not cost an allocation, since malloc keeps what was freed in pieces, and a daemon that answers large values for an
- * hour would hold many times what it uses.
+ * Buffers for what goes out and for large frames on their way in, shared by all connections: an idle one holds none, and
+ * a turn that answers 64 connections takes 64 and gives them back when the kernel has the bytes. There are sizes from
+ * 64 KiB to 8 MiB, by powers of two: a frame of 1 MiB must not cost an allocation, since the collector comes late for
+ * memory that is not its own, and malloc keeps what was freed in pieces.
  */
 export const OUTPUT_BUFFER_BYTES = 65_536;
 const CLASSES = 8;
-/** What is kept for the next taker, of all sizes together; more is left to the garbage collector. */
-const KEPT_BYTES_MAX = 33_554_432;
+/** Larger ones are made for each taker, and not kept. */
+export const POOLED_BYTES_MAX: number = OUTPUT_BUFFER_BYTES << (CLASSES - 1);
+const KEPT_BYTES_DEFAULT_MAX = 33_554_432;
 
 export class BufferPool {
   readonly #free: Buffer[][] = Array.from({ length: CLASSES }, () => []);
+  readonly #keptBytesMax: number;
   #freeBytes = 0;
+
+  /** `keptBytesMax`: what is kept for the next taker, of all sizes together; more is left to the garbage collector. */
+  constructor(keptBytesMax: number = KEPT_BYTES_DEFAULT_MAX) {
+    this.#keptBytesMax = keptBytesMax;
+  }
 
   /** A buffer of at least `size` bytes. */
   take(size: number = OUTPUT_BUFFER_BYTES): Buffer {
@@ -25,7 +32,7 @@ export class BufferPool {
   /** Nobody may hold on to any part of the buffer. One of another size was not ours and is left alone. */
   give(buffer: Buffer): void {
     const size = buffer.length;
-    if (size < OUTPUT_BUFFER_BYTES || this.#freeBytes + size > KEPT_BYTES_MAX) return;
+    if (size < OUTPUT_BUFFER_BYTES || this.#freeBytes + size > this.#keptBytesMax) return;
     const index = classOf(size);
     if (index >= CLASSES || OUTPUT_BUFFER_BYTES << index !== size) return;
     this.#freeBytes += size;
