@@ -165,9 +165,14 @@ async function whenReady(child: JsonProcess): Promise<ServerProcess> {
 
 export type Floor = 'floor-echo' | 'floor-protocol';
 
-export function startFloor(floor: Floor, core: number | undefined): Promise<ServerProcess> {
+/** `prefix`: words before everything else, such as a shell that enters a cgroup. */
+export function startFloor(
+  floor: Floor,
+  core: number | undefined,
+  prefix: readonly string[] = [],
+): Promise<ServerProcess> {
   const script = fileURLToPath(new URL(`./${floor}.js`, import.meta.url));
-  return whenReady(new JsonProcess([...pinnedTo(core), process.execPath, script, '--port', '0']));
+  return whenReady(new JsonProcess([...prefix, ...pinnedTo(core), process.execPath, script, '--port', '0']));
 }
 
 export interface DaemonOptions {

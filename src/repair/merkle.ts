@@ -52,6 +52,13 @@ export function toggleLeaf(leaves: Uint32Array, leaf: number, hi: number, lo: nu
   leaves[at + 2] = (leaves[at + 2] as number) + change;
 }
 
+/** The same in leaves as they are stored; `at` is in bytes. */
+export function toggleStoredLeaf(stored: Uint8Array, at: number, hi: number, lo: number, change: 1 | -1): void {
+  writeU32(stored, at, readU32(stored, at) ^ hi);
+  writeU32(stored, at + 4, readU32(stored, at + 4) ^ lo);
+  writeU32(stored, at + 8, readU32(stored, at + 8) + change);
+}
+
 export function leavesEqual(a: Uint32Array, b: Uint32Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -15,11 +15,13 @@ import { equalBytes } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import {
   decodeLeaves,
+  encodeLeaves,
   leafIndex,
   leafStart,
   LEAF_BYTES,
   LEAVES_PER_GROUP,
   toggleLeaf,
+  toggleStoredLeaf,
   WORDS_PER_LEAF,
 } from '../repair/merkle.js';
 import { checkRecord, recordHeaderEnd, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
@@ -47,6 +49,47 @@ export function readGroup(file: Pick<PartitionFile, 'get'>, group: number, leave
     leaves.fill(0, first * WORDS_PER_LEAF, (first + LEAVES_PER_GROUP) * WORDS_PER_LEAF);
   } else {
     decodeLeaves(bytes, leaves, first, LEAVES_PER_GROUP);
+  }
+}
+
+const GROUP_BYTES = LEAVES_PER_GROUP * LEAF_BYTES;
+
+/** The groups of stored leaves that one batch changes, as bytes: read once, changed in place, written whole. */
+export class LeafGroups {
+  readonly #bytes: Uint8Array;
+  readonly #isRead: boolean[];
+  #groups: number[] = [];
+
+  constructor(leafCount: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(leafCount * LEAF_BYTES);
+    this.#isRead = new Array<boolean>(leafCount / LEAVES_PER_GROUP).fill(false);
+  }
+
+  /** The groups changed since `clear`; nothing may hold on to what `valueOf` gave. */
+  get groups(): readonly number[] {
+    return this.#groups;
+  }
+
+  clear(): void {
+    for (const group of this.#groups) this.#isRead[group] = false;
+    this.#groups = [];
+  }
+
+  /** The leaf's group is there from now on; returns the bytes of all leaves. */
+  of(file: PartitionFile, leaf: number): Uint8Array {
+    const group = Math.floor(leaf / LEAVES_PER_GROUP);
+    if (this.#isRead[group] === true) return this.#bytes;
+    const start = group * GROUP_BYTES;
+    const stored = file.get(groupKey(group));
+    if (stored?.length === GROUP_BYTES) this.#bytes.set(stored, start);
+    else this.#bytes.fill(0, start, start + GROUP_BYTES);
+    this.#isRead[group] = true;
+    this.#groups.push(group);
+    return this.#bytes;
+  }
+
+  valueOf(group: number): Uint8Array {
+    return this.#bytes.subarray(group * GROUP_BYTES, (group + 1) * GROUP_BYTES);
   }
 }
 
@@ -79,14 +122,14 @@ export class Leaves {
     const { frozenOrder, frozenFlushed, active } = partition.buffer;
     for (let i = frozenFlushed; i < frozenOrder.length; i++) {
       const entry = frozenOrder[i] as BufferedRecord;
-      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
+      if (!this.#apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
         doubtful.add(leafIndex(entry.hashHi, this.leafCount));
     }
     for (const entry of active.values()) {
-      if (!this.apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
+      if (!this.#apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
         doubtful.add(leafIndex(entry.hashHi, this.leafCount));
     }
-    for (const leaf of doubtful) this.remake(partition, leaf, this.#bufferedIn(partition, leaf), leaves, leaf);
+    for (const leaf of doubtful) this.#remake(partition, leaf, this.#bufferedIn(partition, leaf), leaves, leaf);
     partition.live = leaves;
     return leaves;
   }
@@ -123,15 +166,48 @@ export class Leaves {
   }
 
   /** leaf ⊕ old ⊕ new; false: the old record is damaged, so the leaf must be remade. */
-  apply(partition: Partition, entry: BufferedRecord, leaves: Uint32Array, leaf: number): boolean {
+  #apply(partition: Partition, entry: BufferedRecord, leaves: Uint32Array, leaf: number): boolean {
     const known = entry.oldKind !== OLD_UNKNOWN || this.#learnOld(partition, entry);
     if (entry.oldKind === OLD_HASH) toggleLeaf(leaves, leaf, entry.oldHi, entry.oldLo, -1);
     toggleLeaf(leaves, leaf, entry.leafHi, entry.leafLo, 1);
     return known;
   }
 
+  /** The groups of leaves that `order[from, until)` changes, as they must stand in the file together with those entries. */
+  applyAll(
+    partition: Partition,
+    file: PartitionFile,
+    order: readonly BufferedRecord[],
+    from: number,
+    until: number,
+    groups: LeafGroups,
+  ): void {
+    groups.clear();
+    let doubtful: Set<number> | null = null;
+    for (let i = from; i < until; i++) {
+      const entry = order[i] as BufferedRecord;
+      const leaf = leafIndex(entry.hashHi, this.leafCount);
+      // Before the group's bytes are asked for: looking at the old record reads the file, too.
+      const known = entry.oldKind !== OLD_UNKNOWN || this.#learnOld(partition, entry);
+      const bytes = groups.of(file, leaf);
+      if (entry.oldKind === OLD_HASH) toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.oldHi, entry.oldLo, -1);
+      toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.leafHi, entry.leafLo, 1);
+      if (!known) (doubtful ??= new Set()).add(leaf);
+    }
+    for (const leaf of doubtful ?? []) {
+      const over = new Map<string, BufferedRecord>();
+      for (let i = from; i < until; i++) {
+        const entry = order[i] as BufferedRecord;
+        if (leafIndex(entry.hashHi, this.leafCount) === leaf) over.set(entry.name, entry);
+      }
+      const remade = new Uint32Array(WORDS_PER_LEAF);
+      this.#remake(partition, leaf, over, remade, 0);
+      encodeLeaves(remade, 0, 1, groups.of(file, leaf), leaf * LEAF_BYTES);
+    }
+  }
+
   /** One leaf from the good records of the file, those that `over` replaces apart, and from `over`. */
-  remake(
+  #remake(
     partition: Partition,
     leaf: number,
     over: ReadonlyMap<string, BufferedRecord>,

@@ -22,9 +22,8 @@ import type { Digest } from '../env/digest.js';
 import type { RecordCache } from './cache.js';
 import type { PartitionFile, PartitionFileOperation } from '../env/partition-file.js';
 import type { Hash64 } from '../model/hash.js';
-import { encodeLeaves, LEAF_BYTES, leafIndex, LEAVES_PER_GROUP, WORDS_PER_LEAF } from '../repair/merkle.js';
 import { MARK_BYTES } from './engine-mark.js';
-import { groupKey, readGroup, type Leaves } from './engine-leaves.js';
+import { groupKey, LeafGroups, type Leaves } from './engine-leaves.js';
 import type { CommitLog } from './log-types.js';
 import type { Partition } from './partition.js';
 import { HOME_KEY } from './partition-home.js';
@@ -97,6 +96,8 @@ type State = 'idle' | 'resting' | 'syncing' | 'opening' | 'writing' | 'stopped';
 export class Flusher {
   readonly #parts: FlusherParts;
   readonly #log: CommitLog;
+  /** Of the one batch that is under way. */
+  readonly #groups: LeafGroups;
   #state: State = 'idle';
   #timer: TimerHandle | null = null;
   /** The partition whose frozen map is being written. */
@@ -109,6 +110,7 @@ export class Flusher {
   constructor(parts: FlusherParts, log: CommitLog) {
     this.#parts = parts;
     this.#log = log;
+    this.#groups = new LeafGroups(parts.leaves.leafCount);
   }
 
   /** Something was put into the buffer. Cheap: called with every write. */
@@ -234,7 +236,7 @@ export class Flusher {
     partition: Partition,
     file: PartitionFile,
   ): { operations: PartitionFileOperation[]; bytes: number; until: number } {
-    const { fill, options, digest } = this.#parts;
+    const { fill, options, digest, leaves } = this.#parts;
     const large = this.#hurried || fill() >= options.hurryFill;
     const operationsMax = large ? options.hurryBatchOperationsMax : options.batchOperationsMax;
     const bytesMax = large ? options.hurryBatchBytesMax : options.batchBytesMax;
@@ -251,46 +253,17 @@ export class Flusher {
       bytes += entry.size + MARK_BYTES;
       until += 1;
     }
-    this.#addLeaves(partition, file, frozenOrder, frozenFlushed, until, operations);
+    file.endRead(); // the stored leaves must be those of the newest commit
+    leaves.applyAll(partition, file, frozenOrder, frozenFlushed, until, this.#groups);
+    for (const group of this.#groups.groups) {
+      operations.push({ key: groupKey(group), value: this.#groups.valueOf(group) });
+    }
     const last = until === frozenOrder.length;
     operations.push({
       key: HOME_KEY,
       value: this.#parts.homeOf(partition, last ? frozenLastLsn : partition.appliedLsn),
     });
     return { operations, bytes, until };
-  }
-
-  #addLeaves(
-    partition: Partition,
-    file: PartitionFile,
-    order: readonly BufferedRecord[],
-    from: number,
-    until: number,
-    operations: PartitionFileOperation[],
-  ): void {
-    const { leaves } = this.#parts;
-    file.endRead(); // the stored leaves must be those of the newest commit
-    const groups = new Map<number, Uint32Array>();
-    const doubtful = new Set<number>();
-    for (let i = from; i < until; i++) {
-      const entry = order[i] as BufferedRecord;
-      const leaf = leafIndex(entry.hashHi, leaves.leafCount);
-      const words = groupOf(groups, file, leaf);
-      if (!leaves.apply(partition, entry, words, leaf % LEAVES_PER_GROUP)) doubtful.add(leaf);
-    }
-    for (const leaf of doubtful) {
-      const over = new Map<string, BufferedRecord>();
-      for (let i = from; i < until; i++) {
-        const entry = order[i] as BufferedRecord;
-        if (leafIndex(entry.hashHi, leaves.leafCount) === leaf) over.set(entry.name, entry);
-      }
-      leaves.remake(partition, leaf, over, groupOf(groups, file, leaf), leaf % LEAVES_PER_GROUP);
-    }
-    for (const [group, words] of groups) {
-      const value = new Uint8Array(LEAVES_PER_GROUP * LEAF_BYTES);
-      encodeLeaves(words, 0, LEAVES_PER_GROUP, value, 0);
-      operations.push({ key: groupKey(group), value });
-    }
   }
 
   #failed(error: Error): void {
@@ -334,15 +307,4 @@ export class Flusher {
     this.#timer = null;
     if (this.#state === 'resting') this.#plan();
   }
-}
-
-function groupOf(groups: Map<number, Uint32Array>, file: PartitionFile, leaf: number): Uint32Array {
-  const group = Math.floor(leaf / LEAVES_PER_GROUP);
-  let words = groups.get(group);
-  if (words === undefined) {
-    words = new Uint32Array(LEAVES_PER_GROUP * WORDS_PER_LEAF);
-    readGroup(file, group, words, 0);
-    groups.set(group, words);
-  }
-  return words;
 }

@@ -7,7 +7,6 @@
  *   pressure  data twice a cgroup's memory limit: cold reads go to the disk, and the event loop must not wait for them
  *             while gets of warm keys go on
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   GeneratorProcess,
@@ -22,6 +21,7 @@ import type { ServerProcess } from '../../bench/processes.js';
 import { NO_OPERATIONS } from '../../bench/load/plan.js';
 import type { Plan } from '../../bench/load/plan.js';
 import type { RunResult } from '../../bench/load/result.js';
+import { MemoryGroup } from '../support/faults/cgroup.js';
 import type { Proof } from './proof.js';
 
 const MIB = 1_048_576;
@@ -208,53 +208,6 @@ async function restart(generator: GeneratorProcess, folder: string, print: Print
   }
 }
 
-/** A memory cgroup of our own, version 1 or 2; undefined where we may not make one. */
-class MemoryGroup {
-  readonly #folder: string;
-  readonly #limitFile: string;
-
-  private constructor(folder: string, limitFile: string) {
-    this.#folder = folder;
-    this.#limitFile = limitFile;
-  }
-
-  static make(): MemoryGroup | undefined {
-    const name = `partita-growth-${process.pid}`;
-    const roots: readonly (readonly [string, string])[] = [
-      ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes'],
-      ['/sys/fs/cgroup', 'memory.max'],
-    ];
-    for (const [root, limitFile] of roots) {
-      const folder = join(root, name);
-      try {
-        mkdirSync(folder);
-      } catch {
-        continue; // not mounted, or not ours to change
-      }
-      if (existsSync(join(folder, limitFile))) return new MemoryGroup(folder, limitFile);
-      rmdirSync(folder);
-    }
-    return undefined;
-  }
-
-  limit(bytes: number): void {
-    writeFileSync(join(this.#folder, this.#limitFile), String(bytes));
-  }
-
-  /** Words that enter the group and become the command behind them. */
-  get prefix(): readonly string[] {
-    return ['sh', '-c', `echo $$ > ${join(this.#folder, 'cgroup.procs')} && exec "$0" "$@"`];
-  }
-
-  get limitBytes(): number {
-    return Number(readFileSync(join(this.#folder, this.#limitFile), 'utf8'));
-  }
-
-  remove(): void {
-    rmdirSync(this.#folder);
-  }
-}
-
 async function loopDelay(daemon: ServerProcess): Promise<number> {
   daemon.process.signal('SIGUSR2');
   const line = await daemon.process.next((any) => any['event'] === 'loop-delay', 10_000);
@@ -262,7 +215,7 @@ async function loopDelay(daemon: ServerProcess): Promise<number> {
 }
 
 async function pressure(folder: string, size: Size, print: Print): Promise<Verdict> {
-  const group = MemoryGroup.make();
+  const group = MemoryGroup.make('growth');
   if (group === undefined) {
     return {
       held: true,

@@ -2,15 +2,17 @@
  * What `speed-single` measures, without its judgement: servers pinned to one core, the generator to the other, each
  * line as (operations a second, server CPU an operation, generator's share of its core).
  *
- * The floor. A line above 85 % of the generator's core measures the generator and is void. The echo is so cheap that the
- * generator works as hard as it: then its throughput is what the server would reach with all of its core, that is
- * throughput ÷ (server's share of its core). It is never less than what was seen, so no ratio is flattered by it.
+ * A line above 85 % of the generator's core measures the generator and is void. The floors are so cheap that a generator
+ * with a core of its own works as hard as they do. So while they are compared, all servers, floors and daemon alike, may
+ * use SERVER_SHARE of their core (a cgroup's quota): then it is the server that everybody waits for, and the ratios are
+ * those of servers with a whole core. Where no such group can be made, lines of floors are void and so is what is said of them.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GeneratorProcess, cpuOf, hasProgram, pinnedTo, startDaemon, startFloor } from '../../bench/processes.js';
 import type { ServerProcess } from '../../bench/processes.js';
+import { CpuGroup } from '../support/faults/cgroup.js';
 import type { Mix, Plan } from '../../bench/load/plan.js';
 import { NO_OPERATIONS } from '../../bench/load/plan.js';
 import type { RunResult } from '../../bench/load/result.js';
@@ -38,11 +40,8 @@ export interface Line {
   readonly result: RunResult;
 }
 
-/** What a floor would reach with all of its core, when the generator was too busy to ask more. */
-export function floorThroughput(line: Line): number {
-  return line.generatorBusy ? line.throughput / Math.min(1, line.serverShare) : line.throughput;
-}
-
+/** Of their core, for servers that are compared with floors. */
+export const SERVER_SHARE = 0.55;
 const SETTLE_MS = 300;
 const SETTLE_ATTEMPTS_MAX = 100;
 
@@ -56,21 +55,40 @@ export class SpeedWorld {
   readonly generator: GeneratorProcess;
   readonly #base: Partial<Plan>;
   readonly #stops: (() => Promise<void>)[] = [];
+  readonly #group: CpuGroup | undefined = CpuGroup.make('speed');
 
   constructor(base: Partial<Plan>) {
     this.#base = base;
+    this.#stops.push(() => {
+      this.#group?.remove();
+      return Promise.resolve();
+    });
     this.generator = new GeneratorProcess(GENERATOR_CORE);
     this.#stops.push(() => this.generator.stop());
   }
 
+  /** Whether servers can be given a share of their core. */
+  get canShare(): boolean {
+    return this.#group !== undefined;
+  }
+
+  /** From now on for all servers together, of which one works at a time; undefined: the whole core. */
+  share(share: number | undefined): void {
+    this.#group?.limit(share);
+  }
+
   async floor(floor: 'floor-echo' | 'floor-protocol'): Promise<Target> {
-    const server = await startFloor(floor, SERVER_CORE);
+    const server = await startFloor(floor, SERVER_CORE, this.#group?.prefix);
     this.#stops.push(() => server.process.stop());
     return this.#target(server, floor === 'floor-echo' ? { dialect: 'echo' } : {});
   }
 
   async daemon(folder: string): Promise<Target> {
-    const server = await startDaemon({ dataDir: join(folder, 'data'), core: SERVER_CORE });
+    const server = await startDaemon({
+      dataDir: join(folder, 'data'),
+      core: SERVER_CORE,
+      ...(this.#group === undefined ? {} : { prefix: this.#group.prefix }),
+    });
     this.#stops.push(() => server.process.stop());
     return this.#target(server, {});
   }
@@ -80,6 +98,7 @@ export class SpeedWorld {
     if (!hasProgram('redis-server')) return undefined;
     const flags = ['--port', String(REDIS_PORT), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
     const [command = '', ...words] = [
+      ...(this.#group?.prefix ?? []),
       ...pinnedTo(SERVER_CORE),
       'redis-server',
       ...flags,
