@@ -280,7 +280,8 @@ class LmdbPartitionFile implements PartitionFile {
   #judge(operations: readonly PartitionFileOperation[], results: readonly number[]): Error | null {
     if (results.length !== operations.length)
       return new LmdbError('BAD_RESULT', `${this.#path}: ${results.length} results of ${operations.length} operations`);
-    for (const [index, result] of results.entries()) {
+    for (let index = 0; index < results.length; index++) {
+      const result = results[index];
       const fine = result === 0 || (result === RESULT_NOT_FOUND && operations[index]?.value === null);
       if (!fine) return new LmdbError('BAD_RESULT', `${this.#path}: operation ${index} answered ${result}`);
     }

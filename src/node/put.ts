@@ -5,7 +5,6 @@
  * The storage calls `decide` at the one moment at which nothing can come between the old record and the new. Until then the
  * request is read in place, in the frame; only if the old record has to be fetched from a cold disk is it copied aside.
  */
-import { copyBytes } from '../lib/bytes.js';
 import { assertNever } from '../lib/assert.js';
 import { judgeBudget, judgeKey, judgeQuorum, judgeValue } from '../coordinator/judge.js';
 import { failure, type Failure } from '../model/errors.js';
@@ -30,6 +29,8 @@ export interface PutTarget {
 }
 
 const NOTHING = new Uint8Array(0);
+const BLOCK_BYTES_MIN = 512;
+const BLOCK_BYTES_KEPT_MAX = 16_384;
 const NO_SIBLINGS: readonly SiblingMessage[] = [];
 /** Beyond any calendar: absolute expiry must stay below 2^48 ms. */
 const TTL_MS_MAX = 100 * 365 * 86_400_000;
@@ -73,6 +74,8 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
 
   readonly #services: Services;
   #target: PutTarget | null = null;
+  /** Where a request is kept that has to wait. */
+  #block: Uint8Array = NOTHING;
   #budgetMs = 0;
   #ttlMs = 0;
   #returnSiblings = false;
@@ -155,12 +158,25 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     return verdict === 'ok' ? null : putIdFailure(verdict, this.putId, nowS);
   }
 
-  /** The frame's bytes are the transport's again: what is still needed is copied. */
+  /** The frame's bytes are the transport's again: what is still needed is copied, into one block that is used again. */
   #detach(): void {
-    this.key = copyBytes(this.key);
-    this.value = this.value === undefined ? undefined : copyBytes(this.value);
-    this.putId = copyBytes(this.putId);
-    this.#clientContext = copyBytes(this.#clientContext);
+    const { key, value, putId } = this;
+    const size = key.length + (value?.length ?? 0) + putId.length + this.#clientContext.length;
+    let block = this.#block;
+    if (block.length < size) {
+      block = new Uint8Array(Math.max(size <= BLOCK_BYTES_KEPT_MAX ? 2 * size : size, BLOCK_BYTES_MIN));
+      if (size <= BLOCK_BYTES_KEPT_MAX) this.#block = block;
+    }
+    let end = 0;
+    const kept = (bytes: Uint8Array): Uint8Array => {
+      block.set(bytes, end);
+      end += bytes.length;
+      return block.subarray(end - bytes.length, end);
+    };
+    this.key = kept(key);
+    this.value = value && kept(value);
+    this.putId = kept(putId);
+    this.#clientContext = kept(this.#clientContext);
   }
 
   decide(stored: Stored): number {

@@ -2,13 +2,15 @@
  * Records that were read from files lately, beside the write buffer: a look-up in LMDB is most of what a get costs.
  *
  * It holds exactly what the file holds: a value enters when it was just read, was found good, and no buffer has a newer
- * one; a write takes the key out. So it may be asked after the buffer and before the file, and never be wrong.
+ * one; a write makes it stale until the flush brings the new one. So it may be asked after the buffer and before the file,
+ * and never be wrong. What is stale keeps its place, and a new value of the same size takes it: taking entries out of a
+ * large map and putting them in again cost more than all the copying.
  *
  * The values are copied into chunks, which are filled one after the other: a small buffer of Node's is a slice of a larger
  * one, which it would keep alive as a whole. When all chunks together have what they may, the oldest goes; what was asked
  * for since it came (or since it was last spared) is copied to the newest first, but no more than half of a chunk, so that
- * there is always an end. A hit is a mark, never a copy and never a link: a set of records that fits stays where it is. A
- * chunk is not used again, so whoever still looks at a value when it goes sees no other.
+ * there is always an end. A hit is a mark, never a copy and never a link: a set of records that fits stays where it is.
+ * Whoever asked for a value looks at it before anything else is put here.
  */
 
 import { MARK_BYTES } from './engine-mark.js';
@@ -23,11 +25,13 @@ const CHUNKS_MIN = 8;
 const VALUES_PER_CHUNK_MIN = 16;
 
 export class CachedValue {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
+  bytes: Uint8Array;
+  start: number;
+  end: number;
   /** Asked for since it was put here. */
   hit: boolean = false;
+  /** There is a newer one, which is not in the file yet. */
+  stale: boolean = false;
 
   constructor(bytes: Uint8Array, start: number, end: number) {
     this.bytes = bytes;
@@ -54,6 +58,7 @@ export class RecordCache {
   /** Oldest first; the last one is being filled. */
   readonly #chunks: CacheChunk[] = [];
   #entries = 0;
+  #stale = 0;
 
   /** `bytesMax` 0: keeps nothing. */
   constructor(bytesMax: number) {
@@ -62,7 +67,7 @@ export class RecordCache {
   }
 
   get size(): number {
-    return this.#values.size;
+    return this.#values.size - this.#stale;
   }
 
   /** Chunks and entries, also of what was taken out and whose chunk is still there. */
@@ -72,16 +77,25 @@ export class RecordCache {
 
   get(name: string): CachedValue | undefined {
     const value = this.#values.get(name);
-    if (value !== undefined) value.hit = true;
+    if (value === undefined || value.stale) return undefined;
+    value.hit = true;
     return value;
   }
 
   put(name: string, value: Uint8Array): void {
     if (value.length > this.#chunkBytes / VALUES_PER_CHUNK_MIN) {
-      this.#values.delete(name); // what is kept under it is older
+      this.delete(name); // what is kept under it is older
       return;
     }
-    this.#put(name, value, 0, value.length);
+    const kept = this.#values.get(name);
+    if (kept !== undefined) {
+      this.#setFresh(kept);
+      if (kept.end - kept.start === value.length) {
+        kept.bytes.set(value, kept.start);
+        return;
+      }
+    }
+    this.#put(name, kept, value, 0, value.length);
     while (this.bytes > this.#bytesMax) this.#dropOldest();
   }
 
@@ -91,10 +105,19 @@ export class RecordCache {
   }
 
   delete(name: string): void {
-    this.#values.delete(name);
+    const value = this.#values.get(name);
+    if (value === undefined || value.stale) return;
+    value.stale = true;
+    this.#stale += 1;
   }
 
-  #put(name: string, bytes: Uint8Array, start: number, end: number): void {
+  #setFresh(value: CachedValue): void {
+    if (!value.stale) return;
+    value.stale = false;
+    this.#stale -= 1;
+  }
+
+  #put(name: string, kept: CachedValue | undefined, bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
     let chunk = this.#chunks[this.#chunks.length - 1];
     if (chunk === undefined || chunk.used + size > chunk.bytes.length) {
@@ -102,7 +125,13 @@ export class RecordCache {
       this.#chunks.push(chunk);
     }
     chunk.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), chunk.used);
-    this.#values.set(name, new CachedValue(chunk.bytes, chunk.used, chunk.used + size));
+    if (kept === undefined) this.#values.set(name, new CachedValue(chunk.bytes, chunk.used, chunk.used + size));
+    else {
+      kept.bytes = chunk.bytes;
+      kept.start = chunk.used;
+      kept.end = chunk.used + size;
+      kept.hit = false;
+    }
     chunk.names.push(name);
     chunk.used += size;
     this.#entries += 1;
@@ -117,10 +146,11 @@ export class RecordCache {
       const value = this.#values.get(name);
       if (value === undefined || value.bytes !== oldest.bytes) continue; // taken out, or put anew elsewhere
       const cost = value.end - value.start + ENTRY_BYTES;
-      if (value.hit && spared + cost <= this.#chunkBytes / 2) {
+      if (value.hit && !value.stale && spared + cost <= this.#chunkBytes / 2) {
         spared += cost;
-        this.#put(name, value.bytes, value.start, value.end);
+        this.#put(name, value, value.bytes, value.start, value.end);
       } else {
+        this.#setFresh(value);
         this.#values.delete(name);
       }
     }

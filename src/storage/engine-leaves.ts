@@ -58,11 +58,13 @@ const GROUP_BYTES = LEAVES_PER_GROUP * LEAF_BYTES;
 export class LeafGroups {
   readonly #bytes: Uint8Array;
   readonly #isRead: boolean[];
+  readonly #keys: readonly Uint8Array[];
   #groups: number[] = [];
 
   constructor(leafCount: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(leafCount * LEAF_BYTES);
+    this.#bytes = new Uint8Array(leafCount * LEAF_BYTES);
     this.#isRead = new Array<boolean>(leafCount / LEAVES_PER_GROUP).fill(false);
+    this.#keys = this.#isRead.map((_, group) => groupKey(group));
   }
 
   /** The groups changed since `clear`; nothing may hold on to what `valueOf` gave. */
@@ -80,12 +82,16 @@ export class LeafGroups {
     const group = Math.floor(leaf / LEAVES_PER_GROUP);
     if (this.#isRead[group] === true) return this.#bytes;
     const start = group * GROUP_BYTES;
-    const stored = file.get(groupKey(group));
+    const stored = file.get(this.keyOf(group));
     if (stored?.length === GROUP_BYTES) this.#bytes.set(stored, start);
     else this.#bytes.fill(0, start, start + GROUP_BYTES);
     this.#isRead[group] = true;
     this.#groups.push(group);
     return this.#bytes;
+  }
+
+  keyOf(group: number): Uint8Array {
+    return this.#keys[group] as Uint8Array;
   }
 
   valueOf(group: number): Uint8Array {

@@ -23,11 +23,11 @@ import type { RecordCache } from './cache.js';
 import type { PartitionFile, PartitionFileOperation } from '../env/partition-file.js';
 import type { Hash64 } from '../model/hash.js';
 import { MARK_BYTES } from './engine-mark.js';
-import { groupKey, LeafGroups, type Leaves } from './engine-leaves.js';
+import { LeafGroups, type Leaves } from './engine-leaves.js';
 import type { CommitLog } from './log-types.js';
 import type { Partition } from './partition.js';
 import { HOME_KEY } from './partition-home.js';
-import { keyOfName, storageKey } from './storage-key.js';
+import { storageKeyOfName } from './storage-key.js';
 import type { BufferedRecord, WriteBuffer } from './write-buffer.js';
 
 export interface FlushOptions {
@@ -247,7 +247,7 @@ export class Flusher {
     while (until < frozenOrder.length && operations.length < operationsMax && bytes < bytesMax) {
       const entry = frozenOrder[until] as BufferedRecord;
       operations.push({
-        key: storageKey(entry.hashHi, entry.hashLo, keyOfName(entry.name), digest),
+        key: storageKeyOfName(entry.hashHi, entry.hashLo, entry.name, digest),
         value: entry.chunk.bytes.subarray(entry.at, entry.at + entry.size + MARK_BYTES),
       });
       bytes += entry.size + MARK_BYTES;
@@ -256,7 +256,7 @@ export class Flusher {
     file.endRead(); // the stored leaves must be those of the newest commit
     leaves.applyAll(partition, file, frozenOrder, frozenFlushed, until, this.#groups);
     for (const group of this.#groups.groups) {
-      operations.push({ key: groupKey(group), value: this.#groups.valueOf(group) });
+      operations.push({ key: this.#groups.keyOf(group), value: this.#groups.valueOf(group) });
     }
     const last = until === frozenOrder.length;
     operations.push({

@@ -34,6 +34,17 @@ export function storageKey(hashHi: number, hashLo: number, key: Uint8Array, dige
   return bytes;
 }
 
+/** The same for a key that is at hand as a name. */
+export function storageKeyOfName(hashHi: number, hashLo: number, name: string, digest: Digest): Uint8Array {
+  if (PREFIX_BYTES + name.length > STORAGE_KEY_BYTES_MAX) return storageKey(hashHi, hashLo, keyOfName(name), digest);
+  const bytes = Buffer.allocUnsafe(PREFIX_BYTES + name.length);
+  writeU32(bytes, 0, hashHi);
+  writeU32(bytes, 4, hashLo);
+  bytes[MARKER_AT] = MARKER_KEY;
+  bytes.write(name, PREFIX_BYTES, 'latin1');
+  return bytes;
+}
+
 export function bookkeepingKey(name: string): Uint8Array {
   const bytes = Buffer.alloc(PREFIX_BYTES + name.length);
   bytes[MARKER_AT] = MARKER_OWN;
