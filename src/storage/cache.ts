@@ -4,7 +4,8 @@
  * It holds exactly what the file holds: a value enters when it was just read, was found good, and no buffer has a newer
  * one; a write makes it stale until the flush brings the new one. So it may be asked after the buffer and before the file,
  * and never be wrong. What is stale keeps its place, and a new value of the same size takes it: taking entries out of a
- * large map and putting them in again cost more than all the copying.
+ * large map and putting them in again cost more than all the copying. Only what is asked for a second time gets a place
+ * (doorkeeper.ts): of five million keys asked for at random nearly none, of a hundred thousand all.
  *
  * The values are copied into chunks, which are filled one after the other: a small buffer of Node's is a slice of a larger
  * one, which it would keep alive as a whole. When all chunks together have what they may, the oldest goes; what was asked
@@ -14,6 +15,7 @@
  */
 
 import { MARK_BYTES } from './engine-mark.js';
+import { Doorkeeper } from './doorkeeper.js';
 import type { BufferedRecord } from './write-buffer.js';
 
 /** What an entry costs beside its value: key string, map slot, place. */
@@ -21,6 +23,8 @@ const ENTRY_BYTES = 160;
 const CHUNK_BYTES_MAX = 1_048_576;
 /** There are so many chunks at least. */
 const CHUNKS_MIN = 8;
+/** For the doorkeeper: twice as many keys as there is room for, if their records are about this long. */
+const RECORD_BYTES_TYPICAL = 512;
 /** Larger values are not kept: a read of one would cost a new chunk, and the map gives it in one piece anyway. */
 const VALUES_PER_CHUNK_MIN = 16;
 
@@ -54,6 +58,7 @@ class CacheChunk {
 export class RecordCache {
   readonly #bytesMax: number;
   readonly #chunkBytes: number;
+  readonly #doorkeeper: Doorkeeper;
   readonly #values: Map<string, CachedValue> = new Map();
   /** Oldest first; the last one is being filled. */
   readonly #chunks: CacheChunk[] = [];
@@ -64,6 +69,7 @@ export class RecordCache {
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
     this.#chunkBytes = Math.min(CHUNK_BYTES_MAX, Math.floor(bytesMax / CHUNKS_MIN));
+    this.#doorkeeper = new Doorkeeper((2 * bytesMax) / RECORD_BYTES_TYPICAL);
   }
 
   get size(): number {
@@ -82,12 +88,14 @@ export class RecordCache {
     return value;
   }
 
-  put(name: string, value: Uint8Array): void {
+  /** The value that the file has under the key; kept if the key has been offered lately. `hashLo`: of the key. */
+  offer(name: string, hashLo: number, value: Uint8Array): void {
     if (value.length > this.#chunkBytes / VALUES_PER_CHUNK_MIN) {
       this.delete(name); // what is kept under it is older
       return;
     }
     const kept = this.#values.get(name);
+    if (kept === undefined && !this.#doorkeeper.wasHere(hashLo)) return;
     if (kept !== undefined) {
       this.#setFresh(kept);
       if (kept.end - kept.start === value.length) {
@@ -99,9 +107,11 @@ export class RecordCache {
     while (this.bytes > this.#bytesMax) this.#dropOldest();
   }
 
-  /** What was written lately is asked for soon: records that leave the buffer stay in memory as long as others do. */
-  putAll(records: readonly BufferedRecord[]): void {
-    for (const { name, chunk, at, size } of records) this.put(name, chunk.bytes.subarray(at, at + size + MARK_BYTES));
+  /** Records that leave the buffer: the file has them now. */
+  offerAll(records: readonly BufferedRecord[]): void {
+    for (const { name, hashLo, chunk, at, size } of records) {
+      this.offer(name, hashLo, chunk.bytes.subarray(at, at + size + MARK_BYTES));
+    }
   }
 
   delete(name: string): void {

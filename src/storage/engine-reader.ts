@@ -149,7 +149,7 @@ export class Reader {
     const fault = checkRecord(value, 0, value.length - MARK_BYTES, this.#parts.hash, place.key);
     if (fault === null) {
       slot.fromFile(value, this.#parts.opening, this.#parts.hash);
-      this.#parts.cache.put(name, value);
+      this.#parts.cache.offer(name, place.hashLo, value);
       return;
     }
     slot.fromDamage(`The stored record is damaged (${fault})`);

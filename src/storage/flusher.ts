@@ -225,7 +225,7 @@ export class Flusher {
     if (until < buffer.frozenOrder.length) return;
     partition.appliedLsn = buffer.frozenLastLsn;
     partition.flushes += 1;
-    this.#parts.cache.putAll(buffer.frozenOrder);
+    this.#parts.cache.offerAll(buffer.frozenOrder);
     this.#parts.buffer.dropFrozen(partition);
     this.#current = null;
     this.#parts.onFlushed(partition);

@@ -1,5 +1,7 @@
 import test from 'ava';
 import { testProp, fc } from '@fast-check/ava';
+import { Prng } from '../../src/lib/prng.js';
+import { Doorkeeper } from '../../src/storage/doorkeeper.js';
 import { RecordCache } from '../../src/storage/cache.js';
 
 testProp(
@@ -21,7 +23,8 @@ testProp(
       const name = `k${key}`;
       if (what === 'put') {
         const value = `${i}/`.padEnd(size, '.');
-        cache.put(name, Buffer.from(value));
+        cache.offer(name, key, Buffer.from(value));
+        if (!twin.has(name)) cache.offer(name, key, Buffer.from(value)); // the second question
         twin.set(name, value);
         t.not(cache.get(name), undefined);
       } else if (what === 'delete') {
@@ -40,7 +43,9 @@ testProp(
 test('it is bounded, keeps what is asked for, and forgets the rest', (t) => {
   const cache = new RecordCache(1_000_000);
   for (let i = 0; i < 20_000; i++) {
-    cache.put(`k${i}`, Buffer.alloc(500));
+    cache.offer(`k${i}`, i, Buffer.alloc(500));
+    if (i === 10) t.is(cache.get('k10'), undefined, 'asked for once');
+    cache.offer(`k${i}`, i, Buffer.alloc(500));
     if (i > 10) t.not(cache.get('k10'), undefined);
   }
   t.true(cache.size <= 1_000_000 / 660);
@@ -50,9 +55,34 @@ test('it is bounded, keeps what is asked for, and forgets the rest', (t) => {
 
 test('of no bytes it keeps nothing, and a value that is too large is not kept', (t) => {
   const none = new RecordCache(0);
-  none.put('a', Buffer.alloc(1));
+  for (let i = 0; i < 3; i++) none.offer('a', 1, Buffer.alloc(1));
   t.is(none.size, 0);
   const small = new RecordCache(80_000);
-  small.put('a', Buffer.alloc(20_000));
+  for (let i = 0; i < 3; i++) small.offer('a', 1, Buffer.alloc(20_000));
   t.is(small.size, 0);
+});
+
+test('of many keys asked for at random nearly none gets a place, of few all do', (t) => {
+  const prng = new Prng(3);
+  const placed = (keys: number, questions: number): number => {
+    const cache = new RecordCache(1_000_000);
+    for (let i = 0; i < questions; i++) {
+      const key = prng.int(keys);
+      if (cache.get(`k${key}`) === undefined) cache.offer(`k${key}`, Math.imul(key, 0x9e3779b1), Buffer.alloc(100));
+    }
+    return cache.size;
+  };
+  t.true(placed(1_000, 10_000) > 990);
+  const before = placed(1_000_000, 20_000);
+  t.true(before < 1_000, `${before} of 20,000`);
+});
+
+test('the doorkeeper remembers as many keys as it was told, and then forgets them all', (t) => {
+  const doorkeeper = new Doorkeeper(100);
+  t.false(doorkeeper.wasHere(7));
+  t.true(doorkeeper.wasHere(7));
+  for (let i = 1_000; i < 1_099; i++) doorkeeper.wasHere(i);
+  t.true(doorkeeper.wasHere(7), 'a hundred keys are not too many');
+  for (let i = 1_099; i < 1_300; i++) doorkeeper.wasHere(i);
+  t.false(doorkeeper.wasHere(7));
 });
