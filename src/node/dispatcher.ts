@@ -30,6 +30,7 @@ import { decodeDeleteInto, decodeGetInto, decodePutInto, GetRequestView, PutRequ
 import type { ReplyParts } from '../wire/write-replies.js';
 import { Explanation } from './explain.js';
 import { GetOperation, type GetTarget } from './get.js';
+import type { Incoming } from './incoming.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
 import { PutOperation, type PutTarget } from './put.js';
@@ -94,58 +95,51 @@ export class Dispatcher {
     this.#puts = new Pool(() => new ClientPut(this, services));
   }
 
-  dispatch(
-    session: Session,
-    kind: number,
-    requestId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    nowMs: number,
-  ): void {
+  dispatch(session: Session, frame: Incoming): void {
+    const { kind } = frame;
     switch (kind) {
       case GET:
-        this.#get(session, requestId, bytes, start, end, nowMs);
+        this.#get(session, frame);
         return;
       case PUT:
       case DELETE:
-        this.#put(session, kind === DELETE, requestId, bytes, start, end, nowMs);
+        this.#put(session, frame);
         return;
       case PING:
-        this.#ping(session, requestId, bytes, start, end);
+        this.#ping(session, frame);
         return;
       case MULTI_GET:
-        this.#manyGet(session, requestId, bytes, start, end);
+        this.#manyGet(session, frame);
         return;
       case MULTI_PUT:
-        this.#manyPut(session, requestId, bytes, start, end);
+        this.#manyPut(session, frame);
         return;
       case RING_FETCH:
-        this.#ring(session, requestId, bytes, start, end);
+        this.#ring(session, frame);
         return;
       case EXPLAIN:
-        this.#explain(session, requestId, bytes, start, end);
+        this.#explain(session, frame);
         return;
       default:
-        session.finish(end - start);
+        session.finish(frame.bodyBytes);
         session.refuse(
-          requestId,
+          frame.requestId,
           failure('PROTOCOL', `A ${nameOfKind(kind)} frame is not a request that this node knows`),
         );
     }
   }
 
-  #get(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number, nowMs: number): void {
-    const fault = decodeGetInto(this.#getRequest, bytes, start, end);
+  #get(session: Session, frame: Incoming): void {
+    const fault = decodeGetInto(this.#getRequest, frame.bytes, frame.start, frame.end);
     if (fault !== '') {
-      this.#malformed(session, requestId, end - start, `GET cannot be read: ${fault}`);
+      this.#malformed(session, frame, `GET cannot be read: ${fault}`);
       return;
     }
     const get = this.#gets.take();
     get.session = session;
-    get.operation.requestId = requestId;
-    get.operation.bodyBytes = end - start;
-    get.operation.start(get, this.#getRequest, nowMs);
+    get.operation.requestId = frame.requestId;
+    get.operation.bodyBytes = frame.bodyBytes;
+    get.operation.start(get, this.#getRequest, frame.nowMs);
     if (get.operation.waits) this.#reserve(session, get.operation);
   }
 
@@ -176,26 +170,19 @@ export class Dispatcher {
     session.finish(bodyBytes);
   }
 
-  #put(
-    session: Session,
-    isDelete: boolean,
-    requestId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    nowMs: number,
-  ): void {
+  #put(session: Session, frame: Incoming): void {
+    const isDelete = frame.kind === DELETE;
     const decode = isDelete ? decodeDeleteInto : decodePutInto;
-    const fault = decode(this.#putRequest, bytes, start, end);
+    const fault = decode(this.#putRequest, frame.bytes, frame.start, frame.end);
     if (fault !== '') {
-      this.#malformed(session, requestId, end - start, `${isDelete ? 'DELETE' : 'PUT'} cannot be read: ${fault}`);
+      this.#malformed(session, frame, `${isDelete ? 'DELETE' : 'PUT'} cannot be read: ${fault}`);
       return;
     }
     const put = this.#puts.take();
     put.session = session;
-    put.operation.requestId = requestId;
-    put.operation.bodyBytes = end - start;
-    put.operation.start(put, this.#putRequest, nowMs);
+    put.operation.requestId = frame.requestId;
+    put.operation.bodyBytes = frame.bodyBytes;
+    put.operation.start(put, this.#putRequest, frame.nowMs);
   }
 
   answerPut(client: ClientPut, put: PutOperation, durable: boolean): void {
@@ -226,40 +213,40 @@ export class Dispatcher {
     session.finish(bodyBytes);
   }
 
-  #ping(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
-    const ping = decodePing(bytes, start, end);
+  #ping(session: Session, frame: Incoming): void {
+    const ping = decodePing(frame.bytes, frame.start, frame.end);
     if (isFault(ping)) {
-      this.#malformed(session, requestId, end - start, `PING cannot be read: ${ping}`);
+      this.#malformed(session, frame, `PING cannot be read: ${ping}`);
       return;
     }
-    replyPong(session, requestId, this.#services.ring.version, this.#services.clock.wallMs());
-    session.finish(end - start);
+    replyPong(session, frame.requestId, this.#services.ring.version, this.#services.clock.wallMs());
+    session.finish(frame.bodyBytes);
   }
 
-  #manyGet(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
-    const request = decodeMultiGet(bytes, start, end);
+  #manyGet(session: Session, frame: Incoming): void {
+    const request = decodeMultiGet(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, requestId, end - start, `MULTI_GET cannot be read: ${request}`);
+      this.#malformed(session, frame, `MULTI_GET cannot be read: ${request}`);
       return;
     }
-    const nowMs = this.#services.clock.monotonicMs();
+    const { requestId, bodyBytes, nowMs } = frame;
     const reserved = this.#services.settings.frameBodyBytesMax;
     session.reserve(reserved);
     new ManyGet(this.#services, request.gets.length, (items) => {
       replyItems(session, MULTI_GET_REPLY, requestId, items);
       this.#count('multi_get', nowMs);
-      session.finish(end - start + reserved);
+      session.finish(bodyBytes + reserved);
     }).start(request, nowMs);
   }
 
-  #manyPut(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
-    const request = decodeMultiPut(bytes, start, end);
+  #manyPut(session: Session, frame: Incoming): void {
+    const request = decodeMultiPut(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, requestId, end - start, `MULTI_PUT cannot be read: ${request}`);
+      this.#malformed(session, frame, `MULTI_PUT cannot be read: ${request}`);
       return;
     }
-    const nowMs = this.#services.clock.monotonicMs();
-    let held = end - start;
+    const { requestId, nowMs } = frame;
+    let held = frame.bodyBytes;
     const hold = (bytes: number): void => {
       session.reserve(bytes);
       held += bytes;
@@ -271,27 +258,27 @@ export class Dispatcher {
     }).start(request, nowMs);
   }
 
-  #ring(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
-    const request = decodeRingFetch(bytes, start, end);
+  #ring(session: Session, frame: Incoming): void {
+    const request = decodeRingFetch(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, requestId, end - start, `RING_FETCH cannot be read: ${request}`);
+      this.#malformed(session, frame, `RING_FETCH cannot be read: ${request}`);
       return;
     }
     const body = encodeRingReply(ringMessage(this.#services.ring));
-    this.#answer(session, 'ring', RING_REPLY, requestId, body, end - start, this.#services.clock.monotonicMs());
+    this.#answer(session, 'ring', RING_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
   }
 
-  #explain(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): void {
-    const request = decodeExplain(bytes, start, end);
+  #explain(session: Session, frame: Incoming): void {
+    const request = decodeExplain(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, requestId, end - start, `EXPLAIN cannot be read: ${request}`);
+      this.#malformed(session, frame, `EXPLAIN cannot be read: ${request}`);
       return;
     }
     const refusal = judgeKey(request.key, request.namespace) ?? judgeBudget(request.budgetMs);
     if (refusal !== null) {
-      replyError(session, requestId, refusal, this.#services.ring.version);
+      replyError(session, frame.requestId, refusal, this.#services.ring.version);
       this.#services.meters.explain.failed();
-      session.finish(end - start);
+      session.finish(frame.bodyBytes);
       return;
     }
     const { hash, partitionBits, storage } = this.#services;
@@ -302,10 +289,10 @@ export class Dispatcher {
       hashLo: hash.lo,
       partition: partitionOf(hash.hi, partitionBits) as PartitionId,
     };
-    const nowMs = this.#services.clock.monotonicMs();
+    const { requestId, bodyBytes, nowMs } = frame;
     storage.read(
       new Explanation(place, this.#services.viewMs(), (reply) => {
-        this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), end - start, nowMs);
+        this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), bodyBytes, nowMs);
       }),
     );
   }
@@ -328,7 +315,8 @@ export class Dispatcher {
     this.#services.meters[op].ok(this.#services.clock.monotonicMs() - startedMs);
   }
 
-  #malformed(session: Session, requestId: number, bodyBytes: number, text: string): void {
+  #malformed(session: Session, frame: Incoming, text: string): void {
+    const { requestId, bodyBytes } = frame;
     session.finish(bodyBytes);
     session.refuse(requestId, failure('PROTOCOL', text));
   }

@@ -5,6 +5,7 @@ import { failure, type Failure } from '../model/errors.js';
 import { decodeHello, encodeHelloReply } from '../wire/codec-connection.js';
 import { HELLO_REPLY } from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
+import type { Incoming } from './incoming.js';
 import { replyBody } from './replies.js';
 import type { Services } from './services.js';
 import type { Session } from './session.js';
@@ -13,15 +14,8 @@ export const PROTOCOL_VERSION = 1;
 /** Feature bits that this release has; none yet. */
 const FEATURES = 0;
 
-export function acceptHello(
-  services: Services,
-  session: Session,
-  requestId: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): Failure | null {
-  const hello = decodeHello(bytes, start, end);
+export function acceptHello(services: Services, session: Session, frame: Incoming): Failure | null {
+  const hello = decodeHello(frame.bytes, frame.start, frame.end);
   if (isFault(hello)) return failure('PROTOCOL', `HELLO cannot be read: ${hello}`);
   const { settings, ring, nodeId } = services;
   if (hello.versionMin > PROTOCOL_VERSION || hello.versionMax < PROTOCOL_VERSION) {
@@ -56,7 +50,7 @@ export function acceptHello(
     frameBodyBytesMax: settings.frameBodyBytesMax,
     inFlightMax: settings.inFlightMax,
   });
-  replyBody(session, HELLO_REPLY, requestId, body);
+  replyBody(session, HELLO_REPLY, frame.requestId, body);
   return null;
 }
 

@@ -17,6 +17,7 @@ import type { Hlc } from '../versioning/hlc.js';
 import { ByteBudget } from './byte-budget.js';
 import { Dispatcher } from './dispatcher.js';
 import { acceptHello } from './hello.js';
+import type { Incoming } from './incoming.js';
 import { Services } from './services.js';
 import { Session, type SessionHost } from './session.js';
 import { type NodeSettings, SWEEP_INTERVAL_MS } from './settings.js';
@@ -84,20 +85,12 @@ export class PartitaNode implements SessionHost {
     return this.#options.clock.monotonicMs();
   }
 
-  acceptHello(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): Failure | null {
-    return acceptHello(this.#services, session, requestId, bytes, start, end);
+  acceptHello(session: Session, frame: Incoming): Failure | null {
+    return acceptHello(this.#services, session, frame);
   }
 
-  dispatch(
-    session: Session,
-    kind: number,
-    requestId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    nowMs: number,
-  ): void {
-    this.#dispatcher.dispatch(session, kind, requestId, bytes, start, end, nowMs);
+  dispatch(session: Session, frame: Incoming): void {
+    this.#dispatcher.dispatch(session, frame);
   }
 
   onSessionClosed(session: Session): void {

@@ -17,6 +17,7 @@ import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../model/limits.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { FrameDecoder, type FrameFault, type FrameSink } from '../wire/frame.js';
 import { groupOfKind, HELLO, nameOfKind, PING } from '../wire/kinds.js';
+import { Incoming } from './incoming.js';
 import type { ByteBudget, BudgetWaiter } from './byte-budget.js';
 import { replyError, sendGoAway } from './replies.js';
 import type { NodeSettings } from './settings.js';
@@ -30,17 +31,9 @@ export interface SessionHost {
   readonly ringVersion: number;
   nowMs(): number;
   /** Accepted: null, or why not. Answers the peer itself when it accepts. */
-  acceptHello(session: Session, requestId: number, bytes: Uint8Array, start: number, end: number): Failure | null;
+  acceptHello(session: Session, frame: Incoming): Failure | null;
   /** A request of the session's group; the session has counted it. Ends in exactly one `session.finish`. */
-  dispatch(
-    session: Session,
-    kind: number,
-    requestId: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    nowMs: number,
-  ): void;
+  dispatch(session: Session, frame: Incoming): void;
   /** The session is over; it is forgotten. */
   onSessionClosed(session: Session): void;
   /** Calls back soon, in a later turn; after `settings.delayMs` where a test has set that. */
@@ -62,6 +55,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   readonly group: ListenerGroup;
   readonly #host: SessionHost;
   readonly #decoder: FrameDecoder;
+  readonly #incoming: Incoming = new Incoming();
   readonly #openedMs: number;
   #state: State = 'hello';
   #inFlight = 0;
@@ -154,7 +148,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.#inFlight += 1;
     this.#inFlightBytes += end - start;
     this.#host.budget.take(end - start);
-    this.#host.dispatch(this, kind, requestId, bytes, start, end, this.#nowMs);
+    this.#host.dispatch(this, this.#incomingOf(kind, requestId, bytes, start, end));
     if (this.#mustWait()) this.#decoder.pause();
   }
 
@@ -163,13 +157,24 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       this.refuse(requestId, failure('PROTOCOL', `The first frame must be HELLO, not ${nameOfKind(kind)}`));
       return;
     }
-    const refusal = this.#host.acceptHello(this, requestId, bytes, start, end);
+    const refusal = this.#host.acceptHello(this, this.#incomingOf(kind, requestId, bytes, start, end));
     if (refusal !== null) {
       this.refuse(requestId, refusal);
       return;
     }
     this.#state = 'ready';
     this.#decoder.setBodyBytesMax(this.#host.settings.frameBodyBytesMax);
+  }
+
+  #incomingOf(kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): Incoming {
+    const incoming = this.#incoming;
+    incoming.kind = kind;
+    incoming.requestId = requestId;
+    incoming.bytes = bytes;
+    incoming.start = start;
+    incoming.end = end;
+    incoming.nowMs = this.#nowMs;
+    return incoming;
   }
 
   onFault(fault: FrameFault, text: string): void {
