@@ -96,7 +96,7 @@ export class Dispatcher {
   }
 
   dispatch(session: Session, frame: Incoming): void {
-    const { kind } = frame;
+    const { kind, requestId, bodyBytes } = frame;
     switch (kind) {
       case GET:
         this.#get(session, frame);
@@ -121,9 +121,9 @@ export class Dispatcher {
         this.#explain(session, frame);
         return;
       default:
-        session.finish(frame.bodyBytes);
+        session.finish(bodyBytes);
         session.refuse(
-          frame.requestId,
+          requestId,
           failure('PROTOCOL', `A ${nameOfKind(kind)} frame is not a request that this node knows`),
         );
     }

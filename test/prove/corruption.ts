@@ -192,14 +192,14 @@ async function proveFiles(
   print: Print,
 ): Promise<readonly string[]> {
   const files = filesOf(base.directory, 'partitions', '.mdb').filter(({ bytes }) => bytes > 2 * PAGE_BYTES);
-  const chosen = files.slice(0, full ? 4 : 2);
+  const chosen = files.slice(0, 2);
   const bytes = chosen.reduce((sum, file) => sum + file.bytes, 0);
-  const stride = full ? 13 : Math.ceil(bytes / 350);
+  const stride = full ? 17 : Math.ceil(bytes / 350);
   const flips = chosen.flatMap((one) =>
     offsets(prng, 0, one.bytes, stride).map((offset) => flip(prng, one.file, offset)),
   );
   const metas = chosen.flatMap(({ file }) =>
-    offsets(prng, 0, 2 * PAGE_BYTES, full ? 3 : 101).map((offset) => flip(prng, file, offset)),
+    offsets(prng, 0, 2 * PAGE_BYTES, full ? 5 : 101).map((offset) => flip(prng, file, offset)),
   );
   const cuts = chosen.flatMap((one): readonly Damage[] =>
     offsets(prng, 0, one.bytes, full ? 511 : 9_000).map((offset) => ({
