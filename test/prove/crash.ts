@@ -69,7 +69,12 @@ export const prove: Proof = {
   question: 'Does kill -9 at any moment lose an acknowledged write?',
   run: ({ full, print }) =>
     inScope(async (scope) => {
-      const subCasesHold = await proveTests(['storage/**/*.test.js', 'disk/**/*.test.js'], SUB_CASES, print);
+      const subCasesHold = await proveTests(
+        ['storage/**/*.test.js', 'disk/**/*.test.js'],
+        SUB_CASES,
+        print,
+        full ? { PARTITA_TEST_TORN_SECTORS: '12' } : {},
+      );
       const seed = Date.now() >>> 0;
       const rounds = full ? 200 : 15;
       print(`seed ${seed}, ${rounds} kills, partitad ${SMALL_STORE.join(' ')}`);

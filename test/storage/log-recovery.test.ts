@@ -128,7 +128,12 @@ test('many openings, crashes between them, and segments that are freed and used 
   t.true(files < 40, `segments are used again: ${files} files at most`);
 });
 
-/** A log of small segments with one batch in flight, of `entries` that fill eight sectors. */
+/** A torn batch has so many sectors; two to the power of it are tried. The proof of the whole asks for twelve. */
+const TORN_SECTORS = Number(process.env['PARTITA_TEST_TORN_SECTORS'] ?? 8);
+const TORN_ENTRIES = 5;
+const TORN_ENTRY_BYTES = Math.floor((TORN_SECTORS * 512) / TORN_ENTRIES - 60);
+
+/** A log of small segments with one batch in flight that fills TORN_SECTORS sectors. */
 function torn(
   recycled: boolean,
   firstOfSegment: boolean,
@@ -149,12 +154,12 @@ function torn(
   const writes = firstOfSegment ? 8 : 1;
   for (let write = 0; write < writes; write++) {
     const before = world.log.lastLsn;
-    for (let i = 0; i < 5; i++) {
-      const lsn = world.append(bodyOf(world.log.lastLsn + 1, 760), (world.log.lastLsn + 1) % 5);
+    for (let i = 0; i < TORN_ENTRIES; i++) {
+      const lsn = world.append(bodyOf(world.log.lastLsn + 1, TORN_ENTRY_BYTES), (world.log.lastLsn + 1) % 5);
       lsns.push(lsn);
     }
     for (;;) {
-      const path = disk.paths().find((name) => name.endsWith('.seg') && disk.unsyncedSectors(name).length >= 8);
+      const path = disk.paths().find((name) => name.endsWith('.seg') && disk.unsyncedSectors(name).length >= TORN_SECTORS);
       const header = path !== undefined && disk.unsyncedSectors(path)[0] === 0;
       if (path !== undefined && header === firstOfSegment) return { time, disk, path, before, lsns, needed };
       if (world.durableLsn === world.log.lastLsn) break;
@@ -169,7 +174,7 @@ for (const recycled of [false, true]) {
     const where = `${firstOfSegment ? 'the first one of' : 'further on in'} a ${recycled ? 'used' : 'fresh'} segment`;
     test(`a batch of which every subset of its sectors survived, ${where}`, (t) => {
       const { disk } = torn(recycled, firstOfSegment);
-      const sectors = firstOfSegment ? 9 : 8; // a segment's header is one sector, what follows it are zeros before and after
+      const sectors = firstOfSegment ? TORN_SECTORS + 1 : TORN_SECTORS; // a segment's header is one sector, what follows it are zeros before and after
       const batchOf = (list: readonly number[]): number[] => list.filter((sector) => sector === 0 || sector >= 8);
       t.is(batchOf(disk.unsyncedSectors(torn(recycled, firstOfSegment).path)).length, sectors);
       let whole = 0;
