@@ -159,7 +159,9 @@ function torn(
       lsns.push(lsn);
     }
     for (;;) {
-      const path = disk.paths().find((name) => name.endsWith('.seg') && disk.unsyncedSectors(name).length >= TORN_SECTORS);
+      const path = disk
+        .paths()
+        .find((name) => name.endsWith('.seg') && disk.unsyncedSectors(name).length >= TORN_SECTORS);
       const header = path !== undefined && disk.unsyncedSectors(path)[0] === 0;
       if (path !== undefined && header === firstOfSegment) return { time, disk, path, before, lsns, needed };
       if (world.durableLsn === world.log.lastLsn) break;
