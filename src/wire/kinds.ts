@@ -4,7 +4,7 @@
  *
  *   0x01..0x0f  connection   hello, ping, go-away, error
  *   0x10..0x3f  data         client listener (and admin, for its tools)
- *   0x40..0x7f  peer         reserved: nodes among themselves
+ *   0x40..0x7f  peer         nodes among themselves
  *   0x80..0xbf  admin        reserved: the unix socket
  */
 
@@ -29,6 +29,13 @@ export const RING_FETCH = 0x1a;
 export const RING_REPLY = 0x1b;
 export const EXPLAIN = 0x1c;
 export const EXPLAIN_REPLY = 0x1d;
+
+export const STORE = 0x40;
+export const STORE_REPLY = 0x41;
+export const READ = 0x42;
+export const READ_REPLY = 0x43;
+export const FORWARD = 0x44;
+export const FORWARD_REPLY = 0x45;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -60,6 +67,12 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [RING_REPLY, 'RING_REPLY'],
   [EXPLAIN, 'EXPLAIN'],
   [EXPLAIN_REPLY, 'EXPLAIN_REPLY'],
+  [STORE, 'STORE'],
+  [STORE_REPLY, 'STORE_REPLY'],
+  [READ, 'READ'],
+  [READ_REPLY, 'READ_REPLY'],
+  [FORWARD, 'FORWARD'],
+  [FORWARD_REPLY, 'FORWARD_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

@@ -1,0 +1,230 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { toHex } from '../../src/lib/bytes.js';
+import { READ_STATES, STORE_REASONS } from '../../src/model/peer-messages.js';
+import * as kinds from '../../src/wire/kinds.js';
+import { Reader, partita } from '../../src/wire/protobuf.js';
+import * as read from '../../src/wire/read-peer.js';
+import * as write from '../../src/wire/write-peer.js';
+import { bytes, fieldSoup, mutated, text, u32, u53 } from './arbitrary.js';
+
+const v1 = partita.v1;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A message of ours: how it is made, written and read, and protobufjs's opinion of it. */
+interface Subject {
+  readonly kind: number;
+  readonly arbitrary: fc.Arbitrary<Fields>;
+  readonly type: { decode(reader: Reader): unknown; encode(fields: never): { finish(): Uint8Array } };
+  /** Size of the frame, and what writing returned. */
+  readonly write: (target: Uint8Array, at: number, requestId: number, fields: never) => number;
+  readonly size: (fields: never) => number;
+  /** The fields in a plain form, or undefined where it cannot be read. */
+  readonly read: (body: Uint8Array, start: number, end: number) => Fields | undefined;
+}
+
+const storeView = new read.StoreView();
+const storeReplyView = new read.StoreReplyView();
+const readView = new read.ReadView();
+const readReplyView = new read.ReadReplyView();
+const forwardView = new read.ForwardView();
+const forwardReplyView = new read.ForwardReplyView();
+
+const cut = (view: { bytes: Uint8Array }, span: { start: number; end: number }): Uint8Array =>
+  view.bytes.subarray(span.start, span.end);
+
+/** All but the frame that the view lies over. */
+const fieldsOf = (view: object): Fields =>
+  Object.fromEntries(Object.entries(view).filter(([name]) => name !== 'bytes'));
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  store: {
+    kind: kinds.STORE,
+    arbitrary: fc.record({
+      partition: u32,
+      ringVersion: u32,
+      budgetMs: u32,
+      hintFor: u32,
+      fence: u53,
+      durable: fc.boolean(),
+      reason: fc.constantFrom(...STORE_REASONS),
+      record: bytes,
+    }),
+    type: v1.Store,
+    size: ({ record, ...head }: Parameters<typeof write.writeStoreFrame>[3] & { record: Uint8Array }) =>
+      write.sizeOfStoreFrame(head, record.length),
+    write: (
+      target,
+      at,
+      id,
+      { record, ...head }: Parameters<typeof write.writeStoreFrame>[3] & { record: Uint8Array },
+    ) => {
+      const around = Buffer.concat([Buffer.alloc(2, 0xcc), record, Buffer.alloc(1, 0xcc)]);
+      return write.writeStoreFrame(target, at, id, head, around, 2, 2 + record.length);
+    },
+    read: (body, start, end) => {
+      if (read.decodeStoreInto(storeView, body, start, end) !== '') return undefined;
+      return { ...fieldsOf(storeView), record: cut(storeView, storeView.record) };
+    },
+  },
+  'store reply': {
+    kind: kinds.STORE_REPLY,
+    arbitrary: fc.record({ ringVersion: u32, fence: u53, durable: fc.boolean(), hinted: fc.boolean() }),
+    type: v1.StoreReply,
+    size: write.sizeOfStoreReplyFrame,
+    write: write.writeStoreReplyFrame,
+    read: (...body) => (read.decodeStoreReplyInto(storeReplyView, ...body) === '' ? { ...storeReplyView } : undefined),
+  },
+  read: {
+    kind: kinds.READ,
+    arbitrary: fc.record({ key: bytes, partition: u32, ringVersion: u32, budgetMs: u32 }),
+    type: v1.Read,
+    size: write.sizeOfReadFrame,
+    write: write.writeReadFrame,
+    read: (...body) => {
+      if (read.decodeReadInto(readView, ...body) !== '') return undefined;
+      return { ...fieldsOf(readView), key: cut(readView, readView.key) };
+    },
+  },
+  'read reply': {
+    kind: kinds.READ_REPLY,
+    arbitrary: fc.record({
+      state: fc.constantFrom(...READ_STATES),
+      ringVersion: u32,
+      fence: u53,
+      reason: text,
+      record: bytes,
+    }),
+    type: v1.ReadReply,
+    size: ({ record, ...head }: Parameters<typeof write.writeReadReplyFrame>[3] & { record: Uint8Array }) =>
+      write.sizeOfReadReplyFrame(head, record.length),
+    write: (
+      target,
+      at,
+      id,
+      { record, ...head }: Parameters<typeof write.writeReadReplyFrame>[3] & { record: Uint8Array },
+    ) => write.writeReadReplyFrame(target, at, id, head, record, 0, record.length),
+    read: (...body) => {
+      if (read.decodeReadReplyInto(readReplyView, ...body) !== '') return undefined;
+      return { ...fieldsOf(readReplyView), record: cut(readReplyView, readReplyView.record) };
+    },
+  },
+  forward: {
+    kind: kinds.FORWARD,
+    arbitrary: fc.record({ kind: u32, budgetMs: u32, ringVersion: u32, body: bytes }),
+    type: v1.Forward,
+    size: write.sizeOfForwardFrame,
+    write: write.writeForwardFrame,
+    read: (...body) => {
+      if (read.decodeForwardInto(forwardView, ...body) !== '') return undefined;
+      return { ...fieldsOf(forwardView), body: cut(forwardView, forwardView.body) };
+    },
+  },
+  'forward reply': {
+    kind: kinds.FORWARD_REPLY,
+    arbitrary: fc.record({ kind: u32, body: bytes }),
+    type: v1.ForwardReply,
+    size: ({ kind, body }: { kind: number; body: Uint8Array }) => write.sizeOfForwardReplyFrame(kind, body.length),
+    write: (target, at, id, { kind, body }: { kind: number; body: Uint8Array }) =>
+      write.writeForwardReplyFrame(target, at, id, kind, body, 0, body.length),
+    read: (...body) => {
+      if (read.decodeForwardReplyInto(forwardReplyView, ...body) !== '') return undefined;
+      return { kind: forwardReplyView.kind, body: cut(forwardReplyView, forwardReplyView.body) };
+    },
+  },
+};
+
+/** Names as their numbers, bytes as text: comparable whoever read them. Numbers of a later release as we take them. */
+function plain(fields: Fields): Fields {
+  const one = (name: string, value: unknown): unknown => {
+    if (value instanceof Uint8Array) return toHex(value);
+    if (name === 'reason' && typeof value === 'number') return STORE_REASONS[value] ?? 'put';
+    if (name === 'state' && typeof value === 'number') return READ_STATES[value] ?? 'unknown';
+    return value;
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, one(name, value)]));
+}
+
+/** As protobufjs wants it: enums as numbers. */
+function raw(fields: Fields): Fields {
+  const { reason, state } = fields;
+  return {
+    ...fields,
+    ...(STORE_REASONS.includes(reason as never) ? { reason: STORE_REASONS.indexOf(reason as never) } : {}),
+    ...(READ_STATES.includes(state as never) ? { state: READ_STATES.indexOf(state as never) } : {}),
+  };
+}
+
+/** protobufjs's opinion, or undefined where it throws, or a number is not below 2^53. */
+function byProtobufjs(subject: Subject, template: Fields, body: Uint8Array): Fields | undefined {
+  try {
+    const message = subject.type.decode(Reader.create(body)) as Record<string, unknown>;
+    const names = Object.keys(template);
+    const fields = Object.fromEntries(names.map((name) => [name, message[name]]));
+    if (typeof fields['fence'] === 'number' && fields['fence'] > Number.MAX_SAFE_INTEGER) return undefined;
+    return plain(fields);
+  } catch {
+    return undefined;
+  }
+}
+
+for (const [name, subject] of Object.entries(SUBJECTS)) {
+  const template = fc.sample(subject.arbitrary, 1)[0] ?? {};
+  const around = (body: Uint8Array): Fields | undefined => {
+    const found = subject.read(Buffer.concat([Buffer.alloc(3, 0xff), body, Buffer.alloc(5, 1)]), 3, 3 + body.length);
+    return found && plain(found);
+  };
+
+  test(`a written ${name} is what protobufjs reads, fills exactly its size, and is read as it was meant`, (t) => {
+    fc.assert(
+      fc.property(subject.arbitrary, u32, (fields, requestId) => {
+        const size = subject.size(fields as never);
+        const target = Buffer.alloc(size + 9, 0xaa);
+        t.is(subject.write(target, 4, requestId, fields as never), 4 + size);
+        t.is(target.readUInt32BE(4), size - 12);
+        t.is(target.readUInt8(8), subject.kind);
+        t.is(target.readUInt32BE(12), requestId);
+        t.true(target.subarray(4 + size).every((byte) => byte === 0xaa));
+        const body = target.subarray(16, 4 + size);
+        t.deepEqual(byProtobufjs(subject, template, body), plain(fields));
+        t.deepEqual(around(body), plain(fields));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test(`a ${name}: we take and refuse what protobufjs takes and refuses, whatever the bytes`, (t) => {
+    const bodies = subject.arbitrary.map((fields) => subject.type.encode(raw(fields) as never).finish());
+    const soups = fc.oneof(fc.uint8Array({ maxLength: 60 }), fieldSoup, mutated(bodies), mutated(fieldSoup));
+    let [refused, taken] = [0, 0];
+    fc.assert(
+      fc.property(soups, (body) => {
+        const expected = byProtobufjs(subject, template, body);
+        if (expected === undefined) refused++;
+        else taken++;
+        t.deepEqual(around(body), expected, toHex(body));
+      }),
+      { numRuns: 1_500 },
+    );
+    t.true(refused > 100 && taken > 100, `${refused} refused, ${taken} taken: both sides were tried`);
+  });
+}
+
+test('a record may follow its head as a chunk of its own', (t) => {
+  const record = Buffer.from('a record');
+  const head = {
+    partition: 3,
+    ringVersion: 2,
+    budgetMs: 50,
+    hintFor: 7,
+    fence: 9,
+    durable: true,
+    reason: 'hint',
+  } as const;
+  const frame = Buffer.alloc(write.sizeOfStoreFrame(head, record.length));
+  write.writeStoreFrame(frame, 0, 5, head, record, 0, record.length);
+  const alone = Buffer.alloc(frame.length - record.length);
+  t.is(write.writeStoreHead(alone, 0, 5, head, record.length), alone.length);
+  t.deepEqual(Buffer.concat([alone, record]), frame);
+});
