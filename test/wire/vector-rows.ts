@@ -22,6 +22,8 @@ const PUT = {
   ttlMs: 0,
   returnSiblings: false,
 };
+const STAMP = { ringVersion: 3, fence: 4 };
+const STORE = { partition: 77, ...STAMP, budgetMs: 900, record: '0xdecade' };
 const DELETE = { ...PUT, value: undefined };
 const failed = (code: Failure['code'], text: string, retryable: boolean, outcomeUnknown: boolean): object => ({
   code,
@@ -238,6 +240,53 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
         { context: CONTEXT, siblings: [], siblingCount: 1, origin: ORIGIN },
         { failure: failed('RETRY_TOO_LATE', 'The put id is 61 s old, at most 60 s are accepted', false, true) },
       ],
+    ],
+  ],
+  peer: [
+    [
+      'store',
+      'A record for an owner of partition 77, to be synced before the answer (no real record: opaque to whoever reads this)',
+      kinds.STORE,
+      50,
+      { ...STORE, hintFor: 0, durable: true, reason: 'put' },
+    ],
+    [
+      'store-hint',
+      'The same for a stand-in, which keeps it for the owner with ordinal 2',
+      kinds.STORE,
+      51,
+      { ...STORE, hintFor: 2, durable: false, reason: 'put' },
+    ],
+    ['store-reply', 'Stored and synced', kinds.STORE_REPLY, 50, { ...STAMP, durable: true, hinted: false }],
+    [
+      'read',
+      'What does this replica have?',
+      kinds.READ,
+      52,
+      { key: '0x757365723a31', partition: 77, ringVersion: 3, budgetMs: 800 },
+    ],
+    ['read-reply', 'This record', kinds.READ_REPLY, 52, { state: 'found', ...STAMP, reason: '', record: '0xdecade' }],
+    ['read-reply-absent', 'Nothing', kinds.READ_REPLY, 53, { state: 'absent', ...STAMP, reason: '', record: '0x' }],
+    [
+      'read-reply-unknown',
+      'It may lack what was acknowledged: never counted',
+      kinds.READ_REPLY,
+      54,
+      { state: 'unknown', ...STAMP, reason: 'The partition is suspect', record: '0x' },
+    ],
+    [
+      'forward',
+      'A Get of a client, handed on with what is left of its time',
+      kinds.FORWARD,
+      55,
+      { kind: kinds.GET, budgetMs: 700, ringVersion: 3, body: '0x0a06757365723a31' },
+    ],
+    [
+      'forward-reply',
+      'The body of the GetReply, for the client as it is',
+      kinds.FORWARD_REPLY,
+      55,
+      { kind: kinds.GET_REPLY, body: '0x1203c0ffee' },
     ],
   ],
   ring: [

@@ -20,6 +20,7 @@ import {
   decodePutInto,
 } from '../../src/wire/requests.js';
 import * as replies from '../../src/wire/write-replies.js';
+import { frameOfSubject, SUBJECTS } from './peer-messages.js';
 import { ROWS } from './vector-rows.js';
 import { sizeOfGetFrame, sizeOfPutFrame, writeGetFrame, writePutFrame } from '../../src/wire/write-requests.js';
 
@@ -82,6 +83,13 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
       multi.decodeMultiPutReply,
     ),
   ],
+  ...Object.values(SUBJECTS).map((subject): [number, Codec] => [
+    subject.kind,
+    {
+      encode: (message: never, requestId) => frameOfSubject(subject, message, requestId),
+      decode: (...body) => subject.read(...body) ?? 'It cannot be read',
+    },
+  ]),
   [kinds.RING_FETCH, framed(kinds.RING_FETCH, ring.encodeRingFetch, ring.decodeRingFetch)],
   [kinds.RING_REPLY, framed(kinds.RING_REPLY, ring.encodeRingReply, ring.decodeRingReply)],
   [kinds.EXPLAIN, framed(kinds.EXPLAIN, ring.encodeExplain, ring.decodeExplain)],
