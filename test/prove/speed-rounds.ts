@@ -134,7 +134,7 @@ export class SpeedWorld {
       ...more,
     });
     // What puts leave behind to be flushed is part of their price, and must not be charged to whoever is measured next.
-    if ((mix.put ?? 0) > 0) await settled(target.pid);
+    if ((mix.put ?? 0) > 0 || more.preload === true) await settled(target.pid);
     const after = cpuOf(target.pid);
     if (result.errors > 0 || result.mismatches > 0) {
       throw new Error(

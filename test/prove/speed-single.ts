@@ -86,6 +86,7 @@ class Speed {
     const { daemon, redis } = this.#targets;
     const load: Partial<Plan> = { preload: true, durationMs: 500 };
     await this.#world.run(daemon, WIDE, { get: 1 }, load);
+    await this.#world.run(daemon, WIDE, { get: 1 }, { durationMs: 2_000 });
     if (redis !== undefined) await this.#world.run(redis, WIDE, { get: 1 }, load);
     this.#print(`${this.#size.keys} keys of 1 KiB loaded`);
   }
