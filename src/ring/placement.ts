@@ -185,7 +185,13 @@ function giveTokens(wanted: RingTable, rows: readonly number[][], prng: Prng): v
 }
 
 /** What each member holds in all, within its bounds. */
-function addMembers(flow: MinCostFlow, bounds: Bounds, q: number, sum: number, holds: (member: number) => number): void {
+function addMembers(
+  flow: MinCostFlow,
+  bounds: Bounds,
+  q: number,
+  sum: number,
+  holds: (member: number) => number,
+): void {
   for (let member = 0; member < bounds.atLeast.length; member++) {
     const [least = 0, most = 0] = [bounds.atLeast[member], bounds.atMost[member]];
     flow.arc(q + member, sum, least, most, 0, clamp(holds(member), least, most));

@@ -13,10 +13,10 @@
  *     nodes of a zone in one partition            ⌊X/Q⌋ or ⌈X/Q⌉, where X is the sum of x over the zone's nodes
  *
  * The last line is what "distinct zones as far as zones allow" means here. A zone whose share is at most Q holds a
- * partition at most once; a larger one must hold some partitions twice, by the pigeonhole principle, and then holds all
- * partitions as evenly as can be. No balanced ring has partitions in more zones than that. Balance comes first, on
- * purpose: if zones came first, a zone of one small node beside two of ten would hold a third of everything on that
- * node. Whoever wants strict zones gives them equal capacity. A node without a zone is a zone of its own.
+ * partition at most once; a larger one must hold some partitions twice, by the pigeonhole principle, and then holds every
+ * partition, as evenly as can be. No table spreads what its zones hold over more. Balance comes first, on purpose: if
+ * zones came first, a zone of one node beside two of ten would hold all partitions on that node. Whoever wants strict
+ * zones gives them equal capacity. A node without a zone is a zone of its own.
  *
  * Such a ring always exists, for any capacities and zones. Cut replicas (a piece x/Q of every node in every partition)
  * keep all bounds, the bounds are those of a flow (partition → zone → node → sum), and a flow with whole bounds that has
