@@ -24,9 +24,9 @@ function withRow(row: readonly number[]): RingDocument {
   return { ...ring, owners: [...row, ...ring.owners.slice(3)] };
 }
 
-function read(document: unknown): RingDocument | string {
+function faultIn(document: unknown): string {
   const ringOrFault = decodeRing(Buffer.from(JSON.stringify(document)));
-  return 'fault' in ringOrFault ? ringOrFault.fault : ringOrFault;
+  return 'fault' in ringOrFault ? ringOrFault.fault : 'none';
 }
 
 test('a document comes back as it went', (t) => {
@@ -74,7 +74,7 @@ test('what is no document is refused with the reason', (t) => {
     [first({ peerAddress: null }), /member 1: .* peerAddress text/],
     [{ ...raw, owners: [] }, /0 owners for 16 partitions of 3 replicas/],
   ];
-  for (const [document, expected] of faults) t.regex(String(read(document)), expected);
+  for (const [document, expected] of faults) t.regex(faultIn(document), expected);
 });
 
 test('each invariant, broken, is found', (t) => {
