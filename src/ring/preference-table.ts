@@ -4,8 +4,9 @@
  *
  * The first fallback takes what a dead owner would have got, so it is chosen for the whole ring at once: partition by
  * partition, the member that stands in least often so far for these owners. A hash of partition and node would spread it
- * too, but as balls fall into boxes: with S = 30, Q = 256 one node would get four partitions of a dead one, not one. The
- * price is that a changed ring may change first fallbacks; hints go home by the id of their owner, so that is no loss.
+ * too, but as balls fall into boxes: with S = 30, Q = 256 one node would get three to five partitions of a dead one,
+ * where now it gets two at most. The price is that a changed ring may change first fallbacks; hints go home by the id of
+ * their owner, so that is no loss.
  * Later fallbacks, needed when several nodes are dead, follow by such a hash (rendezvous: Thaler, Ravishankar, 1998).
  *
  * Zones come before both: the next in the list is of a zone with the fewest nodes in the list so far. So with an owner
@@ -23,6 +24,8 @@ export interface PreferenceSource {
 }
 
 const NOBODY = -1;
+/** The first choices are made knowing little: so all are made twice. */
+const ROUNDS = 2;
 
 /** Look-ups give ordinals in arrays that are made once: do not write to them. */
 export class PreferenceTable {
@@ -97,14 +100,21 @@ export class PreferenceTable {
     const taken = new Int32Array(memberCount * memberCount);
     const takenInAll = new Int32Array(memberCount);
     if (memberCount === this.replicaCount) return standIns;
-    for (let partition = 0; partition < this.partitionCount; partition++) {
-      this.#begin(partition);
-      const chosen = this.#leastTaken(partition, taken, takenInAll);
-      standIns[partition] = chosen;
-      takenInAll[chosen] = at(takenInAll, chosen) + 1;
+    const count = (partition: number, chosen: number, more: number): void => {
+      takenInAll[chosen] = at(takenInAll, chosen) + more;
       for (let place = 0; place < this.replicaCount; place++) {
         const pair = this.#owner(partition, place) * memberCount + chosen;
-        taken[pair] = at(taken, pair) + 1;
+        taken[pair] = at(taken, pair) + more;
+      }
+    };
+    for (let round = 0; round < ROUNDS; round++) {
+      for (let partition = 0; partition < this.partitionCount; partition++) {
+        const before = at(standIns, partition);
+        if (before !== NOBODY) count(partition, before, -1);
+        this.#begin(partition);
+        const chosen = this.#leastTaken(partition, taken, takenInAll);
+        standIns[partition] = chosen;
+        count(partition, chosen, 1);
       }
     }
     return standIns;
