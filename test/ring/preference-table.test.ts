@@ -127,3 +127,24 @@ test('N = S leaves nobody to fall back on', (t) => {
   t.is(preferences.fallbacksOf(5).length, 0);
   t.is(preferences.preferenceList(5).length, 3);
 });
+
+test('the order is a contract: a client of another release must come to the same', (t) => {
+  const zones = ['a', 'a', 'b', 'b', '', 'c', 'c'];
+  const preferences = new PreferenceTable({
+    partitionCount: 8,
+    replicaCount: 3,
+    members: zones.map((zone, i) => ({ ordinal: i + 1, zone })),
+    owners: [1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6, 5, 6, 7, 6, 7, 1, 7, 1, 2, 1, 4, 7],
+  });
+  const lists = Array.from({ length: 8 }, (_, partition) => preferences.preferenceList(partition).join(' '));
+  t.deepEqual(lists, [
+    '1 2 3 5 7 4 6',
+    '2 3 4 7 5 1 6',
+    '3 4 5 6 2 7 1',
+    '4 5 6 1 7 3 2',
+    '5 6 7 2 4 1 3',
+    '6 7 1 3 5 4 2',
+    '7 1 2 4 5 6 3',
+    '1 4 7 5 3 6 2',
+  ]);
+});
