@@ -5,21 +5,32 @@
  * It is JSON with a fixed order of fields: written a few times in a cluster's life, read by people in a bad hour, and
  * never on the way of a get or a put. The A/B slots that hold it add the checksum. Nothing in it is believed before
  * `ringFault` has found nothing wrong: a bad ring file must never become a new cluster of one.
+ *
+ * Documents of the first release have neither capacity nor peerAddress. They are rings of one node, and are read as
+ * capacity 1 and no peer address: so the format keeps its number, and that release, which skips fields that it does not
+ * know, can still read what this one writes for one node. A ring of several needs every peer address.
  */
-import { PARTITIONS_MAX } from '../model/limits.js';
 import { isNodeId, type NodeId } from '../model/ids.js';
 import type { RingMessage } from '../model/messages.js';
+import { membersFault, tableFault } from './invariants.js';
+import type { PlacedMember } from './shares.js';
 
 export const RING_FORMAT = 1;
 
-export interface RingMember {
+const MEMBER_DEFAULTS = { capacity: 1, peerAddress: '' } as const;
+
+export interface RingMember extends PlacedMember {
   readonly nodeId: NodeId;
   /** 1..65535, given once and never again: the first two bytes of every actor that the node mints. */
   readonly ordinal: number;
   /** Where clients reach the node; may change. */
   readonly address: string;
+  /** Where other nodes reach it; may change. Empty only in a ring of one. */
+  readonly peerAddress: string;
   /** Failure domain; replicas of a partition avoid sharing one. Empty: unknown. */
   readonly zone: string;
+  /** Weight of the node's part of the data: 1..CAPACITY_MAX, 1 where all are alike. */
+  readonly capacity: number;
 }
 
 export interface RingDocument {
@@ -41,51 +52,52 @@ export interface RingDocument {
 export function firstRing(
   cluster: string,
   clusterId: string,
-  member: RingMember,
+  member: Omit<RingMember, keyof typeof MEMBER_DEFAULTS> & Partial<RingMember>,
   partitionCount: number,
 ): RingDocument {
   const owners = Array.from({ length: partitionCount }, () => member.ordinal);
-  return { version: 1, cluster, clusterId, partitionCount, replicaCount: 1, members: [member], owners };
+  const members = [{ ...MEMBER_DEFAULTS, ...member }];
+  return { version: 1, cluster, clusterId, partitionCount, replicaCount: 1, members, owners };
 }
 
 /** What is wrong with a ring, or null. Every loader and receiver asks before it believes. */
 export function ringFault(ring: RingDocument): string | null {
-  const { partitionCount: q, replicaCount: n, members, owners } = ring;
+  return headFault(ring) ?? tableFault(ring);
+}
+
+/** What is wrong with all but the rows: asked before there are any. */
+export function headFault(ring: Omit<RingDocument, 'owners'>): string | null {
   if (!Number.isSafeInteger(ring.version) || ring.version < 1)
     return `version ${ring.version} is not a positive integer`;
   if (!/^[0-9a-f]{32}$/.test(ring.clusterId)) return 'the cluster id is not 32 hexadecimal digits';
-  if (!Number.isInteger(q) || q < 1 || q > PARTITIONS_MAX || (q & (q - 1)) !== 0) {
-    return `${q} partitions: not a power of two up to ${PARTITIONS_MAX}`;
-  }
-  if (!Number.isInteger(n) || n < 1 || n > members.length) return `${n} replicas with ${members.length} members`;
-  const ordinals = new Set<number>();
-  for (const member of members) {
-    if (!isNodeId(member.nodeId)) return `member ${member.ordinal}: the node id is not 32 hexadecimal digits`;
-    if (!Number.isInteger(member.ordinal) || member.ordinal < 1 || member.ordinal > 0xffff) {
-      return `ordinal ${member.ordinal} is not within 1..65535`;
-    }
-    if (ordinals.has(member.ordinal)) return `ordinal ${member.ordinal} is given twice`;
-    ordinals.add(member.ordinal);
-  }
-  if (new Set(members.map((member) => member.nodeId)).size !== members.length) return 'one node id is a member twice';
-  if (owners.length !== q * n) return `${owners.length} owners for ${q} partitions of ${n} replicas`;
-  return ownersFault(ring, ordinals);
+  return membersFault(ring) ?? namesFault(ring.members);
 }
 
-function ownersFault(ring: RingDocument, ordinals: ReadonlySet<number>): string | null {
-  const { partitionCount: q, replicaCount: n, owners } = ring;
-  for (let partition = 0; partition < q; partition++) {
-    const row = owners.slice(partition * n, partition * n + n);
-    if (row.some((ordinal) => !ordinals.has(ordinal)))
-      return `partition ${partition} is owned by a node that is no member`;
-    if (new Set(row).size !== n) return `partition ${partition} has the same owner twice`;
+/** Ids and addresses: nobody twice, and everybody can be reached. */
+function namesFault(members: readonly RingMember[]): string | null {
+  const nodeIds = new Set<NodeId>();
+  const addresses = new Map<string, number>();
+  for (const { nodeId, ordinal, address, peerAddress } of members) {
+    if (!isNodeId(nodeId)) return `member ${ordinal}: the node id is not 32 hexadecimal digits`;
+    if (nodeIds.has(nodeId)) return `node id ${nodeId} is a member twice`;
+    nodeIds.add(nodeId);
+    if (members.length > 1 && peerAddress === '') {
+      return `member ${ordinal} has no peer address: in a ring of ${members.length} the others could not reach it`;
+    }
+    for (const one of new Set([address, peerAddress])) {
+      const other = addresses.get(one);
+      if (one !== '' && other !== undefined) return `members ${other} and ${ordinal} both have the address ${one}`;
+      addresses.set(one, ordinal);
+    }
   }
   return null;
 }
 
 export function encodeRing(ring: RingDocument): Uint8Array {
   const { version, cluster, clusterId, partitionCount, replicaCount, members, owners } = ring;
-  const ordered = members.map(({ nodeId, ordinal, address, zone }) => ({ nodeId, ordinal, address, zone }));
+  const ordered = members.map(({ nodeId, ordinal, address, peerAddress, zone, capacity }) => {
+    return { nodeId, ordinal, address, peerAddress, zone, capacity };
+  });
   const document = {
     format: RING_FORMAT,
     version,
@@ -131,24 +143,35 @@ function shape(raw: unknown): RingDocument | string {
     return 'owners must be a list of numbers';
   if (!Array.isArray(members)) return 'members must be a list';
   const read: RingMember[] = [];
-  for (const member of members as readonly unknown[]) {
-    if (!isFields(member)) return 'a member is not an object';
-    const { nodeId, ordinal, address, zone } = member;
-    if (
-      typeof nodeId !== 'string' ||
-      typeof ordinal !== 'number' ||
-      typeof address !== 'string' ||
-      typeof zone !== 'string'
-    ) {
-      return 'a member lacks nodeId, ordinal, address or zone';
-    }
-    read.push({ nodeId: nodeId as NodeId, ordinal, address, zone });
+  for (const each of members as readonly unknown[]) {
+    const member = memberShape(each);
+    if (typeof member === 'string') return member;
+    read.push(member);
   }
   return { version, cluster, clusterId, partitionCount, replicaCount, members: read, owners };
 }
 
+function memberShape(raw: unknown): RingMember | string {
+  if (!isFields(raw)) return 'a member is not an object';
+  const { nodeId, ordinal, address, zone } = raw;
+  const { capacity, peerAddress } = { ...MEMBER_DEFAULTS, ...raw } as Fields;
+  if (
+    typeof nodeId !== 'string' ||
+    typeof ordinal !== 'number' ||
+    typeof address !== 'string' ||
+    typeof zone !== 'string'
+  ) {
+    return 'a member lacks nodeId, ordinal, address or zone';
+  }
+  if (typeof capacity !== 'number' || typeof peerAddress !== 'string') {
+    return `member ${ordinal}: capacity must be a number and peerAddress text`;
+  }
+  return { nodeId: nodeId as NodeId, ordinal, address, peerAddress, zone, capacity };
+}
+
 /** The ring as clients are told of it. */
 export function ringMessage(ring: RingDocument): RingMessage {
-  const { version, clusterId, partitionCount, replicaCount, members, owners } = ring;
+  const { version, clusterId, partitionCount, replicaCount, owners } = ring;
+  const members = ring.members.map(({ nodeId, ordinal, address, zone }) => ({ nodeId, ordinal, address, zone }));
   return { version, clusterId, partitionCount, replicaCount, members, owners };
 }
