@@ -149,7 +149,7 @@ export class HintBook {
     return entry;
   }
 
-  /** The log entry of this version is synced. */
+  /** The log entry of this version is synced: now, and not before, may it be acknowledged to who asked for it. */
   durable(id: number, version: number): void {
     const entry = this.#byId.get(id);
     if (entry !== undefined && version > entry.durableVersion) entry.durableVersion = version;
@@ -162,6 +162,7 @@ export class HintBook {
     const queue = this.#queues.get(entry.owner) as Queue;
     this.#grow(entry, -(entry.bytes + entry.key.length + HINT_OVERHEAD_BYTES));
     queue.hints.delete(entry.key);
+    if (queue.hints.size === 0 && queue.ticket === 0) this.#queues.delete(entry.owner);
     this.#byId.delete(id);
     this.#port.forget(entry);
     return true;
@@ -185,7 +186,9 @@ export class HintBook {
     let bytes = 0;
     for (const entry of queue.hints.values()) {
       if (batch.hints.length >= this.#limits.batchCountMax) break;
-      if (entry.durableVersion !== entry.version) continue; // its sync is under way; the next batch has it
+      // Its first sync is under way. A newer version that is not synced yet is sent all the same: else a hint that is
+      // written all the time would never go home.
+      if (entry.durableVersion === 0) continue;
       if (batch.hints.length > 0 && bytes + entry.bytes > this.#limits.batchBytesMax) break;
       bytes += entry.bytes;
       batch.hints.push(entry);

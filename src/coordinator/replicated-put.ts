@@ -213,6 +213,7 @@ export class ReplicatedPut {
     this.#place(nowMs);
     if (this.replied) return;
     this.#reachForMore(nowMs);
+    if (this.#stepAgain) return; // answers came at once: nothing is given up before they are looked at
     if (nowMs >= this.#deadlineMs || this.#countPossible(true) < this.w) this.#reply('too-few');
   }
 
@@ -229,9 +230,10 @@ export class ReplicatedPut {
     for (let i = 0; i < ownerCount; i++) {
       const owner = nodes[i] as number;
       if (this.#hinted[i] === true || this.#isUnderWay(owner)) continue;
-      const fallback = this.#unaskedFallback(true, nowMs);
-      if (fallback >= 0) {
-        this.#send(fallback, owner, nowMs);
+      const isBack = this.#asked.rowOf(owner) < 0 && this.#peers.isHealthy(owner, nowMs);
+      const node = isBack ? owner : this.#unaskedFallback(true, nowMs);
+      if (node >= 0) {
+        this.#send(node, owner, nowMs);
       } else {
         this.#hinted[i] = true;
         // A store that has just failed to take the record is not asked to keep a hint for itself.
