@@ -17,8 +17,9 @@ import type { PeerView } from './preference.js';
 export type Operation = 'get' | 'put';
 
 const PROBE_INTERVAL_MS = 1_000;
-/** Share of the newest answer in the recent mean. */
+/** Share of the newest answer in the recent mean; more after a pause, since what was known is old. */
 const MEAN_GAIN = 1 / 8;
+const MEAN_GAIN_AFTER_PAUSE = 1 / 2;
 /** Keeps the order of preference from being decided by microseconds. */
 const MEAN_FLOOR_MS = 0.1;
 
@@ -40,10 +41,13 @@ class Peer {
   meanMs = 0;
   inFlight = 0;
   askedMs: number;
+  /** Of its last get. */
+  answeredMs: number;
 
   constructor(limits: HealthLimits, nowMs: number) {
     this.health = new PeerHealth(limits, nowMs);
     this.askedMs = nowMs;
+    this.answeredMs = nowMs;
   }
 }
 
@@ -104,7 +108,11 @@ export class PeerTable implements PeerView {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
     peer.inFlight = Math.max(0, peer.inFlight - 1);
-    if (operation === 'get') peer.meanMs += (elapsedMs - peer.meanMs) * MEAN_GAIN;
+    if (operation === 'get') {
+      const isOld = nowMs - peer.answeredMs >= PROBE_INTERVAL_MS;
+      peer.meanMs += (elapsedMs - peer.meanMs) * (isOld ? MEAN_GAIN_AFTER_PAUSE : MEAN_GAIN);
+      peer.answeredMs = nowMs;
+    }
     if (elapsedMs > patienceMs) peer.health.late(nowMs);
     else peer.health.succeeded(nowMs);
   }
