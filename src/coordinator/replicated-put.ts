@@ -69,8 +69,6 @@ const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
 
 export class ReplicatedPut {
   outcome: PutResult = 'none';
-  /** Of `too-few`: somebody has it or may have it. */
-  outcomeUnknown: boolean = false;
   /** How many nodes counted when the reply was given; of them, how many durably; and how many of them as stand-ins. */
   acks: number = 0;
   durableAcks: number = 0;
@@ -105,7 +103,6 @@ export class ReplicatedPut {
     assert(this.#ended, 'a put is started when the one before has ended');
     assert(terms.w >= 1, 'a put waits for one node at least');
     this.outcome = 'none';
-    this.outcomeUnknown = false;
     this.acks = 0;
     this.durableAcks = 0;
     this.standInAcks = 0;
@@ -162,6 +159,10 @@ export class ReplicatedPut {
 
   get replied(): boolean {
     return this.outcome !== 'none';
+  }
+  /** Somebody has it or may have it: others are asked only when this node has the record, and keeps it whatever they say. */
+  get outcomeUnknown(): boolean {
+    return this.outcome === 'too-few';
   }
   /** W nodes have it on disk. */
   get durable(): boolean {
@@ -333,12 +334,9 @@ export class ReplicatedPut {
     if (this.replied) return;
     this.outcome = outcome;
     for (let row = 0; row < this.#asked.count; row++) {
-      const state = this.#asked.state(row);
-      const stored = state === 'durable' || state === 'buffered';
-      if (stored || state === 'lost' || this.#asked.isOpen(row)) this.outcomeUnknown = outcome === 'too-few';
       if (!this.#isCounted(row)) continue;
       this.acks += 1;
-      if (state === 'durable') this.durableAcks += 1;
+      if (this.#asked.state(row) === 'durable') this.durableAcks += 1;
       if (!this.#asked.isOwnerRow(row)) this.standInAcks += 1;
     }
     this.#port.reply(this);

@@ -48,7 +48,7 @@ export const hintSteps: fc.Arbitrary<readonly HintStep[]> = fc.array(
       }),
     },
   ),
-  { maxLength: 80 },
+  { maxLength: 80, size: 'max' },
 );
 
 export type MakeBook = (opening: number, peers: PeerView, port: HintPort, limits: HintLimits) => HintBook;
