@@ -119,7 +119,7 @@ export class HintBook {
     this.#limits = limits;
   }
 
-  /** A hint that the log or the hint file holds: at the start, before anything else. */
+  /** A hint that the log or the hint file holds: at the start, before anything else, the oldest first. */
   restore(hint: Hint): void {
     assert(hint.version <= this.#lastVersion, 'a hint that is restored is of an earlier opening');
     const entry = { ...hint, durableVersion: hint.version };

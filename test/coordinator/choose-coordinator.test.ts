@@ -38,10 +38,16 @@ test('Who coordinates', (t) => {
 testProp(
   'No request travels in circles, whatever each node believes of the ring and of the others',
   [
-    fc.array(fc.record({ order: fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 }), owners: fc.integer({ min: 1, max: 4 }) }), {
-      minLength: 5,
-      maxLength: 5,
-    }),
+    fc.array(
+      fc.record({
+        order: fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 }),
+        owners: fc.integer({ min: 1, max: 4 }),
+      }),
+      {
+        minLength: 5,
+        maxLength: 5,
+      },
+    ),
     fc.array(fc.subarray([0, 1, 2, 3, 4]), { minLength: 5, maxLength: 5 }),
     fc.subarray([0, 1, 2, 3, 4]),
     fc.subarray([0, 1, 2, 3, 4]),

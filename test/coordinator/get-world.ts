@@ -220,9 +220,15 @@ export class GetWorld implements GetPort, PeerView {
     if (attempt.succeeded) {
       claim(counted.length >= this.#scenario.r, `answered by ${counted.length} of ${this.#scenario.r}`);
       claim(get.answers === counted.length, 'answers are counted as they came');
-      claim(get.standInAnswers === counted.filter(({ node }) => !this.#isOwner(node)).length, 'stand-ins are told apart');
+      claim(
+        get.standInAnswers === counted.filter(({ node }) => !this.#isOwner(node)).length,
+        'stand-ins are told apart',
+      );
       for (const { versions } of counted) claim((attempt.merged & versions) === versions, 'an answer was not merged');
-      claim(counted.some(({ node }) => node === get.fastest), 'the fastest is one that counts');
+      claim(
+        counted.some(({ node }) => node === get.fastest),
+        'the fastest is one that counts',
+      );
       return;
     }
     claim(counted.length < this.#scenario.r, 'a failure, and R have answered');

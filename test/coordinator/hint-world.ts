@@ -243,8 +243,7 @@ export class HintWorld implements HintPort, PeerView {
     for (let owner = 0; owner < OWNERS; owner++) {
       for (const promise of this.#promised[owner] ?? []) {
         const inLog = held.some(
-          ({ hint, values }) =>
-            hint.owner === owner && [...values].some((value) => `${hint.key}:${value}` === promise),
+          ({ hint, values }) => hint.owner === owner && [...values].some((value) => `${hint.key}:${value}` === promise),
         );
         claim(inLog || this.#owners[owner]?.has(promise) === true, `${promise} for ${owner} was promised and is gone`);
       }

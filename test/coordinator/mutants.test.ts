@@ -7,7 +7,8 @@ import type { ReplicatedPut } from '../../src/coordinator/replicated-put.js';
 import { getScenarios, GetWorld, type MakeGet } from './get-world.js';
 import { hintSteps, HintWorld, type MakeBook } from './hint-world.js';
 import { loadMutant, type Mutant } from './mutants.js';
-import { type MakePut, putScenarios, PutWorld } from './put-world.js';
+import { putScenarios } from './put-scenarios.js';
+import { type MakePut, PutWorld } from './put-world.js';
 
 const RUNS = 10_000;
 
@@ -180,10 +181,18 @@ const GET: readonly Mutant[] = [
   },
   { bug: 'fallbacks are repaired', from: 'if (!this.#asked.isOwnerRow(row))\n                continue;', to: '' },
   { bug: 'all that were found are repaired', from: ' && this.#port.isStale(this, row)', to: '' },
-  { bug: 'an owner that has nothing is not repaired', from: "state === 'absent' ||\n                state === 'unknown'", to: "state === 'unknown'" },
-  { bug: 'late answers have no grace', from: 'this.#graceEndsMs = nowMs + this.#graceMs;', to: 'this.#graceEndsMs = nowMs;' },
+  {
+    bug: 'an owner that has nothing is not repaired',
+    from: "state === 'absent' ||\n                state === 'unknown'",
+    to: "state === 'unknown'",
+  },
+  {
+    bug: 'late answers have no grace',
+    from: 'this.#graceEndsMs = nowMs + this.#graceMs;',
+    to: 'this.#graceEndsMs = nowMs;',
+  },
   { bug: 'the slowest owner first', from: 'cost >= bestCost', to: 'cost <= bestCost' },
-  { bug: 'one answer is enough', from: "if (this.#count() >= this.r)", to: "if (this.#count() >= 1)" },
+  { bug: 'one answer is enough', from: 'if (this.#count() >= this.r)', to: 'if (this.#count() >= 1)' },
 ];
 
 const HINTS: readonly Mutant[] = [

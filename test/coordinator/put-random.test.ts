@@ -1,6 +1,7 @@
 import { testProp } from '@fast-check/ava';
 import { ReplicatedPut } from '../../src/coordinator/replicated-put.js';
-import { putScenarios, PutWorld } from './put-world.js';
+import { putScenarios } from './put-scenarios.js';
+import { PutWorld } from './put-world.js';
 
 testProp(
   'A put keeps its promises whatever its peers do',

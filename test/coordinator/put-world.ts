@@ -4,76 +4,11 @@
  * event what the put claims. Two puts run one after the other through one object, so that answers to the first come in
  * during the second.
  */
-import { fc } from '@fast-check/ava';
 import type { Fault } from '../../src/coordinator/asked.js';
 import type { PeerView, Preference } from '../../src/coordinator/preference.js';
 import type { PutPort, PutTerms, ReplicatedPut } from '../../src/coordinator/replicated-put.js';
+import type { PutPlan, PutScenario } from './put-scenarios.js';
 import { claim, Timeline } from './timeline.js';
-
-const KINDS = [
-  'durable',
-  'buffered',
-  'upgrade',
-  'unsent',
-  'refused',
-  'lost',
-  'lost-stored',
-  'silent',
-  'silent-stored',
-  'fails-then-acks',
-] as const;
-
-interface Plan {
-  readonly kind: (typeof KINDS)[number];
-  readonly delayMs: number;
-  /** Of a second, equal report; below 0: none. */
-  readonly againMs: number;
-  readonly atOnce: boolean;
-}
-
-interface PutScenario {
-  readonly nodeCount: number;
-  readonly ownerCount: number;
-  readonly self: number;
-  readonly w: number;
-  readonly strict: boolean;
-  readonly durable: boolean;
-  readonly deadlineMs: number;
-  readonly patienceMs: number;
-  /** Which are suspect at the start, and who changes when. */
-  readonly suspects: readonly boolean[];
-  readonly flips: readonly { readonly atMs: number; readonly node: number }[];
-  /** Of each of the two puts, a plan a node. */
-  readonly plans: readonly (readonly Plan[])[];
-}
-
-const NODES_MAX = 6;
-const plan: fc.Arbitrary<Plan> = fc.record({
-  kind: fc.constantFrom(...KINDS, 'durable' as const, 'durable' as const),
-  delayMs: fc.integer({ min: 0, max: 90 }),
-  againMs: fc.constantFrom(-1, -1, 0, 30, 150),
-  atOnce: fc.boolean(),
-});
-
-export const putScenarios: fc.Arbitrary<PutScenario> = fc.integer({ min: 1, max: NODES_MAX }).chain((nodeCount) =>
-  fc.integer({ min: 1, max: Math.min(4, nodeCount) }).chain((ownerCount) =>
-    fc.record({
-      nodeCount: fc.constant(nodeCount),
-      ownerCount: fc.constant(ownerCount),
-      self: fc.integer({ min: 0, max: nodeCount - 1 }),
-      w: fc.integer({ min: 1, max: ownerCount }),
-      strict: fc.boolean(),
-      durable: fc.boolean(),
-      deadlineMs: fc.constantFrom(10, 60, 200),
-      patienceMs: fc.constantFrom(5, 25, 80),
-      suspects: fc.array(fc.constantFrom(true, false, false), { minLength: NODES_MAX, maxLength: NODES_MAX }),
-      flips: fc.array(fc.record({ atMs: fc.integer({ min: 0, max: 200 }), node: fc.nat(NODES_MAX - 1) }), {
-        maxLength: 3,
-      }),
-      plans: fc.array(fc.array(plan, { minLength: NODES_MAX, maxLength: NODES_MAX }), { minLength: 2, maxLength: 2 }),
-    }),
-  ),
-);
 
 export type MakePut = (self: number, peers: PeerView, port: PutPort) => ReplicatedPut;
 
@@ -209,7 +144,7 @@ export class PutWorld implements PutPort, PeerView {
     if (againMs >= 0) this.#time.after(delayMs + againMs, report);
   }
 
-  #reportOf(attempt: Attempt, copy: Copy, kind: Plan['kind']): () => void {
+  #reportOf(attempt: Attempt, copy: Copy, kind: PutPlan['kind']): () => void {
     switch (kind) {
       case 'durable':
         return () => {
@@ -321,8 +256,8 @@ export class PutWorld implements PutPort, PeerView {
     this.#put.failed(copy.ticket, fault, this.#time.nowMs);
   }
 
-  #plan(attempt: Attempt, node: number): Plan {
-    return this.#scenario.plans[this.#attempts.indexOf(attempt)]?.[index(node)] as Plan;
+  #plan(attempt: Attempt, node: number): PutPlan {
+    return this.#scenario.plans[this.#attempts.indexOf(attempt)]?.[index(node)] as PutPlan;
   }
 
   #later(atOnce: boolean, delayMs: number, run: () => void): void {
@@ -360,7 +295,10 @@ export class PutWorld implements PutPort, PeerView {
       this.#checkTooFew(attempt, `the suspect owner ${node} is asked though others will do`);
       return;
     }
-    claim(attempt.copies.has(hintFor) || !this.isHealthy(hintFor), `${hintFor} is healthy: it is asked before a fallback`);
+    claim(
+      attempt.copies.has(hintFor) || !this.isHealthy(hintFor),
+      `${hintFor} is healthy: it is asked before a fallback`,
+    );
     if (this.isHealthy(node)) {
       const unpromised = this.#countPossible(attempt) < this.#scenario.w && attempt.replies === 0;
       if (!unpromised) this.#checkMissing(attempt, hintFor);
@@ -404,7 +342,10 @@ export class PutWorld implements PutPort, PeerView {
     claim(put.standInAcks === counted.filter((copy) => copy.hintFor >= 0).length, 'stand-ins are told apart');
     claim(put.ringVersion === 7, 'the reply names the ring');
     for (let row = 0; row < put.copyCount; row++) {
-      claim(attempt.copies.get(put.copyNode(row))?.hintFor === put.copyHintFor(row), 'the rows say who stood in for whom');
+      claim(
+        attempt.copies.get(put.copyNode(row))?.hintFor === put.copyHintFor(row),
+        'the rows say who stood in for whom',
+      );
     }
   }
 
@@ -415,7 +356,9 @@ export class PutWorld implements PutPort, PeerView {
     const surelyNot = copies.every((copy) => copy.ackedAs === 'nothing' && copy.fault !== '' && copy.fault !== 'lost');
     claim(put.outcomeUnknown === !surelyNot, surelyNot ? 'nobody can have it' : 'somebody may have it');
     if (put.outcome === 'refused' || this.#time.nowMs >= attempt.startedMs + deadlineMs) return;
-    const failed = copies.filter((copy) => copy.fault !== '' && copy.ackedAs === 'nothing' && (!strict || copy.hintFor < 0));
+    const failed = copies.filter(
+      (copy) => copy.fault !== '' && copy.ackedAs === 'nothing' && (!strict || copy.hintFor < 0),
+    );
     const stillPossible = (strict ? this.#scenario.ownerCount : nodeCount) - failed.length;
     claim(stillPossible < w, `given up early: ${stillPossible} nodes had not failed, W is ${w}`);
   }
@@ -426,7 +369,10 @@ export class PutWorld implements PutPort, PeerView {
       const own = attempt.copies.get(owner);
       const isKept = [...attempt.copies.values()].some((copy) => copy.hintFor === owner && copy.storedDurably);
       const acked = own !== undefined && own.ackedAs !== 'nothing';
-      claim(acked || isKept || attempt.hintsHere.has(owner) || owner === this.#self, `${owner} has no copy and no hint`);
+      claim(
+        acked || isKept || attempt.hintsHere.has(owner) || owner === this.#self,
+        `${owner} has no copy and no hint`,
+      );
     }
   }
 
