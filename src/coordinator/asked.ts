@@ -99,11 +99,14 @@ export class Asked<Answer extends string> {
     return state === 'pending' || state === 'slow';
   }
 
-  /** Everything that is pending for too long becomes slow. */
-  markSlow(nowMs: number): void {
+  /** One row that has been pending for too long: it is slow from now on. -1: there is none left. */
+  takeSlow(nowMs: number): number {
     for (let row = 0; row < this.count; row++) {
-      if (this.#states[row] === 'pending' && (this.#slowAtMs[row] as number) <= nowMs) this.#states[row] = 'slow';
+      if (this.#states[row] !== 'pending' || (this.#slowAtMs[row] as number) > nowMs) continue;
+      this.#states[row] = 'slow';
+      return row;
     }
+    return -1;
   }
 
   /** When the next row becomes slow; Infinity: none will. */

@@ -40,6 +40,7 @@ class Peer {
   readonly health: PeerHealth;
   meanMs = 0;
   inFlight = 0;
+  /** For its last get. */
   askedMs: number;
   /** Of its last get. */
   answeredMs: number;
@@ -94,11 +95,15 @@ export class PeerTable implements PeerView {
   }
 
   /** A request leaves for the peer; exactly one of `answered` and `failed` follows. */
-  asked(node: number, nowMs: number): void {
+  asked(node: number, operation: Operation, nowMs: number): void {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
     peer.inFlight += 1;
-    peer.askedMs = nowMs;
+    if (operation === 'get') peer.askedMs = nowMs; // puts go to all owners, and tell nothing of reads
+  }
+
+  missed(node: number, nowMs: number): void {
+    this.#peers.get(node)?.health.failed(nowMs);
   }
 
   /** It answered, with whatever: also a refusal is an answer. */
@@ -113,8 +118,10 @@ export class PeerTable implements PeerView {
       peer.meanMs += (elapsedMs - peer.meanMs) * (isOld ? MEAN_GAIN_AFTER_PAUSE : MEAN_GAIN);
       peer.answeredMs = nowMs;
     }
-    if (elapsedMs > patienceMs) peer.health.late(nowMs);
-    else peer.health.succeeded(nowMs);
+    if (elapsedMs > patienceMs) {
+      peer.health.late(nowMs);
+      if (operation === 'get') peer.health.failed(nowMs); // a put has reported that it missed it
+    } else peer.health.succeeded(nowMs);
   }
 
   /** It did not answer within the time, or the connection is gone. */

@@ -19,6 +19,8 @@ export interface PeerView {
   getPatienceMs(node: number): number;
   /** The lower, the sooner a get asks this node; below 0 when it has not been asked for long and is due for a probe. */
   readCost(node: number, nowMs: number): number;
+  /** A put has waited for this node for its patience, in vain. */
+  missed(node: number, nowMs: number): void;
 }
 
 export function isOwner(preference: Preference, node: number): boolean {

@@ -177,7 +177,7 @@ export class ReplicatedGet {
 
   #step(nowMs: number): void {
     if (this.replied) return;
-    this.#asked.markSlow(nowMs);
+    while (this.#asked.takeSlow(nowMs) >= 0); // each makes room for one more to be asked
     if (this.#count() < this.r && nowMs < this.#deadlineMs) this.#askMore(nowMs);
     if (this.#count() >= this.r) this.#reply('answered', nowMs);
     else if (nowMs >= this.#deadlineMs || this.#countPossible(true) < this.r) this.#reply('too-few', nowMs);

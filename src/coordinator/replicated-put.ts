@@ -209,7 +209,9 @@ export class ReplicatedPut {
       else if (nowMs >= this.#deadlineMs) this.#reply('too-few');
       return;
     }
-    this.#asked.markSlow(nowMs);
+    for (let row = this.#asked.takeSlow(nowMs); row >= 0; row = this.#asked.takeSlow(nowMs)) {
+      this.#peers.missed(this.#asked.node(row), nowMs);
+    }
     if (!this.replied && this.#count() >= this.w) this.#reply('stored');
     this.#place(nowMs);
     if (this.replied) return;

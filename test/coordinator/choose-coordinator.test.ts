@@ -12,6 +12,7 @@ function peers(suspects: readonly number[], costs: Readonly<Record<number, numbe
     putPatienceMs: () => 1,
     getPatienceMs: () => 1,
     readCost: (node) => costs[node] ?? 1,
+    missed: () => undefined,
   };
 }
 

@@ -138,6 +138,9 @@ export class GetWorld implements GetPort, PeerView {
   readCost(node: number): number {
     return this.#scenario.costs[index(node)] as number;
   }
+  missed(): void {
+    claim(false, 'a get reports nobody late: its patience is too short');
+  }
 
   readHere(_get: ReplicatedGet, ticket: number): void {
     this.#ask(this.#self, ticket);

@@ -18,6 +18,7 @@ class Desk {
       putPatienceMs: () => 1,
       getPatienceMs: () => 1,
       readCost: () => 1,
+      missed: () => undefined,
     };
     const limits = { ...HINT_LIMITS, bytesMax, batchCountMax: 2, batchBytesMax: 1_000 };
     this.book = new HintBook(

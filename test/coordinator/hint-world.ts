@@ -109,6 +109,9 @@ export class HintWorld implements HintPort, PeerView {
   readCost(): number {
     return 0;
   }
+  missed(): void {
+    claim(false, 'nobody waits here');
+  }
 
   persist(hint: Hint): void {
     this.#log.push({ kind: 'hint', hint: { ...hint }, values: new Set(this.#records.get(hint.id) ?? []) });

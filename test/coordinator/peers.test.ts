@@ -5,7 +5,7 @@ import { PeerHealth } from '../../src/coordinator/peer-health.js';
 import { PeerTable } from '../../src/coordinator/peer-table.js';
 import { Prng } from '../../src/lib/prng.js';
 
-const LIMITS = { failuresMax: 3, silenceMsMax: 3_000, holdMsMin: 500, holdMsMax: 1_500 };
+const LIMITS = { failuresMax: 3, streakMsMin: 0, silenceMsMax: 3_000, holdMsMin: 500, holdMsMax: 1_500 };
 
 test('Failures in a row make a peer suspect, a success between them does not', (t) => {
   const peer = new PeerHealth(LIMITS, 0);
@@ -21,10 +21,52 @@ test('Failures in a row make a peer suspect, a success between them does not', (
   t.false(peer.isSuspect(7));
 });
 
-test('A peer that answers late is as bad as one that does not answer', (t) => {
+test('A peer that answers late is as bad as one that does not answer, except that it lives', (t) => {
   const peer = new PeerHealth(LIMITS, 0);
-  for (let i = 0; i < 3; i++) peer.late(i);
+  for (let i = 0; i < 3; i++) {
+    peer.failed(i);
+    peer.late(i);
+  }
   t.true(peer.isSuspect(3));
+  const idle = new PeerHealth(LIMITS, 0);
+  idle.late(2_000);
+  t.false(idle.isSuspect(4_000));
+});
+
+test('Many requests that fail in one breath are one pause, not a dead peer', (t) => {
+  const peer = new PeerHealth({ ...LIMITS, streakMsMin: 200 }, 0);
+  for (let i = 0; i < 64; i++) peer.failed(100);
+  t.false(peer.isSuspect(100));
+  peer.succeeded(150);
+  for (let i = 0; i < 64; i++) peer.failed(310);
+  t.false(peer.isSuspect(310));
+  peer.failed(510);
+  t.true(peer.isSuspect(510));
+});
+
+test('Puts do not hide that a peer was not asked by a get for long', (t) => {
+  const table = new PeerTable(1);
+  table.add(2, 0);
+  for (let now = 0; now <= 1_000; now += 100) {
+    table.asked(2, 'put', now);
+    table.answered(2, 'put', 1, now);
+  }
+  t.true(table.readCost(2, 1_000) < 0);
+  table.asked(2, 'get', 1_000);
+  t.true(table.readCost(2, 1_001) > 0);
+});
+
+test('A get that takes a tenth of a second is a failure, and so is a put that is missed', (t) => {
+  const table = new PeerTable(1, LIMITS);
+  table.add(2, 0);
+  table.add(3, 0);
+  for (let i = 0; i < 3; i++) {
+    table.answered(2, 'get', 101, i);
+    table.missed(3, i);
+    table.answered(3, 'put', 300, i);
+  }
+  t.false(table.isHealthy(2, 3));
+  t.false(table.isHealthy(3, 3));
 });
 
 test('Silence makes a peer suspect, and a heartbeat ends that at once', (t) => {
@@ -103,7 +145,7 @@ test('A slow peer is asked last, yet is probed, and found out when it is fast ag
     for (let i = 0; i < count; i++) {
       now += 10;
       const node = table.readCost(2, now) <= table.readCost(3, now) ? 2 : 3;
-      table.asked(node, now);
+      table.asked(node, 'get', now);
       table.answered(node, 'get', node === 2 ? slowMs : 5, now);
       asked[node - 2] = (asked[node - 2] as number) + 1;
     }
@@ -119,7 +161,7 @@ test('A peer that has stopped loses its place before its first answer is missed'
   const table = new PeerTable(1);
   table.add(2, 0);
   table.add(3, 0);
-  for (let i = 0; i < 3; i++) table.asked(2, 0);
+  for (let i = 0; i < 3; i++) table.asked(2, 'get', 0);
   t.true(table.readCost(3, 0) < table.readCost(2, 0));
 });
 
@@ -128,7 +170,7 @@ test('One slow peer does not earn patience by being slow', (t) => {
   table.add(2, 0);
   table.add(3, 0);
   for (let i = 0; i < 500; i++) {
-    table.asked(2, i);
+    table.asked(2, 'get', i);
     table.answered(2, 'get', 1, i);
     table.answered(2, 'put', 4, i);
     if (i % 50 === 0) table.answered(3, 'get', 400, i);

@@ -94,6 +94,11 @@ export class PutWorld implements PutPort, PeerView {
   readCost(): number {
     return 0;
   }
+  missed(node: number): void {
+    const copy = this.#current.copies.get(node) as Copy;
+    const open = copy.fault === '' && (copy.hintFor < 0 ? copy.ackedAs === 'nothing' : copy.ackedAs !== 'durable');
+    claim(open && this.#time.nowMs - copy.askedMs >= this.#scenario.patienceMs, `${node} is not late`);
+  }
 
   storeHere(_put: ReplicatedPut, ticket: number, hintFor: number): void {
     const attempt = this.#current;

@@ -42,6 +42,7 @@ test('An owner that does not answer in time is replaced, and counts all the same
   put.ack(1);
   put.ack(3);
   t.deepEqual(put.waitUntil(PATIENCE_MS), ['send 4 for 2']);
+  t.deepEqual(put.missed, [2]);
   t.deepEqual(put.ack(2), ['stored 3/3 durable', 'ended']);
 });
 

@@ -21,12 +21,13 @@ export const PATIENCE_MS = 20;
 export const DEADLINE_MS = 100;
 const GRACE_MS = 30;
 
-function peersOf(setting: Setting): PeerView {
+function peersOf(setting: Setting, missed: number[]): PeerView {
   return {
     isHealthy: (node) => setting.suspects?.includes(node) !== true,
     putPatienceMs: () => PATIENCE_MS,
     getPatienceMs: () => PATIENCE_MS,
     readCost: (node) => setting.costs?.[node] ?? 1,
+    missed: (node) => missed.push(node),
   };
 }
 
@@ -36,6 +37,8 @@ function preferenceOf(setting: Setting): { nodes: readonly number[]; ownerCount:
 
 export class PutScript {
   readonly put: ReplicatedPut;
+  /** Who was late. */
+  readonly missed: number[] = [];
   nowMs: number = 0;
   readonly #tickets: Map<number, number> = new Map();
   readonly #setting: Setting;
@@ -43,7 +46,7 @@ export class PutScript {
 
   constructor(setting: Setting = {}) {
     this.#setting = setting;
-    this.put = new ReplicatedPut(setting.self ?? 1, peersOf(setting), {
+    this.put = new ReplicatedPut(setting.self ?? 1, peersOf(setting, this.missed), {
       storeHere: (_put, ticket, hintFor) => {
         this.#tickets.set(setting.self ?? 1, ticket);
         this.#lines.push(`store${hintFor < 0 ? '' : ` for ${hintFor}`}`);
@@ -107,7 +110,7 @@ export class GetScript {
   #lines: string[] = [];
 
   constructor(setting: Setting = {}) {
-    this.get = new ReplicatedGet(setting.self ?? 1, peersOf(setting), {
+    this.get = new ReplicatedGet(setting.self ?? 1, peersOf(setting, []), {
       readHere: (_get, ticket) => {
         this.#tickets.set(setting.self ?? 1, ticket);
         this.#lines.push('read');
