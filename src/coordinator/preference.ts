@@ -4,7 +4,7 @@
  */
 export interface Preference {
   /** Ordinals, best first: the owners, then every other member in the partition's own order of fallbacks. */
-  readonly nodes: readonly number[];
+  readonly nodes: ArrayLike<number>;
   /** How many of `nodes` are owners: N. */
   readonly ownerCount: number;
   readonly ringVersion: number;

@@ -89,6 +89,7 @@ class Attempt {
 export class GetWorld implements GetPort, PeerView {
   readonly #scenario: GetScenario;
   readonly #time = new Timeline();
+  readonly #nodes: readonly number[];
   readonly #preference: Preference;
   readonly #get: ReplicatedGet;
   readonly #self: number;
@@ -97,8 +98,8 @@ export class GetWorld implements GetPort, PeerView {
 
   constructor(scenario: GetScenario, make: MakeGet) {
     this.#scenario = scenario;
-    const nodes = Array.from({ length: scenario.nodeCount }, (_, i) => ordinal(i));
-    this.#preference = { nodes, ownerCount: scenario.ownerCount, ringVersion: 7 };
+    this.#nodes = Array.from({ length: scenario.nodeCount }, (_, i) => ordinal(i));
+    this.#preference = { nodes: Uint16Array.from(this.#nodes), ownerCount: scenario.ownerCount, ringVersion: 7 };
     this.#self = ordinal(scenario.self);
     this.#get = make(this.#self, this, this);
   }
@@ -293,8 +294,8 @@ export class GetWorld implements GetPort, PeerView {
   }
 
   #candidates(attempt: Attempt): number[] {
-    const { nodes, ownerCount } = this.#preference;
-    return (this.#scenario.strict ? nodes.slice(0, ownerCount) : nodes).filter((node) => !attempt.questions.has(node));
+    const { ownerCount, strict } = this.#scenario;
+    return (strict ? this.#nodes.slice(0, ownerCount) : this.#nodes).filter((node) => !attempt.questions.has(node));
   }
 
   #checkOrder(attempt: Attempt, node: number): void {

@@ -38,6 +38,7 @@ class Attempt {
 export class PutWorld implements PutPort, PeerView {
   readonly #scenario: PutScenario;
   readonly #time = new Timeline();
+  readonly #nodes: readonly number[];
   readonly #preference: Preference;
   readonly #suspects: boolean[];
   readonly #put: ReplicatedPut;
@@ -47,8 +48,8 @@ export class PutWorld implements PutPort, PeerView {
 
   constructor(scenario: PutScenario, make: MakePut) {
     this.#scenario = scenario;
-    const nodes = Array.from({ length: scenario.nodeCount }, (_, i) => ordinal(i));
-    this.#preference = { nodes, ownerCount: scenario.ownerCount, ringVersion: 7 };
+    this.#nodes = Array.from({ length: scenario.nodeCount }, (_, i) => ordinal(i));
+    this.#preference = { nodes: Uint16Array.from(this.#nodes), ownerCount: scenario.ownerCount, ringVersion: 7 };
     this.#suspects = [...scenario.suspects];
     this.#self = ordinal(scenario.self);
     this.#put = make(this.#self, this, this);
@@ -136,7 +137,7 @@ export class PutWorld implements PutPort, PeerView {
   sendCopy(_put: ReplicatedPut, ticket: number, node: number, hintFor: number): void {
     const attempt = this.#current;
     claim(attempt.encoded, 'nothing can be sent before there is a record');
-    claim(this.#preference.nodes.includes(node), 'only members are asked');
+    claim(this.#nodes.includes(node), 'only members are asked');
     this.#checkReason(attempt, node, hintFor);
     const copy = this.#newCopy(attempt, node, hintFor);
     copy.ticket = ticket;
@@ -271,7 +272,7 @@ export class PutWorld implements PutPort, PeerView {
   }
 
   #isOwner(node: number): boolean {
-    return this.#preference.nodes.indexOf(node) < this.#preference.ownerCount && this.#preference.nodes.includes(node);
+    return this.#nodes.indexOf(node) < this.#preference.ownerCount && this.#nodes.includes(node);
   }
 
   #isCounted(copy: Copy): boolean {
@@ -370,7 +371,7 @@ export class PutWorld implements PutPort, PeerView {
 
   #checkProvidedFor(attempt: Attempt): void {
     if (!attempt.encoded) return;
-    for (const owner of this.#preference.nodes.slice(0, this.#scenario.ownerCount)) {
+    for (const owner of this.#nodes.slice(0, this.#scenario.ownerCount)) {
       const own = attempt.copies.get(owner);
       const isKept = [...attempt.copies.values()].some((copy) => copy.hintFor === owner && copy.storedDurably);
       const acked = own !== undefined && own.ackedAs !== 'nothing';
