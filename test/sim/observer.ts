@@ -4,6 +4,7 @@
  * between the node and the observer, so it sees what they do.
  */
 import type { Failure } from '../../src/model/errors.js';
+import { toHex } from '../../src/lib/bytes.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import {
   type ReadRequest,
@@ -74,13 +75,17 @@ export class Observer {
     const nowMs = this.#nowMs();
     for (const version of versions) {
       version.durableMs = Math.min(version.durableMs, nowMs);
-      let nodes = this.durable.get(version.putId);
-      if (nodes === undefined) {
-        nodes = new Map();
-        this.durable.set(version.putId, nodes);
-      }
-      if (!nodes.has(node)) nodes.set(node, nowMs);
+      this.isDurable(node, version.putId);
     }
+  }
+
+  isDurable(node: number, putId: string): void {
+    let nodes = this.durable.get(putId);
+    if (nodes === undefined) {
+      nodes = new Map();
+      this.durable.set(putId, nodes);
+    }
+    if (!nodes.has(node)) nodes.set(node, this.#nowMs());
   }
 
   #version(node: number, key: string, bytes: Uint8Array, header: number): Minted {
@@ -135,6 +140,10 @@ class WriteOrder {
     this.#durable += done.length;
     for (const versions of done) this.#observer.wasMadeDurable(this.#node, versions);
   }
+
+  wasKnown(putId: string): void {
+    this.#observer.isDurable(this.#node, putId);
+  }
 }
 
 class WatchedStorage implements Storage {
@@ -171,6 +180,8 @@ class WatchedWrite implements WriteRequest {
   /** The record that is replaced. */
   #before: Uint8Array = NOTHING;
   #end = 0;
+  /** Its put id, if it had been stored before and nothing was written. */
+  #known = '';
 
   constructor(inner: WriteRequest, order: WriteOrder) {
     this.#inner = inner;
@@ -208,9 +219,16 @@ class WatchedWrite implements WriteRequest {
   decide(stored: Stored): number {
     const before = stored.state === 'ok' ? stored.bytes.slice(stored.start, stored.end) : NOTHING;
     const size = this.#inner.decide(stored);
-    if (size === WAIT_FOR_EARLIER) this.#end = this.#order.end;
+    if (size === WAIT_FOR_EARLIER) this.#alreadyThere();
     else if (size !== WRITE_NOTHING) this.#before = before;
     return size;
+  }
+
+  /** Perhaps by an earlier process, whose storage had no time to call it durable: recovery made it so. */
+  #alreadyThere(): void {
+    const { putId } = this.#inner as { putId?: unknown };
+    this.#end = this.#order.end;
+    if (putId instanceof Uint8Array) this.#known = toHex(putId);
   }
 
   encode(target: Uint8Array, at: number): void {
@@ -222,6 +240,7 @@ class WatchedWrite implements WriteRequest {
 
   onWritten(durable: boolean): void {
     if (durable) this.#order.durableUntil(this.#end);
+    if (durable && this.#known !== '') this.#order.wasKnown(this.#known);
     this.#inner.onWritten(durable);
   }
 

@@ -147,9 +147,13 @@ function work(world: SimWorld, evidence: Evidence): readonly HealedOp[] {
   return operations;
 }
 
-/** A last look, with nothing under way. */
+/**
+ * A last look, with nothing under way. Clients still ping, and what a reply is charged with is settled some 100 ms later: so
+ * it is enough that everything is given back at one moment.
+ */
 function idle(world: SimWorld, evidence: Evidence): Evidence {
   world.runFor(1_000);
+  world.pump(() => checkLeftovers(evidence).length === 0, 2_000);
   return evidence;
 }
 
