@@ -97,7 +97,7 @@ function engineDeps(options: StorageWorldOptions, hlc: Hlc, workers: PoolWorkers
     disk,
     files,
     arena,
-    openLog: observing(openLog, hlc, clock),
+    openLog: observing(openLog, hlc, clock, directory.member.ordinal),
     beforeRelease: (done) => {
       meta.update(stamp(), done);
     },

@@ -47,8 +47,12 @@ export function logOpener(parts: LogOpenerParts): OpenLog {
   };
 }
 
-/** Replayed records carry the newest stamps that this node gave before it went down: its clock must not fall behind them. */
-export function observing(openLog: OpenLog, hlc: Hlc, clock: Clock): OpenLog {
+/**
+ * Replayed records carry the newest stamps that this node (`ordinal`) gave before it went down: its clock must not fall
+ * behind them, and they are not clamped as those of others are. A wall clock that was set back by more than the allowed
+ * skew would else take the node's own stamps with it.
+ */
+export function observing(openLog: OpenLog, hlc: Hlc, clock: Clock, ordinal: number): OpenLog {
   return function* (visit, events, appliedMax): ReturnType<OpenLog> {
     return yield* openLog(
       (kind, partition, lsn, body) => {
@@ -56,6 +60,8 @@ export function observing(openLog: OpenLog, hlc: Hlc, clock: Clock): OpenLog {
         if (kind !== LOG_KINDS.record) return;
         const stamp = newestStamp(body, 0, body.length);
         hlc.observe(stamp.wallMs, stamp.logical, clock.wallMs(), 'peer');
+        const own = newestStamp(body, 0, body.length, ordinal);
+        hlc.resume(own.wallMs, own.logical);
       },
       events,
       appliedMax,

@@ -27,6 +27,7 @@ const COLD_TICK_MS = 0.6;
 export interface NodeEngineParts {
   readonly shape: EngineShape;
   readonly partitionCount: number;
+  readonly ordinal: number;
   readonly process: SimProcess;
   readonly disk: Disk;
   readonly files: MemoryPartitionFiles;
@@ -65,7 +66,7 @@ export function* openNodeEngine(parts: NodeEngineParts): Flow<Engine> {
     {
       ...world,
       files,
-      openLog: parts.observesClock ? observing(openLog, hlc, clock) : openLog,
+      openLog: parts.observesClock ? observing(openLog, hlc, clock, parts.ordinal) : openLog,
       beforeRelease: (done) => {
         meta.update(parts.observesClock ? stamp() : {}, done);
       },

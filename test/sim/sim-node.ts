@@ -195,6 +195,7 @@ export class SimNode implements StoreIdentity {
     const engine = yield* openNodeEngine({
       shape: world.options.engine,
       partitionCount: world.options.partitionCount,
+      ordinal: this.ordinal,
       process,
       disk,
       files: this.#files as MemoryPartitionFiles,
