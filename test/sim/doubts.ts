@@ -5,6 +5,8 @@
  *   destroyed   the medium no longer holds what it held: a lost disk, one that was rolled back, a flipped bit
  *   power       what was only in the kernel's memory is gone: excuses writes whose answer said `buffered`
  */
+import type { Flip } from './evidence.js';
+
 export interface Destruction {
   readonly node: number;
   readonly atMs: number;
@@ -16,8 +18,22 @@ export interface Destruction {
 export class Doubts {
   readonly #all: Destruction[] = [];
 
+  /** Single bits, each with what was destroyed before and after it. */
+  readonly flips: Flip[] = [];
+
   add(destruction: Destruction): void {
+    const { node, key, atMs } = destruction;
+    for (const flip of this.flips) {
+      if (flip.node === node && (key === null || flip.key === key)) flip.untilMs = Math.min(flip.untilMs, atMs);
+    }
+    const untilMs = Number.POSITIVE_INFINITY;
+    if (key !== null) this.flips.push({ node, key, atMs, sinceMs: this.since(node, key, true), untilMs });
     this.#all.push(destruction);
+  }
+
+  /** Nothing on its medium was ever destroyed. */
+  isIntact(node: number): boolean {
+    return !this.#all.some((one) => one.node === node && one.kind === 'destroyed');
   }
 
   /** When what the node held under the key was last destroyed; -Infinity: never. */

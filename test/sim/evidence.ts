@@ -62,6 +62,15 @@ export interface ClusterView {
   leftovers(): readonly LeftoverView[];
 }
 
+/** A bit of what is stored under a key flipped. Until `sinceMs`, and again from `untilMs` on, worse excuses what is gone. */
+export interface Flip {
+  readonly node: number;
+  readonly key: string;
+  readonly atMs: number;
+  readonly sinceMs: number;
+  untilMs: number;
+}
+
 export interface Evidence {
   readonly history: History;
   readonly minted: readonly Minted[];
@@ -70,6 +79,7 @@ export interface Evidence {
   /** Keys → ids of the puts shown by the last read, after healing; null: it failed. */
   readonly final: ReadonlyMap<string, readonly number[] | null>;
   readonly view: ClusterView;
+  readonly flips: readonly Flip[];
   /**
    * When as many copies of what was stored under the key were destroyed as the promise allows for, last; -Infinity: never.
    * What had been acknowledged before is nobody's promise any more: it may be there or not. `isDurable`: of what was

@@ -6,33 +6,8 @@
  *   npm run sim:mutants -- --only NAME --seeds N --from N
  */
 import { parseArgs } from 'node:util';
-import type { Mutant } from './mutants/mutant.js';
 import { MUTANTS } from './mutants/all.js';
-import { runSeed } from './scenario.js';
-
-export interface Kill {
-  readonly mutant: Mutant;
-  /** Seeds run; the last one found it, unless `checkers` is empty. */
-  readonly seeds: number;
-  readonly checkers: readonly string[];
-}
-
-export function hunt(mutant: Mutant, from: number, seedsMax: number): Kill {
-  for (let seeds = 1; seeds <= seedsMax; seeds++) {
-    const checkers = found(mutant, from + seeds - 1);
-    if (checkers.length > 0) return { mutant, seeds, checkers };
-  }
-  return { mutant, seeds: seedsMax, checkers: [] };
-}
-
-/** A run that throws has been found, too. */
-function found(mutant: Mutant, seed: number): readonly string[] {
-  try {
-    return [...new Set(runSeed({ seed, mutant }).violations.map(({ checker }) => checker))].sort();
-  } catch (error) {
-    return [`threw: ${(error as Error).message}`];
-  }
-}
+import { hunt } from './mutants/hunt.js';
 
 function main(): void {
   const { values } = parseArgs({

@@ -47,7 +47,7 @@ export function beginNetworkFault(kind: NetworkFault, parts: NetworkFaultParts):
     case 'slow-link':
       worsen(parts, node, (link) => {
         link.extraMs = between(random, 5, 500);
-        link.bytesPerMs = between(random, 2, 125);
+        link.bytesPerMs = between(random, 30, 125);
       });
       return;
     case 'lossy-link':

@@ -64,8 +64,9 @@ interface Listening {
 }
 
 const SYN_AGAIN_MS = 1_000;
-/** TCP's first retransmission; each further one doubles it. */
+/** TCP's first retransmission; each further one doubles it, up to a point (here sooner than in life, so that runs end). */
 const RETRANSMIT_MS = 200;
+const RETRANSMIT_MAX_MS = 1_600;
 /** A sender that hears nothing gives up after so long, drawn. */
 const GIVE_UP_MIN_MS = 6_000;
 const GIVE_UP_MAX_MS = 20_000;
@@ -169,7 +170,7 @@ export class SimulatedNetwork {
     const { random } = this;
     let delay = delayMinMs + random.float() * (delayMaxMs - delayMinMs) + link.extraMs;
     if (tailChance > 0 && random.chance(tailChance)) delay += random.float() * tailMs;
-    for (let wait = RETRANSMIT_MS; link.lossChance > 0 && random.chance(link.lossChance); wait *= 2) delay += wait;
+    for (let wait = RETRANSMIT_MS; wait <= RETRANSMIT_MAX_MS && random.chance(link.lossChance); wait *= 2) delay += wait;
     return delay + bytes / link.bytesPerMs;
   }
 

@@ -11,6 +11,7 @@ import { checkAcknowledged } from './checkers/acknowledged.js';
 import { checkClocks } from './checkers/clocks.js';
 import { checkContextGiven } from './checkers/context-given.js';
 import { checkConvergence } from './checkers/convergence.js';
+import { checkDamage } from './checkers/damage.js';
 import { checkDots } from './checkers/dots.js';
 import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
@@ -89,6 +90,7 @@ function acceptLoss(world: SimWorld): void {
   for (const { engine, node } of world.cluster.nodes) {
     for (const partition of engine?.status().suspectPartitions ?? []) {
       world.say(`node ${node}: partition ${partition} is suspect, its loss is accepted`);
+      if (world.doubts.isIntact(node)) world.violation(`node ${node}: partition ${partition} is suspect without a reason`);
       world.doubts.add({ node, atMs: world.time.monotonicMs(), kind: 'destroyed', key: null });
       engine?.trust(partition, () => undefined);
     }
@@ -105,6 +107,7 @@ function gather(world: SimWorld): Evidence {
     durable: observer.durable,
     final,
     view: cluster.view((done) => world.pump(done)),
+    flips: doubts.flips,
     doubtMs: (key, isDurable) => cluster.doubtMs(doubts, key, isDurable),
   };
 }
@@ -114,6 +117,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkAcknowledged,
     checkInvented,
     checkDots,
+    checkDamage,
     checkContextGiven,
     checkResurrection,
     checkSingleCopy,

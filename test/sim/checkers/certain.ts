@@ -1,9 +1,12 @@
 import type { Evidence } from '../evidence.js';
 import type { KeyHistory, WriteOp } from '../history.js';
 
-/** Acknowledged, and nothing that was destroyed since excuses its absence. */
+/**
+ * Acknowledged, and nothing that was destroyed since it was first sent excuses its absence. (An answer may be under way
+ * when the machine that gave it goes down; and one to a later attempt may speak of what the first one did.)
+ */
 export function isOwed(evidence: Evidence, write: WriteOp): boolean {
-  return write.outcome === 'ok' && write.endMs > evidence.doubtMs(write.key, write.isDurable);
+  return write.outcome === 'ok' && write.startMs > evidence.doubtMs(write.key, write.isDurable);
 }
 
 /** Somebody who had read the put's value may have replaced it before `beforeMs`. */

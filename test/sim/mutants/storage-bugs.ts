@@ -4,7 +4,7 @@ import type { ReadRequest, Stored } from '../../../src/storage/storage.js';
 import { textOf } from '../tools.js';
 import type { Mutant } from './mutant.js';
 import { entriesOf, putTogether, takeApart } from './record-edits.js';
-import { EditedWrite, PassingStorage, PassingWrite, storedWith, wrappingWrites } from './wrappers.js';
+import { EditedWrite, PassingRead, PassingStorage, PassingWrite, storedWith, wrappingWrites } from './wrappers.js';
 
 const ACK_AFTER_MS = 0.01;
 const STALE_MS = 200;
@@ -74,18 +74,14 @@ export const staleReads: Mutant = {
           request.onRead(cached.stored);
           return;
         }
-        this.inner.read({
-          key: request.key,
-          partition: request.partition,
-          hashHi: request.hashHi,
-          hashLo: request.hashLo,
-          onRead: (stored) => {
+        this.inner.read(
+          new PassingRead(request, (stored) => {
             const bytes = stored.bytes.slice(stored.start, stored.end);
             const kept = storedWith(stored, { bytes, start: 0, end: bytes.length, owned: true });
             this.#cache.set(name, { atMs: world.nowMs(), stored: kept });
             request.onRead(stored);
-          },
-        });
+          }),
+        );
       }
     })(inner),
 };
@@ -100,7 +96,7 @@ export const refusedYetStored: Mutant = {
         ? request
         : new (class extends PassingWrite {
             override onWritten(): void {
-              this.inner.onRefused(failure('DISK_FULL', 'There was no room for it'));
+              this.inner.onRefused(failure('TOO_LARGE', 'It is too large'));
             }
           })(request);
     })(inner),
@@ -127,15 +123,11 @@ export const damagedIsAbsent: Mutant = {
   storage: (inner) =>
     new (class extends PassingStorage {
       override read(request: ReadRequest): void {
-        this.inner.read({
-          key: request.key,
-          partition: request.partition,
-          hashHi: request.hashHi,
-          hashLo: request.hashLo,
-          onRead: (stored) => {
+        this.inner.read(
+          new PassingRead(request, (stored) => {
             request.onRead(stored.state === 'unknown' ? storedWith(stored, { state: 'absent', end: stored.start }) : stored);
-          },
-        });
+          }),
+        );
       }
     })(inner),
 };

@@ -79,6 +79,34 @@ export class PassingWrite implements WriteRequest {
   }
 }
 
+/** The key's bytes may move while a read waits for a cold file, so they are asked for each time. */
+export class PassingRead implements ReadRequest {
+  readonly #inner: ReadRequest;
+  readonly #onRead: (stored: Stored) => void;
+
+  constructor(inner: ReadRequest, onRead: (stored: Stored) => void) {
+    this.#inner = inner;
+    this.#onRead = onRead;
+  }
+
+  get partition(): PartitionId {
+    return this.#inner.partition;
+  }
+  get key(): Uint8Array {
+    return this.#inner.key;
+  }
+  get hashHi(): number {
+    return this.#inner.hashHi;
+  }
+  get hashLo(): number {
+    return this.#inner.hashLo;
+  }
+
+  onRead(stored: Stored): void {
+    this.#onRead(stored);
+  }
+}
+
 /** A write whose record is changed before it takes its place. */
 export class EditedWrite extends PassingWrite {
   readonly #edit: (bytes: Uint8Array, stored: Stored) => Uint8Array;
