@@ -11,7 +11,7 @@ import { nodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
 import { toHex } from '../../src/lib/bytes.js';
 import type { Prng } from '../../src/lib/prng.js';
-import { Doubts } from './doubts.js';
+import type { Doubts } from './doubts.js';
 import type { ClusterView, LeftoverView, ReplicaView } from './evidence.js';
 import type { SimNode } from './sim-node.js';
 import { HASH } from './tools.js';

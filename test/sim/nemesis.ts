@@ -60,7 +60,6 @@ export class Nemesis {
       node.clock.offsetMs = 0;
       node.process?.resume();
       disks.heal(node);
-      node.heldDown = false;
       node.start();
     }
   }
@@ -108,7 +107,6 @@ export class Nemesis {
   }
 
   #down(node: SimNode, kind: 'kill' | 'power'): void {
-    if (node.heldDown) return;
     this.#world.say(`node ${node.node}: ${kind}`);
     node.crash(kind);
     if (kind === 'power') {

@@ -6,14 +6,7 @@ import type { Host, Link, SimulatedNetwork } from './network.js';
 import { between, exponential } from './tools.js';
 
 export type NetworkFault =
-  | 'isolate'
-  | 'one-way'
-  | 'partial'
-  | 'clog'
-  | 'swizzle'
-  | 'slow-link'
-  | 'lossy-link'
-  | 'reset';
+  'isolate' | 'one-way' | 'partial' | 'clog' | 'swizzle' | 'slow-link' | 'lossy-link' | 'reset';
 
 export interface NetworkFaultParts {
   readonly network: SimulatedNetwork;

@@ -170,7 +170,8 @@ export class SimulatedNetwork {
     const { random } = this;
     let delay = delayMinMs + random.float() * (delayMaxMs - delayMinMs) + link.extraMs;
     if (tailChance > 0 && random.chance(tailChance)) delay += random.float() * tailMs;
-    for (let wait = RETRANSMIT_MS; wait <= RETRANSMIT_MAX_MS && random.chance(link.lossChance); wait *= 2) delay += wait;
+    for (let wait = RETRANSMIT_MS; wait <= RETRANSMIT_MAX_MS && random.chance(link.lossChance); wait *= 2)
+      delay += wait;
     return delay + bytes / link.bytesPerMs;
   }
 

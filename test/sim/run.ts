@@ -89,8 +89,7 @@ async function runMany({ from, to, seconds }: Range): Promise<boolean> {
   const startedMs = performance.now();
   const answers: Answer[] = [];
   let next = from;
-  const deal = (): number | null =>
-    next <= to && performance.now() - startedMs < seconds * 1_000 ? next++ : null;
+  const deal = (): number | null => (next <= to && performance.now() - startedMs < seconds * 1_000 ? next++ : null);
   const workers = Math.min(availableParallelism(), to - from + 1);
   await Promise.all(Array.from({ length: workers }, () => work(deal, answers)));
   return report(answers, (performance.now() - startedMs) / 1_000, workers);

@@ -90,7 +90,8 @@ function acceptLoss(world: SimWorld): void {
   for (const { engine, node } of world.cluster.nodes) {
     for (const partition of engine?.status().suspectPartitions ?? []) {
       world.say(`node ${node}: partition ${partition} is suspect, its loss is accepted`);
-      if (world.doubts.isIntact(node)) world.violation(`node ${node}: partition ${partition} is suspect without a reason`);
+      if (world.doubts.isIntact(node))
+        world.violation(`node ${node}: partition ${partition} is suspect without a reason`);
       world.doubts.add({ node, atMs: world.time.monotonicMs(), kind: 'destroyed', key: null });
       engine?.trust(partition, () => undefined);
     }

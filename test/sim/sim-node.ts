@@ -69,8 +69,6 @@ export class SimNode implements StoreIdentity {
   engine: Engine | null = null;
   /** A fault that may make the engine give up or the start fail: so that it is no violation when they do. */
   mayFail = false;
-  /** Stays down until somebody starts it. */
-  heldDown = false;
   readonly capacityBytes: number = CAPACITY_BYTES;
   /** Taken away by a fault. */
   missingBytes = 0;
@@ -277,7 +275,8 @@ export class SimNode implements StoreIdentity {
 
   #stopped(process: SimProcess, error: Error | null): void {
     if (process.ended) return;
-    if (error !== null && !this.mayFail) this.world.violation(`node ${this.node} did not stop cleanly: ${error.message}`);
+    if (error !== null && !this.mayFail)
+      this.world.violation(`node ${this.node} did not stop cleanly: ${error.message}`);
     this.#die(process);
   }
 
@@ -290,7 +289,7 @@ export class SimNode implements StoreIdentity {
 
   restartAfter(delayMs: number): void {
     this.world.network.time.after(delayMs, () => {
-      if (!this.heldDown) this.start();
+      this.start();
     });
   }
 

@@ -23,6 +23,8 @@ export interface SeedSettings {
   readonly mutant?: Mutant;
   /** Instead of what the seed would draw. */
   readonly given?: Partial<SimOptions>;
+  /** Machines begin with clocks that are off by up to so much. */
+  readonly startSkewMs?: number;
   /** Hears every event worth a line, with its time. */
   readonly print?: (line: string) => void;
 }
@@ -62,6 +64,9 @@ export class SimWorld {
     this.clients = Array.from({ length: this.options.work.clients }, (_, i) => new SimClient(i, this, root.fork()));
     this.workload = new Workload(this.clients, this.history, this.options.work, root.fork());
     this.nemesis = new Nemesis(this, root.fork());
+    const clocks = root.fork();
+    const skewMs = settings.startSkewMs ?? 0;
+    for (const { clock } of [...nodes, ...this.clients]) clock.offsetMs = Math.round((2 * clocks.float() - 1) * skewMs);
   }
 
   ringFor(node: SimNode, nodeId: string): ReturnType<SimCluster['ringFor']> {

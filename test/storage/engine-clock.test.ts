@@ -18,7 +18,16 @@ function logWith(ordinal: number, wallMs: number, logical: number): OpenLog {
   const prng = new Prng(1);
   const random = { u32: () => prng.u32(), fill: (bytes: Uint8Array) => prng.fill(bytes) };
   const actor = freshActorHi(ordinal, random).toString(16).padStart(8, '0') + '00000001';
-  const sibling = { actor, counter: 1, tombstone: false, wallMs, logical, expiresMs: 0, putId: '0'.repeat(24), value: 'v' };
+  const sibling = {
+    actor,
+    counter: 1,
+    tombstone: false,
+    wallMs,
+    logical,
+    expiresMs: 0,
+    putId: '0'.repeat(24),
+    value: 'v',
+  };
   const body = encodePlain({ key: 'k', context: { [actor]: 1 }, siblings: [sibling], remembered: [], cut: 0 });
   return function* (visit): ReturnType<OpenLog> {
     yield* [];

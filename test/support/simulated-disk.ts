@@ -12,7 +12,7 @@
 import type { Disk, DiskError, DiskFile, Done, OpenMode } from '../../src/env/disk.js';
 import type { Timers } from '../../src/env/clock.js';
 import type { Prng } from '../../src/lib/prng.js';
-import { afterPowerCut, Inode, SECTOR, settle, snapshot } from './simulated-inode.js';
+import { afterPowerCut, folderOf, Inode, SECTOR, settle, snapshot } from './simulated-inode.js';
 
 export type DiskCall =
   | 'open'
@@ -382,11 +382,6 @@ export class SimulatedDisk implements Disk {
       done(new SimulatedDiskError(failing, `sync ${path}`));
     });
   }
-}
-
-function folderOf(path: string): string {
-  const slash = path.lastIndexOf('/');
-  return slash < 0 ? '' : path.slice(0, slash);
 }
 
 function applyChange(names: Map<string, Inode>, change: FolderChange): void {

@@ -30,13 +30,14 @@ export function checkContextGiven(evidence: Evidence): Violation[] {
     for (const read of history.reads) {
       const fault = token.decode(read.context, 0, read.context.length, HASH, keyHash);
       if (fault !== '') violations.push({ checker: 'context-given', key: history.key, text: fault });
-      else for (const id of unread(evidence, history, read, token, dots.get(history.key) ?? [])) {
-        violations.push({
-          checker: 'context-given',
-          key: history.key,
-          text: `the context of a ${read.from} at ${Math.round(read.endMs)} ms covers put ${id}, which was not shown with it`,
-        });
-      }
+      else
+        for (const id of unread(evidence, history, read, token, dots.get(history.key) ?? [])) {
+          violations.push({
+            checker: 'context-given',
+            key: history.key,
+            text: `the context of a ${read.from} at ${Math.round(read.endMs)} ms covers put ${id}, which was not shown with it`,
+          });
+        }
     }
   }
   return violations;

@@ -16,8 +16,13 @@ export function checkConvergence(evidence: Pick<Evidence, 'history' | 'view' | '
       };
       if (replica.state === 'unknown') {
         // A single copy that was damaged stays so until its key is written: there is nobody to heal it from.
-        if (replicas.length > 1 || evidence.doubtMs(key, true) === Number.NEGATIVE_INFINITY) say('cannot say what it holds');
-      } else if (first !== undefined && first.state !== 'unknown' && !Buffer.from(first.record).equals(replica.record)) {
+        if (replicas.length > 1 || evidence.doubtMs(key, true) === Number.NEGATIVE_INFINITY)
+          say('cannot say what it holds');
+      } else if (
+        first !== undefined &&
+        first.state !== 'unknown' &&
+        !Buffer.from(first.record).equals(replica.record)
+      ) {
         say(`holds ${replica.record.length} bytes, node ${first.node} other ${first.record.length}`);
       }
     }

@@ -5,5 +5,9 @@ import type { Violation } from '../violation.js';
 export function checkHints(evidence: Pick<Evidence, 'view'>): Violation[] {
   return evidence.view
     .hints()
-    .map(({ node, key, owner }) => ({ checker: 'hints', key, text: `node ${node} still has a hint for node ${owner}` }));
+    .map(({ node, key, owner }) => ({
+      checker: 'hints',
+      key,
+      text: `node ${node} still has a hint for node ${owner}`,
+    }));
 }

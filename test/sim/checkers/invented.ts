@@ -18,7 +18,8 @@ export function checkInvented(evidence: Evidence): Violation[] {
         const write = writes.get(id);
         if (write === undefined) say(`put ${id} was shown and never sent for this key`);
         else if (write.startMs > read.endMs) say(`put ${id} was shown before it was sent`);
-        else if (write.outcome === 'refused') say(`put ${id} was shown, though its client was told that it did not happen`);
+        else if (write.outcome === 'refused')
+          say(`put ${id} was shown, though its client was told that it did not happen`);
       }
     }
   }

@@ -13,7 +13,11 @@ export function checkSameSiblings(straight: Finals, skewed: Finals): Violation[]
     const here = shown(straight, key);
     const there = shown(skewed, key);
     if (here === there) continue;
-    violations.push({ checker: 'same-siblings', key, text: `puts ${here} with right clocks, ${there} with wrong ones` });
+    violations.push({
+      checker: 'same-siblings',
+      key,
+      text: `puts ${here} with right clocks, ${there} with wrong ones`,
+    });
   }
   return violations;
 }

@@ -17,7 +17,11 @@ export function checkSingleCopy(evidence: Evidence): Violation[] {
     for (const read of history.reads) {
       if (read.from !== 'get') continue;
       for (const text of [...missing(evidence, history, read), ...stale(evidence, history, read)]) {
-        violations.push({ checker: 'single-copy', key: history.key, text: `a get at ${Math.round(read.endMs)} ms ${text}` });
+        violations.push({
+          checker: 'single-copy',
+          key: history.key,
+          text: `a get at ${Math.round(read.endMs)} ms ${text}`,
+        });
       }
     }
   }

@@ -125,7 +125,9 @@ export const damagedIsAbsent: Mutant = {
       override read(request: ReadRequest): void {
         this.inner.read(
           new PassingRead(request, (stored) => {
-            request.onRead(stored.state === 'unknown' ? storedWith(stored, { state: 'absent', end: stored.start }) : stored);
+            request.onRead(
+              stored.state === 'unknown' ? storedWith(stored, { state: 'absent', end: stored.start }) : stored,
+            );
           }),
         );
       }
@@ -180,4 +182,3 @@ function passingFile(file: File): File {
     },
   };
 }
-

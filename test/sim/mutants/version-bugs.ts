@@ -36,7 +36,11 @@ function withOwnMark(stored: Stored, ordinal: number): Stored {
   const entries = contextStart(bytes, start);
   for (let at = entries; at < entries + CONTEXT_ENTRY_BYTES * contextCount(bytes, start); at += CONTEXT_ENTRY_BYTES) {
     if (actorHi(bytes, at) >>> 16 !== ordinal) continue;
-    const mark = { markActorHi: actorHi(bytes, at), markActorLo: actorLo(bytes, at), markCounter: counterOf(bytes, at) };
+    const mark = {
+      markActorHi: actorHi(bytes, at),
+      markActorLo: actorLo(bytes, at),
+      markCounter: counterOf(bytes, at),
+    };
     return storedWith(stored, { hasMark: true, ...mark });
   }
   return stored;
@@ -74,7 +78,8 @@ export const contextOfUnread: Mutant = {
             super.encode(target, at);
             this.#view.show(target, at, 0);
             request.contextBytes = this.#view.tokenBytes;
-            if (request.context.length < request.contextBytes) request.context = new Uint8Array(2 * request.contextBytes);
+            if (request.context.length < request.contextBytes)
+              request.context = new Uint8Array(2 * request.contextBytes);
             this.#view.encodeToken(request.context, 0, HASH, request);
           }
         })(request),
@@ -91,7 +96,9 @@ export const lastWriterWins: Mutant = {
         const { markActorHi, markActorLo, markCounter } = request;
         parts.siblings = parts.siblings.filter(
           ({ header }) =>
-            actorHi(header, 0) === markActorHi && actorLo(header, 0) === markActorLo && counterOf(header, 0) === markCounter,
+            actorHi(header, 0) === markActorHi &&
+            actorLo(header, 0) === markActorLo &&
+            counterOf(header, 0) === markCounter,
         );
         return putTogether(parts);
       }),
