@@ -4,15 +4,15 @@
  */
 import test from 'ava';
 import { checkSameSiblings } from './checkers/same-siblings.js';
-import { drawOptions, FAULT_KINDS, type SimOptions } from './options.js';
+import { drawOptions, FAULT_KINDS, type SimOptions, type WorkShape } from './options.js';
 import { runSeed } from './scenario.js';
 import { Prng } from '../../src/lib/prng.js';
 
 const QUIET: Partial<SimOptions> = { faultEveryMs: Number.POSITIVE_INFINITY };
 
-test('twelve seeds, with whatever faults they draw, find nothing', (t) => {
+test('eight seeds, with whatever faults they draw, find nothing', (t) => {
   let acknowledged = 0;
-  for (let seed = 1; seed <= 12; seed++) {
+  for (let seed = 1; seed <= 8; seed++) {
     const result = runSeed({ seed });
     t.deepEqual(result.violations, [], `replay: npm run sim -- --seed ${seed}`);
     t.true(result.operations >= 300, `seed ${seed}: ${result.operations} operations`);
@@ -44,12 +44,25 @@ test('every kind of fault happens, five nodes, all at once', (t) => {
   t.deepEqual([...result.faults.keys()].sort(), [...FAULT_KINDS].sort());
 });
 
-/** Two clocks that differ by twice this, and a retry after 40 s: still within the retry window of 60 s. */
-const SKEW_MS = 9_000;
+/**
+ * Two clocks may differ by twice this: put ids are still taken. There are no late retries among the work, since how long a
+ * put id is remembered is measured in the ids' own seconds: clocks decide there whether a retry is answered or refused.
+ */
+const SKEW_MS = 29_000;
+const WORK: WorkShape = {
+  clients: 4,
+  keys: 5,
+  thinkMs: 150,
+  inFlightMax: 4,
+  timeoutMs: 1_000,
+  mix: [20, 20, 10, 10, 20, 0, 0],
+  largeValues: false,
+  durableChance: 0,
+};
 
 test('clocks that are wrong, within what is allowed, change no sibling', (t) => {
-  for (const seed of [1, 2, 3]) {
-    const given = { ...QUIET, skewMaxMs: 0 };
+  for (const seed of [1, 2]) {
+    const given = { ...QUIET, work: WORK };
     const straight = runSeed({ seed, given });
     const skewed = runSeed({ seed, given, startSkewMs: SKEW_MS });
     t.deepEqual(checkSameSiblings(straight.evidence, skewed.evidence), [], `seed ${seed}`);
