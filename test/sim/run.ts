@@ -5,6 +5,8 @@
  *   npm run sim -- --seeds A..B      all of them, on every core
  *   npm run sim -- --seconds S       as many as fit, from 1 on (or --from N)
  *
+ * With --hard every seed has five nodes and every kind of fault, about three a second.
+ *
  * Exits 1 if a checker found anything, and says which seed to replay. One seed in twenty runs twice: if the two runs are
  * not the same to the last event, something in the program asks a clock or a random number that is not the simulation's.
  */
@@ -12,10 +14,14 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { optionsText } from './options.js';
+import { FAULT_KINDS, optionsText, type SimOptions } from './options.js';
 import { runSeed, type SeedResult } from './scenario.js';
+import type { SeedSettings } from './world.js';
 
 const TWICE_EVERY = 20;
+const HARD: Partial<SimOptions> = { nodes: 5, faults: FAULT_KINDS, faultEveryMs: 300 };
+const isHard = process.argv.includes('--hard');
+const settingsOf = (seed: number): SeedSettings => (isHard ? { seed, given: HARD } : { seed });
 const SHOWN_MAX = 10;
 
 /** What a worker answers for a seed. */
@@ -59,7 +65,7 @@ type Ran = Pick<SeedResult, 'traceHash' | 'events' | 'operations' | 'acknowledge
 /** A simulation that throws is a finding like any other. */
 function safely(seed: number): Ran {
   try {
-    const result = runSeed({ seed });
+    const result = runSeed(settingsOf(seed));
     return { ...result, violations: result.violations.map(({ checker, key, text }) => `${checker} ${key}: ${text}`) };
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -68,7 +74,7 @@ function safely(seed: number): Ran {
 }
 
 function replay(seed: number): boolean {
-  const result = runSeed({ seed, print: console.log });
+  const result = runSeed({ ...settingsOf(seed), print: console.log });
   console.log(`options ${optionsText(result.options)}`);
   console.log(
     `seed ${seed}: ${result.events} events, ${result.operations} operations, ${result.acknowledged} writes acknowledged, trace ${result.traceHash}`,
@@ -97,7 +103,9 @@ async function runMany({ from, to, seconds }: Range): Promise<boolean> {
 
 function work(deal: () => number | null, answers: Answer[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--worker'], { execArgv: ['--enable-source-maps'] });
+    const child = fork(fileURLToPath(import.meta.url), ['--worker', ...(isHard ? ['--hard'] : [])], {
+      execArgv: ['--enable-source-maps'],
+    });
     const send = (): void => {
       const seed = deal();
       if (seed === null) child.disconnect();
@@ -123,7 +131,7 @@ const failed = ({ violations }: Answer): boolean => violations.length > 0;
 function show({ seed, violations }: Answer): void {
   console.log(`seed ${seed}: ${violations.length} violations`);
   for (const text of violations.slice(0, 3)) console.log(`  ${text}`);
-  console.log(`  replay: npm run sim -- --seed ${seed}`);
+  console.log(`  replay: npm run sim -- --seed ${seed}${isHard ? ' --hard' : ''}`);
 }
 
 function report(answers: readonly Answer[], seconds: number, workers: number): boolean {
@@ -153,6 +161,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string' },
       from: { type: 'string' },
       worker: { type: 'boolean' },
+      hard: { type: 'boolean' },
     },
   });
   if (values.worker === true) {
