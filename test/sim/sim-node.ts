@@ -207,6 +207,7 @@ export class SimNode implements StoreIdentity {
         this.#fatal(process, error);
       },
     });
+    if (process.ended) return; // it failed while it was being opened, in this very turn
     this.engine = engine;
     const watched = world.observer.watch(engine, this.node);
     const mutantWorld = {
