@@ -79,6 +79,7 @@ export class SimulatedNetwork {
   readonly #links: Map<string, Link> = new Map();
   readonly #listening: Map<string, Listening> = new Map();
   readonly #open: Set<SimConnection> = new Set();
+  #healed = false;
   /** Connections made, pieces of bytes delivered, so far. */
   connections = 0;
   deliveries = 0;
@@ -134,6 +135,7 @@ export class SimulatedNetwork {
   }
 
   cut(link: Link): void {
+    if (this.#healed) return; // a fault that had not got so far
     link.cuts += 1;
   }
 
@@ -143,8 +145,9 @@ export class SimulatedNetwork {
     if (link.cuts === 0) this.#released(link);
   }
 
-  /** Every link as on the first day. */
+  /** Every link as on the first day, and so it stays. */
   healAll(): void {
+    this.#healed = true;
     for (const link of this.#links.values()) {
       link.extraMs = 0;
       link.lossChance = 0;
