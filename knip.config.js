@@ -9,6 +9,7 @@ export default {
     'bench/load/worker*.ts',
     'test/**/*.test.ts',
     'test/prove/*.ts',
+    'test/sim/{run,mutants}.ts',
     'test/**/write-*.ts',
     'test/support/*.ts',
     'scripts/*.cjs',

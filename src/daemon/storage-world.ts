@@ -4,18 +4,15 @@
 import type { Clock, Timers } from '../env/clock.js';
 import type { Log, Meter } from '../env/meter.js';
 import type { Random } from '../env/random.js';
-import type { Flow } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 import { LmdbPartitionFiles } from '../disk/lmdb-partition-file.js';
 import { Arena } from '../storage/arena.js';
 import type { Engine } from '../storage/engine.js';
-import type { EngineDeps, EngineOptions, OpenLog } from '../storage/engine-deps.js';
-import { logOpener } from '../storage/engine-log.js';
+import type { EngineDeps, EngineOptions } from '../storage/engine-deps.js';
+import { logOpener, observing } from '../storage/engine-log.js';
 import { openEngine } from '../storage/engine-open.js';
 import { FLUSH_DEFAULTS } from '../storage/flusher.js';
-import { LOG_KINDS } from '../storage/log-types.js';
 import { Hlc } from '../versioning/hlc.js';
-import { newestStamp } from '../versioning/record.js';
 import { inspectFiles } from './inspect-files.js';
 import { PoolWorkers } from '../workers/pool.js';
 import type { Config } from './config-types.js';
@@ -100,7 +97,7 @@ function engineDeps(options: StorageWorldOptions, hlc: Hlc, workers: PoolWorkers
     disk,
     files,
     arena,
-    openLog: observing(openLog, hlc, clock),
+    openLog: observing(openLog, hlc, clock, directory.member.ordinal),
     beforeRelease: (done) => {
       meta.update(stamp(), done);
     },
@@ -134,21 +131,5 @@ function engineOptions({ config, directory }: StorageWorldOptions): EngineOption
     cacheBytesMax: config.memory.hotCacheBytes,
     durability: config.durability,
     flush: { ...FLUSH_DEFAULTS, syncTargetMs: config.storage.syncTargetMs },
-  };
-}
-
-/** Replayed records carry the newest stamps that this node gave before it went down: its clock must not fall behind them. */
-function observing(openLog: OpenLog, hlc: Hlc, clock: Clock): OpenLog {
-  return function* (visit, events, appliedMax): Flow<ReturnType<OpenLog> extends Flow<infer Opened> ? Opened : never> {
-    return yield* openLog(
-      (kind, partition, lsn, body) => {
-        visit(kind, partition, lsn, body);
-        if (kind !== LOG_KINDS.record) return;
-        const stamp = newestStamp(body, 0, body.length);
-        hlc.observe(stamp.wallMs, stamp.logical, clock.wallMs(), 'peer');
-      },
-      events,
-      appliedMax,
-    );
   };
 }

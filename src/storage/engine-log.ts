@@ -14,7 +14,9 @@ import type { Arena } from './arena.js';
 import type { EngineLogEvents, OpenLog } from './engine-deps.js';
 import type { LogSalt } from './log-format.js';
 import { SegmentLog } from './log.js';
-import type { Durability, LogRecovery, ReplayVisitor } from './log-types.js';
+import { type Durability, LOG_KINDS, type LogRecovery, type ReplayVisitor } from './log-types.js';
+import type { Hlc } from '../versioning/hlc.js';
+import { newestStamp } from '../versioning/record.js';
 import { recoverLog } from './recovery.js';
 
 export interface LogOpenerParts {
@@ -42,5 +44,27 @@ export function logOpener(parts: LogOpenerParts): OpenLog {
     const recovery = yield* recoverLog(parts, visit);
     const nextLsn = Math.max(recovery.start.nextLsn, appliedMax + 1);
     return { log: new SegmentLog({ ...parts, start: { ...recovery.start, nextLsn } }, events), recovery };
+  };
+}
+
+/**
+ * Replayed records carry the newest stamps that this node (`ordinal`) gave before it went down: its clock must not fall
+ * behind them, and they are not clamped as those of others are. A wall clock that was set back by more than the allowed
+ * skew would else take the node's own stamps with it.
+ */
+export function observing(openLog: OpenLog, hlc: Hlc, clock: Clock, ordinal: number): OpenLog {
+  return function* (visit, events, appliedMax): ReturnType<OpenLog> {
+    return yield* openLog(
+      (kind, partition, lsn, body) => {
+        visit(kind, partition, lsn, body);
+        if (kind !== LOG_KINDS.record) return;
+        const stamp = newestStamp(body, 0, body.length);
+        hlc.observe(stamp.wallMs, stamp.logical, clock.wallMs(), 'peer');
+        const own = newestStamp(body, 0, body.length, ordinal);
+        hlc.resume(own.wallMs, own.logical);
+      },
+      events,
+      appliedMax,
+    );
   };
 }

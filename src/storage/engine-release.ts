@@ -53,7 +53,11 @@ export class LogRelease {
 
   /** A partition's file has come further. */
   onFlushed(partition: Partition): void {
-    if (partition.appliedLsn > this.#releasedLsn) this.#plan(this.#parts.isUrgent() ? RELEASE_MS_IN_NEED : RELEASE_MS);
+    if (partition.appliedLsn > this.#releasedLsn) this.#planSoon();
+  }
+
+  #planSoon(): void {
+    this.#plan(this.#parts.isUrgent() ? RELEASE_MS_IN_NEED : RELEASE_MS);
   }
 
   #plan(delayMs: number): void {
@@ -92,9 +96,14 @@ export class LogRelease {
     this.#beforeRelease(() => {
       this.saveTable(false, (error) => {
         this.#planned = false;
-        if (error !== null || !this.#parts.isOpen()) return;
-        this.#releasedLsn = lsn;
-        this.#parts.log.release(lsn as CommitLog['lastLsn']);
+        if (!this.#parts.isOpen()) return;
+        if (error === null) {
+          this.#releasedLsn = lsn;
+          this.#parts.log.release(lsn as CommitLog['lastLsn']);
+        }
+        // Files that came further meanwhile found a release planned. Nobody else may ask: a log that is full refuses the
+        // puts whose flushes would.
+        if (this.#releasableLsn() > this.#releasedLsn) this.#planSoon();
       });
     });
   }

@@ -66,6 +66,11 @@ export class Hlc {
     return 'clamped';
   }
 
+  /** Takes back a stamp that this very clock gave before a restart: it never goes behind it, however the wall clock was set. */
+  resume(wallMs: number, logical: number): void {
+    this.#raise(wallMs, logical);
+  }
+
   #raise(wallMs: number, logical: number): void {
     if (wallMs < this.#wallMs || (wallMs === this.#wallMs && logical <= this.#logical)) return;
     this.#wallMs = wallMs;

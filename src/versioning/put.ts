@@ -21,7 +21,7 @@ import { assert } from '../lib/assert.js';
 import { writeU48 } from '../lib/bytes.js';
 import type { Random } from '../env/random.js';
 import type { Hash64 } from '../model/hash.js';
-import { CONTEXT_ENTRIES_MAX, SIBLINGS_MAX } from '../model/limits.js';
+import { CONTEXT_ENTRIES_MAX, RETRY_WINDOW_S, SIBLINGS_MAX } from '../model/limits.js';
 import { ORDINAL_MAX, freshActorHi } from './actor.js';
 import { ContextJoin } from './context-join.js';
 import { putIdSeconds } from './put-id.js';
@@ -81,9 +81,9 @@ export interface PutCommand {
 }
 
 /**
- * `write`: encode. `known`: this very put is stored or was overwritten; nothing to write. `too-late`: a retry from before
- * the cut of the remembered ids: RETRY_TOO_LATE, outcome unknown. `siblings-limit`, `record-too-large`: it would add a
- * sibling to a full record. `context-too-large`: more than 4,096 actors.
+ * `write`: encode. `known`: this very put is stored or was overwritten; nothing to write. `too-late`: a retry from
+ * before the cut of the remembered ids, or before their window: RETRY_TOO_LATE, outcome unknown. `siblings-limit`,
+ * `record-too-large`: it would add a sibling to a full record. `context-too-large`: more than 4,096 actors.
  */
 export type PutOutcome = 'write' | 'known' | 'too-late' | 'siblings-limit' | 'record-too-large' | 'context-too-large';
 
@@ -171,7 +171,7 @@ export class PutPlan {
     const idCount = rememberedCount(bytes, start);
     if (hasPutId(bytes, ids, idCount, put.putId, 0)) return 'known';
     const cut = cutSeconds(bytes, start);
-    if (put.retry && cut !== 0 && putIdSeconds(put.putId, 0) <= cut) return 'too-late';
+    if (put.retry && mayBeForgotten(bytes, ids, idCount, cut, putIdSeconds(put.putId, 0))) return 'too-late';
     const adds = siblings > 0 && this.#keptCount === siblings;
     if (adds && siblings >= SIBLINGS_MAX) return 'siblings-limit';
     this.#remembered.addAll(bytes, ids, idCount);
@@ -326,6 +326,15 @@ export class PutPlan {
     copyBytes(value, 0, value.length, target, valueAt);
     return valueAt + value.length;
   }
+}
+
+/**
+ * May the record have remembered a put id of that time, and dropped it? It keeps a window behind its newest id, which a
+ * client whose clock is ahead may have moved beyond what this node's own clock still takes.
+ */
+function mayBeForgotten(bytes: Uint8Array, ids: number, idCount: number, cut: number, seconds: number): boolean {
+  if (cut !== 0 && seconds <= cut) return true;
+  return idCount > 0 && seconds < putIdSeconds(bytes, ids + PUT_ID_BYTES * (idCount - 1)) - RETRY_WINDOW_S;
 }
 
 const NOTHING = new Uint8Array(0);

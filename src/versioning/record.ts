@@ -279,11 +279,15 @@ function rememberedAreNormal(bytes: Uint8Array, start: number): boolean {
   return putIdsAscend(bytes, ids, count);
 }
 
-/** The newest HLC stamp in a record whose bytes are known to be what was written; 0, 0 if nothing of the kind is there. */
+/**
+ * The newest HLC stamp in a record whose bytes are known to be what was written; 0, 0 if nothing of the kind is there.
+ * `ordinal`: only of versions that the node with this ordinal minted (actor.ts).
+ */
 export function newestStamp(
   bytes: Uint8Array,
   start: number,
   end: number,
+  ordinal: number | null = null,
 ): { readonly wallMs: number; readonly logical: number } {
   let wallMs = 0;
   let logical = 0;
@@ -293,6 +297,7 @@ export function newestStamp(
   if (first + SIBLING_HEADER_BYTES * count > end) return { wallMs, logical };
   for (let i = 0; i < count; i++) {
     const at = first + SIBLING_HEADER_BYTES * i;
+    if (ordinal !== null && actorHi(bytes, at) >>> 16 !== ordinal) continue;
     const wall = siblingWallMs(bytes, at);
     const step = siblingLogical(bytes, at);
     if (wall < wallMs || (wall === wallMs && step <= logical)) continue;

@@ -6,13 +6,15 @@
  *   1. the 16 greatest, compared as bytes (so by time first); `cut` becomes the seconds of the greatest id that this
  *      rule ever dropped;
  *   2. with m = seconds of the greatest id that is left: ids more than a retry window older than m go, and so does a cut
- *      more than a window older than m. No retry of them is taken any more.
+ *      more than a window older than m. No retry of them is taken any more: see below.
  * Time is measured from the record's own newest id, never from a local clock: otherwise replicas with equal knowledge
  * would differ. The join is commutative, associative and idempotent: whatever order ids come in, those left are the
  * 16 greatest of all within the window of the greatest of all, and an id that is missing was either dropped by rule 1,
  * which the cut tells, or is older than the window, where neither it nor a cut of it counts.
  *
- * A retry whose id is not above the cut is refused as too late, since nobody can tell whether it was dropped.
+ * A retry whose id is not above the cut, or older than the window, is refused as too late, since nobody can tell whether
+ * it was dropped. The node's own clock is not enough for that: one client whose clock is ahead by as much as is allowed
+ * moves the window up to the present.
  */
 import { readU32 } from '../lib/bytes.js';
 import { REMEMBERED_PUT_IDS_MAX, RETRY_WINDOW_S } from '../model/limits.js';

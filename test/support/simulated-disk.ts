@@ -12,7 +12,7 @@
 import type { Disk, DiskError, DiskFile, Done, OpenMode } from '../../src/env/disk.js';
 import type { Timers } from '../../src/env/clock.js';
 import type { Prng } from '../../src/lib/prng.js';
-import { afterPowerCut, Inode, SECTOR, settle, snapshot } from './simulated-inode.js';
+import { afterPowerCut, folderOf, Inode, SECTOR, settle, snapshot } from './simulated-inode.js';
 
 export type DiskCall =
   | 'open'
@@ -71,6 +71,7 @@ export class SimulatedDisk implements Disk {
   readonly #folders: Set<string> = new Set(['']);
   #dead = false;
   #capacityBytes: number;
+  #delayMsMax: number;
   #rule: { rule: FailureRule; seen: number } | null = null;
   /** Calls so far, by kind and in all. */
   readonly counts: Map<DiskCall, number> = new Map();
@@ -82,6 +83,7 @@ export class SimulatedDisk implements Disk {
   constructor(options: SimulatedDiskOptions) {
     this.#options = options;
     this.#capacityBytes = options.capacityBytes ?? 2 ** 40;
+    this.#delayMsMax = options.delayMsMax ?? 2;
   }
 
   /** Fails calls from now on; null: none. */
@@ -169,7 +171,7 @@ export class SimulatedDisk implements Disk {
     this.#dead = true;
     const random = options.random ?? this.#options.random;
     const survives = options.survives ?? ((): boolean => random.chance(0.5));
-    const after = new SimulatedDisk({ ...this.#options, ...options });
+    const after = new SimulatedDisk({ ...this.#options, capacityBytes: this.#capacityBytes, ...options });
     for (const folder of this.#folders) after.#folders.add(folder);
 
     const names = new Map(this.#syncedNames);
@@ -186,9 +188,9 @@ export class SimulatedDisk implements Disk {
   }
 
   /** The process died, the machine did not: everything that was handed to the kernel is still there, synced or not. */
-  kill(): SimulatedDisk {
+  kill(options: Partial<SimulatedDiskOptions> = {}): SimulatedDisk {
     this.#dead = true;
-    const after = new SimulatedDisk(this.#options);
+    const after = new SimulatedDisk({ ...this.#options, capacityBytes: this.#capacityBytes, ...options });
     for (const folder of this.#folders) after.#folders.add(folder);
     after.#names = this.#names;
     after.#syncedNames = this.#syncedNames;
@@ -208,9 +210,14 @@ export class SimulatedDisk implements Disk {
     return after;
   }
 
-  /** More room. */
+  /** More room; below zero: less. */
   grow(bytes: number): void {
     this.#capacityBytes += bytes;
+  }
+
+  /** From now on the longest answer takes so long; null: as at first. */
+  slow(delayMsMax: number | null): void {
+    this.#delayMsMax = delayMsMax ?? this.#options.delayMsMax ?? 2;
   }
 
   /** Unsynced sectors of a file, in order: for trying every subset of them. */
@@ -309,7 +316,7 @@ export class SimulatedDisk implements Disk {
   }
 
   #later(fire: () => void): void {
-    const delay = (this.#options.delayMsMax ?? 2) * this.#options.random.float();
+    const delay = this.#delayMsMax * this.#options.random.float();
     this.#options.timers.after(delay, () => {
       if (!this.#dead) fire();
     });
@@ -375,11 +382,6 @@ export class SimulatedDisk implements Disk {
       done(new SimulatedDiskError(failing, `sync ${path}`));
     });
   }
-}
-
-function folderOf(path: string): string {
-  const slash = path.lastIndexOf('/');
-  return slash < 0 ? '' : path.slice(0, slash);
 }
 
 function applyChange(names: Map<string, Inode>, change: FolderChange): void {

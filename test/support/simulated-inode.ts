@@ -41,6 +41,12 @@ export class Inode {
   }
 }
 
+/** The folder of a path; '': the top. */
+export function folderOf(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : path.slice(0, slash);
+}
+
 /** The file as a machine finds it after a power cut; `survives` decides each unsynced sector. */
 export function afterPowerCut(inode: Inode, survives: (sector: number) => boolean): Inode {
   const copy = new Inode();

@@ -257,6 +257,17 @@ test('Seventeen overwrites within a window set the cut', (t) => {
   t.is(replica.put({ value: 'v1', id: id(NOW_S + 1, 1), retry: true }), 'known');
 });
 
+test('A client whose clock is ahead does not make an honest retry count twice', (t) => {
+  const replica = new Replica(1, 1);
+  replica.put({ value: 'honest', id: id(NOW_S, 1) });
+  replica.put({ value: 'ahead', id: id(NOW_S + 61, 2), token: replica.read().token });
+  replica.put({ value: 'last', id: id(NOW_S + 61, 3), token: replica.read().token });
+  t.deepEqual(decodePlain(replica.record).remembered, [id(NOW_S + 61, 2)], 'the honest id has left the window');
+  t.is(replica.put({ value: 'honest', id: id(NOW_S, 1), retry: true }), 'too-late');
+  t.deepEqual(replica.read().values, ['last']);
+  t.is(replica.put({ value: 'new', id: id(NOW_S, 4) }), 'write', 'a first attempt is no retry');
+});
+
 test('A delete is a version: a tombstone without value or expiry', (t) => {
   const replica = new Replica(1, 1);
   replica.put({ value: 'a', id: id(NOW_S, 1) });

@@ -1,0 +1,25 @@
+/*
+ * Yes means W: when a put was acknowledged as durable, at least W distinct nodes had it on their disks, each by the word
+ * of its own storage. An ack that the network repeats, or one node counted twice, does not make two.
+ */
+import type { Evidence } from '../evidence.js';
+import type { Violation } from '../violation.js';
+
+export function checkQuorum(evidence: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  const { writeQuorum } = evidence.view;
+  for (const { key, writes } of evidence.history.keys.values()) {
+    for (const write of writes.values()) {
+      if (write.outcome !== 'ok' || !write.isDurable) continue;
+      const holders = [...(evidence.durable.get(write.putId) ?? [])].filter(([, atMs]) => atMs <= write.endMs).length;
+      const text =
+        holders < writeQuorum
+          ? `${write.kind} ${write.id} was acknowledged with ${holders} durable copies, ${writeQuorum} are needed`
+          : write.acked < writeQuorum
+            ? `${write.kind} ${write.id} was acknowledged by ${write.acked} nodes, ${writeQuorum} are needed`
+            : '';
+      if (text !== '') violations.push({ checker: 'quorum', key, text });
+    }
+  }
+  return violations;
+}

@@ -1,0 +1,193 @@
+/*
+ * What goes wrong, and when: at drawn times a fault of one of the seed's kinds begins, and ends when it has lasted. All of
+ * them have ended when the faults are over; `heal` makes sure of it.
+ */
+import type { Prng } from '../../src/lib/prng.js';
+import type { SimClient } from './client.js';
+import type { SimCluster } from './cluster.js';
+import * as disks from './disk-faults.js';
+import type { Doubts } from './doubts.js';
+import { beginNetworkFault, type NetworkFault } from './network-faults.js';
+import type { SimulatedNetwork } from './network.js';
+import type { FaultKind, SimOptions } from './options.js';
+import type { SimNode } from './sim-node.js';
+import { between, exponential } from './tools.js';
+
+export interface NemesisWorld {
+  readonly options: SimOptions;
+  readonly network: SimulatedNetwork;
+  readonly cluster: SimCluster;
+  readonly clients: readonly SimClient[];
+  readonly doubts: Doubts;
+  say(text: string): void;
+  restartClient(client: SimClient): void;
+}
+
+const DOWN_MAX_MS = 4_000;
+
+export class Nemesis {
+  readonly #world: NemesisWorld;
+  readonly #random: Prng;
+  readonly #copies: Map<SimNode, ReturnType<SimNode['copyDisk']>> = new Map();
+  #over = false;
+  /** Faults begun, by kind. */
+  readonly counts: Map<FaultKind, number> = new Map();
+
+  constructor(world: NemesisWorld, random: Prng) {
+    this.#world = world;
+    this.#random = random;
+  }
+
+  start(): void {
+    const { network, options } = this.#world;
+    network.time.after(exponential(this.#random, options.faultEveryMs), () => {
+      if (this.#over) return;
+      this.#begin(this.#random.pick(options.faults));
+      this.start();
+    });
+  }
+
+  /** The world is good again: every machine runs, every link works, clocks are right, disks have room. */
+  heal(): void {
+    this.#over = true;
+    const { network, cluster, clients } = this.#world;
+    network.healAll();
+    for (const client of clients) {
+      client.clock.offsetMs = 0;
+      client.process.resume();
+    }
+    for (const node of cluster.nodes) {
+      node.clock.offsetMs = 0;
+      node.process?.resume();
+      disks.heal(node);
+      node.start();
+    }
+  }
+
+  #begin(kind: FaultKind): void {
+    const { cluster, clients, options } = this.#world;
+    const random = this.#random;
+    const node = random.pick(cluster.nodes);
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+    switch (kind) {
+      case 'kill':
+      case 'power':
+        this.#down(node, kind);
+        return;
+      case 'all-down':
+        for (const other of cluster.nodes) this.#down(other, random.chance(0.5) ? 'kill' : 'power');
+        return;
+      case 'restart':
+        this.#world.say(`node ${node.node} is stopped`);
+        node.stop();
+        return;
+      case 'pause':
+        this.#pause(node);
+        return;
+      case 'slow-disk':
+      case 'full-disk':
+      case 'failing-disk':
+        this.#worsenDisk(node, kind);
+        return;
+      case 'lost-disk':
+      case 'rollback':
+      case 'rot-log':
+      case 'rot-file':
+        this.#destroy(node, kind);
+        return;
+      case 'clock':
+        this.#setClock(random.chance(0.7) ? node : random.pick(clients));
+        return;
+      case 'client-restart':
+        this.#world.restartClient(random.pick(clients));
+        return;
+      default:
+        this.#disturb(kind, options.faultEveryMs);
+    }
+  }
+
+  #down(node: SimNode, kind: 'kill' | 'power'): void {
+    this.#world.say(`node ${node.node}: ${kind}`);
+    node.crash(kind);
+    if (kind === 'power') {
+      this.#world.doubts.add({ node: node.node, atMs: this.#nowMs(), kind: 'power', key: null });
+      this.#copies.delete(node); // a copy of a disk that has lost what the copy has is another fault
+    }
+    this.#startAgain(node, this.#random.chance(0.3) ? 5 : DOWN_MAX_MS);
+  }
+
+  /** After a while; now and then it goes down again while it is still reading its log. */
+  #startAgain(node: SimNode, withinMs: number): void {
+    const downMs = this.#random.float() * withinMs;
+    node.restartAfter(downMs);
+    if (this.#random.chance(0.2))
+      this.#world.network.time.after(downMs + this.#random.float() * 20, () => {
+        if (this.#over || node.state !== 'starting') return;
+        this.#world.say(`node ${node.node}: killed while it starts`);
+        node.crash('kill');
+        node.restartAfter(this.#random.float() * 500);
+      });
+  }
+
+  #pause(node: SimNode): void {
+    const ms = this.#random.chance(0.5) ? between(this.#random, 1, 700) : between(this.#random, 700, 8_000);
+    const { process } = node;
+    if (process === null) return;
+    this.#world.say(`node ${node.node} stands still for ${Math.round(ms)} ms`);
+    process.pause();
+    this.#world.network.time.after(ms, () => {
+      process.resume();
+    });
+  }
+
+  #worsenDisk(node: SimNode, kind: 'slow-disk' | 'full-disk' | 'failing-disk'): void {
+    this.#world.say(`node ${node.node}: ${kind}`);
+    const end = disks.worsen(node, kind, this.#random);
+    this.#world.network.time.after(between(this.#random, 100, 6_000), end);
+  }
+
+  #destroy(node: SimNode, kind: 'lost-disk' | 'rollback' | 'rot-log' | 'rot-file'): void {
+    const doubt = (key: string | null): void => {
+      this.#world.doubts.add({ node: node.node, atMs: this.#nowMs(), kind: 'destroyed', key });
+    };
+    if (kind === 'rot-file') {
+      const key = disks.rotFile(node, this.#random);
+      if (key === null) return;
+      this.#world.say(`node ${node.node}: a bit flips in the file, under ${key.slice(0, 12)}`);
+      doubt(key);
+      return;
+    }
+    const copy = this.#copies.get(node);
+    if (kind === 'rollback' && copy === undefined) {
+      this.#world.say(`node ${node.node}: its disk is copied`);
+      this.#copies.set(node, node.copyDisk());
+      return;
+    }
+    this.#world.say(`node ${node.node}: ${kind}`);
+    node.crash(kind === 'rot-log' ? 'kill' : 'power');
+    if (kind === 'lost-disk') node.loseDisk();
+    else if (kind === 'rot-log') disks.rotLog(node, this.#random);
+    else if (copy !== undefined) node.rollBack(copy);
+    this.#copies.delete(node);
+    doubt(null);
+    this.#startAgain(node, DOWN_MAX_MS);
+  }
+
+  #setClock(who: SimNode | SimClient): void {
+    const max = this.#world.options.skewMaxMs;
+    who.clock.offsetMs = Math.round(between(this.#random, -max, max));
+    this.#world.say(`the clock of ${who.host.name} is off by ${who.clock.offsetMs} ms`);
+  }
+
+  #disturb(kind: NetworkFault, everyMs: number): void {
+    const { network, cluster, clients } = this.#world;
+    const nodes = cluster.nodes.map(({ host }) => host);
+    const hosts = [...nodes, ...clients.map(({ host }) => host)];
+    this.#world.say(`network: ${kind}`);
+    beginNetworkFault(kind, { network, nodes, hosts, random: this.#random, lastsMs: Math.max(1_500, 2 * everyMs) });
+  }
+
+  #nowMs(): number {
+    return this.#world.network.time.monotonicMs();
+  }
+}

@@ -1,0 +1,162 @@
+/*
+ * What a seed draws before anything happens: how large the cluster, how busy the clients, how bad the world. Every kind
+ * of fault is on or off as a whole, so that a run has few kinds often rather than all of them a little (swarm testing:
+ * a fault that is always there hides what only its absence lets happen).
+ */
+import type { Prng } from '../../src/lib/prng.js';
+import type { NodeSettings } from '../../src/node/settings.js';
+import type { Durability } from '../../src/storage/log-types.js';
+import type { NetworkShape } from './network.js';
+import { between } from './tools.js';
+
+export const FAULT_KINDS = [
+  'kill',
+  'power',
+  'all-down',
+  'restart',
+  'pause',
+  'isolate',
+  'one-way',
+  'partial',
+  'clog',
+  'swizzle',
+  'slow-link',
+  'lossy-link',
+  'reset',
+  'slow-disk',
+  'full-disk',
+  'failing-disk',
+  'lost-disk',
+  'rollback',
+  'rot-file',
+  'rot-log',
+  'clock',
+  'client-restart',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export interface EngineShape {
+  readonly durability: Durability;
+  readonly logBytesMax: number;
+  readonly logSegmentBytes: number;
+  readonly bufferBytesMax: number;
+  readonly cacheBytesMax: number;
+  readonly batchOperationsMax: number;
+  readonly restMs: number;
+  /** Every read of a file looks slow, so it goes through the pool. */
+  readonly coldFiles: boolean;
+  readonly diskDelayMs: number;
+  readonly batchMs: number;
+  readonly workerMs: number;
+}
+
+export interface WorkShape {
+  readonly clients: number;
+  readonly keys: number;
+  /** Mean time between two operations of one client. */
+  readonly thinkMs: number;
+  /** Operations that one client has under way at most. */
+  readonly inFlightMax: number;
+  readonly timeoutMs: number;
+  /** Weights of get, put, blind put, delete, read-merge-write, late retry, retry of what was acknowledged. */
+  readonly mix: readonly number[];
+  readonly largeValues: boolean;
+  /** Puts that ask for an ack after the sync. */
+  readonly durableChance: number;
+}
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly partitionCount: number;
+  readonly faults: readonly FaultKind[];
+  /** Mean time between two faults; Infinity: none. */
+  readonly faultEveryMs: number;
+  readonly faultsUntilMs: number;
+  readonly network: NetworkShape;
+  readonly engine: EngineShape;
+  readonly work: WorkShape;
+  /** How far a machine's clock may be off. */
+  readonly skewMaxMs: number;
+}
+
+export const FAULTS_UNTIL_MS = 40_000;
+
+const NETWORKS: readonly NetworkShape[] = [
+  { delayMinMs: 0.05, delayMaxMs: 0.5, tailMs: 5, tailChance: 0.01, splitChance: 0.02 },
+  { delayMinMs: 0.5, delayMaxMs: 4, tailMs: 50, tailChance: 0.02, splitChance: 0.05 },
+  { delayMinMs: 2, delayMaxMs: 60, tailMs: 700, tailChance: 0.02, splitChance: 0.2 },
+];
+
+/** The options of a seed; whatever is given instead stays as given. */
+export function drawOptions(seed: number, random: Prng, given: Partial<SimOptions> = {}): SimOptions {
+  const faults = FAULT_KINDS.filter(() => random.chance(0.4));
+  const drawn: SimOptions = {
+    seed,
+    nodes: 1 + random.int(5),
+    partitionCount: random.pick([4, 16, 16, 64]),
+    faults: faults.length > 0 ? faults : ['kill'],
+    faultEveryMs: random.pick([400, 1_000, 2_500, 6_000]),
+    faultsUntilMs: FAULTS_UNTIL_MS,
+    network: random.pick(NETWORKS),
+    engine: drawEngine(random),
+    work: drawWork(random),
+    skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
+  };
+  return { ...drawn, ...given };
+}
+
+function drawEngine(random: Prng): EngineShape {
+  const segment = random.pick([32_768, 65_536, 131_072]);
+  return {
+    durability: random.chance(0.75) ? { kind: 'always' } : { kind: 'interval', ms: 10 + random.int(90) },
+    logSegmentBytes: segment,
+    logBytesMax: segment * (4 + random.int(12)),
+    bufferBytesMax: 4_194_304,
+    cacheBytesMax: random.chance(0.5) ? 0 : 20_000,
+    batchOperationsMax: 1 + random.int(16),
+    restMs: random.pick([20, 200, 1_000]),
+    coldFiles: random.chance(0.3),
+    diskDelayMs: random.pick([0.3, 2, 8]),
+    batchMs: random.pick([1, 4, 20]),
+    workerMs: random.pick([0.5, 3, 20]),
+  };
+}
+
+function drawWork(random: Prng): WorkShape {
+  const clients = 2 + random.int(5);
+  const perSecond = between(random, 12, 35);
+  return {
+    clients,
+    keys: 1 + random.int(random.chance(0.5) ? 4 : 30),
+    thinkMs: (1_000 * clients) / perSecond,
+    inFlightMax: random.pick([1, 2, 8]),
+    timeoutMs: random.pick([300, 1_000, 3_000]),
+    mix: [20, 20, random.int(20), random.int(15), 20, random.int(15), random.int(10)],
+    largeValues: random.chance(0.2),
+    durableChance: random.chance(0.5) ? 0 : 0.3,
+  };
+}
+
+/** Small limits, as far as a run can meet them. */
+export const NODE_SETTINGS: NodeSettings = {
+  helloTimeoutMs: 3_000,
+  frameTimeoutMs: 10_000,
+  idleTimeoutMs: 30_000,
+  queuedBytesMax: 262_144,
+  stalledReaderMs: 10_000,
+  inFlightMax: 64,
+  inFlightBytesPerConnection: 524_288,
+  inFlightBytesMax: 4_194_304,
+  valueBytesMax: 65_536,
+  recordBytesMax: 131_072,
+  frameBodyBytesMax: 400_000,
+  token: new Uint8Array(0),
+  delayMs: 0,
+};
+
+/** One line for a report. */
+export function optionsText(options: SimOptions): string {
+  const { nodes, partitionCount, faults, faultEveryMs, engine, work, skewMaxMs } = options;
+  return JSON.stringify({ nodes, partitionCount, faults, faultEveryMs, skewMaxMs, engine, work });
+}

@@ -1,0 +1,186 @@
+/*
+ * One seed from start to verdict:
+ *
+ *   0 s        machines start, clients work, faults come and go
+ *   40 s       everything is healed; clients go on until they have done enough, then stop
+ *   settled    every key is read; what is there is judged against what was done
+ *   last       every key is read, merged, written back and read again: everything must work
+ */
+import { NOTHING_SEEN, type Seen, type SimClient } from './client.js';
+import { checkAcknowledged } from './checkers/acknowledged.js';
+import { checkClocks } from './checkers/clocks.js';
+import { checkContextGiven } from './checkers/context-given.js';
+import { checkConvergence } from './checkers/convergence.js';
+import { checkDamage } from './checkers/damage.js';
+import { checkDots } from './checkers/dots.js';
+import { checkHints } from './checkers/hints.js';
+import { checkInvented } from './checkers/invented.js';
+import { checkLeftovers } from './checkers/leftovers.js';
+import { checkLiveness, type HealedOp } from './checkers/liveness.js';
+import { checkQuorum } from './checkers/quorum.js';
+import { checkResurrection } from './checkers/resurrection.js';
+import { checkSiblings } from './checkers/siblings.js';
+import { checkSingleCopy } from './checkers/single-copy.js';
+import type { Evidence } from './evidence.js';
+import type { FaultKind, SimOptions } from './options.js';
+import type { Violation } from './violation.js';
+import { type SeedSettings, SimWorld } from './world.js';
+
+export interface SeedResult {
+  readonly options: SimOptions;
+  readonly violations: readonly Violation[];
+  readonly traceHash: string;
+  readonly events: number;
+  readonly simulatedMs: number;
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly evidence: Evidence;
+}
+
+const OPERATIONS_MIN = 300;
+/** Old connections are given up, refused writes are let in again. */
+const SETTLE_MS = 5_000;
+const HEALED_TIMEOUT_MS = 3_000;
+
+export function runSeed(settings: SeedSettings): SeedResult {
+  const world = new SimWorld(settings);
+  for (const node of world.cluster.nodes) node.start();
+  world.workload.start();
+  world.nemesis.start();
+  world.runFor(world.options.faultsUntilMs);
+  world.say('healed');
+  world.nemesis.heal();
+  settle(world);
+  const evidence = gather(world);
+  const violations = [...world.violations, ...world.observer.violations, ...judge(evidence)];
+  violations.push(...checkLiveness(work(world, evidence), HEALED_TIMEOUT_MS), ...checkLeftovers(idle(world, evidence)));
+  for (const { checker, key, text } of violations) world.say(`VIOLATION ${checker} ${key}: ${text}`);
+  let acknowledged = 0;
+  for (const { outcome } of world.history.byPutId.values()) if (outcome === 'ok') acknowledged += 1;
+  return {
+    options: world.options,
+    violations,
+    traceHash: world.trace.hash,
+    events: world.time.fired,
+    simulatedMs: world.time.monotonicMs(),
+    operations: world.history.operations,
+    acknowledged,
+    faults: world.nemesis.counts,
+    evidence,
+  };
+}
+
+/** Lets work end and everything that is under way arrive; what still has to be accepted as lost is accepted. */
+function settle(world: SimWorld): void {
+  const { workload, cluster } = world;
+  const allUp = world.pump(() => cluster.nodes.every(({ state }) => state === 'up'), 20_000);
+  if (!allUp) world.violation('not every node is up within 20 s of healing');
+  world.runFor(SETTLE_MS);
+  acceptLoss(world);
+  world.pump(() => workload.operations >= OPERATIONS_MIN, 60_000);
+  workload.stop();
+  world.pump(() => workload.underWay === 0, 20_000);
+  if (workload.underWay > 0) world.violation(`${workload.underWay} operations were never answered`);
+  world.runFor(1_000);
+}
+
+/** What an operator of a single copy does when its disk was damaged: there is nobody to heal it from. */
+function acceptLoss(world: SimWorld): void {
+  for (const { engine, node } of world.cluster.nodes) {
+    for (const partition of engine?.status().suspectPartitions ?? []) {
+      world.say(`node ${node}: partition ${partition} is suspect, its loss is accepted`);
+      if (world.doubts.isIntact(node))
+        world.violation(`node ${node}: partition ${partition} is suspect without a reason`);
+      world.doubts.add({ node, atMs: world.time.monotonicMs(), kind: 'destroyed', key: null });
+      engine?.trust(partition, () => undefined);
+    }
+  }
+}
+
+function gather(world: SimWorld): Evidence {
+  const final: Map<string, readonly number[] | null> = new Map();
+  const { history, observer, cluster, doubts } = world;
+  for (const key of world.workload.keys) final.set(key, get(world, key)?.ids ?? null);
+  return {
+    history,
+    minted: observer.minted,
+    durable: observer.durable,
+    final,
+    view: cluster.view((done) => world.pump(done)),
+    flips: doubts.flips,
+    doubtMs: (key, isDurable) => cluster.doubtMs(doubts, key, isDurable),
+  };
+}
+
+function judge(evidence: Evidence): readonly Violation[] {
+  return [
+    checkAcknowledged,
+    checkInvented,
+    checkDots,
+    checkDamage,
+    checkContextGiven,
+    checkResurrection,
+    checkSingleCopy,
+    checkSiblings,
+    checkQuorum,
+    checkConvergence,
+    checkHints,
+    checkClocks,
+  ].flatMap((check) => check(evidence));
+}
+
+/** Reads, merges, writes and reads every key, one after the other. */
+function work(world: SimWorld, evidence: Evidence): readonly HealedOp[] {
+  const operations: HealedOp[] = [];
+  for (const key of world.workload.keys) {
+    // A damaged record of a single copy says `unknown` until it is written; the write then needs no context.
+    const isExcused = evidence.doubtMs(key, true) > Number.NEGATIVE_INFINITY;
+    const startMs = world.time.monotonicMs();
+    const seen = get(world, key);
+    const getMs = world.time.monotonicMs() - startMs;
+    operations.push({ kind: 'get', key, tookMs: getMs, got: seen?.ids, expected: null, isExcused });
+    const written = put(world, key, seen);
+    const putMs = world.time.monotonicMs() - startMs - getMs;
+    const got = written === null ? undefined : [written];
+    operations.push({ kind: 'put', key, tookMs: putMs, got, expected: null, isExcused: false });
+    if (written === null) continue;
+    const after = get(world, key)?.ids;
+    const expected = seen === null ? null : [written];
+    operations.push({ kind: 'get', key, tookMs: 0, got: after, expected, isExcused: false });
+  }
+  return operations;
+}
+
+/**
+ * A last look, with nothing under way. Clients still ping, and what a reply is charged with is settled some 100 ms later: so
+ * it is enough that everything is given back at one moment.
+ */
+function idle(world: SimWorld, evidence: Evidence): Evidence {
+  world.runFor(1_000);
+  world.pump(() => checkLeftovers(evidence).length === 0, 2_000);
+  return evidence;
+}
+
+const clientOf = (world: SimWorld): SimClient => world.clients[0] as SimClient;
+
+function get(world: SimWorld, key: string): Seen | null {
+  let answer: Seen | null | undefined;
+  clientOf(world).get(key, HEALED_TIMEOUT_MS, (seen) => {
+    answer = seen;
+  });
+  world.pump(() => answer !== undefined);
+  return answer ?? null;
+}
+
+/** The id of the put if it was acknowledged. */
+function put(world: SimWorld, key: string, seen: Seen | null): number | null {
+  let id: number | null | undefined;
+  const client = clientOf(world);
+  const more = { durable: true, timeoutMs: HEALED_TIMEOUT_MS };
+  client.write(key, 40, seen ?? client.seen.get(key) ?? NOTHING_SEEN, more, (write) => {
+    id = write.outcome === 'ok' ? write.id : null;
+  });
+  world.pump(() => id !== undefined);
+  return id ?? null;
+}

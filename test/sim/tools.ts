@@ -1,0 +1,34 @@
+/* What every part of a simulation shares and nothing may depend on in time: hashes, names, keys. */
+import { createHash } from 'node:crypto';
+import xxhash from 'xxhash-wasm';
+import type { Digest } from '../../src/env/digest.js';
+import { type Hash64, hash64From } from '../../src/model/hash.js';
+import type { Random } from '../../src/env/random.js';
+import type { Prng } from '../../src/lib/prng.js';
+
+export const HASH: Hash64 = hash64From(await xxhash());
+export const DIGEST: Digest = { sha256: (bytes) => createHash('sha256').update(bytes).digest() };
+
+export function randomFrom(prng: Prng): Random {
+  return {
+    u32: () => prng.u32(),
+    fill: (bytes) => {
+      prng.fill(bytes);
+    },
+  };
+}
+
+export const hexOf = (bytes: Uint8Array, from: number, to: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('hex');
+
+export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+/** An exponentially distributed time with this mean. */
+export function exponential(prng: Prng, mean: number): number {
+  return -Math.log(1 - prng.float()) * mean;
+}
+
+/** Between, evenly. */
+export function between(prng: Prng, from: number, to: number): number {
+  return from + prng.float() * (to - from);
+}

@@ -1,0 +1,116 @@
+/*
+ * What the clients want: a stream of gets, puts with the context they last saw (however old), puts with none, deletes,
+ * read-merge-writes, and retries, by the application, of puts whose outcome it was not told, or was told long ago.
+ */
+import type { Prng } from '../../src/lib/prng.js';
+import { STAMP_BYTES_MIN } from '../support/stamp.js';
+import { NOTHING_SEEN, type Sent, type SimClient } from './client.js';
+import type { History } from './history.js';
+import type { WorkShape } from './options.js';
+import { exponential } from './tools.js';
+
+const REMEMBERED_SENT_MAX = 32;
+const LARGE_BYTES = 40_000;
+const MORE = 150;
+
+export class Workload {
+  readonly keys: readonly string[];
+  readonly #clients: readonly SimClient[];
+  readonly #history: History;
+  readonly #shape: WorkShape;
+  readonly #random: Prng;
+  #stopped = false;
+
+  constructor(clients: readonly SimClient[], history: History, shape: WorkShape, random: Prng) {
+    this.#clients = clients;
+    this.#history = history;
+    this.#shape = shape;
+    this.#random = random;
+    this.keys = Array.from({ length: shape.keys }, (_, i) =>
+      random.chance(0.05) ? `${'long '.repeat(140)}${i}` : `key ${i}`,
+    );
+  }
+
+  start(): void {
+    for (const client of this.#clients) this.go(client);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  get underWay(): number {
+    return this.#clients.reduce((sum, { underWay }) => sum + underWay, 0);
+  }
+
+  get operations(): number {
+    return this.#history.operations;
+  }
+
+  /** The client begins, or begins again as another process. */
+  go(client: SimClient): void {
+    const { process } = client;
+    const next = (): void => {
+      process.after(exponential(this.#random, this.#shape.thinkMs), () => {
+        if (this.#stopped) return;
+        if (client.underWay < this.#shape.inFlightMax) this.#one(client);
+        next();
+      });
+    };
+    next();
+  }
+
+  #one(client: SimClient): void {
+    const key = this.#random.pick(this.keys);
+    const { timeoutMs } = this.#shape;
+    const nothing = (): void => undefined;
+    switch (this.#kind()) {
+      case 0:
+        client.get(key, timeoutMs, nothing);
+        return;
+      case 1:
+        client.write(key, this.#size(), client.seen.get(key) ?? NOTHING_SEEN, this.#more(), nothing);
+        return;
+      case 2:
+        client.write(key, this.#size(), NOTHING_SEEN, this.#more(), nothing);
+        return;
+      case 3:
+        client.write(key, null, client.seen.get(key) ?? NOTHING_SEEN, this.#more(), nothing);
+        return;
+      case 4:
+        client.get(key, timeoutMs, (seen) => {
+          if (seen !== null && !this.#stopped) client.write(key, this.#size(), seen, this.#more(), nothing);
+        });
+        return;
+      case 5:
+        this.#repeat(client, (sent) => sent.write.outcome === 'unknown');
+        return;
+      default:
+        this.#repeat(client, (sent) => sent.write.outcome === 'ok');
+    }
+  }
+
+  #repeat(client: SimClient, wanted: (sent: Sent) => boolean): void {
+    client.sent = client.sent.slice(-REMEMBERED_SENT_MAX);
+    const candidates = client.sent.filter(wanted);
+    if (candidates.length === 0) return;
+    const sent = this.#random.pick(candidates);
+    client.sent = client.sent.filter((other) => other !== sent);
+    client.repeat(sent, this.#shape.timeoutMs, () => undefined);
+  }
+
+  #kind(): number {
+    const { mix } = this.#shape;
+    let draw = this.#random.int(mix.reduce((sum, weight) => sum + weight, 0));
+    return mix.findIndex((weight) => (draw -= weight) < 0);
+  }
+
+  #more(): { readonly durable: boolean; readonly timeoutMs: number } {
+    return { durable: this.#random.chance(this.#shape.durableChance), timeoutMs: this.#shape.timeoutMs };
+  }
+
+  #size(): number {
+    if (this.#shape.largeValues && this.#random.chance(0.05)) return STAMP_BYTES_MIN + this.#random.int(LARGE_BYTES);
+    return STAMP_BYTES_MIN + this.#random.int(MORE);
+  }
+}

@@ -1,0 +1,109 @@
+/*
+ * Everything that a seed makes, put together: time, network, machines, nodes, clients. Each part draws from a stream of
+ * its own, so that what one part draws does not change what happens in another.
+ */
+import { Prng } from '../../src/lib/prng.js';
+import { SimulatedTime } from '../support/simulated-time.js';
+import { SimClient } from './client.js';
+import { type SimCluster, SingleNodes } from './cluster.js';
+import { Doubts } from './doubts.js';
+import { History } from './history.js';
+import type { Mutant } from './mutants/mutant.js';
+import { Nemesis } from './nemesis.js';
+import { SimulatedNetwork } from './network.js';
+import { Observer } from './observer.js';
+import { drawOptions, type SimOptions } from './options.js';
+import { SimNode } from './sim-node.js';
+import { Trace } from './trace.js';
+import type { Violation } from './violation.js';
+import { Workload } from './workload.js';
+
+export interface SeedSettings {
+  readonly seed: number;
+  readonly mutant?: Mutant;
+  /** Instead of what the seed would draw. */
+  readonly given?: Partial<SimOptions>;
+  /** Machines begin with clocks that are off by up to so much. */
+  readonly startSkewMs?: number;
+  /** Hears every event worth a line, with its time. */
+  readonly print?: (line: string) => void;
+}
+
+export class SimWorld {
+  readonly options: SimOptions;
+  readonly time: SimulatedTime = new SimulatedTime();
+  readonly trace: Trace = new Trace();
+  readonly network: SimulatedNetwork;
+  readonly history: History;
+  readonly observer: Observer;
+  readonly doubts: Doubts = new Doubts();
+  readonly kernel: Prng;
+  readonly mutant: Mutant | null;
+  readonly violations: Violation[] = [];
+  readonly cluster: SimCluster;
+  readonly clients: readonly SimClient[];
+  readonly workload: Workload;
+  readonly nemesis: Nemesis;
+  readonly #print: ((line: string) => void) | undefined;
+
+  constructor(settings: SeedSettings) {
+    const { seed, mutant, given, print } = settings;
+    const root = new Prng(seed);
+    this.#print = print;
+    this.mutant = mutant ?? null;
+    this.options = drawOptions(seed, root.fork(), given);
+    this.kernel = root.fork();
+    this.network = new SimulatedNetwork(this.time, root.fork(), this.options.network, this.trace);
+    this.history = new History(seed);
+    this.observer = new Observer(
+      () => this.time.monotonicMs(),
+      (ordinal) => this.cluster.nodes[ordinal - 1],
+    );
+    const nodes = Array.from({ length: this.options.nodes }, (_, i) => new SimNode(i, this, root.fork()));
+    this.cluster = new SingleNodes(nodes, this.options.partitionCount, root.fork());
+    this.clients = Array.from({ length: this.options.work.clients }, (_, i) => new SimClient(i, this, root.fork()));
+    this.workload = new Workload(this.clients, this.history, this.options.work, root.fork());
+    this.nemesis = new Nemesis(this, root.fork());
+    const clocks = root.fork();
+    const skewMs = settings.startSkewMs ?? 0;
+    for (const { clock } of [...nodes, ...this.clients]) clock.offsetMs = Math.round((2 * clocks.float() - 1) * skewMs);
+  }
+
+  ringFor(node: SimNode, nodeId: string): ReturnType<SimCluster['ringFor']> {
+    return this.cluster.ringFor(node, nodeId);
+  }
+
+  restartClient(client: SimClient): void {
+    this.say(`client ${client.index} is restarted`);
+    client.restart();
+    this.workload.go(client);
+  }
+
+  say(text: string): void {
+    this.#print?.(`${this.time.monotonicMs().toFixed(3).padStart(10)}  ${text}`);
+  }
+
+  violation(text: string): void {
+    this.say(`VIOLATION ${text}`);
+    this.violations.push({ checker: 'process', key: '', text });
+  }
+
+  /** Runs for so long, or until there is nothing left to do in it. */
+  runFor(ms: number): void {
+    let over = false;
+    this.time.after(ms, () => {
+      over = true;
+    });
+    this.pump(() => over, Number.POSITIVE_INFINITY);
+  }
+
+  /** Runs until it is done; false: `limitMs` passed before. */
+  pump(done: () => boolean, limitMs = 60_000): boolean {
+    const deadline = this.time.monotonicMs() + limitMs;
+    while (!done()) {
+      if (this.time.monotonicMs() > deadline || !this.time.step()) return false;
+      this.trace.time(this.time.monotonicMs());
+    }
+    return true;
+  }
+}
