@@ -77,7 +77,7 @@ function engineDeps(options: StorageWorldOptions, hlc: Hlc, workers: PoolWorkers
   const { meta, disk, path, ring } = directory;
   const { nodeId, opening, logSalt } = meta.meta;
   const arena = new Arena(config.memory.writeBufferBytes * ARENA_KEPT_SHARE);
-  const files = new LmdbPartitionFiles(path, timers);
+  const files = new LmdbPartitionFiles(path);
   const openLog = logOpener({
     disk,
     timers,

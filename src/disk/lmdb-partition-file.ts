@@ -6,8 +6,9 @@
  * - An operation's key and value are checked before the call: a throw inside leaks handles so that the process never
  *   ends, a hole in the array is a segmentation fault, a bad key size is a result code while the rest commits.
  * - One batch at a time a file, since batches are not ordered; no close while one is under way.
- * - The read transaction lives for one turn of the loop: an older one would keep pages from being reused. It is reset
- *   and renewed, not made anew.
+ * - The read transaction is kept from one read to the next, until a batch is answered: nobody else writes to the file, so
+ *   till then its commit is the newest and keeps no page from being reused. Renewing it in every turn of the loop cost
+ *   more than some of the reads. It is reset and renewed, not made anew.
  * - Errors of a batch have a text only; it is turned into a code.
  */
 import { mkdirSync, realpathSync, renameSync, statSync, truncateSync, existsSync, readdirSync } from 'node:fs';
@@ -15,7 +16,6 @@ import { open as openHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import lmdb from 'node-lmdb';
 import type { Cursor, Dbi, Env, Txn } from 'node-lmdb';
-import type { Timers } from '../env/clock.js';
 import type { DiskError } from '../env/disk.js';
 import type {
   PartitionFile,
@@ -57,41 +57,15 @@ function lmdbError(path: string, what: string, error: unknown): LmdbError {
   return new LmdbError(codeOf(cause), `${what} ${path}: ${cause.message}`, { cause });
 }
 
-/** Files whose read transaction is in use in this turn of the loop. */
-class Turn {
-  readonly #timers: Timers;
-  #reading: LmdbPartitionFile[] = [];
-
-  constructor(timers: Timers) {
-    this.#timers = timers;
-  }
-
-  add(file: LmdbPartitionFile): void {
-    if (this.#reading.length === 0)
-      this.#timers.endOfTurn(() => {
-        this.#end();
-      });
-    this.#reading.push(file);
-  }
-
-  #end(): void {
-    const reading = this.#reading;
-    this.#reading = [];
-    for (const file of reading) file.endRead();
-  }
-}
-
 export class LmdbPartitionFiles implements PartitionFiles {
   readonly #folder: string;
   readonly #quarantine: string;
-  readonly #turn: Turn;
 
   /** `directory`: the node's; its folders `partitions/` and `quarantine/` are made if they are not there. */
-  constructor(directory: string, timers: Timers) {
+  constructor(directory: string) {
     mkdirSync(join(directory, 'partitions'), { recursive: true });
     this.#folder = realpathSync(join(directory, 'partitions'));
     this.#quarantine = join(realpathSync(directory), 'quarantine');
-    this.#turn = new Turn(timers);
   }
 
   path(partition: number): string {
@@ -106,7 +80,7 @@ export class LmdbPartitionFiles implements PartitionFiles {
       const fault = sizeFault(path);
       if (fault !== null) throw new LmdbError('DAMAGED', `${path} has ${fault}`);
       isNew = !existsSync(path);
-      file = new LmdbPartitionFile(path, openEnvironment(path, mapBytes), this.#turn);
+      file = new LmdbPartitionFile(path, openEnvironment(path, mapBytes));
     } catch (error) {
       done(error instanceof LmdbError ? error : lmdbError(path, 'Opening', error));
       return;
@@ -170,20 +144,18 @@ class LmdbPartitionFile implements PartitionFile {
   readonly #path: string;
   readonly #env: Env;
   readonly #dbi: Dbi;
-  readonly #turn: Turn;
   readonly #mapBytes: number;
   readonly #pageBytes: number;
-  /** Made with the first read and kept, reset between turns. */
+  /** Made with the first read and kept, reset when there is a newer commit. */
   #txn: Txn | null = null;
   #reading = false;
   #writing = false;
   #closed = false;
 
-  constructor(path: string, opened: { readonly env: Env; readonly dbi: Dbi }, turn: Turn) {
+  constructor(path: string, opened: { readonly env: Env; readonly dbi: Dbi }) {
     this.#path = path;
     this.#env = opened.env;
     this.#dbi = opened.dbi;
-    this.#turn = turn;
     this.#mapBytes = opened.env.info().mapSize;
     this.#pageBytes = opened.env.stat().pageSize;
   }
@@ -228,8 +200,10 @@ class LmdbPartitionFile implements PartitionFile {
       return;
     }
     this.#writing = true;
+    this.endRead(); // so that this batch may use again what the last one gave up
     this.#env.batchWrite(batch, {}, (error: Error | null, results?: readonly number[]) => {
       this.#writing = false;
+      this.endRead();
       done(error === null ? this.#judge(operations, results ?? []) : lmdbError(this.#path, 'Writing to', error));
     });
   }
@@ -272,7 +246,6 @@ class LmdbPartitionFile implements PartitionFile {
     if (this.#txn === null) this.#txn = this.#env.beginTxn({ readOnly: true });
     else this.#txn.renew();
     this.#reading = true;
-    this.#turn.add(this);
     return this.#txn;
   }
 

@@ -3,16 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
-import type { Timers } from '../../src/env/clock.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
 import { inspectFiles } from '../../src/daemon/inspect-files.js';
 
-const TIMERS: Timers = {
-  after: () => ({ cancel: () => undefined }),
-  endOfTurn: (fire) => {
-    setImmediate(fire);
-  },
-};
 const PAGE = 4_096;
 
 async function made(files: LmdbPartitionFiles, partition: number): Promise<void> {
@@ -39,7 +32,7 @@ test('a file on which its reader dies is named, those before and behind it are r
   t.teardown(() => {
     rmSync(folder, { recursive: true });
   });
-  const files = new LmdbPartitionFiles(folder, TIMERS);
+  const files = new LmdbPartitionFiles(folder);
   for (const partition of [1, 2, 3, 4, 5]) await made(files, partition);
   cutUnnoticed(files.path(2));
   killWhoReads(files.path(4));

@@ -163,7 +163,7 @@ test('LMDB and its twin give the same answers', async (t) => {
   await fc.assert(
     fc.asyncProperty(commands(), (list) =>
       inFolder(async (folder) => {
-        const lmdb = new Store(new LmdbPartitionFiles(folder, TIMERS));
+        const lmdb = new Store(new LmdbPartitionFiles(folder));
         const memory = memoryStore();
         try {
           for (const [step, command] of list.entries()) {
@@ -186,7 +186,7 @@ test('LMDB and its twin give the same answers', async (t) => {
 
 test('a read of this turn sees the commit it saw before, until the read is ended', async (t) => {
   await inFolder(async (folder) => {
-    for (const store of [new Store(new LmdbPartitionFiles(folder, TIMERS)), memoryStore()]) {
+    for (const store of [new Store(new LmdbPartitionFiles(folder)), memoryStore()]) {
       const key = Buffer.from('k');
       const file = await store.file(0);
       await store.write(0, [{ key, value: Buffer.from('one') }]);
@@ -205,7 +205,7 @@ test('a read of this turn sees the commit it saw before, until the read is ended
 
 test('a truncated file is refused before LMDB touches it, a strange one too', async (t) => {
   await inFolder(async (folder) => {
-    const store = new Store(new LmdbPartitionFiles(folder, TIMERS));
+    const store = new Store(new LmdbPartitionFiles(folder));
     await store.write(
       5,
       Array.from({ length: 50 }, (_, i) => ({ key: Buffer.from(`k${i}`), value: Buffer.alloc(1_000, i) })),
@@ -230,7 +230,7 @@ test('a truncated file is refused before LMDB touches it, a strange one too', as
 
 test('256 files open, and open again, in well under the time of a start', async (t) => {
   await inFolder(async (folder) => {
-    const store = new Store(new LmdbPartitionFiles(folder, TIMERS));
+    const store = new Store(new LmdbPartitionFiles(folder));
     for (let i = 0; i < 256; i++) await store.file(i);
     store.close();
     const startedMs = performance.now();

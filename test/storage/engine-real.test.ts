@@ -44,7 +44,7 @@ interface Node {
 }
 
 function open(folder: string, opening: number, lastLsn: number): Promise<Node> {
-  const files = new LmdbPartitionFiles(folder, TIMERS);
+  const files = new LmdbPartitionFiles(folder);
   const pool = new PoolWorkers({ threads: 1 });
   const arena = new Arena(8_388_608);
   const durability = { kind: 'always' } as const;

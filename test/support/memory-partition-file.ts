@@ -4,7 +4,7 @@
  * That a file is there, and under which name, is the simulated disk's business (an empty file of that name): so
  * listing, renaming, crashes before the folder was synced and failing calls are the same as for every other file.
  * A batch is applied when it is answered, from the bytes as they are then: whoever changes them too early is found out.
- * Reads see the commit that the turn's first read saw, until the turn ends or `endRead`, as LMDB's do.
+ * Reads see the commit that the first of them saw, until a batch is answered or `endRead`, as LMDB's do.
  */
 import type { Timers } from '../../src/env/clock.js';
 import type { Disk } from '../../src/env/disk.js';
@@ -194,7 +194,7 @@ export class MemoryPartitionFiles implements PartitionFiles {
   }
 
   #handle(path: string, mapBytes: number): PartitionFile {
-    return new MemoryPartitionFile(path, mapBytes, this.medium, this.#timers, (commit, answer) => {
+    return new MemoryPartitionFile(path, mapBytes, this.medium, (commit, answer) => {
       this.#later(commit, answer);
     });
   }
@@ -217,7 +217,6 @@ class MemoryPartitionFile implements PartitionFile {
   readonly #path: string;
   readonly #mapBytes: number;
   readonly #medium: MemoryMedium;
-  readonly #timers: Timers;
   readonly #later: (commit: () => void, answer: () => void) => void;
   #snapshot: Commit | null = null;
   #writing = false;
@@ -227,13 +226,11 @@ class MemoryPartitionFile implements PartitionFile {
     path: string,
     mapBytes: number,
     medium: MemoryMedium,
-    timers: Timers,
     later: (commit: () => void, answer: () => void) => void,
   ) {
     this.#path = path;
     this.#mapBytes = mapBytes;
     this.#medium = medium;
-    this.#timers = timers;
     this.#later = later;
   }
 
@@ -244,12 +241,14 @@ class MemoryPartitionFile implements PartitionFile {
   write(operations: readonly PartitionFileOperation[], done: (error: Error | null) => void): void {
     assert(!this.#closed && !this.#writing, 'one batch at a time, and none after close');
     this.#writing = true;
+    this.endRead();
     let failure: Error | null = null;
     const commit = (): void => {
       failure = this.#apply(operations);
     };
     this.#later(commit, () => {
       this.#writing = false;
+      this.endRead();
       done(failure);
     });
   }
@@ -276,9 +275,6 @@ class MemoryPartitionFile implements PartitionFile {
     assert(!this.#closed, 'a closed file is not read');
     if (this.#snapshot === null) {
       this.#snapshot = this.#medium.commits.get(this.#path) ?? new Map();
-      this.#timers.endOfTurn(() => {
-        this.endRead();
-      });
     }
     return this.#snapshot;
   }

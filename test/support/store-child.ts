@@ -112,7 +112,7 @@ async function open(directory: string, shape: StoreShape, create: boolean): Prom
     openEngine(
       {
         ...parts,
-        files: new LmdbPartitionFiles(directory, timers),
+        files: new LmdbPartitionFiles(directory),
         openLog,
         markClean: (lastLsn, done) => {
           meta.update({ clean: true, lastLsn, uncleanStarts: 0 }, done);

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
-import type { Timers } from '../../src/env/clock.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
 import {
   leafCountOf,
@@ -24,12 +23,6 @@ import { storageKey } from '../../src/storage/storage-key.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
 import { DIGEST, HASH, place, testRecordBytes, writeTestRecord } from '../storage/engine-requests.js';
 
-const TIMERS: Timers = {
-  after: () => ({ cancel: () => undefined }),
-  endOfTurn: (fire) => {
-    setImmediate(fire);
-  },
-};
 const LEAVES = leafCountOf(256);
 
 type Start<T> = (done: (error: Error | null, value?: T) => void) => void;
@@ -50,7 +43,7 @@ interface Folder {
 
 async function inFolder(use: (folder: Folder) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'partita-pool-'));
-  const files = new LmdbPartitionFiles(folder, TIMERS);
+  const files = new LmdbPartitionFiles(folder);
   const file = await ask<PartitionFile>((done) => {
     files.open(0, 2 ** 38, done);
   });
