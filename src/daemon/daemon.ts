@@ -28,13 +28,13 @@ const STUCK_MS = 30_000;
 const ADMIN_CONNECTIONS_MAX = 64;
 
 export const startNode: StartNode = async (start) => {
-  const { config, init, log, meter, fatal } = start;
+  const { config, init, initFrom, log, meter, fatal } = start;
   const hash = hash64From(await xxhash());
   const random = kernelRandom();
   const timers = realTimers();
   const settings = await nodeSettings(config, process.env);
   const clientAddress = addressText(config.client.advertise ?? config.client.listen);
-  const directory = await openDirectory({ config, init, hash, random, clientAddress, env: process.env });
+  const directory = await openDirectory({ config, init, initFrom, hash, random, clientAddress, env: process.env });
   if ('waiting' in directory)
     return waitingNode(directory.waiting, () => {
       directory.lock.release();
@@ -46,6 +46,10 @@ export const startNode: StartNode = async (start) => {
     opening: meta.meta.opening,
     clean: meta.lastStop.clean,
   });
+  if (clientAddress !== member.address)
+    log.warn('address', {
+      text: `The ring tells clients to dial ${member.address}, and this node is to be dialled at ${clientAddress}: set client.listen or client.advertise`,
+    });
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
   await settleSuspects(start, storage);
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
