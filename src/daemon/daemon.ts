@@ -15,7 +15,8 @@ import { listen, type Listener } from '../net/listener.js';
 import { PartitaNode } from '../node/node.js';
 import type { Address } from './config-types.js';
 import { answered, promised } from './flows.js';
-import { openDirectory } from './node-directory.js';
+import type { ProcessLog } from './logging.js';
+import { type NodeDirectory, openDirectory } from './node-directory.js';
 import { nodeSettings } from './node-settings.js';
 import { kernelRandom, realClock, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
@@ -39,17 +40,8 @@ export const startNode: StartNode = async (start) => {
     return waitingNode(directory.waiting, () => {
       directory.lock.release();
     });
-  const { meta, ring, member, lock } = directory;
-  log.info(directory.isNew ? 'initialised' : 'opening', {
-    dataDir: directory.path,
-    nodeId: member.nodeId,
-    opening: meta.meta.opening,
-    clean: meta.lastStop.clean,
-  });
-  if (clientAddress !== member.address)
-    log.warn('address', {
-      text: `The ring tells clients to dial ${member.address}, and this node is to be dialled at ${clientAddress}: set client.listen or client.advertise`,
-    });
+  const { ring, member, lock } = directory;
+  logOpening(log, directory, clientAddress);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
   await settleSuspects(start, storage);
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
@@ -100,6 +92,16 @@ export const startNode: StartNode = async (start) => {
     },
   };
 };
+
+function logOpening(log: ProcessLog, { isNew, path, member, meta }: NodeDirectory, clientAddress: string): void {
+  const { nodeId, address } = member;
+  const { opening } = meta.meta;
+  log.info(isNew ? 'initialised' : 'opening', { dataDir: path, nodeId, opening, clean: meta.lastStop.clean });
+  if (address === clientAddress) return;
+  log.warn('address', {
+    text: `The ring tells clients to dial ${address}, and this node is to be dialled at ${clientAddress}: set client.listen or client.advertise`,
+  });
+}
 
 /** An empty directory: the process is up, says what it waits for, and serves nobody. */
 function waitingNode(text: string, release: () => void): RunningNode {

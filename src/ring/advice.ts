@@ -3,7 +3,7 @@
  * less than what its makers believe: two racks of which one holds most of the nodes, three replicas on three nodes. None
  * of it is refused. Each sentence says what will be, and what would change it.
  */
-import { partitionsWithSharedZone, placementEfficiency } from './balance.js';
+import { memberLoads, partitionsWithSharedZone, placementEfficiency } from './balance.js';
 import { type RingTable, sharesOf, zonesOf } from './shares.js';
 import { PARTITIONS_MAX } from '../model/limits.js';
 
@@ -12,7 +12,7 @@ const EFFICIENCY_EXPECTED = 0.9;
 
 /** Sentences without a full stop; none: nothing to say. `names` by index of the member. */
 export function ringAdvice(table: RingTable, names: readonly string[]): readonly string[] {
-  return [...replicaAdvice(table), ...zoneAdvice(table, names), ...balanceAdvice(table)];
+  return [...replicaAdvice(table), ...zoneAdvice(table, names), ...balanceAdvice(table, names)];
 }
 
 function replicaAdvice({ replicaCount: n, members }: RingTable): readonly string[] {
@@ -45,12 +45,17 @@ function zoneAdvice(table: RingTable, names: readonly string[]): readonly string
   return advice;
 }
 
-function balanceAdvice(table: RingTable): readonly string[] {
-  const { partitionCount: q, members } = table;
+function balanceAdvice(table: RingTable, names: readonly string[]): readonly string[] {
+  const { partitionCount: q, replicaCount: n, members } = table;
   const efficiency = placementEfficiency(table);
-  const isWeighted = members.some(({ capacity }) => capacity !== members[0]?.capacity);
-  if (efficiency >= EFFICIENCY_EXPECTED || isWeighted || q === PARTITIONS_MAX) return [];
+  if (efficiency >= EFFICIENCY_EXPECTED) return [];
+  const text = `Placement efficiency is ${efficiency.toFixed(3)}`;
+  const loads = memberLoads(table);
+  const full = names.filter((_, index) => n < members.length && loads[index]?.replicas === q);
+  if (full.length > 0)
+    return [`${text}: ${full.join(', ')} would hold every partition; more than that no capacity can give it`];
+  if (q === PARTITIONS_MAX) return [];
   return [
-    `Placement efficiency is ${efficiency.toFixed(3)}: ${q} partitions do not divide well by ${members.length} nodes. More partitions would, and their number is fixed for ever`,
+    `${text}: ${q} partitions do not divide well by ${members.length} nodes. More partitions would, and their number is fixed for ever`,
   ];
 }

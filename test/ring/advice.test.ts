@@ -34,8 +34,13 @@ test('a node whose zone was forgotten is named', (t) => {
   t.is(advice(one, 64, 3), 'No zone is given for n3: each counts as a zone of its own');
 });
 
-test('too few partitions for an even ring, where there could be more', (t) => {
+test('too few partitions for an even ring, or a node too large for any', (t) => {
   t.regex(advice(members(5), 4, 3), /^Placement efficiency is 0\.800: 4 partitions do not divide well by 5 nodes/);
   const uneven = members(5).map((member, i) => ({ ...member, capacity: i === 0 ? 100 : 1 }));
-  t.is(advice(uneven, 64, 3), '', 'a node that is full was asked for');
+  t.is(
+    advice(uneven, 64, 3),
+    'Placement efficiency is 0.058: n1 would hold every partition; more than that no capacity can give it',
+  );
+  const fair = members(5).map((member, i) => ({ ...member, capacity: i === 0 ? 2 : 3 }));
+  t.is(advice(fair, 256, 3), '');
 });
