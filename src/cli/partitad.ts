@@ -9,9 +9,11 @@ import type { ConfigSources, LoadedConfig } from '../daemon/config.js';
 import { configRows } from '../daemon/config-show.js';
 import { EXIT_STOPPED, EXIT_USAGE } from '../daemon/exit-codes.js';
 import { SETTING_LIST } from '../daemon/config-schema.js';
+import type { InitFrom } from '../daemon/running-node.js';
 
 interface CommandLine {
   readonly init: boolean;
+  readonly initFrom: InitFrom | undefined;
   readonly check: boolean;
   readonly acceptLoss: boolean;
   readonly file: string | undefined;
@@ -33,7 +35,9 @@ export async function partitad(argv: readonly string[]): Promise<number> {
   if (line.check) return showConfig(loaded);
   const { runDaemon } = await import('../daemon/main.js');
   const { startNode } = await import('../daemon/daemon.js');
-  return runDaemon({ loaded, reload: () => load(line), init: line.init, acceptLoss: line.acceptLoss, startNode });
+  const { init, initFrom, acceptLoss } = line;
+  const reload = (): LoadedConfig => load(line);
+  return runDaemon({ loaded, reload, init, ...(initFrom === undefined ? {} : { initFrom }), acceptLoss, startNode });
 }
 
 function refuse(error: unknown): number {
@@ -50,6 +54,13 @@ function parseCommandLine(argv: readonly string[]): CommandLine {
     .version(version())
     .option('-c, --config <file>', 'TOML file with settings (flag > PARTITA_* > file > default); or PARTITA_CONFIG')
     .option('--init', 'make a new cluster of one node in an empty data directory')
+    .addOption(
+      new Option(
+        '--init-from <ring-file>',
+        'make an empty data directory that of a member of this ring, which partita cluster init has made',
+      ).conflicts('init'),
+    )
+    .option('--node <name>', 'with --init-from: which member of the ring')
     .option('--check', 'check the configuration, print it with the origin of each value, and exit')
     .option('--accept-loss', 'start although acknowledged writes in the log are damaged; what is lost is logged')
     .allowExcessArguments(false)
@@ -65,11 +76,20 @@ function parseCommandLine(argv: readonly string[]): CommandLine {
   const file = options['config'] ?? process.env['PARTITA_CONFIG'];
   return {
     init: options['init'] === true,
+    initFrom: initFromOf(command, options['initFrom'], options['node']),
     check: options['check'] === true,
     acceptLoss: options['acceptLoss'] === true,
     file: typeof file === 'string' ? file : undefined,
     flags,
   };
+}
+
+function initFromOf(command: Command, file: unknown, node: unknown): InitFrom | undefined {
+  if (typeof file === 'string' && typeof node === 'string') return { file, node };
+  if (typeof file === 'string') return command.error('error: --init-from needs --node NAME: which member this node is');
+  if (node !== undefined)
+    return command.error('error: --node says which member of the ring in --init-from this node is');
+  return undefined;
 }
 
 /** The name that commander gives to an option. */

@@ -25,6 +25,7 @@ import { contextBytes } from './opaque-context.js';
 import { newPutId } from './put-id.js';
 import type { Resolver } from './resolvers.js';
 import type { ClientStats, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
+import { type Ring, ringOf } from './ring.js';
 import { abortOn, makeShared } from './shared.js';
 import type { Shared } from './shared.js';
 import { realSystem } from './system.js';
@@ -269,6 +270,12 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   /** Whom the client asks for a key, best first: its owners, then the rest. Empty until the ring is known. */
   preferenceList(key: Key): readonly NodeInfo[] {
     return this.#shared.core.preferenceList(keyBytes(key));
+  }
+
+  /** The ring that the client routes by; undefined until it is known. */
+  ring(): Ring | undefined {
+    const { ring } = this.#shared.core;
+    return ring === null ? undefined : ringOf(ring);
   }
 
   stats(): ClientStats {

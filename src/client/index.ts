@@ -34,4 +34,5 @@ export type {
   Sibling,
   Siblings,
 } from './results.js';
+export type { Ring } from './ring.js';
 export type { ExplainReply, ExplainSibling } from '../model/messages.js';

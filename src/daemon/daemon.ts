@@ -15,7 +15,8 @@ import { listen, type Listener } from '../net/listener.js';
 import { PartitaNode } from '../node/node.js';
 import type { Address } from './config-types.js';
 import { answered, promised } from './flows.js';
-import { openDirectory } from './node-directory.js';
+import type { ProcessLog } from './logging.js';
+import { type NodeDirectory, openDirectory } from './node-directory.js';
 import { nodeSettings } from './node-settings.js';
 import { kernelRandom, realClock, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
@@ -28,24 +29,19 @@ const STUCK_MS = 30_000;
 const ADMIN_CONNECTIONS_MAX = 64;
 
 export const startNode: StartNode = async (start) => {
-  const { config, init, log, meter, fatal } = start;
+  const { config, init, initFrom, log, meter, fatal } = start;
   const hash = hash64From(await xxhash());
   const random = kernelRandom();
   const timers = realTimers();
   const settings = await nodeSettings(config, process.env);
   const clientAddress = addressText(config.client.advertise ?? config.client.listen);
-  const directory = await openDirectory({ config, init, hash, random, clientAddress, env: process.env });
+  const directory = await openDirectory({ config, init, initFrom, hash, random, clientAddress, env: process.env });
   if ('waiting' in directory)
     return waitingNode(directory.waiting, () => {
       directory.lock.release();
     });
-  const { meta, ring, member, lock } = directory;
-  log.info(directory.isNew ? 'initialised' : 'opening', {
-    dataDir: directory.path,
-    nodeId: member.nodeId,
-    opening: meta.meta.opening,
-    clean: meta.lastStop.clean,
-  });
+  const { ring, member, lock } = directory;
+  logOpening(log, directory, clientAddress);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
   await settleSuspects(start, storage);
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
@@ -96,6 +92,16 @@ export const startNode: StartNode = async (start) => {
     },
   };
 };
+
+function logOpening(log: ProcessLog, { isNew, path, member, meta }: NodeDirectory, clientAddress: string): void {
+  const { nodeId, address } = member;
+  const { opening } = meta.meta;
+  log.info(isNew ? 'initialised' : 'opening', { dataDir: path, nodeId, opening, clean: meta.lastStop.clean });
+  if (address === clientAddress) return;
+  log.warn('address', {
+    text: `The ring tells clients to dial ${address}, and this node is to be dialled at ${clientAddress}: set client.listen or client.advertise`,
+  });
+}
 
 /** An empty directory: the process is up, says what it waits for, and serves nobody. */
 function waitingNode(text: string, release: () => void): RunningNode {

@@ -12,7 +12,7 @@ import { monitorLoopDelay } from './loop-delay.js';
 import type { LoopDelayMonitor } from './loop-delay.js';
 import { mallocAdvice, oldSpaceAdvice } from './memory.js';
 import { StartRefusedError } from './running-node.js';
-import type { RunningNode, StartNode } from './running-node.js';
+import type { InitFrom, RunningNode, StartNode } from './running-node.js';
 import { onSignals } from './signals.js';
 import { openNotifier } from './systemd.js';
 import type { Notifier } from './systemd.js';
@@ -27,6 +27,7 @@ export interface DaemonOptions {
   /** Reads the configuration again, from the same sources; throws ConfigError. */
   readonly reload: () => LoadedConfig;
   readonly init: boolean;
+  readonly initFrom?: InitFrom;
   readonly acceptLoss: boolean;
   readonly startNode: StartNode;
 }
@@ -98,7 +99,7 @@ class DaemonProcess {
   }
 
   async #start(): Promise<void> {
-    const { loaded, init, acceptLoss, startNode } = this.#options;
+    const { loaded, init, initFrom, acceptLoss, startNode } = this.#options;
     const { config, warnings } = loaded;
     for (const text of warnings) this.#log.warn('config', { text });
     const advice = oldSpaceAdvice(config.memoryMax, config.memory.oldSpaceBytes, getHeapStatistics().heap_size_limit);
@@ -111,6 +112,7 @@ class DaemonProcess {
       const node = await startNode({
         config,
         init,
+        ...(initFrom === undefined ? {} : { initFrom }),
         acceptLoss,
         log: this.#log,
         meter: new PrometheusMeter({ nodeMetrics: true }),

@@ -1,6 +1,6 @@
 /*
- * A node's directory before the engine opens it: whose it is, which ring it is in. Nothing is made unless `--init` asks
- * for it, and an empty directory is never taken for a cluster of its own.
+ * A node's directory before the engine opens it: whose it is, which ring it is in. Nothing is made unless `--init` or
+ * `--init-from` asks for it, and an empty directory is never taken for a cluster of its own.
  */
 import { mkdir, readdir, realpath } from 'node:fs/promises';
 import type { Disk } from '../env/disk.js';
@@ -15,8 +15,10 @@ import { SlotsDamagedError, SlotsTooNewError } from '../storage/slots.js';
 import type { Config } from './config-types.js';
 import { type DirectoryLock, DirectoryLockedError, lockDirectory } from '../disk/directory-lock.js';
 import { promised } from './flows.js';
+import { checkSeat, readSeat, type Seat } from './init-from.js';
 import { createRing, loadRing } from './ring-store.js';
-import { StartRefusedError } from './running-node.js';
+import { type InitFrom, StartRefusedError } from './running-node.js';
+import { refuseUnserved } from './served-rings.js';
 
 export interface NodeDirectory {
   /** The real path: one string for every file that LMDB ever opens here. */
@@ -39,6 +41,7 @@ export interface EmptyDirectory {
 export interface DirectoryOptions {
   readonly config: Config;
   readonly init: boolean;
+  readonly initFrom?: InitFrom | undefined;
   readonly hash: Hash64;
   readonly random: Random;
   /** What clients are told to dial, for the first ring. */
@@ -48,13 +51,15 @@ export interface DirectoryOptions {
 
 const FIRST_ORDINAL = 1;
 
-/** Locks the directory and reads, or with `init` makes, what identifies the node. */
+/** Locks the directory and reads, or with `init` or `initFrom` makes, what identifies the node. */
 export async function openDirectory(options: DirectoryOptions): Promise<NodeDirectory | EmptyDirectory> {
+  const { initFrom, hash } = options;
+  const seat = initFrom === undefined ? null : await readSeat(initFrom, hash); // before anything is made
   await makeDirectory(options.config.dataDir);
   const path = await realpath(options.config.dataDir);
   const lock = lockOrRefuse(path);
   try {
-    return await identify(path, lock, options);
+    return await identify(path, lock, options, seat);
   } catch (error) {
     lock.release();
     if (error instanceof SlotsDamagedError || error instanceof SlotsTooNewError) {
@@ -87,27 +92,26 @@ async function identify(
   path: string,
   lock: DirectoryLock,
   options: DirectoryOptions,
+  seat: Seat | null,
 ): Promise<NodeDirectory | EmptyDirectory> {
   const { hash, init, random, env } = options;
   const real = new RealDisk(path);
   const disk = env['NODE_ENV'] === 'test' && env['PARTITA_TEST_SYNC'] === 'off' ? withUnsyncedLog(real) : real;
-  let meta = await promised(NodeMetaFile.open(disk, hash));
   let ring = await promised(loadRing(disk, hash));
+  if (seat !== null) checkSeat(seat, path, ring, await promised(NodeMetaFile.read(disk, hash)));
+  if (ring !== null) refuseUnserved(path, ring);
+  let meta = await promised(NodeMetaFile.open(disk, hash)); // what refuses without looking at it comes before: it counts an opening
   const isNew = ring === null;
   if (ring === null) {
-    const strange = await strangeFiles(path, meta !== null);
-    if (strange.length > 0) {
-      throw new StartRefusedError(
-        `${path} has no ring document but holds ${strange.join(', ')}: this is no empty directory. Restore ring/, or choose an empty directory`,
-      );
-    }
-    if (!init) {
-      const waiting = `${path} is empty: this node belongs to no cluster yet. Start once with --init to make a cluster of this one node`;
+    await refuseStrangeFiles(path, meta !== null);
+    if (!init && seat === null) {
+      const waiting = `${path} is empty: this node belongs to no cluster yet. Start once with --init to make a cluster of this one node, or with --init-from RING-FILE --node NAME to make it a member of a larger one`;
       return { path, lock, waiting };
     }
-    meta ??= await promised(NodeMetaFile.create(disk, hash, random));
-    ring = newRing(options, meta);
+    meta ??= await promised(NodeMetaFile.create(disk, hash, random, seat?.member.nodeId));
+    ring = seat?.ring ?? newRing(options, meta);
     await promised(createRing(disk, hash, ring));
+    refuseUnserved(path, ring);
   }
   if (meta === null) {
     throw new StartRefusedError(
@@ -121,6 +125,14 @@ async function identify(
       `Node ${nodeId} is no member of ring version ${ring.version}: it was removed, or the directory was put together from two nodes`,
     );
   return { path, disk, lock, meta, ring, member, isNew };
+}
+
+async function refuseStrangeFiles(path: string, hasMeta: boolean): Promise<void> {
+  const strange = await strangeFiles(path, hasMeta);
+  if (strange.length === 0) return;
+  throw new StartRefusedError(
+    `${path} has no ring document but holds ${strange.join(', ')}: this is no empty directory. Restore ring/, or choose an empty directory`,
+  );
 }
 
 /** What an interrupted `--init` may leave is not strange. */

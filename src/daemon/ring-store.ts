@@ -3,16 +3,19 @@
  * and one whose copies are both unreadable says so and stays down.
  */
 import type { Disk } from '../env/disk.js';
+import { assert } from '../lib/assert.js';
 import { type Flow, wait } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 import { decodeRing, encodeRing, type RingDocument } from '../ring/document.js';
-import { SlotFile, type SlotKind } from '../storage/slots.js';
+import { RING_DOCUMENT_BYTES_MAX } from '../ring/ring-file.js';
+import { SLOT_HEADER_BYTES, SlotFile, type SlotKind } from '../storage/slots.js';
 import { StartRefusedError } from './running-node.js';
 
 const FOLDER = 'ring';
 const NAME = 'document';
 const PATH = `${FOLDER}/${NAME}`;
 const KIND: SlotKind = { magic: 'partring', format: 1, slotBytes: 1_048_576 };
+assert(RING_DOCUMENT_BYTES_MAX <= KIND.slotBytes - SLOT_HEADER_BYTES, 'every ring that can be made can be kept');
 
 /** null: there is none yet. */
 export function* loadRing(disk: Disk, hash: Hash64): Flow<RingDocument | null> {

@@ -6,10 +6,20 @@ import type { Meter } from '../env/meter.js';
 import type { Config } from './config-types.js';
 import type { ProcessLog } from './logging.js';
 
+/** A node's place in a ring that was made for several. */
+export interface InitFrom {
+  /** A ring file, as `partita cluster init` writes it. */
+  readonly file: string;
+  /** The member's name in it. */
+  readonly node: string;
+}
+
 export interface NodeStart {
   readonly config: Config;
   /** --init: make the first ring in an empty directory. */
   readonly init: boolean;
+  /** --init-from and --node: make an empty directory that of a member of this ring. */
+  readonly initFrom?: InitFrom;
   /** --accept-loss: start although acknowledged entries of the log are damaged or gone. */
   readonly acceptLoss: boolean;
   readonly log: ProcessLog;
@@ -30,7 +40,7 @@ export interface ReadyFields {
 
 export interface RunningNode {
   readonly ready: ReadyFields;
-  /** Why it serves nobody yet (an empty directory waits for --init or a join); null: it serves. */
+  /** Why it serves nobody yet (an empty directory waits for --init or --init-from); null: it serves. */
   readonly waiting: string | null;
   /** One line for `systemctl status`. */
   status(): string;

@@ -43,6 +43,28 @@ export function partitionsWithSharedZone(table: RingTable): number {
   return count;
 }
 
+/** What one member holds. */
+export interface MemberLoad {
+  readonly replicas: number;
+  readonly tokens: number;
+  /** Its part of all replicas, 0..1. */
+  readonly share: number;
+}
+
+/** By index of the member. */
+export function memberLoads({ members, owners, replicaCount }: RingTable): readonly MemberLoad[] {
+  const replicas = new Map<number, number>();
+  const tokens = new Map<number, number>();
+  owners.forEach((ordinal, at) => {
+    replicas.set(ordinal, (replicas.get(ordinal) ?? 0) + 1);
+    if (at % replicaCount === 0) tokens.set(ordinal, (tokens.get(ordinal) ?? 0) + 1);
+  });
+  return members.map(({ ordinal }) => {
+    const held = replicas.get(ordinal) ?? 0;
+    return { replicas: held, tokens: tokens.get(ordinal) ?? 0, share: held / owners.length };
+  });
+}
+
 function efficiencyOf({ members }: RingTable, held: readonly number[]): number {
   const counts = new Map(members.map(({ ordinal }) => [ordinal, 0]));
   for (const ordinal of held) counts.set(ordinal, (counts.get(ordinal) ?? 0) + 1);

@@ -82,12 +82,10 @@ export class NodeMetaFile {
     return file;
   }
 
-  /** The first opening of a new node. */
-  static *create(disk: Disk, hash: Hash64, random: Random): Flow<NodeMetaFile> {
-    const id = new Uint8Array(16);
-    random.fill(id);
+  /** The first opening of a new node, whose id is drawn here unless a ring has given it one. */
+  static *create(disk: Disk, hash: Hash64, random: Random, given?: NodeId): Flow<NodeMetaFile> {
     const meta: NodeMeta = {
-      nodeId: nodeId(toHex(id)),
+      nodeId: given ?? drawNodeId(random),
       opening: 1,
       lastLsn: 0,
       hlcMs: 0,
@@ -146,6 +144,12 @@ export class NodeMetaFile {
       throw this.#failed;
     }
   }
+}
+
+function drawNodeId(random: Random): NodeId {
+  const id = new Uint8Array(16);
+  random.fill(id);
+  return nodeId(toHex(id));
 }
 
 function encode(meta: NodeMeta): Uint8Array {

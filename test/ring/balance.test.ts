@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   loadBalancingEfficiency,
+  memberLoads,
   partitionsWithSharedZone,
   placementEfficiency,
   tokenEfficiency,
@@ -22,6 +23,14 @@ test('efficiency is the mean over the hottest', (t) => {
   t.is(loadBalancingEfficiency([1, 2, 3]), 2 / 3);
   t.is(loadBalancingEfficiency([0, 0]), 1);
   t.is(loadBalancingEfficiency([]), 1);
+});
+
+test('what each member holds', (t) => {
+  t.deepEqual(memberLoads(table), [
+    { replicas: 4, tokens: 3, share: 1 / 2 },
+    { replicas: 3, tokens: 1, share: 3 / 8 },
+    { replicas: 1, tokens: 0, share: 1 / 8 },
+  ]);
 });
 
 test('of replicas and of tokens, by capacity', (t) => {

@@ -1,0 +1,170 @@
+/*
+ * partita cluster init: ring version 1 of a new cluster, as a file that every node is started with once. It talks to
+ * nobody: there is nothing yet to talk to. What it draws (cluster id, node ids, the rows of the table) is in the file
+ * only, so a file is never overwritten.
+ */
+import { randomBytes } from 'node:crypto';
+import { open, unlink } from 'node:fs/promises';
+import xxhash from 'xxhash-wasm';
+import { formatAddress, isLoopback } from '../../daemon/config-units.js';
+import { unservedReason } from '../../daemon/served-rings.js';
+import { hash64From } from '../../model/hash.js';
+import { nodeId } from '../../model/ids.js';
+import { PARTITIONS_DEFAULT, PARTITIONS_MAX } from '../../model/limits.js';
+import { ringAdvice } from '../../ring/advice.js';
+import { newRing } from '../../ring/change.js';
+import type { RingDocument } from '../../ring/document.js';
+import { encodeRingFile, ringSizeFault } from '../../ring/ring-file.js';
+import { MEMBERS_MAX } from '../../ring/shares.js';
+import { parseWhole } from '../durations.js';
+import { EXIT_DONE } from '../exit-codes.js';
+import { type Io, UsageError } from '../io.js';
+import { type NodeWord, parseNodeWords } from '../node-words.js';
+import { formatOf, printJson, printLines } from '../output.js';
+import { balanceOf, balanceText, memberObjects, memberRows, printMembers, viewOf } from '../ring-view.js';
+import type { CommonOptions } from '../session.js';
+
+const REPLICAS_DEFAULT = 3;
+
+export interface ClusterInitOptions extends Pick<CommonOptions, 'output'> {
+  readonly node?: readonly string[];
+  readonly cluster?: string;
+  readonly replicas?: string;
+  readonly partitions?: string;
+  readonly out?: string;
+}
+
+interface Step {
+  readonly node: string;
+  readonly command: string;
+}
+
+export async function runClusterInit(io: Io, options: ClusterInitOptions): Promise<number> {
+  const nodes = parseNodeWords(options.node ?? []);
+  const names = nodes.map(({ name }) => name);
+  const ring = drawRing(nodes, options);
+  const file = options.out ?? 'ring-1.json';
+  await writeNew(file, encodeRingFile({ ring, names }, hash64From(await xxhash())));
+  const warnings = warningsOf(ring, nodes);
+  for (const text of warnings) io.err(`warning: ${text}\n`);
+  const viewed = viewOf({ ring, names });
+  const next = nodes.map((node) => stepOf(node, file));
+  const format = formatOf(io, options.output);
+  if (format === 'json') {
+    const { version, cluster, clusterId, partitionCount, replicaCount } = ring;
+    const head = { file, version, cluster, clusterId, partitionCount, replicaCount };
+    printJson(io, { ...head, members: memberObjects(viewed), ...balanceOf(viewed), warnings, next });
+  } else if (format === 'raw') {
+    printLines(
+      io,
+      memberRows(viewed).map((row) => ['node', ...row]),
+    );
+    printLines(
+      io,
+      next.map(({ node, command }) => ['next', node, command]),
+    );
+  } else {
+    printMembers(io, viewed);
+    io.out(`${balanceText(viewed)}\n\n${nextText(ring, next, file)}`);
+  }
+  return EXIT_DONE;
+}
+
+function drawRing(nodes: readonly NodeWord[], options: ClusterInitOptions): RingDocument {
+  const cluster = options.cluster ?? 'partita';
+  if (!/^[\w.-]{1,64}$/.test(cluster))
+    throw new UsageError(`--cluster: ${JSON.stringify(cluster)} is not 1 to 64 letters, digits, ".", "_" or "-"`);
+  const replicaCount = parseWhole(options.replicas ?? String(REPLICAS_DEFAULT), '--replicas', 1, MEMBERS_MAX);
+  if (replicaCount > nodes.length)
+    throw new UsageError(
+      `--replicas: ${replicaCount} replicas${options.replicas === undefined ? ' (the default)' : ''} need as many nodes, and ${nodes.length === 1 ? '1 is' : `${nodes.length} are`} given. Add nodes with --node, or ask for fewer replicas`,
+    );
+  const partitionCount = parseWhole(
+    options.partitions ?? String(PARTITIONS_DEFAULT),
+    '--partitions',
+    1,
+    PARTITIONS_MAX,
+  );
+  const members = nodes.map(({ client, peer, zone, capacity }, index) => ({
+    nodeId: nodeId(randomBytes(16).toString('hex')),
+    ordinal: index + 1,
+    address: formatAddress(client),
+    peerAddress: formatAddress(peer),
+    zone,
+    capacity,
+  }));
+  const clusterId = randomBytes(16).toString('hex');
+  const ring = newRing({ cluster, clusterId, partitionCount, replicaCount, members }, randomBytes(4).readUInt32BE());
+  const fault = 'fault' in ring ? `${ring.fault} (members are numbered as --node names them)` : ringSizeFault(ring);
+  if (fault !== null) throw new UsageError(`No ring was made: ${fault}`);
+  return ring as RingDocument;
+}
+
+/** Synced, and whole or not there. */
+async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx').catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST')
+      throw new UsageError(
+        `--out: ${path} is there already and is not overwritten: it may be the only copy of a cluster's ring. Name another file`,
+      );
+    throw new UsageError(`--out: ${path} cannot be written: ${message}`);
+  });
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+    await file.close();
+  } catch (error) {
+    await file.close().catch(() => undefined); // it may be what failed
+    await unlink(path);
+    throw error;
+  }
+}
+
+function warningsOf(ring: RingDocument, nodes: readonly NodeWord[]): readonly string[] {
+  const warnings = [
+    ...ringAdvice(
+      ring,
+      nodes.map(({ name }) => name),
+    ),
+  ];
+  const beyond = nodes.filter(({ client, peer }) => !isLoopback(client.host) || !isLoopback(peer.host));
+  const local = nodes.filter((node) => !beyond.includes(node)).map(({ name }) => name);
+  if (beyond.length > 0 && local.length > 0)
+    warnings.push(`Only its own machine reaches ${local.join(', ')}: the address is a loopback one`);
+  if (beyond.length > 0)
+    warnings.push(
+      'Nothing encrypts or authenticates peers yet, so partitad refuses to listen beyond loopback unless told --insecure-listen. Add it where the network is yours alone',
+    );
+  const unserved = unservedReason(ring);
+  if (unserved !== null) warnings.push(`This is ${unserved}: partitad makes the directories, says so, and ends`);
+  return warnings;
+}
+
+function stepOf({ name, client, peer }: NodeWord, file: string): Step {
+  const words = ['--init-from', file, '--node', name, '--data-dir', `/var/lib/partita/${name}`];
+  const listen = ['--client-listen', formatAddress(client), '--peer-listen', formatAddress(peer)];
+  return { node: name, command: ['partitad', ...words, ...listen].map(quoted).join(' ') };
+}
+
+function nextText(
+  { version, cluster, clusterId, partitionCount, replicaCount }: RingDocument,
+  steps: readonly Step[],
+  file: string,
+): string {
+  const width = Math.max(...steps.map(({ node }) => node.length));
+  return [
+    `Ring version ${version} of cluster ${cluster} (id ${clusterId}, Q = ${partitionCount}, N = ${replicaCount}) is in ${file}.`,
+    'Next: copy the file to the machine of each node, and start it there with',
+    '',
+    ...steps.map(({ node, command }) => `  ${node.padEnd(width)}  ${command}`),
+    '',
+    'Later starts do without --init-from and --node.',
+    '',
+  ].join('\n');
+}
+
+/** As a shell wants it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,84 @@
+/* From a list of nodes to a node that serves: partita cluster init, partitad --init-from, the SDK. */
+import test from 'ava';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, codecs } from '../../src/client/index.js';
+import { Daemon } from '../support/daemon.js';
+import { runCli } from '../support/run-cli.js';
+import { folderFor } from '../support/temporary.js';
+
+const EXIT_USAGE = 2;
+const EXIT_REFUSED = 3;
+
+/** A port that was free just now: an address must be known before there is a node. */
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => {
+        resolve(port);
+      });
+    });
+  });
+}
+
+test.serial('A ring of one: made, initialised from, served; and the flags may stay', async (t) => {
+  const file = join(folderFor(t, 'ring'), 'ring-1.json');
+  const [client, peer] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const node = ['--replicas', '1', '--node', `one=${client},peer=${peer}`];
+  t.is((await runCli(['cluster', 'init', '--cluster', 'shop', '--partitions', '16', ...node, '--out', file])).code, 0);
+
+  const flags = ['--init-from', file, '--node', 'one', '--client-listen', client, '--peer-listen', peer];
+  const daemon = await Daemon.startFor(t, { init: false, flags });
+  t.is(daemon.ready.client, client);
+  t.true(readFileSync(file, 'utf8').includes(daemon.ready.nodeId), 'it is the node that the file means');
+  t.false(daemon.log.some(({ event }) => event === 'address'));
+  const connect = (): Promise<Client<string>> => Client.connect({ seeds: [client], codec: codecs.utf8 });
+  {
+    await using db = await connect();
+    t.like(db.ring(), { version: 1, partitionCount: 16, replicaCount: 1 });
+    await db.put('greeting', 'hello');
+  }
+  const { nodeId } = daemon.ready;
+  await daemon.restart();
+  t.is(daemon.ready.nodeId, nodeId);
+  await using db = await connect();
+  const got = await db.get('greeting');
+  t.deepEqual(got.found && got.siblings.map(({ value }) => value), ['hello']);
+  const shown = await runCli(['ring', 'show', '-s', client]);
+  t.is(shown.out, `\t1\t${nodeId.slice(0, 8)}\t${client}\t\t\t\t16\t16\t100.0 %\n`);
+});
+
+test.serial('A member of three: initialised, refused, and never served as if it were alone', async (t) => {
+  const file = join(folderFor(t, 'ring'), 'ring-1.json');
+  const nodes = [1, 2, 3].flatMap((i) => ['--node', `n${i}=127.0.0.1:${7_000 + 2 * i}`]);
+  t.is((await runCli(['cluster', 'init', ...nodes, '--out', file])).code, 0);
+  const dataDir = join(folderFor(t, 'data'), 'n2');
+  for (const flags of [['--init-from', file, '--node', 'n2'], ['--init-from', file, '--node', 'n2'], ['--init'], []]) {
+    const daemon = Daemon.prepare({ dataDir, init: false, flags });
+    t.teardown(() => daemon.dispose());
+    daemon.spawn();
+    t.is((await daemon.exited).code, EXIT_REFUSED, daemon.transcript());
+    t.regex(
+      daemon.transcript(),
+      /a ring of 3 nodes with 3 replicas; serving replicated rings is not part of this release/,
+    );
+    t.false(daemon.log.some(({ event }) => event === 'ready'));
+  }
+});
+
+for (const [what, flags, text] of [
+  ['--init-from without --node', ['--init-from', 'f'], /--init-from needs --node NAME/],
+  ['--node without --init-from', ['--node', 'a'], /--node says which member of the ring in --init-from/],
+  ['--init and --init-from', ['--init', '--init-from', 'f', '--node', 'a'], /cannot be used with option '--init'/],
+] as const) {
+  test.serial(`${what} is a wrong command line`, async (t) => {
+    const daemon = Daemon.prepare({ init: false, flags });
+    t.teardown(() => daemon.dispose());
+    daemon.spawn();
+    t.is((await daemon.exited).code, EXIT_USAGE, daemon.transcript());
+    t.regex(daemon.transcript(), text);
+  });
+}
