@@ -199,10 +199,10 @@ test('The token comes from a file, without its newline', async (t) => {
 test('What goes wrong has a code of its own and says what to do', async (t) => {
   await withServer(async ({ run, server }) => {
     server.node.script = () => true;
-    const late = await run(['get', 'k', '--timeout', '100ms']);
+    const late = await run(['get', 'k', '--timeout', '700ms']);
     t.is(late.code, 5);
-    t.regex(late.err, /^error: get: no reply from 127\.0\.0\.1:\d+ within 100 ms\. Allow more time with --timeout/);
-    const unsure = await run(['put', 'k', 'v', '--timeout', '100ms']);
+    t.regex(late.err, /^error: get: no reply from 127\.0\.0\.1:\d+ within 700 ms\. Allow more time with --timeout/);
+    const unsure = await run(['put', 'k', 'v', '--timeout', '700ms']);
     t.regex(unsure.err, /The write may have happened all the same; get the key to see/);
     server.node.script = (request, peer) => {
       peer.fail(request.id, failed('QUORUM_UNAVAILABLE', '1 of 2 replicas answered'));
