@@ -75,7 +75,8 @@ function acceptProof(services: Services, session: Session, frame: Incoming): Fai
   const { acceptance } = session;
   if (acceptance === null) return failure('PROTOCOL', 'A PROOF came before HELLO');
   const refusal = acceptance.onProof(frame.bytes, frame.start, frame.end);
-  if (refusal !== null || acceptance.member === null) return refusal ?? failure('UNAUTHENTICATED', 'Nothing was proved');
+  if (refusal !== null || acceptance.member === null)
+    return refusal ?? failure('UNAUTHENTICATED', 'Nothing was proved');
   session.clientName = `node ${acceptance.member.ordinal}`;
   welcome(services, session, frame);
   return null;

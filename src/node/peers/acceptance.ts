@@ -36,7 +36,10 @@ export class PeerAcceptance {
     const { peer } = hello;
     const { nodeId, ring, proofs } = this.#credentials;
     if (peer === undefined) {
-      return failure('PROTOCOL', 'The HELLO of a peer needs node_id, cluster_id and nonce, and this one has none of them');
+      return failure(
+        'PROTOCOL',
+        'The HELLO of a peer needs node_id, cluster_id and nonce, and this one has none of them',
+      );
     }
     if (peer.clusterId !== ring.clusterId) {
       return failure('DENIED', `This node is of the cluster with id ${ring.clusterId}, not ${peer.clusterId}`);

@@ -93,7 +93,14 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
     return this.#state === 'closed' ? 0 : this.#slots.taken - this.#slots.abandoned;
   }
 
-  store(head: StoreHead, record: Uint8Array, stays: boolean, timeoutMs: number, asker: StoreAsker, tag: number): PeerRequest | null {
+  store(
+    head: StoreHead,
+    record: Uint8Array,
+    stays: boolean,
+    timeoutMs: number,
+    asker: StoreAsker,
+    tag: number,
+  ): PeerRequest | null {
     const frameBytes = sizeOfStoreFrame(head, record.length);
     if (!this.#hasRoom(frameBytes)) return null;
     const request = this.#begin(STORE, frameBytes, timeoutMs, asker, tag);
@@ -138,7 +145,9 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
     this.#takenAtLook = taken;
     this.#heard = false;
     if (this.#stalledLooks >= STALLED_LOOKS_MAX) {
-      this.close(`It has taken none of the ${queued} bytes that wait for it for ${STALLED_LOOKS_MAX * HEARTBEAT_MS} ms`);
+      this.close(
+        `It has taken none of the ${queued} bytes that wait for it for ${STALLED_LOOKS_MAX * HEARTBEAT_MS} ms`,
+      );
     } else if (this.#silentLooks >= SILENT_LOOKS_MAX) {
       this.close(`It has said nothing for ${SILENT_LOOKS_MAX * HEARTBEAT_MS} ms`);
     } else if (this.#state === 'draining' && this.inFlight === 0) {
@@ -194,7 +203,8 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
   }
 
   #hasRoom(frameBytes: number): boolean {
-    if (this.#state !== 'ready' || this.#slots.full || frameBytes - FRAME_HEADER_BYTES > this.#bodyBytesMax) return false;
+    if (this.#state !== 'ready' || this.#slots.full || frameBytes - FRAME_HEADER_BYTES > this.#bodyBytesMax)
+      return false;
     const { queuedBytes } = this.#connection;
     return queuedBytes === 0 || queuedBytes + frameBytes <= this.#world.settings.queuedBytesMax;
   }

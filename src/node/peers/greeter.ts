@@ -44,7 +44,9 @@ export class Greeter {
   textOf(kind: number, bytes: Uint8Array, start: number, end: number): string {
     if (kind !== ERROR) return `It sent a ${nameOfKind(kind)} that has no place there`;
     const error = decodeError(bytes, start, end);
-    return isFault(error) ? `It sent an ERROR that cannot be read: ${error}` : `It refused: ${error.text} (${error.code})`;
+    return isFault(error)
+      ? `It sent an ERROR that cannot be read: ${error}`
+      : `It refused: ${error.text} (${error.code})`;
   }
 }
 

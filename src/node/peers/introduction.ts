@@ -47,7 +47,10 @@ export class PeerIntroduction {
     const { nodeId: meant, peerAddress } = this.#meant;
     if (challenge.nodeId === nodeId) return failure('DENIED', `${peerAddress} is the address of this very node`);
     if (challenge.nodeId !== meant) {
-      return failure('DENIED', `${peerAddress} is in the ring as node ${meant}, but node ${challenge.nodeId} answers there`);
+      return failure(
+        'DENIED',
+        `${peerAddress} is in the ring as node ${meant}, but node ${challenge.nodeId} answers there`,
+      );
     }
     const conversation: Conversation = {
       clusterId: this.#clusterId,

@@ -77,7 +77,14 @@ export class PeerLink implements ChannelOwner {
    * Null: nothing was sent, and nothing follows. `stays`: the record's bytes do not change until the request has ended,
    * so they need not be copied. `tag` comes back with the answer. `timeoutMs` is the asker's; `head.budgetMs` the peer's.
    */
-  store(head: StoreHead, record: Uint8Array, stays: boolean, timeoutMs: number, asker: StoreAsker, tag: number): PeerRequest | null {
+  store(
+    head: StoreHead,
+    record: Uint8Array,
+    stays: boolean,
+    timeoutMs: number,
+    asker: StoreAsker,
+    tag: number,
+  ): PeerRequest | null {
     this.#world.table.asked(this.ordinal, 'put', this.#world.clock.monotonicMs());
     const request = this.#channel?.store(head, record, stays, timeoutMs, asker, tag) ?? null;
     if (request === null) this.#world.table.failed(this.ordinal, this.#world.clock.monotonicMs());

@@ -14,12 +14,12 @@ import { NONCE_BYTES } from '../../wire/codec-connection.js';
 
 const SECRET_BYTES_MIN = 16;
 const ID_BYTES = 16;
-const LABELS = {
+export type Prover = 'dialer' | 'acceptor';
+
+const LABELS: Readonly<Record<Prover, Uint8Array>> = {
   dialer: Buffer.from('partita peer dialer\0', 'latin1'),
   acceptor: Buffer.from('partita peer acceptor\0', 'latin1'),
-} as const;
-
-export type Prover = keyof typeof LABELS;
+};
 
 /** One connection between two nodes, as both of them must see it. Ids are 32 hexadecimal digits. */
 export interface Conversation {

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { PeerIntroduction } from '../../../src/node/peers/introduction.js';
 import { decodeError, encodePing } from '../../../src/wire/codec-connection.js';
-import { CHALLENGE, ERROR, GET, HELLO, HELLO_REPLY, PING, PONG, PROOF, READ, READ_REPLY } from '../../../src/wire/kinds.js';
+import { CHALLENGE, ERROR, GET, HELLO, HELLO_REPLY, PING, PONG, PROOF, READ_REPLY } from '../../../src/wire/kinds.js';
 import { sizeOfReadFrame, writeReadFrame } from '../../../src/wire/write-peer.js';
 import { TestConnection, type Frame } from '../../support/node-bench.js';
 import { PeerCluster, ringOf, type PeerNode } from './cluster.js';

@@ -80,19 +80,25 @@ test('an abandoned request is not told of, and its answer is nobody else’s', (
 
 test('a lost connection ends what was under way as lost, and is made again', (t) => {
   const { cluster, one, two, link, asked } = pair();
-  two.manners.delayMsMax = 1_000;
+  two.manners.ignored = 1;
   const tags = Array.from({ length: 10 }, (_, i) => asked.store(link, Buffer.from(`record ${i}`), 2_000));
   const states: string[] = [];
   asked.onEnded = () => states.push(link.state);
   cluster.time.runFor(5);
   cluster.network.cut(addressOf(1), addressOf(2));
   cluster.time.runFor(1);
-  t.true(tags.every((tag) => asked.endingOf(tag) === 'lost'), JSON.stringify(asked.counts()));
-  t.true(states.every((state) => state === 'down'), 'who asks again at once is told at once');
+  t.true(
+    tags.every((tag) => asked.endingOf(tag) === 'lost'),
+    JSON.stringify(asked.counts()),
+  );
+  t.true(
+    states.every((state) => state === 'down'),
+    'who asks again at once is told at once',
+  );
   t.is(asked.endingOf(asked.read(link, 'now', 100)), 'unsent');
   cluster.time.runFor(300);
   t.is(link.state, 'ready');
-  two.manners.delayMsMax = 0;
+  two.manners.ignored = 0;
   const later = asked.read(link, 'later', 100);
   cluster.time.runFor(100);
   t.is(asked.endingOf(later), 'answered');
@@ -190,11 +196,18 @@ test('large records are not copied where they stay, and small or fleeting ones a
   const staying = Buffer.alloc(300_000, 1);
   const fleeting = Buffer.alloc(300_000, 2);
   const small = Buffer.alloc(1_000, 3);
-  const tags = [asked.store(link, staying, 1_000, true), asked.store(link, fleeting, 1_000), asked.store(link, small, 1_000, true)];
+  const tags = [
+    asked.store(link, staying, 1_000, true),
+    asked.store(link, fleeting, 1_000),
+    asked.store(link, small, 1_000, true),
+  ];
   fleeting.fill(0xee);
   small.fill(0xee);
   cluster.time.runFor(200);
-  t.deepEqual(tags.map((tag) => asked.endingOf(tag)), ['answered', 'answered', 'answered']);
+  t.deepEqual(
+    tags.map((tag) => asked.endingOf(tag)),
+    ['answered', 'answered', 'answered'],
+  );
   // Not copied: what the bytes become before they leave is what arrives. So the answer does not fit.
   const changed = asked.store(link, staying, 1_000, true);
   staying.fill(9);
@@ -238,7 +251,10 @@ test('a peer that drains gets nothing new, answers what it has, and is dialed ag
   cluster.time.runFor(5);
   t.is(asked.endingOf(asked.read(link, 'late', 1_000)), 'unsent');
   cluster.time.runFor(300);
-  t.true(tags.every((tag) => asked.endingOf(tag) === 'answered'), JSON.stringify(asked.counts()));
+  t.true(
+    tags.every((tag) => asked.endingOf(tag) === 'answered'),
+    JSON.stringify(asked.counts()),
+  );
   t.true(drained);
   t.not(link.state, 'ready');
   t.regex(one.reasons(), /DRAINING/);

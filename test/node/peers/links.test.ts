@@ -37,7 +37,8 @@ test('heartbeats: every second to those that share a partition, every other seco
     [2, 3, 4, 5, 6].map((ordinal) => beats.get(addressOf(ordinal))),
     [20, 10, 10, 10, 20],
   );
-  for (let ordinal = 2; ordinal <= 6; ordinal++) t.true(cluster.node(1).table.isHealthy(ordinal, cluster.time.monotonicMs()));
+  for (let ordinal = 2; ordinal <= 6; ordinal++)
+    t.true(cluster.node(1).table.isHealthy(ordinal, cluster.time.monotonicMs()));
 });
 
 test('a stopped peer becomes suspect by its silence, and healthy when it goes on', (t) => {
