@@ -32,7 +32,7 @@ import {
 } from '../../wire/write-peer.js';
 import { OWN_CHUNK_BYTES_MIN } from '../replies.js';
 import { AnswerReader } from './answers.js';
-import { Greeter } from './greeter.js';
+import type { Greeter } from './greeter.js';
 import type { PeerRequest, ForwardAsker, ReadAsker, StoreAsker, Unanswered } from './request.js';
 import { HEARTBEAT_MS } from './settings.js';
 import type { PeerWorld } from './world.js';

@@ -82,7 +82,11 @@ export class PeerNode {
   readonly links: PeerLinks;
   readonly table: PeerTable;
   readonly credentials: PeerCredentials;
-  readonly logged: { readonly level: string; readonly event: string; readonly fields: unknown }[] = [];
+  readonly logged: {
+    readonly level: string;
+    readonly event: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }[] = [];
   readonly manners: Manners = { delayMsMax: 0, refused: 0, ignored: 0 };
   /** Requests that it has taken on. */
   served = 0;
@@ -104,9 +108,11 @@ export class PeerNode {
       wallMs: () => cluster.time.wallMs() + this.clockOffsetMs,
       monotonicMs: () => cluster.time.monotonicMs(),
     };
-    const log = (level: string) => (event: string, fields?: unknown) => {
-      this.logged.push({ level, event, fields });
-    };
+    const log =
+      (level: string) =>
+      (event: string, fields: Readonly<Record<string, unknown>> = {}) => {
+        this.logged.push({ level, event, fields });
+      };
     const logs = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
     this.credentials = new PeerCredentials({
       nodeId: id,
@@ -156,7 +162,7 @@ export class PeerNode {
   }
 
   reasons(): string {
-    return this.logged.map(({ fields }) => String((fields as { reason?: unknown }).reason ?? '')).join('\n');
+    return this.logged.map(({ fields }) => (typeof fields['reason'] === 'string' ? fields['reason'] : '')).join('\n');
   }
 
   #serve(session: Session, frame: Incoming): void {

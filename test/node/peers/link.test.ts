@@ -120,6 +120,37 @@ test('a peer that cannot be reached is dialed at growing intervals, and reported
   t.is(one.links.get(2)?.state, 'ready');
 });
 
+test('the pause grows as well after a connection that had held for long', (t) => {
+  const { cluster, two, link } = pair();
+  cluster.time.runFor(10_000);
+  two.host.acceptor = null;
+  cluster.network.cut(addressOf(1), addressOf(2));
+  const before = cluster.network.dials;
+  cluster.time.runFor(30_000);
+  t.true(cluster.network.dials - before < 70, `${cluster.network.dials - before} dials in 30 s`);
+  t.not(link.state, 'ready');
+});
+
+test('a request that is asked when another ends is not taken for it, when both were due', (t) => {
+  const cluster = PeerCluster.connected(3, 8);
+  const asked = new Recorder(() => cluster.time.monotonicMs());
+  const [stopped, well] = [cluster.node(1).links.get(2), cluster.node(1).links.get(3)];
+  if (stopped === undefined || well === undefined) throw new Error('No links');
+  cluster.node(2).host.stop();
+  // The later one is expired first and takes the connection with it, so the earlier one ends as lost: and is asked anew.
+  const earlier = asked.read(stopped, 'earlier', 100);
+  const later = asked.store(stopped, Buffer.alloc(500_000, 1), 100, true);
+  let anew = -1;
+  asked.onEnded = (tag) => {
+    if (tag === earlier) anew = asked.read(well, 'anew', 1_000);
+  };
+  cluster.time.runFor(200);
+  t.deepEqual(
+    [later, earlier, anew].map((tag) => asked.endingOf(tag)),
+    ['timeout', 'lost', 'answered'],
+  );
+});
+
 test('a peer that accepts and hangs up at once is not dialed without a pause', (t) => {
   const { cluster, link } = pair();
   const before = cluster.network.dials;
