@@ -3,7 +3,7 @@ import { parseAddress } from '../net/address.js';
 import type { Codec } from './codecs.js';
 import type { Context } from './context.js';
 import type { RetryPolicy } from './core/call.js';
-import { SLOTS_MAX } from './core/request-slots.js';
+import { SLOTS_MAX } from '../lib/request-slots.js';
 import type { RetryBudgetOptions } from './core/retry-budget.js';
 import { PartitaError } from './errors.js';
 import type { Resolver } from './resolvers.js';

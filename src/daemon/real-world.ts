@@ -1,10 +1,10 @@
 /*
  * Time, chance and digests as the machine has them: what the simulator replaces.
  */
-import { createHash, randomFillSync } from 'node:crypto';
+import { createHash, createHmac, randomFillSync, timingSafeEqual } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Clock, TimerHandle, Timers } from '../env/clock.js';
-import type { Digest } from '../env/digest.js';
+import type { Digest, KeyedDigest } from '../env/digest.js';
 import type { Random } from '../env/random.js';
 
 export const realClock: Clock = {
@@ -63,6 +63,8 @@ export function kernelRandom(): Random {
   return new KernelRandom();
 }
 
-export const realDigest: Digest = {
+export const realDigest: Digest & KeyedDigest = {
   sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+  hmac: (key, bytes) => createHmac('sha256', key).update(bytes).digest(),
+  equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
 };

@@ -2,3 +2,11 @@
 export interface Digest {
   sha256(bytes: Uint8Array): Uint8Array;
 }
+
+/** For proofs that somebody knows a secret. */
+export interface KeyedDigest {
+  /** HMAC-SHA256: 32 bytes. */
+  hmac(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /** Takes as long wherever they differ. */
+  equal(a: Uint8Array, b: Uint8Array): boolean;
+}

@@ -17,6 +17,23 @@ export interface Hello {
   readonly token: Uint8Array;
   readonly features: number;
   readonly clientName: string;
+  /** Of a node that wants to talk to another; the rest of its credentials is proved, not sent. */
+  readonly peer?: PeerHello;
+}
+
+/** Ids are 32 hexadecimal digits. */
+export interface PeerHello {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly nonce: Uint8Array;
+  readonly ringVersion: number;
+}
+
+/** The answer to the Hello of a peer. */
+export interface Challenge {
+  readonly nodeId: string;
+  readonly nonce: Uint8Array;
+  readonly proof: Uint8Array;
 }
 
 export interface HelloReply {

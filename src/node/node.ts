@@ -9,15 +9,18 @@ import type { Clock, Timers, TimerHandle } from '../env/clock.js';
 import type { Log, Meter } from '../env/meter.js';
 import type { Acceptor, Connection, ConnectionEvents } from '../env/transport.js';
 import type { BufferPool } from '../lib/buffer-pool.js';
-import { failure, type Failure } from '../model/errors.js';
+import { failure } from '../model/errors.js';
 import type { Hash64 } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
 import type { Storage } from '../storage/storage.js';
 import type { Hlc } from '../versioning/hlc.js';
 import { ByteBudget } from './byte-budget.js';
 import { Dispatcher } from './dispatcher.js';
+import type { Greeting } from './greeting.js';
 import { acceptHello } from './hello.js';
 import type { Incoming } from './incoming.js';
+import type { PeerCredentials } from './peers/credentials.js';
+import { PING } from '../wire/kinds.js';
 import { Services } from './services.js';
 import { Session, type SessionHost } from './session.js';
 import { type NodeSettings, SWEEP_INTERVAL_MS } from './settings.js';
@@ -38,6 +41,15 @@ export interface NodeOptions {
   readonly log: Log;
   /** The one that the connections answer from. */
   readonly pool: BufferPool;
+  /** Absent: this node is a cluster of its own, and its peer listener refuses everybody. */
+  readonly peers?: PeerService;
+}
+
+/** What this node does for others of its cluster, once they have proved who they are. */
+export interface PeerService {
+  readonly credentials: PeerCredentials;
+  /** A frame of kind 0x40..0x7f from `session.acceptance.member`; ends in exactly one `session.finish`. */
+  serve(session: Session, frame: Incoming): void;
 }
 
 export class PartitaNode implements SessionHost {
@@ -85,12 +97,14 @@ export class PartitaNode implements SessionHost {
     return this.#options.clock.monotonicMs();
   }
 
-  acceptHello(session: Session, frame: Incoming): Failure | null {
-    return acceptHello(this.#services, session, frame);
+  acceptHello(session: Session, frame: Incoming): Greeting {
+    return acceptHello(this.#services, session, frame, this.#options.peers?.credentials ?? null);
   }
 
   dispatch(session: Session, frame: Incoming): void {
-    this.#dispatcher.dispatch(session, frame);
+    const { peers } = this.#options;
+    if (session.group === 'peer' && frame.kind !== PING && peers !== undefined) peers.serve(session, frame);
+    else this.#dispatcher.dispatch(session, frame);
   }
 
   onSessionClosed(session: Session): void {

@@ -1,7 +1,7 @@
 /*
  * One accepted connection: what it may say now, how much it may have under way, and when it has had enough time.
  *
- *   hello ──HELLO accepted──▶ ready ──drain──▶ draining ──last answer──▶ closed
+ *   hello ──HELLO (of a peer: and PROOF) accepted──▶ ready ──drain──▶ draining ──last answer──▶ closed
  *     └── anything else, too large, too slow ──▶ error frame, closed
  *
  * Nothing is trusted before Hello: bodies are at most 4 KiB, and three seconds must do. Afterwards a connection is paused,
@@ -16,10 +16,12 @@ import { failure, type Failure } from '../model/errors.js';
 import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../model/limits.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { FrameDecoder, type FrameFault, type FrameSink } from '../wire/frame.js';
-import { groupOfKind, HELLO, nameOfKind, PING } from '../wire/kinds.js';
+import { groupOfKind, HELLO, nameOfKind, PING, PROOF } from '../wire/kinds.js';
 import { Incoming } from './incoming.js';
 import type { ByteBudget, BudgetWaiter } from './byte-budget.js';
 import { replyError, sendGoAway } from './replies.js';
+import type { Greeting } from './greeting.js';
+import type { PeerAcceptance } from './peers/acceptance.js';
 import type { NodeSettings } from './settings.js';
 
 /** What a session needs of its node. */
@@ -30,8 +32,8 @@ export interface SessionHost {
   readonly pool: BufferPool;
   readonly ringVersion: number;
   nowMs(): number;
-  /** Accepted: null, or why not. Answers the peer itself when it accepts. */
-  acceptHello(session: Session, frame: Incoming): Failure | null;
+  /** Takes HELLO, and PROOF where it asked for one. Answers the other side itself unless it refuses. */
+  acceptHello(session: Session, frame: Incoming): Greeting;
   /** A request of the session's group; the session has counted it. Ends in exactly one `session.finish`. */
   dispatch(session: Session, frame: Incoming): void;
   /** The session is over; it is forgotten. */
@@ -71,6 +73,8 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   #stalledSinceMs = -1;
   #queuedAtSweep = 0;
   clientName = '';
+  /** Of a peer that has said HELLO; its `member` says who that is. */
+  acceptance: PeerAcceptance | null = null;
 
   constructor(connection: Connection, host: SessionHost) {
     this.connection = connection;
@@ -117,7 +121,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
 
   /** Half a large frame, while all connections together have as much as they may: the rest waits in the kernel. */
   #collectsTooMuch(): boolean {
-    if (!this.#host.budget.exhausted || this.#decoder.heldBytes <= HELD_BYTES_FREE) return false;
+    if (!this.#inNeed || this.#decoder.heldBytes <= HELD_BYTES_FREE) return false;
     this.#host.budget.wait(this);
     return true;
   }
@@ -128,7 +132,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       return;
     }
     const group = groupOfKind(kind);
-    if (kind !== PING && (group !== 'data' || this.group === 'peer')) {
+    if (kind !== PING && group !== (this.group === 'peer' ? 'peer' : 'data')) {
       const text =
         group === 'connection' || group === 'unknown'
           ? 'is not a request'
@@ -153,11 +157,15 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   }
 
   #hello(kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {
-    if (kind !== HELLO) {
-      this.refuse(requestId, failure('PROTOCOL', `The first frame must be HELLO, not ${nameOfKind(kind)}`));
+    const expected = this.acceptance === null ? HELLO : PROOF;
+    if (kind !== expected) {
+      const place = expected === HELLO ? 'first' : 'second';
+      const text = `The ${place} frame must be ${nameOfKind(expected)}, not ${nameOfKind(kind)}`;
+      this.refuse(requestId, failure('PROTOCOL', text));
       return;
     }
     const refusal = this.#host.acceptHello(this, this.#incomingOf(kind, requestId, bytes, start, end));
+    if (refusal === 'challenged') return;
     if (refusal !== null) {
       this.refuse(requestId, refusal);
       return;
@@ -239,7 +247,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     if (this.#readingPaused) this.#goOn();
     const partialSince = this.#decoder.partialSince;
     if (this.#state === 'hello' && nowMs - this.#openedMs > helloTimeoutMs) {
-      this.#drop(`No HELLO within ${helloTimeoutMs} ms`);
+      this.#drop(`No ${this.acceptance === null ? 'HELLO' : 'PROOF'} within ${helloTimeoutMs} ms`);
     } else if (partialSince >= 0 && nowMs - partialSince > this.#frameMs(frameTimeoutMs)) {
       this.#drop(`A frame was begun and not completed within ${this.#frameMs(frameTimeoutMs)} ms`);
     } else if (this.#stalledSinceMs >= 0 && nowMs - this.#stalledSinceMs > this.#patienceMs(stalledReaderMs)) {
@@ -260,7 +268,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
    */
   #noteReading(nowMs: number): void {
     const { queuedBytes } = this.connection;
-    const inNeed = this.#host.budget.exhausted;
+    const inNeed = this.#inNeed;
     const taken = this.#queuedAtSweep - queuedBytes;
     this.#queuedAtSweep = queuedBytes;
     const isStalled = inNeed
@@ -275,13 +283,13 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
    * stopped reading ourselves, and whoever sent it may be gone without our seeing it.
    */
   #frameMs(frameTimeoutMs: number): number {
-    const isHoard = this.#host.budget.exhausted && this.#decoder.heldBytes > HELD_BYTES_FREE;
+    const isHoard = this.#inNeed && this.#decoder.heldBytes > HELD_BYTES_FREE;
     return isHoard ? Math.min(frameTimeoutMs, HOARDED_FRAME_MS) : frameTimeoutMs;
   }
 
   /** While others wait for the memory that it holds, a reader that does not read has a quarter of a second. */
   #patienceMs(stalledReaderMs: number): number {
-    return this.#host.budget.exhausted ? Math.min(stalledReaderMs, STALLED_READER_MS_IN_NEED) : stalledReaderMs;
+    return this.#inNeed ? Math.min(stalledReaderMs, STALLED_READER_MS_IN_NEED) : stalledReaderMs;
   }
 
   #drop(text: string): void {
@@ -299,10 +307,18 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     // A connection with nothing under way gets one request through, so that those who read are served beside those who
     // do not; unless it is twice the limit already.
     const { budget } = this.#host;
-    if (!budget.exhausted) return false;
+    if (!this.#inNeed) return false;
     if (!budget.overdrawn && this.#inFlight === 0 && this.connection.queuedBytes === 0) return false;
     budget.wait(this);
     return true;
+  }
+
+  /**
+   * Are we to wait because all connections together have as much as they may? Peers are counted and never wait for that:
+   * two nodes whose clients have used up everything would each wait for the other to go on. Their own limits bound them.
+   */
+  get #inNeed(): boolean {
+    return this.group !== 'peer' && this.#host.budget.exhausted;
   }
 
   #goOn(): void {

@@ -1,16 +1,26 @@
-/* The messages that manage a connection: hello, ping, go-away, error. Bodies only; frame.ts puts the header before them. */
+/*
+ * The messages that manage a connection: hello and the proofs of peers, ping, go-away, error. Bodies only; frame.ts puts
+ * the header before them.
+ */
+import { copyBytes, fromHex } from '../lib/bytes.js';
 import { errorCodeOf } from '../model/errors.js';
 import type { Failure } from '../model/errors.js';
-import type { Hello, HelloReply, Role } from '../model/messages.js';
+import type { Challenge, Hello, HelloReply, PeerHello, Role } from '../model/messages.js';
 import { partita } from './protobuf.js';
-import { bad, count53, decodeBy } from './plain.js';
+import { bad, count53, decodeBy, hexOfId } from './plain.js';
 import type { DecodeFault } from './requests.js';
 
 const v1 = partita.v1;
 const ROLES: readonly Role[] = ['client', 'peer', 'admin'];
+/** Random bytes that each end of a peer connection draws for it. */
+export const NONCE_BYTES = 32;
+/** An HMAC-SHA256. */
+export const PROOF_BYTES = 32;
 
 export function encodeHello(hello: Hello): Uint8Array {
-  return v1.Hello.encode({ ...hello, role: ROLES.indexOf(hello.role) }).finish();
+  const { peer, ...rest } = hello;
+  const identity = peer && { ...peer, nodeId: fromHex(peer.nodeId), clusterId: fromHex(peer.clusterId) };
+  return v1.Hello.encode({ ...rest, ...identity, role: ROLES.indexOf(hello.role) }).finish();
 }
 
 export function decodeHello(bytes: Uint8Array, start: number, end: number): Hello | DecodeFault {
@@ -22,6 +32,52 @@ export function decodeHello(bytes: Uint8Array, start: number, end: number): Hell
     token: hello.token,
     features: hello.features,
     clientName: hello.clientName,
+    ...(hello.nonce.length > 0 || hello.nodeId.length > 0 ? { peer: takePeer(hello) } : {}),
+  }));
+}
+
+function takePeer(hello: partita.v1.Hello): PeerHello {
+  return {
+    nodeId: presentId(hello.nodeId, 'node'),
+    clusterId: presentId(hello.clusterId, 'cluster'),
+    nonce: exactly(NONCE_BYTES, hello.nonce, 'nonce'),
+    ringVersion: hello.ringVersion,
+  };
+}
+
+function presentId(bytes: Uint8Array, what: string): string {
+  return hexOfId(exactly(16, bytes, `${what} id`));
+}
+
+/** A copy: what was decoded may lie in a receive buffer. */
+function exactly(size: number, bytes: Uint8Array, what: string): Uint8Array {
+  if (bytes.length !== size) return bad(`A ${what} of ${bytes.length} bytes instead of ${size}`);
+  return copyBytes(bytes);
+}
+
+export function encodeChallenge(challenge: Challenge): Uint8Array {
+  return v1.Challenge.encode({ ...challenge, nodeId: fromHex(challenge.nodeId) }).finish();
+}
+
+export function decodeChallenge(bytes: Uint8Array, start: number, end: number): Challenge | DecodeFault {
+  return decodeBy(v1.Challenge, bytes, start, end, (challenge) => ({
+    nodeId: presentId(challenge.nodeId, 'node'),
+    nonce: exactly(NONCE_BYTES, challenge.nonce, 'nonce'),
+    proof: exactly(PROOF_BYTES, challenge.proof, 'proof'),
+  }));
+}
+
+export interface Proof {
+  readonly proof: Uint8Array;
+}
+
+export function encodeProof(proof: Proof): Uint8Array {
+  return v1.Proof.encode(proof).finish();
+}
+
+export function decodeProof(bytes: Uint8Array, start: number, end: number): Proof | DecodeFault {
+  return decodeBy(v1.Proof, bytes, start, end, (message) => ({
+    proof: exactly(PROOF_BYTES, message.proof, 'proof'),
   }));
 }
 

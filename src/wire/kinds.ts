@@ -2,7 +2,7 @@
  * Message kinds: the fifth byte of a frame. A number is never reused. The groups say which listener serves a kind; the
  * few that manage the connection itself are served by all three.
  *
- *   0x01..0x0f  connection   hello, ping, go-away, error
+ *   0x01..0x0f  connection   hello and its proofs, ping, go-away, error
  *   0x10..0x3f  data         client listener (and admin, for its tools)
  *   0x40..0x7f  peer         nodes among themselves
  *   0x80..0xbf  admin        reserved: the unix socket
@@ -14,6 +14,8 @@ export const PING = 0x03;
 export const PONG = 0x04;
 export const GO_AWAY = 0x05;
 export const ERROR = 0x06;
+export const CHALLENGE = 0x07;
+export const PROOF = 0x08;
 
 export const GET = 0x10;
 export const GET_REPLY = 0x11;
@@ -54,6 +56,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [PONG, 'PONG'],
   [GO_AWAY, 'GO_AWAY'],
   [ERROR, 'ERROR'],
+  [CHALLENGE, 'CHALLENGE'],
+  [PROOF, 'PROOF'],
   [GET, 'GET'],
   [GET_REPLY, 'GET_REPLY'],
   [PUT, 'PUT'],

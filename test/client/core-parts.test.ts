@@ -1,12 +1,12 @@
 import test from 'ava';
 import { fc, testProp } from '@fast-check/ava';
 import { Prng } from '../../src/lib/prng.js';
-import { fullJitterMs } from '../../src/client/core/backoff.js';
+import { fullJitterMs } from '../../src/lib/backoff.js';
 import { CallList } from '../../src/client/core/call-list.js';
 import type { Call } from '../../src/client/core/call.js';
-import { DeadlineWheel, TICK_MS } from '../../src/client/core/deadline-wheel.js';
-import type { Timed } from '../../src/client/core/deadline-wheel.js';
-import { RequestSlots } from '../../src/client/core/request-slots.js';
+import { DeadlineWheel, TICK_MS } from '../../src/lib/deadline-wheel.js';
+import type { Timed } from '../../src/lib/deadline-wheel.js';
+import { RequestSlots } from '../../src/lib/request-slots.js';
 import { RetryBudget } from '../../src/client/core/retry-budget.js';
 import { LatencyHistogram } from '../../src/client/latency.js';
 import { newPutId } from '../../src/client/put-id.js';

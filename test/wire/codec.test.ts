@@ -46,6 +46,12 @@ const hello = fc.record({
   features: u32,
   clientName: text,
 });
+const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const peerHello = fc
+  .tuple(hello, fc.record({ nodeId: hexId, clusterId: hexId, nonce: bytes32, ringVersion: u32 }))
+  .map(([rest, peer]) => ({ ...rest, peer }));
+const challenge = fc.record({ nodeId: hexId, nonce: bytes32, proof: bytes32 });
+const proof = fc.record({ proof: bytes32 });
 const helloReply = fc.record({
   version: u32,
   cluster: text,
@@ -118,6 +124,9 @@ interface Codec {
 
 const CODECS: Readonly<Record<string, Codec>> = {
   Hello: { messages: hello, encode: connection.encodeHello, decode: connection.decodeHello },
+  'Hello of a peer': { messages: peerHello, encode: connection.encodeHello, decode: connection.decodeHello },
+  Challenge: { messages: challenge, encode: connection.encodeChallenge, decode: connection.decodeChallenge },
+  Proof: { messages: proof, encode: connection.encodeProof, decode: connection.decodeProof },
   HelloReply: { messages: helloReply, encode: connection.encodeHelloReply, decode: connection.decodeHelloReply },
   Ping: { messages: fc.record({ budgetMs: u32 }), encode: connection.encodePing, decode: connection.decodePing },
   Pong: {

@@ -3,6 +3,16 @@ import type { Failure } from '../../src/model/errors.js';
 import * as kinds from '../../src/wire/kinds.js';
 
 const NODE = '000102030405060708090a0b0c0d0e0f';
+const OTHER_NODE = '0f0e0d0c0b0a09080706050403020100';
+const CLUSTER_ID = 'ffeeddccbbaa99887766554433221100';
+const NONCE = `0x${'a1'.repeat(32)}`;
+const OTHER_NONCE = `0x${'b2'.repeat(32)}`;
+/**
+ * The proofs that belong to the connection of the vectors, made with the secret `0123456789abcdef` by other software:
+ * test/node/peers/proof.test.ts holds the code to them.
+ */
+export const ACCEPTOR_PROOF = '0x523602bcb9dc10529c871ad07a86b0b9dff130cda8f142fa0c60743322f5a8bc';
+export const DIALER_PROOF = '0x5eac1688a4956205fe3010a30e1186ecdf16aa67a53101afae2062e31b07c7f7';
 const PUT_ID = '0x65f0a0b00123456789abcdef';
 const WRITTEN = 1_710_268_592_123;
 const ORIGIN = { nodeId: NODE, ringVersion: 3, acked: 1, durable: true, sloppy: false };
@@ -68,6 +78,30 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
       },
     ],
     [
+      'hello-peer',
+      'A node that connects to another: who it is, and its nonce',
+      kinds.HELLO,
+      0,
+      {
+        versionMin: 1,
+        versionMax: 1,
+        cluster: 'prod',
+        role: 'peer',
+        token: '0x',
+        features: 0,
+        clientName: '',
+        peer: { nodeId: NODE, clusterId: CLUSTER_ID, nonce: NONCE, ringVersion: 3 },
+      },
+    ],
+    [
+      'challenge',
+      'Its answer: who was reached, its nonce, and its proof that it knows the secret, here `0123456789abcdef`',
+      kinds.CHALLENGE,
+      0,
+      { nodeId: OTHER_NODE, nonce: OTHER_NONCE, proof: ACCEPTOR_PROOF },
+    ],
+    ['proof', 'The proof of the node that connected', kinds.PROOF, 0, { proof: DIALER_PROOF }],
+    [
       'hello-reply',
       'Accepted: version 1, and the limits from now on',
       kinds.HELLO_REPLY,
@@ -75,7 +109,7 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
       {
         version: 1,
         cluster: 'prod',
-        clusterId: 'ffeeddccbbaa99887766554433221100',
+        clusterId: CLUSTER_ID,
         nodeId: NODE,
         ringVersion: 3,
         features: 0,
@@ -298,12 +332,12 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
       30,
       {
         version: 3,
-        clusterId: 'ffeeddccbbaa99887766554433221100',
+        clusterId: CLUSTER_ID,
         partitionCount: 4,
         replicaCount: 2,
         members: [
           { nodeId: NODE, ordinal: 1, address: '127.0.0.1:7411', zone: 'a' },
-          { nodeId: '0f0e0d0c0b0a09080706050403020100', ordinal: 2, address: '127.0.0.1:7412', zone: 'b' },
+          { nodeId: OTHER_NODE, ordinal: 2, address: '127.0.0.1:7412', zone: 'b' },
         ],
         owners: [1, 2, 2, 1, 1, 2, 2, 1],
       },

@@ -56,6 +56,8 @@ const RING_VERSION = 3;
 export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.HELLO, framed(kinds.HELLO, connection.encodeHello, connection.decodeHello)],
   [kinds.HELLO_REPLY, framed(kinds.HELLO_REPLY, connection.encodeHelloReply, connection.decodeHelloReply)],
+  [kinds.CHALLENGE, framed(kinds.CHALLENGE, connection.encodeChallenge, connection.decodeChallenge)],
+  [kinds.PROOF, framed(kinds.PROOF, connection.encodeProof, connection.decodeProof)],
   [kinds.PING, framed(kinds.PING, connection.encodePing, connection.decodePing)],
   [kinds.PONG, { encode: writtenPong, decode: connection.decodePong }],
   [kinds.GO_AWAY, framed(kinds.GO_AWAY, connection.encodeGoAway, connection.decodeGoAway)],
@@ -244,6 +246,20 @@ export const REFUSALS: readonly Refusal[] = [
     what: 'A namespace that is not UTF-8',
     frameBodyBytesMax: 1_310_720,
     hex: header('00000003', '10', '00000000000001') + '1a01ff',
+    fault: 'body',
+  },
+  {
+    name: 'short-nonce',
+    what: 'The nonce of a peer has 32 bytes',
+    frameBodyBytesMax: 4_096,
+    hex: header('0000002a', '01', '00000000000001') + `20014210${'0a'.repeat(16)}4a02a1a15a10${'0b'.repeat(16)}`,
+    fault: 'body',
+  },
+  {
+    name: 'short-proof',
+    what: 'A proof has 32 bytes',
+    frameBodyBytesMax: 4_096,
+    hex: header('00000004', '08', '00000000000001') + '0a02a1a1',
     fault: 'body',
   },
   {

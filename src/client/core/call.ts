@@ -10,7 +10,7 @@
 import type { TimerHandle } from '../../env/clock.js';
 import type { Connection } from '../../env/transport.js';
 import type { PartitaError } from '../errors.js';
-import type { Timed } from './deadline-wheel.js';
+import type { Timed } from '../../lib/deadline-wheel.js';
 
 export type OperationName = 'get' | 'put' | 'delete' | 'getMany' | 'putMany' | 'ping' | 'explain' | 'ring';
 

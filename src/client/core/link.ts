@@ -15,7 +15,7 @@ import { ERROR, GO_AWAY, HELLO_REPLY, PONG, nameOfKind } from '../../wire/kinds.
 import { ConnectionError, ProtocolError } from '../errors.js';
 import type { PartitaError } from '../errors.js';
 import type { Call, Operation } from './call.js';
-import { RequestSlots } from './request-slots.js';
+import { RequestSlots } from '../../lib/request-slots.js';
 import { errorOfFrame, readGoAway, readHelloReply, writeHello, writePing } from './session-frames.js';
 
 /** With more than this waiting for the kernel, calls queue with us, where they can still time out cheaply. */

@@ -11,7 +11,7 @@ import type { TimerHandle } from '../../env/clock.js';
 import { ConnectionError } from '../errors.js';
 import type { PartitaError } from '../errors.js';
 import type { NodeInfo } from '../results.js';
-import { fullJitterMs } from './backoff.js';
+import { fullJitterMs } from '../../lib/backoff.js';
 import type { Call } from './call.js';
 import { Link } from './link.js';
 import type { LinkEvents, LinkOptions, LinkWorld } from './link.js';

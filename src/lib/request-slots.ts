@@ -8,7 +8,7 @@
  *   - a call that is given up leaves its slot *reserved* until the late reply comes or the connection ends;
  *   - each use of a slot has a sequence of its own, so a reply that comes twice meets an id that nobody has.
  */
-import { assert } from '../../lib/assert.js';
+import { assert } from './assert.js';
 
 export const SLOTS_MAX = 65_536;
 

@@ -8,8 +8,14 @@
  *
  * A deadline is never met early, and late by less than TICK_MS and what the loop adds.
  */
-import type { Clock } from '../../env/clock.js';
-import type { TimerHandle, Timers } from '../../env/clock.js';
+/** What it needs of the world; env/'s Clock and Timers have it. */
+interface WheelClock {
+  monotonicMs(): number;
+}
+
+interface WheelTimers {
+  after(delayMs: number, fire: () => void): { cancel(): void };
+}
 
 export const TICK_MS = 4;
 const BUCKETS = 1024;
@@ -25,16 +31,16 @@ export interface Timed {
 }
 
 export class DeadlineWheel {
-  readonly #clock: Clock;
-  readonly #timers: Timers;
+  readonly #clock: WheelClock;
+  readonly #timers: WheelTimers;
   readonly #heads: (Timed | null)[] = Array.from({ length: BUCKETS }, () => null);
   #size: number = 0;
   /** Everything due up to this tick has been expired. */
   #tick: number;
   #armedTick: number = Infinity;
-  #timer: TimerHandle | null = null;
+  #timer: { cancel(): void } | null = null;
 
-  constructor(clock: Clock, timers: Timers) {
+  constructor(clock: WheelClock, timers: WheelTimers) {
     this.#clock = clock;
     this.#timers = timers;
     this.#tick = Math.floor(clock.monotonicMs() / TICK_MS);
