@@ -136,7 +136,7 @@ export class Throttle {
 
   #release(): void {
     const nowMs = this.#clock.monotonicMs();
-    this.#earn(nowMs, Math.min(1, this.#worst()));
+    this.#earn(nowMs, this.#worst());
     while (this.held > 0) {
       const { request, sinceMs } = this.#held[this.#head] as Held;
       const pressure = this.#worst();
@@ -161,7 +161,7 @@ export class Throttle {
       this.#held = this.#held.slice(this.#head);
       this.#head = 0;
     }
-    this.#arm(Math.min(1, this.#worst()));
+    this.#arm(this.#worst());
   }
 
   /** Memory counts only when it is nearly gone: until then it is on its way to be freed. */
@@ -186,7 +186,9 @@ function costOf(request: WriteRequest): number {
   return RECORD_COST + request.bytesHint;
 }
 
+/** Never below SHARE_AT_LAST: pressure may pass 1 by far, and a rate below zero would be a debt that grows with time. */
 function shareLetIn(fill: number): number {
+  if (fill >= 1) return SHARE_AT_LAST;
   if (fill >= BALANCED_FILL) return 1 - ((1 - SHARE_AT_LAST) * (fill - BALANCED_FILL)) / (1 - BALANCED_FILL);
   return 1 + ((SHARE_AT_FIRST - 1) * (BALANCED_FILL - fill)) / (BALANCED_FILL - SLOW_FROM_FILL);
 }

@@ -132,3 +132,16 @@ test('a full buffer refuses, memory counts only when it is scarce, and closing r
   basin.memoryFill = 1;
   t.is(basin.put(10).failure?.code, 'OVERLOADED');
 });
+
+test('a buffer that was far beyond full after a long rest leaves no debt behind', (t) => {
+  const basin = new Basin(1_000_000, 0);
+  basin.time.runFor(3_600_000);
+  basin.bytes = 1_500_000;
+  t.is(basin.put(1_000).failure?.code, 'OVERLOADED');
+  basin.time.runFor(60_000);
+  t.is(basin.put(1_000).failure?.code, 'OVERLOADED');
+  basin.bytes = 800_000;
+  const put = basin.put(1_000);
+  basin.time.runFor(20);
+  t.is(put.state, 'placed');
+});
