@@ -200,18 +200,12 @@ class LmdbPartitionFile implements PartitionFile {
       return;
     }
     this.#writing = true;
-    this.endRead(); // so that this batch may use again what the last one gave up
+    this.#endRead(); // so that this batch may use again what the last one gave up
     this.#env.batchWrite(batch, {}, (error: Error | null, results?: readonly number[]) => {
       this.#writing = false;
-      this.endRead();
+      this.#endRead();
       done(error === null ? this.#judge(operations, results ?? []) : lmdbError(this.#path, 'Writing to', error));
     });
-  }
-
-  endRead(): void {
-    if (!this.#reading || this.#closed) return;
-    this.#reading = false;
-    this.#txn?.reset();
   }
 
   scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
@@ -247,6 +241,12 @@ class LmdbPartitionFile implements PartitionFile {
     else this.#txn.renew();
     this.#reading = true;
     return this.#txn;
+  }
+
+  #endRead(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    this.#txn?.reset();
   }
 
   /** Everything must have worked: a code other than done leaves a commit with a hole in it. */

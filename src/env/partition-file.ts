@@ -22,8 +22,8 @@ export interface PartitionFileStats {
 
 export interface PartitionFile {
   /**
-   * Value of a key, or null, in the commit that was the newest when the first read since `endRead`, or since the last
-   * batch was answered, was made. The bytes are good until the next `get` of any file.
+   * Value of a key, or null. All reads between the answers of two batches may see the same commit; those made in the
+   * answer of a batch, or after it, see that batch. The bytes are good until the next `get` of any file.
    * Throws DiskError when the file cannot be read.
    */
   get(key: Uint8Array): Uint8Array | null;
@@ -31,8 +31,6 @@ export interface PartitionFile {
    * Applies all operations or none, synced, then answers. One batch at a time a file; storage/ keeps to one a node.
    */
   write(operations: readonly PartitionFileOperation[], done: (error: Error | null) => void): void;
-  /** Forgets the commit that reads see, so that the next `get` sees the newest. */
-  endRead(): void;
   /** Up to `limit` entries with keys > `after` (null: from the start), in key order. Blocks: for tests, start-up and workers. */
   scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
   stats(): PartitionFileStats;

@@ -16,7 +16,7 @@ import type { LogSalt } from './log-format.js';
 import { SegmentLog } from './log.js';
 import { type Durability, LOG_KINDS, type LogRecovery, type ReplayVisitor } from './log-types.js';
 import type { Hlc } from '../versioning/hlc.js';
-import { newestStamp } from '../versioning/record.js';
+import { eachStamp } from '../versioning/record.js';
 import { recoverLog } from './recovery.js';
 
 export interface LogOpenerParts {
@@ -53,15 +53,15 @@ export function logOpener(parts: LogOpenerParts): OpenLog {
  * skew would else take the node's own stamps with it.
  */
 export function observing(openLog: OpenLog, hlc: Hlc, clock: Clock, ordinal: number): OpenLog {
+  const observe = (wallMs: number, logical: number, giver: number): void => {
+    if (giver === ordinal) hlc.resume(wallMs, logical);
+    else hlc.observe(wallMs, logical, clock.wallMs(), 'peer');
+  };
   return function* (visit, events, appliedMax): ReturnType<OpenLog> {
     return yield* openLog(
       (kind, partition, lsn, body) => {
         visit(kind, partition, lsn, body);
-        if (kind !== LOG_KINDS.record) return;
-        const stamp = newestStamp(body, 0, body.length);
-        hlc.observe(stamp.wallMs, stamp.logical, clock.wallMs(), 'peer');
-        const own = newestStamp(body, 0, body.length, ordinal);
-        hlc.resume(own.wallMs, own.logical);
+        if (kind === LOG_KINDS.record) eachStamp(body, 0, body.length, observe);
       },
       events,
       appliedMax,

@@ -12,8 +12,7 @@
  *   entries which the log never had, and their numbers are given out again.
  * - The applied LSN moves only with the last batch of a frozen map. A crash between two batches replays them all;
  *   writing them again changes nothing.
- * - A frozen map is dropped only after its partition's read transaction was ended, else a read later in this turn would
- *   find the key neither in the buffer nor in the older snapshot.
+ * - A frozen map is dropped when its last batch is answered, and not before: from then on reads of the file see it.
  * - A batch that failed is still in the log and the buffer. Out of space: it is tried again, and the node refuses
  *   writes. Anything else: the process stops, since the page cache no longer says what is on the disk.
  */
@@ -209,17 +208,16 @@ export class Flusher {
         return;
       }
       this.#parts.onBatch(batch.until - partition.buffer.frozenFlushed, batch.bytes, tookMs);
-      this.#written(partition, file, batch.until);
+      this.#written(partition, batch.until);
       if (!this.#stoppedMeanwhile()) this.#restAfter(tookMs);
     });
   }
 
-  #written(partition: Partition, file: PartitionFile, until: number): void {
+  #written(partition: Partition, until: number): void {
     if (!this.#hasSpace) {
       this.#hasSpace = true;
       this.#parts.onNoSpace(null);
     }
-    file.endRead();
     const buffer = partition.buffer;
     buffer.frozenFlushed = until;
     if (until < buffer.frozenOrder.length) return;
@@ -253,7 +251,6 @@ export class Flusher {
       bytes += entry.size + MARK_BYTES;
       until += 1;
     }
-    file.endRead(); // the stored leaves must be those of the newest commit
     leaves.applyAll(partition, file, frozenOrder, frozenFlushed, until, this.#groups);
     for (const group of this.#groups.groups) {
       operations.push({ key: this.#groups.keyOf(group), value: this.#groups.valueOf(group) });

@@ -280,29 +280,21 @@ function rememberedAreNormal(bytes: Uint8Array, start: number): boolean {
 }
 
 /**
- * The newest HLC stamp in a record whose bytes are known to be what was written; 0, 0 if nothing of the kind is there.
- * `ordinal`: only of versions that the node with this ordinal minted (actor.ts).
+ * The HLC stamps in a record whose bytes are known to be what was written, each with the ordinal of the node that gave it
+ * (actor.ts); none if nothing of the kind is there.
  */
-export function newestStamp(
+export function eachStamp(
   bytes: Uint8Array,
   start: number,
   end: number,
-  ordinal: number | null = null,
-): { readonly wallMs: number; readonly logical: number } {
-  let wallMs = 0;
-  let logical = 0;
-  if (end - start < RECORD_FIXED_BYTES) return { wallMs, logical };
+  visit: (wallMs: number, logical: number, ordinal: number) => void,
+): void {
+  if (end - start < RECORD_FIXED_BYTES) return;
   const first = siblingsStart(bytes, start);
   const count = siblingCount(bytes, start);
-  if (first + SIBLING_HEADER_BYTES * count > end) return { wallMs, logical };
+  if (first + SIBLING_HEADER_BYTES * count > end) return;
   for (let i = 0; i < count; i++) {
     const at = first + SIBLING_HEADER_BYTES * i;
-    if (ordinal !== null && actorHi(bytes, at) >>> 16 !== ordinal) continue;
-    const wall = siblingWallMs(bytes, at);
-    const step = siblingLogical(bytes, at);
-    if (wall < wallMs || (wall === wallMs && step <= logical)) continue;
-    wallMs = wall;
-    logical = step;
+    visit(siblingWallMs(bytes, at), siblingLogical(bytes, at), actorHi(bytes, at) >>> 16);
   }
-  return { wallMs, logical };
 }

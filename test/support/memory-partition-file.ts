@@ -4,7 +4,7 @@
  * That a file is there, and under which name, is the simulated disk's business (an empty file of that name): so
  * listing, renaming, crashes before the folder was synced and failing calls are the same as for every other file.
  * A batch is applied when it is answered, from the bytes as they are then: whoever changes them too early is found out.
- * Reads see the commit that the first of them saw, until a batch is answered or `endRead`, as LMDB's do.
+ * Reads see the commit that the first of them saw, until a batch is begun or answered, as LMDB's do.
  */
 import type { Timers } from '../../src/env/clock.js';
 import type { Disk } from '../../src/env/disk.js';
@@ -241,20 +241,16 @@ class MemoryPartitionFile implements PartitionFile {
   write(operations: readonly PartitionFileOperation[], done: (error: Error | null) => void): void {
     assert(!this.#closed && !this.#writing, 'one batch at a time, and none after close');
     this.#writing = true;
-    this.endRead();
+    this.#snapshot = null;
     let failure: Error | null = null;
     const commit = (): void => {
       failure = this.#apply(operations);
     };
     this.#later(commit, () => {
       this.#writing = false;
-      this.endRead();
+      this.#snapshot = null;
       done(failure);
     });
-  }
-
-  endRead(): void {
-    this.#snapshot = null;
   }
 
   scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
