@@ -15,7 +15,6 @@ import { equalBytes } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import {
   decodeLeaves,
-  encodeLeaves,
   leafIndex,
   leafStart,
   LEAF_BYTES,
@@ -78,16 +77,25 @@ export class LeafGroups {
   }
 
   /** The leaf's group is there from now on; returns the bytes of all leaves. */
-  of(file: PartitionFile, leaf: number): Uint8Array {
+  of(file: PartitionFile | null, leaf: number): Uint8Array {
     const group = Math.floor(leaf / LEAVES_PER_GROUP);
     if (this.#isRead[group] === true) return this.#bytes;
     const start = group * GROUP_BYTES;
-    const stored = file.get(this.keyOf(group));
+    const stored = file?.get(this.keyOf(group));
     if (stored?.length === GROUP_BYTES) this.#bytes.set(stored, start);
     else this.#bytes.fill(0, start, start + GROUP_BYTES);
     this.#isRead[group] = true;
     this.#groups.push(group);
     return this.#bytes;
+  }
+
+  /** All leaves, those that were not read yet as they are stored. */
+  all(file: PartitionFile | null): Uint32Array {
+    const leafCount = this.#bytes.length / LEAF_BYTES;
+    for (let leaf = 0; leaf < leafCount; leaf += LEAVES_PER_GROUP) this.of(file, leaf);
+    const leaves = new Uint32Array(leafCount * WORDS_PER_LEAF);
+    decodeLeaves(this.#bytes, leaves, 0, leafCount);
+    return leaves;
   }
 
   keyOf(group: number): Uint8Array {
@@ -111,31 +119,17 @@ export class Leaves {
   }
 
   storedOf(partition: Partition): Uint32Array {
-    const leaves = new Uint32Array(this.leafCount * WORDS_PER_LEAF);
-    const file = partition.file;
-    if (file === null) return leaves;
-    for (let first = 0; first < this.leafCount; first += LEAVES_PER_GROUP) {
-      readGroup(file, first / LEAVES_PER_GROUP, leaves, first);
-    }
-    return leaves;
+    return new LeafGroups(this.leafCount).all(partition.file);
   }
 
   /** The partition's live leaves, made if nobody has asked before; the caller only reads them. */
   liveOf(partition: Partition): Uint32Array {
     if (partition.live !== null) return partition.live;
-    const leaves = this.storedOf(partition);
-    const doubtful = new Set<number>();
     const { frozenOrder, frozenFlushed, active } = partition.buffer;
-    for (let i = frozenFlushed; i < frozenOrder.length; i++) {
-      const entry = frozenOrder[i] as BufferedRecord;
-      if (!this.#apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
-        doubtful.add(leafIndex(entry.hashHi, this.leafCount));
-    }
-    for (const entry of active.values()) {
-      if (!this.#apply(partition, entry, leaves, leafIndex(entry.hashHi, this.leafCount)))
-        doubtful.add(leafIndex(entry.hashHi, this.leafCount));
-    }
-    for (const leaf of doubtful) this.#remake(partition, leaf, this.#bufferedIn(partition, leaf), leaves, leaf);
+    const entries = [...frozenOrder.slice(frozenFlushed), ...active.values()];
+    const groups = new LeafGroups(this.leafCount);
+    this.applyAll(partition, entries, 0, entries.length, groups);
+    const leaves = groups.all(partition.file);
     partition.live = leaves;
     return leaves;
   }
@@ -171,19 +165,13 @@ export class Leaves {
     toggleLeaf(live, leaf, entry.leafHi, entry.leafLo, 1);
   }
 
-  /** leaf ⊕ old ⊕ new; false: the old record is damaged, so the leaf must be remade. */
-  #apply(partition: Partition, entry: BufferedRecord, leaves: Uint32Array, leaf: number): boolean {
-    const known = entry.oldKind !== OLD_UNKNOWN || this.#learnOld(partition, entry);
-    if (entry.oldKind === OLD_HASH) toggleLeaf(leaves, leaf, entry.oldHi, entry.oldLo, -1);
-    toggleLeaf(leaves, leaf, entry.leafHi, entry.leafLo, 1);
-    return known;
-  }
-
-  /** The groups of leaves that `order[from, until)` changes, as they must stand in the file together with those entries. */
+  /**
+   * leaf ⊕ old ⊕ new for `entries[from, until)`: leaves in `groups` those that change, as they must stand in the file
+   * together with these entries. Where an old record is damaged its leaf is remade.
+   */
   applyAll(
     partition: Partition,
-    file: PartitionFile,
-    order: readonly BufferedRecord[],
+    entries: readonly BufferedRecord[],
     from: number,
     until: number,
     groups: LeafGroups,
@@ -191,11 +179,10 @@ export class Leaves {
     groups.clear();
     let doubtful: Set<number> | null = null;
     for (let i = from; i < until; i++) {
-      const entry = order[i] as BufferedRecord;
+      const entry = entries[i] as BufferedRecord;
       const leaf = leafIndex(entry.hashHi, this.leafCount);
-      // Before the group's bytes are asked for: looking at the old record reads the file, too.
       const known = entry.oldKind !== OLD_UNKNOWN || this.#learnOld(partition, entry);
-      const bytes = groups.of(file, leaf);
+      const bytes = groups.of(partition.file, leaf);
       if (entry.oldKind === OLD_HASH) toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.oldHi, entry.oldLo, -1);
       toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.leafHi, entry.leafLo, 1);
       if (!known) (doubtful ??= new Set()).add(leaf);
@@ -203,27 +190,25 @@ export class Leaves {
     for (const leaf of doubtful ?? []) {
       const over = new Map<string, BufferedRecord>();
       for (let i = from; i < until; i++) {
-        const entry = order[i] as BufferedRecord;
+        const entry = entries[i] as BufferedRecord;
         if (leafIndex(entry.hashHi, this.leafCount) === leaf) over.set(entry.name, entry);
       }
-      const remade = new Uint32Array(WORDS_PER_LEAF);
-      this.#remake(partition, leaf, over, remade, 0);
-      encodeLeaves(remade, 0, 1, groups.of(file, leaf), leaf * LEAF_BYTES);
+      this.#remake(partition, leaf, over, groups.of(partition.file, leaf), leaf * LEAF_BYTES);
     }
   }
 
-  /** One leaf from the good records of the file, those that `over` replaces apart, and from `over`. */
+  /** The leaf at `stored[at]`, from the good records of the file, those that `over` replaces apart, and from `over`. */
   #remake(
     partition: Partition,
     leaf: number,
     over: ReadonlyMap<string, BufferedRecord>,
-    leaves: Uint32Array,
+    stored: Uint8Array,
     at: number,
   ): void {
-    leaves.fill(0, at * WORDS_PER_LEAF, (at + 1) * WORDS_PER_LEAF);
+    stored.fill(0, at, at + LEAF_BYTES);
     let after: Uint8Array | null = hashBound(leafStart(partition.id, leaf, this.leafCount), 0);
-    while (after !== null) after = this.#remakeSome(partition, leaf, over, leaves, at, after);
-    for (const entry of over.values()) toggleLeaf(leaves, at, entry.leafHi, entry.leafLo, 1);
+    while (after !== null) after = this.#remakeSome(partition, leaf, over, stored, at, after);
+    for (const entry of over.values()) toggleStoredLeaf(stored, at, entry.leafHi, entry.leafLo, 1);
   }
 
   /** The next few entries of the leaf's stretch; answers where to go on, null at its end. */
@@ -231,7 +216,7 @@ export class Leaves {
     partition: Partition,
     leaf: number,
     over: ReadonlyMap<string, BufferedRecord>,
-    leaves: Uint32Array,
+    stored: Uint8Array,
     at: number,
     after: Uint8Array,
   ): Uint8Array | null {
@@ -249,7 +234,7 @@ export class Leaves {
       if (!isGoodEntry(key, value, hash, this.#digest)) continue;
       if (over.has(keyName(value, recordKeyStart(0), recordKeyEnd(value, 0)))) continue;
       hashHeader(value, 0, hash);
-      toggleLeaf(leaves, at, hash.hi, hash.lo, 1);
+      toggleStoredLeaf(stored, at, hash.hi, hash.lo, 1);
     }
     return entries.length < SCAN_ENTRIES ? null : (entries[entries.length - 1]?.key ?? null);
   }
@@ -269,19 +254,6 @@ export class Leaves {
     entry.oldHi = this.#hash.hi;
     entry.oldLo = this.#hash.lo;
     return true;
-  }
-
-  /** The newest buffered entries of a leaf, by name. */
-  #bufferedIn(partition: Partition, leaf: number): ReadonlyMap<string, BufferedRecord> {
-    const found = new Map<string, BufferedRecord>();
-    const { frozen, active } = partition.buffer;
-    for (const map of [frozen, active]) {
-      if (map === null) continue;
-      for (const entry of map.values()) {
-        if (leafIndex(entry.hashHi, this.leafCount) === leaf) found.set(entry.name, entry);
-      }
-    }
-    return found;
   }
 }
 

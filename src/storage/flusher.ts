@@ -199,7 +199,7 @@ export class Flusher {
 
   #writeBatch(partition: Partition, file: PartitionFile): void {
     this.#state = 'writing';
-    const batch = this.#batchOf(partition, file);
+    const batch = this.#batchOf(partition);
     const startedMs = this.#parts.clock.monotonicMs();
     file.write(batch.operations, (error) => {
       const tookMs = this.#parts.clock.monotonicMs() - startedMs;
@@ -230,10 +230,7 @@ export class Flusher {
   }
 
   /** The next entries of the frozen map with the leaves that they change, and the home entry with the last of them. */
-  #batchOf(
-    partition: Partition,
-    file: PartitionFile,
-  ): { operations: PartitionFileOperation[]; bytes: number; until: number } {
+  #batchOf(partition: Partition): { operations: PartitionFileOperation[]; bytes: number; until: number } {
     const { fill, options, digest, leaves } = this.#parts;
     const large = this.#hurried || fill() >= options.hurryFill;
     const operationsMax = large ? options.hurryBatchOperationsMax : options.batchOperationsMax;
@@ -251,7 +248,7 @@ export class Flusher {
       bytes += entry.size + MARK_BYTES;
       until += 1;
     }
-    leaves.applyAll(partition, file, frozenOrder, frozenFlushed, until, this.#groups);
+    leaves.applyAll(partition, frozenOrder, frozenFlushed, until, this.#groups);
     for (const group of this.#groups.groups) {
       operations.push({ key: this.#groups.keyOf(group), value: this.#groups.valueOf(group) });
     }
