@@ -15,6 +15,7 @@ import type { RingDocument } from '../ring/document.js';
 import type { Storage } from '../storage/storage.js';
 import type { Hlc } from '../versioning/hlc.js';
 import { ByteBudget } from './byte-budget.js';
+import type { ClusterOptions } from './cluster/options.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Greeting } from './greeting.js';
 import { acceptHello } from './hello.js';
@@ -43,6 +44,8 @@ export interface NodeOptions {
   readonly pool: BufferPool;
   /** Absent: this node is a cluster of its own, and its peer listener refuses everybody. */
   readonly peers?: PeerService;
+  /** Of a member of a ring of several nodes. Absent: this node is a cluster of its own. */
+  readonly cluster?: ClusterOptions;
 }
 
 /** What this node does for others of its cluster, once they have proved who they are. */

@@ -32,6 +32,8 @@ export interface Stored {
 
 export const WRITE_NOTHING = 0;
 export const WAIT_FOR_EARLIER = -1;
+/** What is stored goes, mark and all: a copy that was kept for others, and that they all have by now. */
+export const DROP_RECORD = -2;
 
 /** Where a request's key is: computed once by the caller. */
 export interface KeyPlace {
@@ -55,7 +57,8 @@ export interface WriteRequest extends KeyPlace {
    * Called once, with what is stored now, at the moment at which the new record takes its place: nothing can come in
    * between. Answers the size of the new record in bytes; or WRITE_NOTHING (then `onWritten` is not called: the request
    * has been answered by whoever said so); or WAIT_FOR_EARLIER (nothing is written, and `onWritten` comes when everything
-   * appended before is as safe as asked: a repeated put must not be acknowledged before the first one's sync).
+   * appended before is as safe as asked: a repeated put must not be acknowledged before the first one's sync); or
+   * DROP_RECORD (nothing is stored under the key any more; `encode` is not called, `onWritten` is).
    */
   decide(stored: Stored): number;
   /** Right after a `decide` that was not 0: writes exactly that many bytes of a record, checksum included. */
