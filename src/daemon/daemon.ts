@@ -92,6 +92,7 @@ export const startNode: StartNode = async (start) => {
     ready: { client, peer, admin, nodeId: member.nodeId },
     waiting: null,
     status: () => statusLine(storage, node),
+    figures: () => ({}),
     healthy: () => {
       const { lastLsn, durableLsn } = storage.engine.status();
       if (durableLsn > lastDurableLsn || lastLsn === durableLsn) lastDurableMs = realClock.monotonicMs();
@@ -144,6 +145,7 @@ function waitingNode(text: string, release: () => void): RunningNode {
     ready: { client: '', peer: '', admin: '', nodeId: '' },
     waiting: text,
     status: () => text,
+    figures: () => ({}),
     healthy: () => true,
     drain: () => {
       release();
