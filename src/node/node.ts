@@ -18,10 +18,12 @@ import { ByteBudget } from './byte-budget.js';
 import type { ClusterOptions } from './cluster/options.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Greeting } from './greeting.js';
+import { GetOperation } from './get.js';
 import { acceptHello } from './hello.js';
 import type { Incoming } from './incoming.js';
 import type { PeerCredentials } from './peers/credentials.js';
 import { PING } from '../wire/kinds.js';
+import { PutOperation } from './put.js';
 import { Services } from './services.js';
 import { Session, type SessionHost } from './session.js';
 import { type NodeSettings, SWEEP_INTERVAL_MS } from './settings.js';
@@ -75,7 +77,10 @@ export class PartitaNode implements SessionHost {
     this.ringVersion = options.ring.version;
     this.#options = options;
     this.#services = new Services(options);
-    this.#dispatcher = new Dispatcher(this.#services);
+    this.#dispatcher = new Dispatcher(this.#services, {
+      newGet: () => new GetOperation(this.#services),
+      newPut: () => new PutOperation(this.#services),
+    });
     this.#sweepTimer = options.timers.after(SWEEP_INTERVAL_MS, () => {
       this.#sweep();
     });
