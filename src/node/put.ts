@@ -200,6 +200,25 @@ export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash 
     this.#clientContext = kept(this.#clientContext);
   }
 
+  /** The request once more, for another node: after `detach`, and before it is decided. */
+  requestAgain(w: number, strict: boolean): PutRequest {
+    return {
+      key: this.key,
+      value: this.value,
+      context: this.#clientContext,
+      putId: this.putId,
+      retry: this.retry,
+      durable: this.durable,
+      ttlMs: this.#ttlMs,
+      returnSiblings: this.#returnSiblings,
+      budgetMs: this.#budgetMs,
+      namespace: '',
+      ringVersion: 0,
+      w,
+      strict,
+    };
+  }
+
   decide(stored: Stored): number {
     this.#decided = true;
     const { clock, hlc, plan } = this.#services;

@@ -25,7 +25,7 @@ import type { Connection } from '../env/transport.js';
 
 /** Whom an answer goes to: a session. */
 export interface Listener {
-  readonly connection: Connection;
+  readonly connection: Pick<Connection, 'claim' | 'output' | 'sendChunk'>;
   /** Gone: what is said is dropped. */
   readonly closed: boolean;
 }

@@ -82,11 +82,13 @@ export class Services {
   readonly bufferedOrigin: Uint8Array;
   readonly meters: Readonly<Record<OperationName, OperationMeter>>;
   readonly sizeWarnings: SizeWarnings;
+  readonly log: Log;
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;
     this.sizeWarnings = new SizeWarnings(meter, log);
     this.settings = settings;
+    this.log = log;
     this.storage = storage;
     this.hash = hash;
     this.clock = clock;
