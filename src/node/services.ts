@@ -98,7 +98,16 @@ export class Services {
     this.partitionBits = partitionBits(ring.partitionCount);
     this.plan = new PutPlan(random, ordinal, settings.recordBytesMax);
     const origin = (durable: boolean): Uint8Array =>
-      encodeOrigin({ nodeId, ringVersion: ring.version, acked: 1, durable, sloppy: false });
+      encodeOrigin({
+        nodeId,
+        ringVersion: ring.version,
+        acked: 1,
+        durable,
+        sloppy: false,
+        owners: [ordinal],
+        fallbacks: [],
+        fastest: ordinal,
+      });
     this.durableOrigin = origin(true);
     this.readOrigin = this.durableOrigin;
     this.bufferedOrigin = origin(false);
