@@ -76,14 +76,18 @@ export class Origins {
     return made;
   }
 
-  #encode(kind: number, _fastest: number): Uint8Array {
-    const areOwners = this.#areOwners.slice(0, this.#count);
+  #encode(kind: number, fastest: number): Uint8Array {
+    const nodes = this.#nodes.slice(0, this.#count);
+    const fallbacks = nodes.filter((_, i) => this.#areOwners[i] === false);
     return encodeOrigin({
       nodeId: this.#nodeId,
       ringVersion: this.#ringVersion,
-      acked: this.#count,
+      acked: nodes.length,
       durable: kind === DURABLE,
-      sloppy: areOwners.includes(false),
+      sloppy: fallbacks.length > 0,
+      owners: nodes.filter((_, i) => this.#areOwners[i] === true),
+      fallbacks,
+      fastest,
     });
   }
 }
