@@ -13,7 +13,7 @@ import { assert } from '../lib/assert.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
 import type { Arena, Chunk } from './arena.js';
-import { hashHeader } from './engine-leaves.js';
+import { takeLeafHash } from './engine-leaves.js';
 import { MARK_BYTES } from './engine-mark.js';
 import { drawInstallation, mapBytesOf } from './engine-files.js';
 import type { EngineDeps, EngineLogEvents, EngineOptions } from './engine-deps.js';
@@ -23,7 +23,7 @@ import { decodeHome, HOME_KEY } from './partition-home.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
 import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
-import { OLD_NONE, WriteBuffer } from './write-buffer.js';
+import { DROPPED_SIZE, OLD_NONE, WriteBuffer } from './write-buffer.js';
 
 /** Chunks are counted whole, and one is always being filled. */
 export const BUFFER_BYTES_MIN = 4_194_304;
@@ -240,7 +240,7 @@ class Opening {
   }
 
   #replayEntry(kind: number, id: number, lsn: number, body: Uint8Array): void {
-    if (kind !== LOG_KINDS.record) {
+    if (kind !== LOG_KINDS.record && kind !== LOG_KINDS.recordDropped) {
       throw new Error(
         `The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: start the newer release`,
       );
@@ -252,10 +252,11 @@ class Opening {
       );
     if (lsn <= partition.appliedLsn) return;
     const hash = this.#deps.hash;
-    const size = body.length - MARK_BYTES;
-    const fault = checkRecord(body, 0, size, hash, null);
-    const keyStart = recordKeyStart(0);
-    const keyEnd = fault === null ? recordKeyEnd(body, 0) : keyStart;
+    const dropped = kind === LOG_KINDS.recordDropped;
+    const size = dropped ? DROPPED_SIZE : body.length - MARK_BYTES;
+    const fault = dropped ? null : checkRecord(body, 0, size, hash, null);
+    const keyStart = dropped ? 0 : recordKeyStart(0);
+    const keyEnd = dropped ? body.length : fault === null ? recordKeyEnd(body, 0) : keyStart;
     hash.hash(body, keyStart, keyEnd);
     const { hi, lo } = hash;
     if (fault !== null || (this.#partitions.length > 1 && hi >>> this.#partitionShift !== id)) {
@@ -271,9 +272,7 @@ class Opening {
     const at = this.#packer.put(body);
     const before = partition.buffer.active.get(name);
     const entry = this.#buffer.place(partition, before, name, hi, lo, this.#packer.chunk, at, size, lsn, 0);
-    hashHeader(entry.chunk.bytes, at, hash);
-    entry.leafHi = hash.hi;
-    entry.leafLo = hash.lo;
+    takeLeafHash(entry, hash);
     if (partition.file === null) entry.oldKind = OLD_NONE;
   }
 

@@ -25,15 +25,16 @@ import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
 import { SpaceWatch } from './engine-space.js';
 import { StoredSlots, type StoredSlot } from './engine-stored.js';
+import { Suspicions } from './engine-suspicion.js';
 import { SLOW_FROM_FILL, Throttle } from './engine-throttle.js';
 import { Flusher } from './flusher.js';
-import { LOG_KINDS, type CommitLog } from './log-types.js';
+import { LOG_KINDS, type CommitLog, type LogPlace } from './log-types.js';
 import { encodeHome } from './partition-home.js';
-import { SUSPICIONS, suspicionText, type Partition, type Suspicion } from './partition.js';
+import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
-import { WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
+import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
 import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
-import type { WriteBuffer } from './write-buffer.js';
+import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
 export class Engine implements Storage {
   readonly #deps: EngineDeps;
@@ -54,8 +55,8 @@ export class Engine implements Storage {
   readonly #acks: Acks;
   readonly #release: LogRelease;
   readonly #counters: EngineCounters;
+  readonly #suspicions: Suspicions;
   #state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
-  #damagedRecords = 0;
   #onIdle: (() => void)[] = [];
 
   constructor(deps: EngineDeps, options: EngineOptions, opened: Opened) {
@@ -79,6 +80,7 @@ export class Engine implements Storage {
       },
     });
     this.#counters = countersOf(deps.meter);
+    this.#suspicions = new Suspicions(deps.log, this.#release, this.#counters);
     this.#space = new SpaceWatch({ ...deps, logBytesMax: options.logBytesMax, bufferBytesMax: options.bufferBytesMax });
     this.#throttle = new Throttle(
       deps.clock,
@@ -159,7 +161,7 @@ export class Engine implements Storage {
       logSegments: this.#log.segments,
       suspectPartitions: this.#partitions.filter((p) => p.suspicion !== SUSPICIONS.none).map((p) => p.id),
       diskFull: this.#space.full,
-      damagedRecords: this.#damagedRecords,
+      damagedRecords: this.#suspicions.damagedRecords,
       quarantined: this.#opened.quarantined,
     };
   }
@@ -183,12 +185,12 @@ export class Engine implements Storage {
 
   /** The partition may lack what was acknowledged: from now on, and after restarts, it answers `unknown`. */
   suspect(partition: number, suspicion: Suspicion, done: (error: Error | null) => void = () => undefined): void {
-    this.#setSuspicion(this.#partitionAt(partition), suspicion, done);
+    this.#suspicions.set(this.#partitionAt(partition), suspicion, done);
   }
 
   /** It has been healed from other replicas. */
   trust(partition: number, done: (error: Error | null) => void): void {
-    this.#setSuspicion(this.#partitionAt(partition), SUSPICIONS.none, done);
+    this.#suspicions.set(this.#partitionAt(partition), SUSPICIONS.none, done);
   }
 
   close(done: (error: Error | null) => void): void {
@@ -278,16 +280,14 @@ export class Engine implements Storage {
   #replace(partition: Partition, request: WriteRequest, name: string, slot: StoredSlot): void {
     const size = request.decide(slot);
     if (size === WRITE_NOTHING) return;
-    if (size === WAIT_FOR_EARLIER) {
+    const drops = size === DROP_RECORD;
+    if (size === WAIT_FOR_EARLIER || (drops && slot.empty)) {
       this.#acks.pushBehindEarlier(request);
       return;
     }
-    const place = this.#log.append(LOG_KINDS.record, partition.id, size + MARK_BYTES);
+    // Not before `decide` has returned: what it has kept as hints stands before it in the log.
+    const place = drops ? this.#appendDrop(partition, request) : this.#appendRecord(partition, request, size);
     const { chunk, at, lsn } = place;
-    request.encode(chunk.bytes, at);
-    const { markActorHi, markActorLo, markCounter } = request;
-    writeMark(chunk.bytes, at + size, markActorHi, markActorLo, markCounter, this.#options.opening, this.#deps.hash);
-
     const before = slot.entry;
     const active = slot.from === 'active' ? before : undefined;
     const nowMs = partition.buffer.activeFirstLsn === 0 ? this.#deps.clock.monotonicMs() : 0;
@@ -299,23 +299,31 @@ export class Engine implements Storage {
       request.hashLo,
       chunk,
       at,
-      size,
+      drops ? DROPPED_SIZE : size,
       lsn,
       nowMs,
     );
     this.#leaves.onReplaced(partition, entry, before, slot);
     this.#cache.delete(name);
-    this.#counters.writes.add(1);
+    (drops ? this.#counters.dropped : this.#counters.writes).add(1);
     this.#acks.push(request, lsn);
     this.#flusher.kick();
   }
 
-  #setSuspicion(partition: Partition, suspicion: Suspicion, done: (error: Error | null) => void): void {
-    partition.suspicion = suspicion;
-    if (suspicion !== SUSPICIONS.none) {
-      this.#deps.log.error('partition_suspect', { partition: partition.id, why: suspicionText(suspicion) });
-    }
-    this.#release.saveTable(true, done);
+  #appendRecord(partition: Partition, request: WriteRequest, size: number): LogPlace {
+    const place = this.#log.append(LOG_KINDS.record, partition.id, size + MARK_BYTES);
+    const { chunk, at } = place;
+    request.encode(chunk.bytes, at);
+    const { markActorHi, markActorLo, markCounter } = request;
+    writeMark(chunk.bytes, at + size, markActorHi, markActorLo, markCounter, this.#options.opening, this.#deps.hash);
+    return place;
+  }
+
+  /** The entry's body is the key. */
+  #appendDrop(partition: Partition, request: WriteRequest): LogPlace {
+    const place = this.#log.append(LOG_KINDS.recordDropped, partition.id, request.key.length);
+    place.chunk.bytes.set(request.key, place.at);
+    return place;
   }
 
   #idleIfSo(): void {
@@ -340,18 +348,10 @@ export class Engine implements Storage {
       opening: this.#options.opening,
       coldReads: this.#counters.coldReads,
       onDamagedRecord: (partition, place, fault) => {
-        this.#damagedRecords += 1;
-        this.#counters.damaged.add(1);
-        deps.log.error('record_damaged', {
-          partition: partition.id,
-          hash: place.hashHi.toString(16).padStart(8, '0'),
-          fault,
-        });
+        this.#suspicions.onDamagedRecord(partition, place, fault);
       },
       onBrokenFile: (partition, error) => {
-        deps.log.error('file_unreadable', { partition: partition.id, error: error.message });
-        if (partition.suspicion === SUSPICIONS.none)
-          this.#setSuspicion(partition, SUSPICIONS.fileDamaged, () => undefined);
+        this.#suspicions.onBrokenFile(partition, error);
       },
       resume: (partition, request, name, fetched) => {
         this.#resume(partition, request, name, fetched);

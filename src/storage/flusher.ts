@@ -243,7 +243,7 @@ export class Flusher {
       const entry = frozenOrder[until] as BufferedRecord;
       operations.push({
         key: storageKeyOfName(entry.hashHi, entry.hashLo, entry.name, digest),
-        value: entry.chunk.bytes.subarray(entry.at, entry.at + entry.size + MARK_BYTES),
+        value: entry.dropped ? null : entry.chunk.bytes.subarray(entry.at, entry.at + entry.size + MARK_BYTES),
       });
       bytes += entry.size + MARK_BYTES;
       until += 1;

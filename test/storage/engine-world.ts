@@ -154,7 +154,7 @@ export class World {
 
   write(
     name: string,
-    value: string,
+    value: string | null,
     counter: number,
     durable: boolean,
     onPlaced: (stored: Stored, write: TestWrite) => void,
@@ -165,7 +165,7 @@ export class World {
   }
 
   /** Writes and waits for the acknowledgement or the refusal. */
-  put(name: string, value: string, counter = 1): TestWrite {
+  put(name: string, value: string | null, counter = 1): TestWrite {
     const write = this.write(name, value, counter, false, () => undefined);
     this.time.runUntil(() => write.state === 'acked' || write.state === 'refused' || this.fatal !== null);
     return write;
