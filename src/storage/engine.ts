@@ -16,20 +16,22 @@ import { failure, type Failure } from '../model/errors.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
+import { appendDrop, appendRecord } from './engine-append.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
-import { openNewFile } from './engine-files.js';
+import { flusherFiles } from './engine-files.js';
+import { EngineHints } from './engine-hints.js';
 import { Leaves } from './engine-leaves.js';
-import { MARK_BYTES, writeMark } from './engine-mark.js';
+import { Pressure } from './engine-pressure.js';
 import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
 import { SpaceWatch } from './engine-space.js';
 import { StoredSlots, type StoredSlot } from './engine-stored.js';
 import { Suspicions } from './engine-suspicion.js';
-import { SLOW_FROM_FILL, Throttle } from './engine-throttle.js';
+import { Throttle } from './engine-throttle.js';
+import { FileTurn } from './file-turn.js';
 import { Flusher } from './flusher.js';
-import { LOG_KINDS, type CommitLog, type LogPlace } from './log-types.js';
-import { encodeHome } from './partition-home.js';
+import type { CommitLog } from './log-types.js';
 import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
@@ -37,6 +39,7 @@ import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storag
 import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
 export class Engine implements Storage {
+  readonly hints: EngineHints;
   readonly #deps: EngineDeps;
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
@@ -50,14 +53,19 @@ export class Engine implements Storage {
   readonly #leaves: Leaves;
   readonly #reader: Reader;
   readonly #flusher: Flusher;
+  readonly #turn: FileTurn = new FileTurn();
   readonly #throttle: Throttle;
   readonly #space: SpaceWatch;
   readonly #acks: Acks;
+  readonly #pressure: Pressure;
   readonly #release: LogRelease;
   readonly #counters: EngineCounters;
   readonly #suspicions: Suspicions;
   #state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
-  #onIdle: (() => void)[] = [];
+  readonly #onIdle: (() => void)[] = [];
+  readonly #fails = (error: Error): void => {
+    this.fail(error);
+  };
 
   constructor(deps: EngineDeps, options: EngineOptions, opened: Opened) {
     this.#deps = deps;
@@ -70,22 +78,24 @@ export class Engine implements Storage {
     this.#cache = new RecordCache(options.cacheBytesMax);
     this.#leaves = new Leaves(leafCountOf(options.partitionCount), deps.hash, deps.digest);
     this.#acks = new Acks(opened.log, options.durability.kind === 'always');
+    this.#pressure = new Pressure(opened.buffer, opened.log, options);
+    this.hints = this.#makeHints();
     this.#release = new LogRelease({
       ...deps,
       ...opened,
-      isUrgent: () => this.#pressure() >= SLOW_FROM_FILL,
+      isUrgent: () => this.#pressure.isUrgent(),
       isOpen: () => this.#state === 'open',
-      fail: (error) => {
-        this.fail(error);
-      },
+      hints: this.hints,
+      fail: this.#fails,
     });
     this.#counters = countersOf(deps.meter);
+    this.#counters.hintsLost.add(opened.hints.lost);
     this.#suspicions = new Suspicions(deps.log, this.#release, this.#counters);
     this.#space = new SpaceWatch({ ...deps, logBytesMax: options.logBytesMax, bufferBytesMax: options.bufferBytesMax });
     this.#throttle = new Throttle(
       deps.clock,
       deps.timers,
-      () => this.#pressure(),
+      () => this.#pressure.level(),
       () => this.#buffer.fill,
       (request) => {
         this.#writeHeld(request);
@@ -104,6 +114,7 @@ export class Engine implements Storage {
     if (this.#state === 'failed') return;
     this.#acks.onDurable(lsn);
     this.#flusher.onDurable();
+    this.hints.onDurable();
   }
 
   onLogDiskFull(full: boolean): void {
@@ -123,7 +134,10 @@ export class Engine implements Storage {
   start(done: () => void): void {
     this.#space.check(() => {
       this.#release.start();
-      if (this.#state === 'open') this.#flusher.kick();
+      if (this.#state === 'open') {
+        this.#flusher.kick();
+        this.hints.start();
+      }
       done();
     });
   }
@@ -203,7 +217,9 @@ export class Engine implements Storage {
     this.#space.stop();
     this.#throttle.refuse(failure('DRAINING', 'The node is stopping'));
     this.#flusher.stop(() => {
-      this.#closeWhenQuiet(done);
+      this.hints.stop(() => {
+        this.#closeWhenQuiet(done);
+      });
     });
   }
 
@@ -227,23 +243,12 @@ export class Engine implements Storage {
       this.#log.close(answer);
     };
     assert(this.#acks.waiting === 0, 'a closed log has acknowledged every write');
-    yield* this.#opened.table.save(this.#partitions, false);
+    yield* this.#opened.table.save(this.#partitions, this.hints.file, false);
     this.#state = 'closed';
-    for (const partition of this.#partitions) {
-      partition.file?.close();
-      partition.file = null;
+    for (const owner of [...this.#partitions, this.hints.file]) {
+      owner.file?.close();
+      owner.file = null;
     }
-  }
-
-  /** How urgent flushing is: of memory, of what memory is heading for, of the log (whose first and last segment are partly used). */
-  #fill(): number {
-    return Math.max(this.#buffer.fill, this.#pressure());
-  }
-
-  /** What decides how fast puts are let in: `#fill` without the memory that only waits for the end of a flusher's round. */
-  #pressure(): number {
-    const logBytes = (this.#log.segments - 2) * this.#options.logSegmentBytes;
-    return Math.max(this.#buffer.trend, logBytes / this.#options.logBytesMax);
   }
 
   #refusal(): Failure | null {
@@ -286,7 +291,9 @@ export class Engine implements Storage {
       return;
     }
     // Not before `decide` has returned: what it has kept as hints stands before it in the log.
-    const place = drops ? this.#appendDrop(partition, request) : this.#appendRecord(partition, request, size);
+    const place = drops
+      ? appendDrop(this.#log, request)
+      : appendRecord(this.#log, request, size, this.#options.opening, this.#deps.hash);
     const { chunk, at, lsn } = place;
     const before = slot.entry;
     const active = slot.from === 'active' ? before : undefined;
@@ -310,28 +317,11 @@ export class Engine implements Storage {
     this.#flusher.kick();
   }
 
-  #appendRecord(partition: Partition, request: WriteRequest, size: number): LogPlace {
-    const place = this.#log.append(LOG_KINDS.record, partition.id, size + MARK_BYTES);
-    const { chunk, at } = place;
-    request.encode(chunk.bytes, at);
-    const { markActorHi, markActorLo, markCounter } = request;
-    writeMark(chunk.bytes, at + size, markActorHi, markActorLo, markCounter, this.#options.opening, this.#deps.hash);
-    return place;
-  }
-
-  /** The entry's body is the key. */
-  #appendDrop(partition: Partition, request: WriteRequest): LogPlace {
-    const place = this.#log.append(LOG_KINDS.recordDropped, partition.id, request.key.length);
-    place.chunk.bytes.set(request.key, place.at);
-    return place;
-  }
-
   #idleIfSo(): void {
     if (this.#onIdle.length === 0 || this.#buffer.oldest() !== undefined) return;
-    if (this.#partitions.some((partition) => partition.buffer.frozen !== null)) return;
-    const waiting = this.#onIdle;
-    this.#onIdle = [];
-    for (const done of waiting) done();
+    if (this.#partitions.some(({ buffer }) => buffer.frozen !== null)) return;
+    if (this.hints.oldestLsn !== 0) return this.hints.hurry();
+    for (const done of this.#onIdle.splice(0)) done();
   }
 
   #partitionAt(id: number): Partition {
@@ -359,28 +349,39 @@ export class Engine implements Storage {
     });
   }
 
+  #makeHints(): EngineHints {
+    const parts = {
+      turn: this.#turn,
+      acks: this.#acks,
+      pressure: this.#pressure,
+      isOpen: () => this.#state === 'open',
+      onFlushed: (appliedLsn: number) => {
+        this.#release.onApplied(appliedLsn);
+        this.#idleIfSo();
+      },
+      onNoSpace: (error: Error | null) => {
+        this.#space.noSpace('hint', error);
+      },
+      onFailed: this.#fails,
+    };
+    return new EngineHints({ ...this.#deps, ...this.#options, ...parts }, this.#log, this.#opened.hints);
+  }
+
   #makeFlusher(): Flusher {
     const deps = this.#deps;
-    const { nodeId, partitionCount, flush } = this.#options;
     return new Flusher(
       {
         ...deps,
         buffer: this.#buffer,
-        fill: () => this.#fill(),
+        fill: () => this.#pressure.fill(),
         leaves: this.#leaves,
-        options: flush,
-        homeOf: (partition, appliedLsn) =>
-          encodeHome(
-            { nodeId, installation: partition.installation, appliedLsn, partition: partition.id, partitionCount },
-            this.#deps.hash,
-          ),
-        openFile: (partition, done) => {
-          openNewFile(deps.files, deps.random, partition, partitionCount, done);
-        },
+        options: this.#options.flush,
+        ...flusherFiles(deps, this.#options),
+        turn: this.#turn,
         cache: this.#cache,
         onFlushed: (partition) => {
           this.#idleIfSo();
-          this.#release.onFlushed(partition);
+          this.#release.onApplied(partition.appliedLsn);
         },
         onBatch: (records, bytes, ms) => {
           this.#throttle.noteFlush(records, bytes, ms);
@@ -388,11 +389,9 @@ export class Engine implements Storage {
           this.#counters.flushedBytes.add(bytes);
         },
         onNoSpace: (error) => {
-          this.#space.noSpace(error);
+          this.#space.noSpace('partition', error);
         },
-        onFailed: (error) => {
-          this.fail(error);
-        },
+        onFailed: this.#fails,
       },
       this.#log,
     );

@@ -5,6 +5,7 @@
  * What a read may answer follows from that list alone. While the node is up: the last one. After a crash: the last
  * acknowledged one or any after it, and from then on that one. Anything else is lost, invented or brought back.
  */
+import type { FileName } from '../../src/env/partition-file.js';
 import { run } from '../../src/lib/flow.js';
 import { Prng } from '../../src/lib/prng.js';
 import { Arena } from '../../src/storage/arena.js';
@@ -57,7 +58,7 @@ export class World {
   uncleanStarts = 0;
   metaLsn = 0;
   /** Partitions whose file "kills" the inspecting child. */
-  readonly killers: Set<number> = new Set();
+  readonly killers: Set<FileName> = new Set();
   inspections = 0;
 
   engine: Engine | null = null;
@@ -270,10 +271,10 @@ export class World {
       }),
       meter: { counter: () => nothing, gauge: () => nothing, histogram: () => nothing },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
-      inspectFiles: (partitions, done) => {
+      inspectFiles: (names, done) => {
         this.inspections += 1;
-        const bad = new Map<number, string>();
-        for (const id of partitions) if (this.killers.has(id)) bad.set(id, 'The child died');
+        const bad = new Map<FileName, string>();
+        for (const id of names) if (this.killers.has(id)) bad.set(id, 'The child died');
         scope.after(1, () => {
           done(null, bad);
         });
