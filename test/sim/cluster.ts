@@ -7,7 +7,7 @@ import { partitionBits, partitionOf } from '../../src/ring/partition.js';
 import { type RingDocument, firstRing } from '../../src/ring/document.js';
 import { nodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
-import { toHex } from '../../src/lib/bytes.js';
+import { copyBytes, toHex } from '../../src/lib/bytes.js';
 import type { Prng } from '../../src/lib/prng.js';
 import { newRing } from '../../src/ring/change.js';
 import { PreferenceTable } from '../../src/ring/preference-table.js';
@@ -226,7 +226,7 @@ class StoreRead implements ReadRequest {
 
   onRead(stored: Stored): void {
     this.state = stored.state;
-    if (stored.state === 'ok') this.record = stored.bytes.slice(stored.start, stored.end);
+    if (stored.state === 'ok') this.record = copyBytes(stored.bytes, stored.start, stored.end);
   }
 }
 

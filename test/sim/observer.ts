@@ -4,7 +4,7 @@
  * between the node and the observer, so it sees what they do.
  */
 import type { Failure } from '../../src/model/errors.js';
-import { readU32, readU48, toHex } from '../../src/lib/bytes.js';
+import { copyBytes, readU32, readU48, toHex } from '../../src/lib/bytes.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import {
   DROP_RECORD,
@@ -339,7 +339,7 @@ class WatchedWrite implements WriteRequest {
   }
 
   decide(stored: Stored): number {
-    const before = stored.state === 'ok' ? stored.bytes.slice(stored.start, stored.end) : NOTHING;
+    const before = stored.state === 'ok' ? copyBytes(stored.bytes, stored.start, stored.end) : NOTHING;
     const size = this.#inner.decide(stored);
     if (size === WAIT_FOR_EARLIER) this.#alreadyThere(before);
     else if (size === DROP_RECORD) this.#drop();
