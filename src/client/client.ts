@@ -21,7 +21,7 @@ import { PutOperation, putRequest } from './operations/put.js';
 import type { Reading } from './operations/replies.js';
 import { keyBytes, replicasOf, resolveOptions, retryPolicy, timeoutOf, ttlOf } from './options.js';
 import type { CallOptions, ClientOptions, ReadOptions, UpdateOptions, WriteOptions } from './options.js';
-import { contextBytes } from './opaque-context.js';
+import { contextBytes, fastestOf } from './opaque-context.js';
 import { newPutId } from './put-id.js';
 import type { Resolver } from './resolvers.js';
 import type { ClientStats, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
@@ -133,7 +133,8 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const { codec } = this.#view;
       const request = this.#putRequest(keyBytes(key), codec.encode(value), options?.context, this.#write(options));
-      this.#start(new PutOperation(request, codec.fresh === true, resolve, reject), options, reject);
+      const fastest = fastestOf(options?.context ?? Context.empty);
+      this.#start(new PutOperation(request, codec.fresh === true, resolve, reject, fastest), options, reject);
     });
   }
 
@@ -141,7 +142,8 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   delete(key: Key, options?: WriteOptions): Promise<PutResult> {
     return new Promise((resolve, reject) => {
       const request = this.#putRequest(keyBytes(key), undefined, options?.context, this.#write(options));
-      this.#start(new PutOperation(request, true, resolve, reject), options, reject);
+      const fastest = fastestOf(options?.context ?? Context.empty);
+      this.#start(new PutOperation(request, true, resolve, reject, fastest), options, reject);
     });
   }
 
@@ -174,7 +176,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
    * arguments only. The map has the keys as they were given.
    */
   async getMany<K extends Key>(keys: Iterable<K>, options?: ReadOptions): Promise<Map<K, GetResult<T> | PartitaError>> {
-    const items = Array.from(keys, (name) => ({ name, key: keyBytes(name) }));
+    const items = Array.from(keys, (name) => ({ name, key: keyBytes(name), fastest: 0 }));
     const settings = this.#read(options);
     const { clock } = this.#shared.system;
     const deadlineMs = clock.monotonicMs() + this.#timeoutMs(options);
@@ -210,20 +212,11 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     const settings = this.#write(options);
     const items = Array.from(entries, ([name, value, context]) => {
       const put = this.#putRequest(keyBytes(name), this.#view.codec.encode(value), context, settings);
-      return { name, key: put.key, put };
+      return { name, key: put.key, fastest: fastestOf(context ?? Context.empty), put };
     });
     const bytesOf = ({ put }: { put: MutablePut }): number =>
       put.key.length + (put.value?.length ?? 0) + put.context.length + 64;
-    return this.#runMany(
-      items,
-      bytesOf,
-      options,
-      (batch, done) =>
-        new PutManyOperation(
-          batch.map((item) => item.put),
-          done,
-        ),
-    );
+    return this.#runMany(items, bytesOf, options, (batch, done) => new PutManyOperation(batch, done));
   }
 
   /** Time to a node's answer and back, ms. `node`: id or address of one that nodes() lists; default: any. */
@@ -333,7 +326,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     abortOn(signal, core, core.start(operation, this.#timeoutMs(options), this.#policy(options), pinned));
   }
 
-  #runMany<K, I extends { readonly name: K; readonly key: Uint8Array }, R>(
+  #runMany<K, I extends { readonly name: K; readonly key: Uint8Array; readonly fastest: number }, R>(
     items: readonly I[],
     bytesOf: (item: I) => number,
     options: CallOptions | undefined,
@@ -341,7 +334,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   ): Promise<Map<K, R | PartitaError>> {
     const { core } = this.#shared;
     const all = new Map<K, R | PartitaError>();
-    const batches = batchesOf(items, (item) => core.firstPeer(item.key), bytesOf);
+    const batches = batchesOf(items, (item) => core.firstPeer(item.key, item.fastest), bytesOf);
     return new Promise((resolve, reject) => {
       let left = batches.length;
       if (left === 0) resolve(all);

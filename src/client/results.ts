@@ -27,6 +27,13 @@ export interface ReplyMeta {
   readonly durable: boolean;
   /** A fallback stood in for an owner (§4.6). */
   readonly sloppy: boolean;
+  /**
+   * Ids of the owners of the key that had answered by then; nodes() and ring() say more of each. A member of a ring newer
+   * than the client's is `#` and its ordinal.
+   */
+  readonly owners: readonly string[];
+  /** Ids of the fallbacks that answered in place of owners; as in `owners`. */
+  readonly fallbacks: readonly string[];
   /** 1, or more after retries. */
   readonly attempts: number;
   /** From the call to its answer, ms, with fractions. */

@@ -289,7 +289,7 @@ test('ping names every node and the time that it took', async (t) => {
   await withServer(async ({ run, server }) => {
     const { out, code } = await run(['ping']);
     t.is(code, 0);
-    t.regex(out, new RegExp(`^${server.address}\\t0123456789abcdef0123456789abcdef\\tzone-0\\t\\d+\\.\\d\\d ms\\n$`));
+    t.regex(out, new RegExp(`^${server.address}\\t0123456789abcdef0123456789abcdef\\tzone-1\\t\\d+\\.\\d\\d ms\\n$`));
   });
 });
 

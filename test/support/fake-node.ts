@@ -73,7 +73,7 @@ export function fakeNode(address: string, nodeId: string = NODE_ID): FakeNode {
   };
 }
 
-/** A ring in which member i owns every partition p with p mod n = i; N = 1 unless said otherwise. */
+/** A ring in which member i, of ordinal i + 1, owns every partition p with p mod n = i; N = 1 unless said otherwise. */
 export function ringOf(
   members: readonly { readonly nodeId: string; readonly address: string }[],
   version: number = 1,
@@ -81,14 +81,15 @@ export function ringOf(
 ): RingMessage {
   const partitionCount = 16;
   const owners: number[] = [];
-  for (let p = 0; p < partitionCount; p++) for (let r = 0; r < replicaCount; r++) owners.push((p + r) % members.length);
+  for (let p = 0; p < partitionCount; p++)
+    for (let r = 0; r < replicaCount; r++) owners.push(1 + ((p + r) % members.length));
   return {
     version,
     clusterId: 'test',
     partitionCount,
     replicaCount,
     owners,
-    members: members.map((member, ordinal) => ({ ...member, ordinal, zone: `zone-${ordinal}` })),
+    members: members.map((member, i) => ({ ...member, ordinal: i + 1, zone: `zone-${i + 1}` })),
   };
 }
 

@@ -14,6 +14,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 export class PingOperation implements Operation {
   readonly name = 'ping';
   readonly key: undefined = undefined;
+  readonly fastest = 0;
   readonly writes = false;
   readonly replyKind: number = PONG;
   readonly #resolve: (durationMs: number) => void;
@@ -50,6 +51,7 @@ export class PingOperation implements Operation {
 export class ExplainOperation implements Operation {
   readonly name = 'explain';
   readonly key: Uint8Array;
+  readonly fastest = 0;
   readonly writes = false;
   readonly replyKind: number = EXPLAIN_REPLY;
   readonly #resolve: (reply: ExplainReply) => void;
