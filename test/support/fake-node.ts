@@ -54,6 +54,8 @@ export interface FakeNode {
   /** Every data request, in order. */
   readonly requests: Request[];
   readonly tokens: string[];
+  /** Of every greeting. */
+  readonly roles: string[];
 }
 
 export function fakeNode(address: string, nodeId: string = NODE_ID): FakeNode {
@@ -70,6 +72,7 @@ export function fakeNode(address: string, nodeId: string = NODE_ID): FakeNode {
     store: new Map(),
     requests: [],
     tokens: [],
+    roles: [],
   };
 }
 
