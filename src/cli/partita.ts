@@ -105,7 +105,8 @@ function addWriteOptions(command: Command): Command {
 
 function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
   addCommonOptions(program.command('explain <key>'))
-    .description('show everything stored under a key but the values: versions, clocks, dots')
+    .description('show everything that a node has stored under a key but the values: versions, clocks, dots')
+    .option('--node <address>', 'of which node, by address or id (default: the first owner that can be asked)')
     .action(
       action('explain', async (command, [key]) =>
         (await import('./commands/explain.js')).runExplain(io, key ?? '', merged(program, command)),

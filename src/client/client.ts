@@ -3,7 +3,6 @@
  * listened to. What happens when is decided in core/.
  */
 import type { EventEmitter } from 'node:events';
-import type { ExplainReply } from '../model/messages.js';
 import { codecs } from './codecs.js';
 import type { Codec } from './codecs.js';
 import { Context } from './context.js';
@@ -24,7 +23,7 @@ import type { CallOptions, ClientOptions, ReadOptions, UpdateOptions, WriteOptio
 import { contextBytes, fastestOf } from './opaque-context.js';
 import { newPutId } from './put-id.js';
 import type { Resolver } from './resolvers.js';
-import type { ClientStats, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
+import type { ClientStats, Explanation, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
 import { type Ring, ringOf } from './ring.js';
 import { abortOn, makeShared } from './shared.js';
 import type { Shared } from './shared.js';
@@ -222,19 +221,18 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   /** Time to a node's answer and back, ms. `node`: id or address of one that nodes() lists; default: any. */
   ping(options?: CallOptions & { readonly node?: string | undefined }): Promise<number> {
     return new Promise((resolve, reject) => {
-      const node = options?.node;
-      const peer = node === undefined ? undefined : this.#shared.core.peerOf(node);
-      if (node !== undefined && peer === undefined) {
-        throw new PartitaError('INVALID_ARGUMENT', `No node ${node}; nodes() lists those that are known`);
-      }
-      this.#start(new PingOperation(resolve, reject), options, reject, peer?.address);
+      this.#start(new PingOperation(resolve, reject), options, reject, this.#addressOf(options?.node));
     });
   }
 
-  /** Everything stored under a key but the values: versions, clocks, why a version is not shown. */
-  explain(key: Key, options?: CallOptions): Promise<ExplainReply> {
+  /**
+   * Everything that one node has stored under a key but the values: versions, clocks, why a version is not shown.
+   * `node`: id or address of one that nodes() lists; default: the first owner that can be asked.
+   */
+  explain(key: Key, options?: CallOptions & { readonly node?: string | undefined }): Promise<Explanation> {
     return new Promise((resolve, reject) => {
-      this.#start(new ExplainOperation(keyBytes(key), resolve, reject), options, reject);
+      const pinned = this.#addressOf(options?.node);
+      this.#start(new ExplainOperation(keyBytes(key), resolve, reject), options, reject, pinned);
     });
   }
 
@@ -303,6 +301,13 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #addressOf(node: string | undefined): string | undefined {
+    if (node === undefined) return undefined;
+    const peer = this.#shared.core.peerOf(node);
+    if (peer !== undefined) return peer.address;
+    throw new PartitaError('INVALID_ARGUMENT', `No node ${node}; nodes() lists those that are known`);
   }
 
   #start(

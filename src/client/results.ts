@@ -1,4 +1,5 @@
 /* What calls answer. */
+import type { ExplainReply } from '../model/messages.js';
 import type { Context } from './context.js';
 
 /** A key: a string stands for its UTF-8 bytes. 1..2048 bytes. */
@@ -91,6 +92,12 @@ export interface NodeInfo {
   readonly zone: string;
   /** As this client sees it: connected, being tried, not reachable, draining. */
   readonly state: 'up' | 'connecting' | 'down' | 'draining' | 'idle';
+}
+
+/** What one node has under a key; other nodes may have more or less. */
+export interface Explanation extends ExplainReply {
+  /** Address of that node. */
+  readonly node: string;
 }
 
 export interface ClientStats {
