@@ -23,6 +23,7 @@ import { answered, promised } from './flows.js';
 import type { ProcessLog } from './logging.js';
 import { type NodeDirectory, openDirectory } from './node-directory.js';
 import { nodeSettings } from './node-settings.js';
+import { statusFigures, statusLine } from './node-status.js';
 import { HintsInMemory } from './hints-in-memory.js';
 import { kernelRandom, realClock, realDigest, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
@@ -91,8 +92,8 @@ export const startNode: StartNode = async (start) => {
   return {
     ready: { client, peer, admin, nodeId: member.nodeId },
     waiting: null,
-    status: () => statusLine(storage, node),
-    figures: () => ({}),
+    status: () => statusLine(storage.engine.status(), node),
+    figures: () => statusFigures(node),
     healthy: () => {
       const { lastLsn, durableLsn } = storage.engine.status();
       if (durableLsn > lastDurableLsn || lastLsn === durableLsn) lastDurableMs = realClock.monotonicMs();
@@ -206,18 +207,6 @@ async function openListeners(
     for (const listener of listeners) listener.close(() => {});
     throw new StartRefusedError((error as Error).message, { cause: error });
   }
-}
-
-function statusLine(storage: StorageWorld, node: PartitaNode): string {
-  const { bufferBytes, bufferBytesMax, suspectPartitions, diskFull } = storage.engine.status();
-  const fill = Math.round((100 * bufferBytes) / bufferBytesMax);
-  const trouble = [
-    diskFull ? 'disk full' : '',
-    suspectPartitions.length > 0 ? `${suspectPartitions.length} suspect partitions` : '',
-  ];
-  return [`${node.sessions} connections`, `write buffer ${fill} %`, ...trouble.filter((text) => text !== '')].join(
-    ', ',
-  );
 }
 
 function addressText({ host, port }: Address): string {
