@@ -2,6 +2,7 @@
  * Looks for a planted bug, seed by seed. Only what a checker finds with the bug and not without it is a find.
  */
 import { runSeed } from '../scenario.js';
+import type { SeedSettings } from '../world.js';
 import type { Mutant } from './mutant.js';
 
 export interface Kill {
@@ -21,11 +22,11 @@ export function hunt(mutant: Mutant, from: number, seedsMax: number): Kill {
 
 /** Checkers that find something in this seed, and nothing in the same seed without the bug. */
 function found(mutant: Mutant, seed: number): readonly string[] {
-  const checkers = checkersOf(seed, mutant);
-  return checkers.length === 0 || checkersOf(seed).length > 0 ? [] : checkers;
+  const given = mutant.shape === undefined ? {} : { cluster: mutant.shape };
+  const checkers = checkersOf({ seed, mutant, given });
+  return checkers.length === 0 || checkersOf({ seed, given }).length > 0 ? [] : checkers;
 }
 
-function checkersOf(seed: number, mutant?: Mutant): readonly string[] {
-  const { violations } = runSeed(mutant === undefined ? { seed } : { seed, mutant });
-  return [...new Set(violations.map(({ checker }) => checker))].sort();
+function checkersOf(settings: SeedSettings): readonly string[] {
+  return [...new Set(runSeed(settings).violations.map(({ checker }) => checker))].sort();
 }

@@ -4,6 +4,7 @@
  */
 import type { Disk } from '../../../src/env/disk.js';
 import type { Random } from '../../../src/env/random.js';
+import type { ClusterShape } from '../options.js';
 import type { Storage } from '../../../src/storage/storage.js';
 
 /** What a wrapper may use of the node around it. */
@@ -22,6 +23,8 @@ export interface Mutant {
   disk?(inner: Disk): Disk;
   /** The bits that actors are drawn from; `opening` counts the starts on this disk. */
   random?(inner: Random, ordinal: number): Random;
+  /** The shape that it is looked for in; absent: whatever a seed draws. */
+  readonly shape?: ClusterShape;
   /** Starts with a clock that has forgotten every stamp. */
   readonly forgetsClock?: boolean;
 }
