@@ -91,7 +91,8 @@ export class HintRecovery {
     const row = table.kind === 'rows' ? table.hints : null;
     this.#everKept ||= present || row !== null;
     if (!present) {
-      if (row !== null && row.appliedLsn > 0 && this.#lost === 0) this.#loses('missing', `had applied up to ${row.appliedLsn}`);
+      if (row !== null && row.appliedLsn > 0 && this.#lost === 0)
+        this.#loses('missing', `had applied up to ${row.appliedLsn}`);
       return null;
     }
     const { file, error } = yield* this.#tryOpen();

@@ -210,7 +210,9 @@ test('damage to the log does not stop the start, and hints may be among what it 
   twin.keep('second', 1);
   world.time.runFor(500); // an empty batch names what is durable
   world.crash('kill');
-  const segment = world.disk.paths().find((path) => path.endsWith('.seg') && world.disk.contents(path).includes('first'));
+  const segment = world.disk
+    .paths()
+    .find((path) => path.endsWith('.seg') && world.disk.contents(path).includes('first'));
   t.not(segment, undefined);
   if (segment !== undefined) world.disk.flipBit(segment, world.disk.contents(segment).indexOf('first'), 3);
   open(world);
@@ -241,7 +243,8 @@ test('the bytes of a hint, of its removal, and of its entry in the file', (t) =>
     sinceMs: 0x0c0d_0e0f_1011,
   };
   const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-  const body = '0000000100000002' + '0000000100000003' + '0c0d0e0f1011' + '0607' + '0405' + '0000' + '08090a0b' + '6bff';
+  const body =
+    '0000000100000002' + '0000000100000003' + '0c0d0e0f1011' + '0607' + '0405' + '0000' + '08090a0b' + '6bff';
   const encoded = encodeHint(hint);
   t.is(hex(logBodyOf(encoded)), body);
   t.deepEqual(decodeHint(logBodyOf(encoded)), hint);

@@ -172,7 +172,9 @@ test('hints and what was dropped are found again on a real disk', async (t) => {
   await told((ack) => hints.keep(hintOf(5, 900), ack));
   await write(node.engine, 'mine', null, 2);
   await close(node);
-  const expected = [...kept.slice(0, 100).filter((_, i) => i !== 5), hintOf(5, 900)].sort((a, b) => a.sinceMs - b.sinceMs);
+  const expected = [...kept.slice(0, 100).filter((_, i) => i !== 5), hintOf(5, 900)].sort(
+    (a, b) => a.sinceMs - b.sinceMs,
+  );
   for (const opening of [2, 3]) {
     node = await open(folder, opening, node.lastLsn);
     t.deepEqual(node.engine.hints.restored(), expected);
