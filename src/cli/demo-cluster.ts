@@ -13,7 +13,7 @@ import { decodeRingFile } from '../ring/ring-file.js';
 import { runClusterInit } from './commands/cluster-init.js';
 import { DemoNode, type Seat } from './demo-node.js';
 import { shown } from './demo-words.js';
-import { areFree, freePorts } from './free-ports.js';
+import { areFree, freePorts } from '../net/free-ports.js';
 import type { Io } from './io.js';
 
 const NAMES = ['n1', 'n2', 'n3'];

@@ -123,15 +123,16 @@ async function workWithout(db: Client<Cart>): Promise<readonly string[]> {
 async function hintsOf({ nodes }: DemoCluster): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   for (const node of nodes) {
+    if (!node.running) continue;
     const status = await node.status();
-    if (status !== null) counts.set(node.seat.name, Number(status['hints']));
+    counts.set(node.seat.name, Number(status?.['hints'])); // NaN: it has not said
   }
   if (counts.size === 0) throw new Error('No node runs any more');
   return counts;
 }
 
 function hintText(counts: ReadonlyMap<string, number>): string {
-  return [...counts].map(([name, count]) => `${name} keeps ${count} hints`).join(', ');
+  return [...counts].map(([name, count]) => `${name} keeps ${Number.isNaN(count) ? '?' : count} hints`).join(', ');
 }
 
 /** Follows them home. */

@@ -3,7 +3,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
-import { freePorts } from '../../src/cli/free-ports.js';
+import { freePorts } from '../../src/net/free-ports.js';
 import type { Client } from '../../src/client/index.js';
 import type { Daemon, LogLine } from '../support/daemon.js';
 import { RealCluster } from '../support/real-cluster.js';
