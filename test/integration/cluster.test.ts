@@ -3,7 +3,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as rest } from 'node:timers/promises';
-import { freePorts } from '../../src/cli/free-ports.js';
+import { freePorts } from '../../src/net/free-ports.js';
 import type { Client } from '../../src/client/index.js';
 import type { Daemon, LogLine } from '../support/daemon.js';
 import { RealCluster } from '../support/real-cluster.js';
@@ -91,6 +91,10 @@ test.serial('One killed: puts and gets go on; back again, it is brought what it 
   const kept = await Promise.all([1, 3].map((n) => cluster.status(n)));
   const hints = kept.reduce((sum, status) => sum + Number(status['hints']), 0);
   t.true(hints >= keys.length, `${hints} hints for ${keys.length} keys`);
+  for (const { text, hints: count } of kept) {
+    const said = count === 0 ? '' : `, ${String(count)} hints kept for 1 of them`;
+    t.regex(String(text), new RegExp(`, 1 of 2 peers reachable${said}$`));
+  }
 
   await cluster.node(2).start();
   await until(t, 'the hints are home', async () => {
