@@ -40,7 +40,7 @@ export function checkRun(operations: readonly Operation[], final: readonly Final
   for (const [key, ofKey] of byKey) {
     const history = new KeyCheck(key, ofKey);
     for (const operation of ofKey) if (operation.kind === 'get') history.checkGet(operation);
-    history.checkEnd(states.get(key));
+    if (ofKey.some(({ kind }) => kind !== 'get')) history.checkEnd(states.get(key));
     violations.push(...history.violations);
     const count = states.get(key)?.shown?.length ?? 0;
     siblings.set(count, (siblings.get(count) ?? 0) + 1);

@@ -44,7 +44,7 @@ export async function startCluster(
       init: false,
       dataDir: join(folder, name),
       prefix: host.prefix,
-      flags: [...own, '--insecure-listen', 'true', ...secret, ...flags],
+      flags: [...own, '--insecure-listen', ...secret, ...flags],
       readyTimeoutMs: READY_TIMEOUT_MS,
     });
     scope.defer(`end ${name}`, () => {

@@ -13,8 +13,10 @@ export interface WorkloadOptions {
   readonly seed: number;
   readonly seeds: readonly string[];
   readonly actionsPerSecond: number;
-  /** Deadline of every call, ms. */
+  /** Deadline of calls, ms. */
   readonly timeoutMs: number;
+  /** Deadline of puts with w = 1, ms. */
+  readonly oneTimeoutMs: number;
   readonly keysPerStream: number;
   readonly valueBytesMax: number;
 }
@@ -47,7 +49,6 @@ export class Workload {
   skipped = 0;
   readonly #options: WorkloadOptions;
   readonly #client: Client;
-  /** Any node will do, so none is given up on before time is up. */
   readonly #oneClient: Client;
   readonly #prng: Prng;
   readonly #underWay: Set<Promise<void>> = new Set();
@@ -59,7 +60,11 @@ export class Workload {
     this.#options = options;
     this.#prng = new Prng(options.seed);
     this.#client = new Client({ seeds: options.seeds, timeoutMs: options.timeoutMs });
-    this.#oneClient = this.#client.withDefaults({ w: 1, retry: { attemptsMax: 20 } });
+    this.#oneClient = this.#client.withDefaults({
+      w: 1,
+      timeoutMs: options.oneTimeoutMs,
+      retry: { attemptsMax: 20 },
+    });
   }
 
   async connect(): Promise<void> {
