@@ -165,6 +165,11 @@ function addClusterCommands(program: Command, io: Io, action: Action): void {
     .option('--replicas <n>', 'N: how many nodes have each key (default: 3)')
     .option('--partitions <q>', 'Q: a power of two, fixed for ever (default: 256)')
     .option('--out <file>', 'where the ring is written; never over a file that is there (default: ring-1.json)')
+    .option(
+      '--secret <file>',
+      'where the secret of the nodes is written, likewise (default: cluster.secret beside the ring; none for one node)',
+    )
+    .option('--no-secret', 'write none: the nodes have one already')
     .addHelpText('after', CLUSTER_INIT_EXAMPLES)
     .action(
       action('cluster init', async (command) =>

@@ -29,6 +29,7 @@ export interface Settings {
   readonly 'client.tokenFile': string;
   readonly 'peer.listen': Address;
   readonly 'peer.advertise': Address | Auto;
+  readonly 'peer.secretFile': string;
   readonly 'admin.socket': string;
   readonly 'log.level': LogLevel;
   readonly 'limits.connectionsMax': number | Auto;
@@ -114,7 +115,7 @@ const SETTINGS = {
   ),
   memoryMax: setting(size('128MiB', '1TiB'), '1GiB', 'The one number behind all memory limits'),
   valueBytesMax: setting(size('1KiB', formatSize(VALUE_BYTES_HARD_MAX)), '1MiB', 'Largest value that a put may carry'),
-  insecureListen: setting(yesOrNo, 'false', 'Listen beyond loopback though nothing encrypts or authenticates'),
+  insecureListen: setting(yesOrNo, 'false', 'Listen beyond loopback though nothing is encrypted'),
   'client.listen': setting(text(parseAddress), '127.0.0.1:7700', 'Where clients connect'),
   'client.advertise': setting(
     orAuto(text(parseAddress)),
@@ -127,6 +128,11 @@ const SETTINGS = {
     orAuto(text(parseAddress)),
     'auto',
     'What other nodes are told to dial; auto: the address bound',
+  ),
+  'peer.secretFile': setting(
+    z.string(),
+    '',
+    'File with the secret of the cluster, the same on all its nodes; empty: a cluster of one node',
   ),
   'admin.socket': setting(
     z.string(),

@@ -23,6 +23,7 @@ const SHOW: Readonly<Record<string, (config: Config) => string>> = {
   'client.tokenFile': (c) => c.client.tokenFile ?? '',
   'peer.listen': (c) => formatAddress(c.peer.listen),
   'peer.advertise': (c) => (c.peer.advertise === null ? 'auto' : formatAddress(c.peer.advertise)),
+  'peer.secretFile': (c) => c.peer.secretFile ?? '',
   'admin.socket': (c) => c.admin.socket,
   'log.level': (c) => c.log.level,
   'limits.connectionsMax': (c) => String(c.limits.connectionsMax),

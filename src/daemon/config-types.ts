@@ -23,6 +23,11 @@ export interface ClientListenerConfig extends ListenerConfig {
   readonly tokenFile: string | null;
 }
 
+export interface PeerListenerConfig extends ListenerConfig {
+  /** File that holds the secret of the cluster; null: this node is a cluster of its own. */
+  readonly secretFile: string | null;
+}
+
 /** Per connection and for all of them together; what is reached is answered by a refusal or by a pause, never by growth. */
 export interface ConnectionLimits {
   readonly connectionsMax: number;
@@ -64,7 +69,7 @@ export interface Config {
   readonly valueBytesMax: number;
   readonly insecureListen: boolean;
   readonly client: ClientListenerConfig;
-  readonly peer: ListenerConfig;
+  readonly peer: PeerListenerConfig;
   /** Path of the unix socket of the admin group. */
   readonly admin: { readonly socket: string };
   readonly log: { readonly level: LogLevel };

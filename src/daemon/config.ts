@@ -124,7 +124,7 @@ function listenFaults(settings: Settings, origins: ReadonlyMap<string, Origin>):
     .map(
       (path) =>
         `${origins.get(path)?.from ?? ''}: ${path}: ${formatAddress(settings[path])} can be reached from other hosts, ` +
-        'and this release neither encrypts nor authenticates peers. Listen on 127.0.0.1, or say insecureListen = true (--insecure-listen)',
+        'and nothing is encrypted: whoever is on the way reads and changes all of it. Listen on 127.0.0.1, or say insecureListen = true (--insecure-listen)',
     );
 }
 
@@ -141,9 +141,13 @@ function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], 
     client: {
       listen: settings['client.listen'],
       advertise: address(settings['client.advertise']),
-      tokenFile: settings['client.tokenFile'] === '' ? null : resolve(settings['client.tokenFile']),
+      tokenFile: file(settings['client.tokenFile']),
     },
-    peer: { listen: settings['peer.listen'], advertise: address(settings['peer.advertise']) },
+    peer: {
+      listen: settings['peer.listen'],
+      advertise: address(settings['peer.advertise']),
+      secretFile: file(settings['peer.secretFile']),
+    },
     admin: { socket: adminSocket(settings['admin.socket'], dataDir, env, origins) },
     log: { level: settings['log.level'] },
     limits: {
@@ -170,6 +174,10 @@ function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], 
 
 function address(value: Address | Auto): Address | null {
   return value === 'auto' ? null : value;
+}
+
+function file(path: string): string | null {
+  return path === '' ? null : resolve(path);
 }
 
 /** systemd makes RUNTIME_DIRECTORY for us, short enough for a socket path (108 bytes). */

@@ -5,20 +5,26 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import xxhash from 'xxhash-wasm';
-import type { Acceptor } from '../env/transport.js';
+import type { Acceptor, Dialer } from '../env/transport.js';
+import { assert } from '../lib/assert.js';
 import { hash64From } from '../model/hash.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { formatTcp } from '../net/address.js';
 import { BufferPool } from '../lib/buffer-pool.js';
+import { TcpDialer } from '../net/dialer.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
+import type { ClusterOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
-import type { Address } from './config-types.js';
+import { readKernelLimits } from './check-limits.js';
+import { readSecret } from './cluster-secret.js';
+import type { Address, Config } from './config-types.js';
 import { answered, promised } from './flows.js';
 import type { ProcessLog } from './logging.js';
 import { type NodeDirectory, openDirectory } from './node-directory.js';
 import { nodeSettings } from './node-settings.js';
-import { kernelRandom, realClock, realTimers } from './real-world.js';
+import { HintsInMemory } from './hints-in-memory.js';
+import { kernelRandom, realClock, realDigest, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
 import { openStorage, type StorageWorld } from './storage-world.js';
 
@@ -27,6 +33,10 @@ const DRAIN_GRACE_MS = 20_000;
 /** A sync that has not come back for this long: the watchdog is not fed any more. */
 const STUCK_MS = 30_000;
 const ADMIN_CONNECTIONS_MAX = 64;
+const HEALED_BY_NOBODY =
+  'They answer UNKNOWN_STATE to reads. Restore the directory from a copy, or start once with --accept-loss to serve what is there';
+const HEALED_BY_OTHERS =
+  'Reads count this replica as unknown and ask the others; a key that is read is repaired from them, and the partitions stay suspect until a later release compares them as a whole. Leave them so, or restore the directory from a copy: --accept-loss would have reads believe what is here, and is only for when the other replicas are lost too';
 
 export const startNode: StartNode = async (start) => {
   const { config, init, initFrom, log, meter, fatal } = start;
@@ -34,17 +44,30 @@ export const startNode: StartNode = async (start) => {
   const random = kernelRandom();
   const timers = realTimers();
   const settings = await nodeSettings(config, process.env);
+  const secret = await readSecret(config.peer.secretFile, log);
   const clientAddress = addressText(config.client.advertise ?? config.client.listen);
-  const directory = await openDirectory({ config, init, initFrom, hash, random, clientAddress, env: process.env });
+  const directory = await openDirectory({
+    config,
+    init,
+    initFrom,
+    hash,
+    random,
+    clientAddress,
+    env: process.env,
+    limits: readKernelLimits(),
+    hasSecret: secret !== null,
+  });
   if ('waiting' in directory)
     return waitingNode(directory.waiting, () => {
       directory.lock.release();
     });
   const { ring, member, lock } = directory;
-  logOpening(log, directory, clientAddress);
+  logOpening(log, directory, config);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
-  await settleSuspects(start, storage);
+  await settleSuspects(start, storage, ring.replicaCount);
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
+  const queue = new FlushQueue();
+  const cluster = ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue)) : null;
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -59,8 +82,9 @@ export const startNode: StartNode = async (start) => {
     meter,
     log,
     pool,
+    ...(cluster === null ? {} : { cluster }),
   });
-  const listeners = await openListeners(start, node.acceptor, pool);
+  const listeners = await openListeners(start, node.acceptor, pool, queue);
   const [client, peer, admin] = listeners.map(({ address }) => address) as [string, string, string];
   let lastDurableMs = realClock.monotonicMs();
   let lastDurableLsn = 0;
@@ -93,14 +117,25 @@ export const startNode: StartNode = async (start) => {
   };
 };
 
-function logOpening(log: ProcessLog, { isNew, path, member, meta }: NodeDirectory, clientAddress: string): void {
-  const { nodeId, address } = member;
+/** `secret`: openDirectory has refused a ring of several without one. */
+function clusterOptions(secret: Uint8Array | null, dialer: Dialer): ClusterOptions {
+  assert(secret !== null, 'a ring of several nodes is served with a secret only');
+  return { secret, digest: realDigest, dialer, hints: new HintsInMemory() };
+}
+
+function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {
+  const { nodeId, address, peerAddress } = member;
   const { opening } = meta.meta;
   log.info(isNew ? 'initialised' : 'opening', { dataDir: path, nodeId, opening, clean: meta.lastStop.clean });
-  if (address === clientAddress) return;
-  log.warn('address', {
-    text: `The ring tells clients to dial ${address}, and this node is to be dialled at ${clientAddress}: set client.listen or client.advertise`,
-  });
+  const warnOf = (whom: string, inRing: string, table: 'client' | 'peer'): void => {
+    const ours = addressText(config[table].advertise ?? config[table].listen);
+    if (inRing === ours) return;
+    log.warn('address', {
+      text: `The ring tells ${whom} to dial ${inRing}, and this node is to be dialled at ${ours}: set ${table}.listen or ${table}.advertise`,
+    });
+  };
+  warnOf('clients', address, 'client');
+  if (ring.members.length > 1) warnOf('the other nodes', peerAddress, 'peer');
 }
 
 /** An empty directory: the process is up, says what it waits for, and serves nobody. */
@@ -117,15 +152,16 @@ function waitingNode(text: string, release: () => void): RunningNode {
   };
 }
 
-/** With one replica nobody can heal a suspect partition: whoever runs the node decides, in so many words. */
-async function settleSuspects(start: NodeStart, storage: StorageWorld): Promise<void> {
+/**
+ * With one replica nobody can heal a suspect partition: whoever runs the node decides, in so many words. With more, the
+ * others have what may be missing here, and what is left is trusted only by whoever knows that they have not.
+ */
+async function settleSuspects(start: NodeStart, storage: StorageWorld, replicaCount: number): Promise<void> {
   const suspects = storage.engine.status().suspectPartitions;
   if (suspects.length === 0) return;
   if (!start.acceptLoss) {
-    start.log.error('suspect', {
-      partitions: suspects,
-      text: `${suspects.length} partitions may have lost acknowledged writes and answer UNKNOWN_STATE to reads. Restore the directory from a copy, or start once with --accept-loss to serve what is there`,
-    });
+    const text = `${suspects.length} partitions may have lost acknowledged writes. ${replicaCount > 1 ? HEALED_BY_OTHERS : HEALED_BY_NOBODY}`;
+    start.log.error('suspect', { partitions: suspects, text });
     return;
   }
   for (const partition of suspects)
@@ -138,9 +174,13 @@ async function settleSuspects(start: NodeStart, storage: StorageWorld): Promise<
   });
 }
 
-async function openListeners(start: NodeStart, accept: Acceptor, pool: BufferPool): Promise<Listener[]> {
+async function openListeners(
+  start: NodeStart,
+  accept: Acceptor,
+  pool: BufferPool,
+  queue: FlushQueue,
+): Promise<Listener[]> {
   const { config, log, meter } = start;
-  const queue = new FlushQueue();
   await mkdir(dirname(config.admin.socket), { recursive: true, mode: 0o750 });
   const open = (group: ListenerGroup, address: string, connectionsMax: number): Promise<Listener> =>
     promised(

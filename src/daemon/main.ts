@@ -4,7 +4,6 @@
 import { getHeapStatistics } from 'node:v8';
 import type { LoadedConfig } from './config-types.js';
 import { configRows } from './config-show.js';
-import { limitFaults, readKernelLimits } from './check-limits.js';
 import { EXIT_FAILED, EXIT_REFUSED, EXIT_STOPPED } from './exit-codes.js';
 import { openLog } from './logging.js';
 import type { ProcessLog } from './logging.js';
@@ -107,8 +106,6 @@ class DaemonProcess {
     const malloc = mallocAdvice(process.env);
     if (malloc !== undefined) this.#log.info('memory', { text: malloc });
     try {
-      const faults = limitFaults(readKernelLimits(), config.partitions, config.limits.connectionsMax);
-      if (faults.length > 0) throw new StartRefusedError(faults.join('\n'));
       const node = await startNode({
         config,
         init,

@@ -15,10 +15,10 @@ import { SlotsDamagedError, SlotsTooNewError } from '../storage/slots.js';
 import type { Config } from './config-types.js';
 import { type DirectoryLock, DirectoryLockedError, lockDirectory } from '../disk/directory-lock.js';
 import { promised } from './flows.js';
+import { type KernelLimits, limitFaults } from './check-limits.js';
 import { checkSeat, readSeat, type Seat } from './init-from.js';
 import { createRing, loadRing } from './ring-store.js';
 import { type InitFrom, StartRefusedError } from './running-node.js';
-import { refuseUnserved } from './served-rings.js';
 
 export interface NodeDirectory {
   /** The real path: one string for every file that LMDB ever opens here. */
@@ -47,6 +47,9 @@ export interface DirectoryOptions {
   /** What clients are told to dial, for the first ring. */
   readonly clientAddress: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly limits: KernelLimits;
+  /** This node has been told the secret of its cluster. */
+  readonly hasSecret: boolean;
 }
 
 const FIRST_ORDINAL = 1;
@@ -99,7 +102,7 @@ async function identify(
   const disk = env['NODE_ENV'] === 'test' && env['PARTITA_TEST_SYNC'] === 'off' ? withUnsyncedLog(real) : real;
   let ring = await promised(loadRing(disk, hash));
   if (seat !== null) checkSeat(seat, path, ring, await promised(NodeMetaFile.read(disk, hash)));
-  if (ring !== null) refuseUnserved(path, ring);
+  refuseUnservable(path, ring ?? seat?.ring ?? null, options);
   let meta = await promised(NodeMetaFile.open(disk, hash)); // what refuses without looking at it comes before: it counts an opening
   const isNew = ring === null;
   if (ring === null) {
@@ -111,7 +114,6 @@ async function identify(
     meta ??= await promised(NodeMetaFile.create(disk, hash, random, seat?.member.nodeId));
     ring = seat?.ring ?? newRing(options, meta);
     await promised(createRing(disk, hash, ring));
-    refuseUnserved(path, ring);
   }
   if (meta === null) {
     throw new StartRefusedError(
@@ -125,6 +127,19 @@ async function identify(
       `Node ${nodeId} is no member of ring version ${ring.version}: it was removed, or the directory was put together from two nodes`,
     );
   return { path, disk, lock, meta, ring, member, isNew };
+}
+
+/** What this node cannot serve it does not begin. `ring`: null where it is made from the configuration, or not at all yet. */
+function refuseUnservable(path: string, ring: RingDocument | null, options: DirectoryOptions): void {
+  const { config, init, limits, hasSecret } = options;
+  if (ring !== null && ring.members.length > 1 && !hasSecret)
+    throw new StartRefusedError(
+      `${path} belongs to cluster ${ring.cluster} of ${ring.members.length} nodes, which prove to each other that they know its secret, and this node has been told none: name the file with peer.secretFile (--peer-secret-file FILE). partita cluster init writes one; it must be the same on all nodes`,
+    );
+  if (ring === null && !init) return;
+  const partitions = ring?.partitionCount ?? config.partitions;
+  const faults = limitFaults(limits, partitions, config.limits.connectionsMax);
+  if (faults.length > 0) throw new StartRefusedError(faults.join('\n'));
 }
 
 async function refuseStrangeFiles(path: string, hasMeta: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 /* partita cluster init and partita ring show: the file, what is printed, what is warned of, and every refusal. */
 import test from 'ava';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import xxhash from 'xxhash-wasm';
 import { hash64From } from '../../src/model/hash.js';
 import { type RingFile, decodeRingFile } from '../../src/ring/ring-file.js';
@@ -44,6 +44,41 @@ test('cluster init writes a ring with ordinals in order, drawn ids, and the addr
   t.is(new Set([ring.clusterId, ...ring.members.map(({ nodeId }) => nodeId)]).size, 4);
 });
 
+test('the secret of the nodes lies beside the ring, for its owner alone, another each time', async (t) => {
+  const folder = folderFor(t, 'cluster');
+  const secrets = [];
+  for (const name of ['one', 'two']) {
+    mkdirSync(join(folder, name));
+    await runCli(['cluster', 'init', ...FOUR, '--out', join(folder, name, 'ring-1.json')]);
+    const path = join(folder, name, 'cluster.secret');
+    t.is(statSync(path).mode & 0o777, 0o600);
+    secrets.push(readFileSync(path, 'utf8'));
+    t.false(readFileSync(join(folder, name, 'ring-1.json'), 'utf8').includes(secrets.at(-1)?.trim() ?? ''));
+  }
+  for (const secret of secrets) t.regex(secret, /^[0-9a-f]{64}\n$/);
+  t.not(secrets[0], secrets[1]);
+});
+
+test('a secret elsewhere, none, and none for a single node', async (t) => {
+  const folder = folderFor(t, 'cluster');
+  const init = async (out: string, ...words: string[]): Promise<string> =>
+    (await runCli(['cluster', 'init', '--out', join(folder, out), ...words])).out;
+  t.true((await init('a', ...FOUR, '--secret', join(folder, 'mine'))).includes(`--peer-secret-file ${folder}/mine `));
+  t.true((await init('b', ...FOUR, '--no-secret')).includes('--peer-secret-file SECRET-FILE '));
+  t.false((await init('c', '--replicas', '1', '--node', 'a=127.0.0.1')).includes('secret'));
+  t.deepEqual(readdirSync(folder), ['a', 'b', 'c', 'mine']);
+});
+
+test('a secret that is there is never overwritten, and no ring is written without it', async (t) => {
+  const folder = folderFor(t, 'cluster');
+  writeFileSync(join(folder, 'cluster.secret'), 'of another cluster');
+  const { code, err } = await runCli(['cluster', 'init', ...FOUR, '--out', join(folder, 'ring-1.json')]);
+  t.is(code, 2);
+  t.regex(err, /--secret: .*cluster\.secret is there already and is not overwritten: .* or say --no-secret/);
+  t.deepEqual(readdirSync(folder), ['cluster.secret']);
+  t.is(readFileSync(join(folder, 'cluster.secret'), 'utf8'), 'of another cluster');
+});
+
 test('on a terminal: the members, the balance, and the command for each node', async (t) => {
   const out = join(folderFor(t, 'cluster'), 'ring-1.json');
   const words = ['cluster', 'init', '--cluster', 'shop', ...FOUR, '--out', out];
@@ -63,13 +98,14 @@ test('on a terminal: the members, the balance, and the command for each node', a
   );
   t.regex(ran.out, /Load balancing efficiency 1\.000 of replicas, 1\.000 of tokens/);
   t.true(ran.out.includes(`Ring version 1 of cluster shop (id ${ring.clusterId}, Q = 256, N = 3) is in ${out}.`));
+  t.true(ran.out.includes('Next: copy both files to the machine of each node'));
   t.true(
     ran.out.includes(
-      `  b  partitad --init-from ${out} --node b --data-dir /var/lib/partita/b --client-listen 10.0.0.2:7411 --peer-listen 10.0.0.2:7412\n`,
+      `  b  partitad --init-from ${out} --node b --peer-secret-file ${join(dirname(out), 'cluster.secret')} --data-dir /var/lib/partita/b --client-listen 10.0.0.2:7411 --peer-listen 10.0.0.2:7412\n`,
     ),
   );
   t.regex(ran.err, /warning: \d+ of 256 partitions have two replicas in one zone: .*"rack0"/);
-  t.regex(ran.err, /warning: Nothing encrypts or authenticates peers yet, .* --insecure-listen/);
+  t.regex(ran.err, /warning: Nothing is encrypted yet, .* --insecure-listen/);
 });
 
 test('piped: a line a node and a line a command; -o json: everything', async (t) => {
@@ -85,23 +121,29 @@ test('piped: a line a node and a line a command; -o json: everything', async (t)
   );
   t.regex(lines[4]?.[2] ?? '', /^partitad --init-from '\/.*\/it is one\.json' --node a /);
   const out = join(folder, 'ring.json');
-  const json = JSON.parse((await runCli(['cluster', 'init', ...FOUR, '--out', out, '-o', 'json'])).out) as {
+  const secret = ['--secret', join(folder, 'second.secret')];
+  const json = JSON.parse((await runCli(['cluster', 'init', ...FOUR, '--out', out, ...secret, '-o', 'json'])).out) as {
     readonly members: readonly object[];
     readonly next: readonly object[];
     readonly warnings: readonly string[];
   };
   const { ring } = ringIn(out);
-  t.like(json, { file: out, version: 1, cluster: 'partita', clusterId: ring.clusterId, placementEfficiency: 1 });
+  t.like(json, {
+    file: out,
+    secretFile: join(folder, 'second.secret'),
+    version: 1,
+    cluster: 'partita',
+    clusterId: ring.clusterId,
+    placementEfficiency: 1,
+  });
   t.like(json.members[3], { name: 'd', ...ring.members[3], tokens: 64, replicas: 192, share: 0.25 });
   t.is(json.next.length, 4);
   t.true(json.warnings.some((text) => text.includes('two replicas in one zone')));
 });
 
-test('a ring that is not served yet is announced; a ring of one is not warned of for that', async (t) => {
-  const folder = folderFor(t, 'cluster');
-  const many = await runCli(['cluster', 'init', ...FOUR, '--out', join(folder, '4')]);
-  t.regex(many.err, /a ring of 4 nodes with 3 replicas; serving replicated rings is not part of this release yet/);
-  const one = await runCli(['cluster', 'init', '--replicas', '1', '--node', 'a=127.0.0.1', '--out', join(folder, '1')]);
+test('a ring of one: only that its data is nowhere else is warned of', async (t) => {
+  const out = join(folderFor(t, 'cluster'), 'ring');
+  const one = await runCli(['cluster', 'init', '--replicas', '1', '--node', 'a=127.0.0.1', '--out', out]);
   t.is(one.err, 'warning: With 1 replica nobody else has what a node holds: its disk lost is its data lost\n');
 });
 

@@ -4,9 +4,10 @@ import type { ExecutionContext } from 'ava';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import xxhash from 'xxhash-wasm';
+import type { KernelLimits } from '../../src/daemon/check-limits.js';
 import { loadConfig } from '../../src/daemon/config.js';
 import { promised } from '../../src/daemon/flows.js';
-import { type NodeDirectory, openDirectory } from '../../src/daemon/node-directory.js';
+import { type DirectoryOptions, type NodeDirectory, openDirectory } from '../../src/daemon/node-directory.js';
 import { kernelRandom } from '../../src/daemon/real-world.js';
 import { loadRing } from '../../src/daemon/ring-store.js';
 import { StartRefusedError } from '../../src/daemon/running-node.js';
@@ -16,13 +17,13 @@ import { nodeId } from '../../src/model/ids.js';
 import { newRing } from '../../src/ring/change.js';
 import type { RingDocument } from '../../src/ring/document.js';
 import { encodeRingFile } from '../../src/ring/ring-file.js';
-import { NodeMetaFile } from '../../src/storage/node-meta.js';
 import { folderFor } from '../support/temporary.js';
 
 const hash = hash64From(await xxhash());
 const NAMES = ['a', 'b', 'c'];
+const UNLIMITED: KernelLimits = { openFiles: null, addressSpace: null, mapCount: null };
 
-function ringOf(count: number, clusterId: string = 'c'.repeat(32)): RingDocument {
+function ringOf(count: number, clusterId: string = 'c'.repeat(32), partitionCount: number = 16): RingDocument {
   const members = NAMES.slice(0, count).map((_, index) => ({
     nodeId: nodeId(`${clusterId.slice(1)}${index + 1}`),
     ordinal: index + 1,
@@ -31,7 +32,7 @@ function ringOf(count: number, clusterId: string = 'c'.repeat(32)): RingDocument
     zone: '',
     capacity: 1,
   }));
-  const ring = newRing({ cluster: 'shop', clusterId, partitionCount: 16, replicaCount: count, members }, 1);
+  const ring = newRing({ cluster: 'shop', clusterId, partitionCount, replicaCount: count, members }, 1);
   if ('fault' in ring) throw new Error(ring.fault);
   return ring;
 }
@@ -52,11 +53,20 @@ class Desk {
   }
 
   /** Opens the directory as partitad would, closes it again, and answers what it was. */
-  async open(file: string, node: string): Promise<NodeDirectory> {
+  async open(file: string, node: string, more: Partial<DirectoryOptions> = {}): Promise<NodeDirectory> {
     const { config } = loadConfig({ flags: { 'data-dir': this.data }, env: {} });
-    const initFrom = { file, node };
-    const random = kernelRandom();
-    const opened = await openDirectory({ config, init: false, initFrom, hash, random, clientAddress: 'h:1', env: {} });
+    const opened = await openDirectory({
+      config,
+      init: false,
+      initFrom: { file, node },
+      hash,
+      random: kernelRandom(),
+      clientAddress: 'h:1',
+      env: {},
+      limits: UNLIMITED,
+      hasSecret: true,
+      ...more,
+    });
     opened.lock.release();
     if ('waiting' in opened) throw new Error(opened.waiting);
     await new Promise<void>((resolve) => {
@@ -68,9 +78,14 @@ class Desk {
   }
 
   /** The refusal's text; everything in the directory is as it was. */
-  async refusal(t: ExecutionContext, file: string, node: string): Promise<string> {
+  async refusal(
+    t: ExecutionContext,
+    file: string,
+    node: string,
+    more: Partial<DirectoryOptions> = {},
+  ): Promise<string> {
     const before = this.contents();
-    const error = await t.throwsAsync(this.open(file, node), { instanceOf: StartRefusedError });
+    const error = await t.throwsAsync(this.open(file, node, more), { instanceOf: StartRefusedError });
     t.deepEqual(this.contents(), before);
     return error?.message ?? '';
   }
@@ -104,19 +119,54 @@ test('an empty directory becomes the member: id and ordinal of the file, the rin
   t.deepEqual([again.ring, again.member.nodeId, again.meta.meta.opening], [ring, member.nodeId, 2]);
 });
 
-test('a member of several: the directory is made, and the start refused, each time', async (t) => {
+test('a member of several needs the secret of its cluster, before it is made one and at every start', async (t) => {
   const desk = new Desk(t);
   const ring = ringOf(3);
   const file = desk.write('ring-1.json', ring);
-  const error = await t.throwsAsync(desk.open(file, 'b'), { instanceOf: StartRefusedError });
+  const noSecret =
+    /belongs to cluster shop of 3 nodes, .* has been told none: name the file with peer\.secretFile \(--peer-secret-file FILE\)/;
+  t.regex(await desk.refusal(t, file, 'b', { hasSecret: false }), noSecret);
+  t.deepEqual(Object.values(desk.contents()), ['not there', 'not there']);
+  const opened = await desk.open(file, 'b');
+  t.deepEqual([opened.ring, opened.member], [ring, ring.members[1]]);
+  t.regex(await desk.refusal(t, file, 'b', { hasSecret: false }), noSecret);
+  t.regex(await desk.refusal(t, file, 'b', { hasSecret: false, initFrom: undefined }), noSecret);
+  t.is((await desk.open(file, 'b')).meta.meta.opening, 2, 'refused starts opened nothing and left no lock');
+});
+
+test('kernel limits are judged by the partitions of the ring, not by those of the configuration', async (t) => {
+  const desk = new Desk(t);
+  const [small, large] = [desk.write('small.json', ringOf(1)), desk.write('large.json', ringOf(1, undefined, 1_024))];
+  const { config } = loadConfig({ flags: { 'data-dir': desk.data, 'limits-connections-max': '100' }, env: {} });
+  t.is(config.partitions, 256);
+  const limits = { ...UNLIMITED, openFiles: 1_000 }; // 16 partitions need 404, 256 need 1,124
   t.regex(
-    error?.message ?? '',
-    /a member of cluster shop, a ring of 3 nodes with 3 replicas; serving .* not part of this/,
+    await desk.refusal(t, large, 'a', { config, limits }),
+    /1024 partitions and 100 connections need 3428 open files, the limit is 1000: raise it with "ulimit -n 3428"/,
   );
-  const disk = new RealDisk(desk.data);
-  t.deepEqual(await promised(loadRing(disk, hash)), ring);
-  t.is((await promised(NodeMetaFile.read(disk, hash)))?.nodeId, ring.members[1]?.nodeId);
-  t.regex(await desk.refusal(t, file, 'b'), /a ring of 3 nodes/);
+  t.deepEqual(Object.values(desk.contents()), ['not there', 'not there']);
+  await desk.open(small, 'a', { config, limits });
+  await desk.open(small, 'a', { config, limits, initFrom: undefined });
+  t.regex(
+    await desk.refusal(t, small, 'a', { config, limits: { ...limits, openFiles: 403 }, initFrom: undefined }),
+    /^16 partitions and 100 connections need 404 open files/,
+  );
+  t.is(
+    (await desk.open(small, 'a', { config })).meta.meta.opening,
+    3,
+    'refused starts opened nothing and left no lock',
+  );
+});
+
+test('a first ring is judged by the partitions that it will have; a directory that waits by none', async (t) => {
+  const desk = new Desk(t);
+  const { config } = loadConfig({ flags: { 'data-dir': desk.data, 'limits-connections-max': '100' }, env: {} });
+  const limits = { ...UNLIMITED, openFiles: 1_000 };
+  t.regex(
+    await desk.refusal(t, '', '', { config, limits, initFrom: undefined, init: true }),
+    /^256 partitions and 100 connections need 1124 open files/,
+  );
+  await t.throwsAsync(desk.open('', '', { config, limits, initFrom: undefined }), { message: /is empty: this node/ });
 });
 
 test('a file that cannot be used: nothing is made, not even the directory', async (t) => {
@@ -132,7 +182,7 @@ test('a file that cannot be used: nothing is made, not even the directory', asyn
 test('a directory that is somebody else’s is left as it is', async (t) => {
   const desk = new Desk(t);
   const file = desk.write('three.json', ringOf(3));
-  await t.throwsAsync(desk.open(file, 'a'), { instanceOf: StartRefusedError });
+  await desk.open(file, 'a');
   t.regex(
     await desk.refusal(t, file, 'b'),
     /cannot become node b of .*: it is the directory of node c+1, and the file means node c+2\. Nothing was changed/,

@@ -1,32 +1,19 @@
 /* From a list of nodes to a node that serves: partita cluster init, partitad --init-from, the SDK. */
 import test from 'ava';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, codecs } from '../../src/client/index.js';
 import { Daemon } from '../support/daemon.js';
+import { freePorts } from '../support/real-cluster.js';
 import { runCli } from '../support/run-cli.js';
 import { folderFor } from '../support/temporary.js';
 
 const EXIT_USAGE = 2;
 const EXIT_REFUSED = 3;
 
-/** A port that was free just now: an address must be known before there is a node. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => {
-        resolve(port);
-      });
-    });
-  });
-}
-
 test.serial('A ring of one: made, initialised from, served; and the flags may stay', async (t) => {
   const file = join(folderFor(t, 'ring'), 'ring-1.json');
-  const [client, peer] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const [client = '', peer = ''] = (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
   const node = ['--replicas', '1', '--node', `one=${client},peer=${peer}`];
   t.is((await runCli(['cluster', 'init', '--cluster', 'shop', '--partitions', '16', ...node, '--out', file])).code, 0);
 
@@ -51,21 +38,23 @@ test.serial('A ring of one: made, initialised from, served; and the flags may st
   t.is(shown.out, `\t1\t${nodeId.slice(0, 8)}\t${client}\t\t\t\t16\t16\t100.0 %\n`);
 });
 
-test.serial('A member of three: initialised, refused, and never served as if it were alone', async (t) => {
-  const file = join(folderFor(t, 'ring'), 'ring-1.json');
+test.serial('A member of three without the secret of its cluster is refused before it is made one', async (t) => {
+  const folder = folderFor(t, 'ring');
+  const file = join(folder, 'ring-1.json');
   const nodes = [1, 2, 3].flatMap((i) => ['--node', `n${i}=127.0.0.1:${7_000 + 2 * i}`]);
   t.is((await runCli(['cluster', 'init', ...nodes, '--out', file])).code, 0);
-  const dataDir = join(folderFor(t, 'data'), 'n2');
-  for (const flags of [['--init-from', file, '--node', 'n2'], ['--init-from', file, '--node', 'n2'], ['--init'], []]) {
+  const dataDir = join(folder, 'n2');
+  const seat = ['--init-from', file, '--node', 'n2'];
+  for (const [flags, text] of [
+    [seat, /belongs to cluster partita of 3 nodes, .*--peer-secret-file FILE/],
+    [[...seat, '--peer-secret-file', join(folder, 'none')], /The secret file cannot be read: ENOENT/],
+  ] as const) {
     const daemon = Daemon.prepare({ dataDir, init: false, flags });
     t.teardown(() => daemon.dispose());
     daemon.spawn();
     t.is((await daemon.exited).code, EXIT_REFUSED, daemon.transcript());
-    t.regex(
-      daemon.transcript(),
-      /a ring of 3 nodes with 3 replicas; serving replicated rings is not part of this release/,
-    );
-    t.false(daemon.log.some(({ event }) => event === 'ready'));
+    t.regex(daemon.transcript(), text);
+    t.false(existsSync(join(dataDir, 'node.meta')));
   }
 });
 

@@ -1,13 +1,15 @@
 /*
  * partita cluster init: ring version 1 of a new cluster, as a file that every node is started with once. It talks to
  * nobody: there is nothing yet to talk to. What it draws (cluster id, node ids, the rows of the table) is in the file
- * only, so a file is never overwritten.
+ * only, so a file is never overwritten. The secret that the nodes will prove to each other goes into a file of its own:
+ * the ring is no secret, and is sent to whoever asks for it.
  */
 import { randomBytes } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import xxhash from 'xxhash-wasm';
 import { formatAddress, isLoopback } from '../../daemon/config-units.js';
-import { unservedReason } from '../../daemon/served-rings.js';
+import { drawSecret } from '../../daemon/cluster-secret.js';
 import { hash64From } from '../../model/hash.js';
 import { nodeId } from '../../model/ids.js';
 import { PARTITIONS_DEFAULT, PARTITIONS_MAX } from '../../model/limits.js';
@@ -25,6 +27,10 @@ import { balanceOf, balanceText, memberObjects, memberRows, printMembers, viewOf
 import type { CommonOptions } from '../session.js';
 
 const REPLICAS_DEFAULT = 3;
+/** Its owner's alone. */
+const SECRET_MODE = 0o600;
+const RING_LOST = "it may be the only copy of a cluster's ring. Name another file";
+const SECRET_LOST = 'the nodes of some cluster may need it. Name another file, or say --no-secret and use that one';
 
 export interface ClusterInitOptions extends Pick<CommonOptions, 'output'> {
   readonly node?: readonly string[];
@@ -32,6 +38,16 @@ export interface ClusterInitOptions extends Pick<CommonOptions, 'output'> {
   readonly replicas?: string;
   readonly partitions?: string;
   readonly out?: string;
+  /** false: none is written. */
+  readonly secret?: string | false;
+}
+
+/** What was written. */
+interface Files {
+  readonly ring: string;
+  /** null: none, as a single node needs none. */
+  readonly secret: string | null;
+  readonly nodeCount: number;
 }
 
 interface Step {
@@ -43,16 +59,18 @@ export async function runClusterInit(io: Io, options: ClusterInitOptions): Promi
   const nodes = parseNodeWords(options.node ?? []);
   const names = nodes.map(({ name }) => name);
   const ring = drawRing(nodes, options);
-  const file = options.out ?? 'ring-1.json';
-  await writeNew(file, encodeRingFile({ ring, names }, hash64From(await xxhash())));
+  const files = filesOf(options, nodes.length);
+  const file = files.ring;
+  await writeNew('--out', RING_LOST, file, encodeRingFile({ ring, names }, hash64From(await xxhash())));
+  if (files.secret !== null) await writeSecret(files.secret, file);
   const warnings = warningsOf(ring, nodes);
   for (const text of warnings) io.err(`warning: ${text}\n`);
   const viewed = viewOf({ ring, names });
-  const next = nodes.map((node) => stepOf(node, file));
+  const next = nodes.map((node) => stepOf(node, files));
   const format = formatOf(io, options.output);
   if (format === 'json') {
     const { version, cluster, clusterId, partitionCount, replicaCount } = ring;
-    const head = { file, version, cluster, clusterId, partitionCount, replicaCount };
+    const head = { file, secretFile: files.secret, version, cluster, clusterId, partitionCount, replicaCount };
     printJson(io, { ...head, members: memberObjects(viewed), ...balanceOf(viewed), warnings, next });
   } else if (format === 'raw') {
     printLines(
@@ -65,7 +83,7 @@ export async function runClusterInit(io: Io, options: ClusterInitOptions): Promi
     );
   } else {
     printMembers(io, viewed);
-    io.out(`${balanceText(viewed)}\n\n${nextText(ring, next, file)}`);
+    io.out(`${balanceText(viewed)}\n\n${nextText(ring, next, files)}`);
   }
   return EXIT_DONE;
 }
@@ -100,15 +118,28 @@ function drawRing(nodes: readonly NodeWord[], options: ClusterInitOptions): Ring
   return ring as RingDocument;
 }
 
+/** A cluster of one node has nobody to prove anything to. */
+function filesOf({ out, secret }: ClusterInitOptions, nodeCount: number): Files {
+  const ring = out ?? 'ring-1.json';
+  if (secret === false || (secret === undefined && nodeCount === 1)) return { ring, secret: null, nodeCount };
+  return { ring, secret: secret ?? join(dirname(ring), 'cluster.secret'), nodeCount };
+}
+
+async function writeSecret(path: string, ringFile: string): Promise<void> {
+  try {
+    await writeNew('--secret', SECRET_LOST, path, Buffer.from(drawSecret()), SECRET_MODE);
+  } catch (error) {
+    await unlink(ringFile); // both or neither
+    throw error;
+  }
+}
+
 /** Synced, and whole or not there. */
-async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx').catch((error: unknown) => {
+async function writeNew(flag: string, loss: string, path: string, bytes: Uint8Array, mode = 0o666): Promise<void> {
+  const file = await open(path, 'wx', mode).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST')
-      throw new UsageError(
-        `--out: ${path} is there already and is not overwritten: it may be the only copy of a cluster's ring. Name another file`,
-      );
-    throw new UsageError(`--out: ${path} cannot be written: ${message}`);
+    if (code === 'EEXIST') throw new UsageError(`${flag}: ${path} is there already and is not overwritten: ${loss}`);
+    throw new UsageError(`${flag}: ${path} cannot be written: ${message}`);
   });
   try {
     await file.writeFile(bytes);
@@ -134,15 +165,14 @@ function warningsOf(ring: RingDocument, nodes: readonly NodeWord[]): readonly st
     warnings.push(`Only its own machine reaches ${local.join(', ')}: the address is a loopback one`);
   if (beyond.length > 0)
     warnings.push(
-      'Nothing encrypts or authenticates peers yet, so partitad refuses to listen beyond loopback unless told --insecure-listen. Add it where the network is yours alone',
+      'Nothing is encrypted yet, so partitad refuses to listen beyond loopback unless told --insecure-listen. Add it where the network is yours alone',
     );
-  const unserved = unservedReason(ring);
-  if (unserved !== null) warnings.push(`This is ${unserved}: partitad makes the directories, says so, and ends`);
   return warnings;
 }
 
-function stepOf({ name, client, peer }: NodeWord, file: string): Step {
-  const words = ['--init-from', file, '--node', name, '--data-dir', `/var/lib/partita/${name}`];
+function stepOf({ name, client, peer }: NodeWord, files: Files): Step {
+  const secret = files.nodeCount === 1 ? [] : ['--peer-secret-file', files.secret ?? 'SECRET-FILE'];
+  const words = ['--init-from', files.ring, '--node', name, ...secret, '--data-dir', `/var/lib/partita/${name}`];
   const listen = ['--client-listen', formatAddress(client), '--peer-listen', formatAddress(peer)];
   return { node: name, command: ['partitad', ...words, ...listen].map(quoted).join(' ') };
 }
@@ -150,12 +180,15 @@ function stepOf({ name, client, peer }: NodeWord, file: string): Step {
 function nextText(
   { version, cluster, clusterId, partitionCount, replicaCount }: RingDocument,
   steps: readonly Step[],
-  file: string,
+  files: Files,
 ): string {
   const width = Math.max(...steps.map(({ node }) => node.length));
+  const [what, secret] =
+    files.secret === null ? ['the file', []] : ['both files', [`The secret of its nodes is in ${files.secret}.`]];
   return [
-    `Ring version ${version} of cluster ${cluster} (id ${clusterId}, Q = ${partitionCount}, N = ${replicaCount}) is in ${file}.`,
-    'Next: copy the file to the machine of each node, and start it there with',
+    `Ring version ${version} of cluster ${cluster} (id ${clusterId}, Q = ${partitionCount}, N = ${replicaCount}) is in ${files.ring}.`,
+    ...secret,
+    `Next: copy ${what} to the machine of each node, and start it there with`,
     '',
     ...steps.map(({ node, command }) => `  ${node.padEnd(width)}  ${command}`),
     '',
