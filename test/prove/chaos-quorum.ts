@@ -23,7 +23,7 @@ import {
   countBy,
   duringWindow,
   figuresOf,
-  isWrite,
+  isQuorumWrite,
   judgeOne,
   latenciesOf,
   showCounts,
@@ -150,9 +150,7 @@ function judge(stage: Stage, operations: readonly Operation[], final: readonly F
     if (window.name === 'calm' || window.text !== '') print(showWindow(figuresOf(window, operations)));
   }
   const stops = stage.windows.filter(({ name }) => name === 'stop one');
-  const stopped = latenciesOf(
-    stops.flatMap((window) => duringWindow(operations, window)).filter((one) => isWrite(one) && one.stream !== 'one'),
-  );
+  const stopped = latenciesOf(stops.flatMap((window) => duringWindow(operations, window)).filter(isQuorumWrite));
   const verdict = checkRun(operations, final);
   showViolations(verdict.violations, startMs, print);
   const one = judgeOne(operations, stage);

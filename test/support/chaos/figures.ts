@@ -9,7 +9,10 @@ export interface WindowFigures {
   readonly unknown: number;
   /** Refusals and unknown outcomes, by code. */
   readonly codes: ReadonlyMap<string, number>;
+  /** With the default deadline. */
   readonly puts: Latencies;
+  /** With w = 1, and a longer deadline. */
+  readonly ones: Latencies;
   readonly gets: Latencies;
 }
 
@@ -41,7 +44,10 @@ export function showCounts(counts: ReadonlyMap<string | number, number>): string
   return [...counts].map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
 }
 
-export const isWrite = ({ kind }: Operation): boolean => kind !== 'get';
+const isWrite = ({ kind }: Operation): boolean => kind !== 'get';
+
+/** With the cluster's W, and the default deadline. */
+export const isQuorumWrite = (one: Operation): boolean => isWrite(one) && one.stream !== 'one';
 
 /** Of those that began in the window. */
 export function duringWindow(operations: readonly Operation[], { startMs, endMs }: Window): readonly Operation[] {
@@ -59,16 +65,17 @@ export function figuresOf(window: Window, all: readonly Operation[]): WindowFigu
       operations.filter(({ outcome }) => outcome !== 'ok'),
       ({ code }) => code,
     ),
-    puts: latenciesOf(operations.filter(isWrite)),
+    puts: latenciesOf(operations.filter(isQuorumWrite)),
+    ones: latenciesOf(operations.filter((one) => isWrite(one) && !isQuorumWrite(one))),
     gets: latenciesOf(operations.filter((one) => !isWrite(one))),
   };
 }
 
-export function showWindow({ window, operations, ok, unknown, codes, puts, gets }: WindowFigures): string {
+export function showWindow({ window, operations, ok, unknown, codes, puts, ones, gets }: WindowFigures): string {
   const ms = ({ p50Ms, p99Ms, maxMs }: Latencies): string =>
     `${p50Ms.toFixed(1)}/${p99Ms.toFixed(0)}/${maxMs.toFixed(0)}`;
   return (
-    `${window}: ${operations} operations, ${ok} ok, ${unknown} unknown; p50/p99/max ms: puts ${ms(puts)}, gets ${ms(gets)}; ` +
+    `${window}: ${operations} operations, ${ok} ok, ${unknown} unknown; p50/p99/max ms: puts ${ms(puts)}, w = 1 ${ms(ones)}, gets ${ms(gets)}; ` +
     `not ok: ${showCounts(codes)}`
   );
 }
