@@ -39,7 +39,16 @@ const CONTEXT_BYTES = 52;
 const { values } = parseArgs({ options: { value: { type: 'string', default: '1024' } }, strict: false });
 const value = Buffer.alloc(Number(values.value), 0x2e);
 const context = Buffer.alloc(CONTEXT_BYTES, 1);
-const origin = encodeOrigin({ nodeId: '0'.repeat(31) + '1', ringVersion: 1, acked: 1, durable: true, sloppy: false });
+const origin = encodeOrigin({
+  nodeId: '0'.repeat(31) + '1',
+  ringVersion: 1,
+  acked: 1,
+  durable: true,
+  sloppy: false,
+  owners: [1],
+  fallbacks: [],
+  fastest: 1,
+});
 const getView = new GetRequestView();
 const putView = new PutRequestView();
 const parts = new ReplyParts();

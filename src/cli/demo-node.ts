@@ -1,116 +1,154 @@
 /*
- * The node behind `npm start`: a partitad of its own, in a process of its own as always, on the usual port if that is
- * free and in a directory that survives, so that what was put yesterday is there today.
+ * One of the nodes behind `npm start`: a partitad in a process of its own, which can be killed as a power cut would and
+ * started again where it was. What it logs is read, not shown.
  */
 import { spawn } from 'node:child_process';
-import { MALLOC_ENVIRONMENT } from '../lib/malloc-environment.js';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { EXIT_REFUSED } from '../daemon/exit-codes.js';
+import { MALLOC_ENVIRONMENT } from '../lib/malloc-environment.js';
 
 const PARTITAD = fileURLToPath(new URL('../../../bin/partitad.cjs', import.meta.url));
-const USUAL_PORTS = ['--client-listen', '127.0.0.1:7700', '--peer-listen', '127.0.0.1:7701'];
-const FREE_PORTS = ['--client-listen', '127.0.0.1:0', '--peer-listen', '127.0.0.1:0'];
+const SAID_MAX = 20_000;
+const STATUS_TIMEOUT_MS = 5_000;
 
-export interface DemoNode {
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A place in the ring, and where its files are. */
+export interface Seat {
+  readonly name: string;
   readonly client: string;
-  readonly nodeId: string;
-  readonly pid: number;
+  readonly peer: string;
   readonly dataDir: string;
-  /** The directory goes away with the node. */
-  readonly temporary: boolean;
-  /** Drains it; answers its exit code. */
-  stop(): Promise<number>;
-  /** Its exit code, when it ends by itself too. */
-  readonly ended: Promise<number>;
+  readonly ringFile: string;
+  readonly secretFile: string;
 }
 
-interface Attempt {
-  readonly child: ChildProcess;
-  readonly ended: Promise<number>;
-  /** null: it ended before it was ready. */
-  readonly ready: Readonly<Record<string, unknown>> | null;
-  readonly said: string;
+export interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
-/** Throws with what partitad said if it cannot be started at all. */
-export async function startDemoNode(dataDir: string, tell: (text: string) => void): Promise<DemoNode> {
-  let folder = resolve(dataDir);
-  let temporary = false;
-  let attempt = await tryStart(folder, USUAL_PORTS);
-  if (attempt.ready === null && (await attempt.ended) === EXIT_REFUSED && attempt.said.includes('in use')) {
-    folder = mkdtempSync(join(tmpdir(), 'partita-demo-'));
-    temporary = true;
-    tell(`${resolve(dataDir)} is in use by another daemon; using ${folder} until this one stops`);
-    attempt = await tryStart(folder, USUAL_PORTS);
+/** How a node ended, in words. */
+export function endText({ code, signal }: End): string {
+  return signal === null ? `exit ${code ?? '?'}` : signal;
+}
+
+export class DemoNode {
+  readonly seat: Seat;
+  nodeId: string = '';
+  #child: ChildProcess | null = null;
+  #ended: Promise<End> = Promise.resolve({ code: 0, signal: null });
+  #said: string = '';
+  /** Who waits for a log line with this event. */
+  readonly #waiting: Map<string, (fields: Fields) => void> = new Map();
+
+  constructor(seat: Seat) {
+    this.seat = seat;
+    process.once('exit', () => {
+      if (this.running) this.#child?.kill('SIGTERM');
+    });
   }
-  if (attempt.ready === null && /EADDRINUSE|Cannot listen on/.test(attempt.said)) {
-    tell('Port 7700 or 7701 is taken; using free ones');
-    attempt = await tryStart(folder, FREE_PORTS);
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
   }
-  const { child, ready } = attempt;
-  const ended = attempt.ended.finally(() => {
-    if (temporary) rmSync(folder, { recursive: true, force: true });
-  });
-  if (ready === null) throw new Error(`partitad did not start (exit ${await ended}):\n${attempt.said.trim()}`);
-  return {
-    client: String(ready['client']),
-    nodeId: String(ready['nodeId']),
-    pid: child.pid ?? 0,
-    dataDir: folder,
-    temporary,
-    ended,
-    stop: () => {
-      child.kill('SIGTERM');
-      return ended;
-    },
-  };
+
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** How this run of it ended, or will. */
+  get ended(): Promise<End> {
+    return this.#ended;
+  }
+
+  /** Until it serves; throws with what it said if it ends instead. */
+  async start(): Promise<void> {
+    this.#spawn();
+    const ready = await this.#line('ready');
+    if (ready === null)
+      throw new Error(`${this.seat.name} did not start (${endText(await this.#ended)}):\n${this.#said.trim()}`);
+    this.nodeId = String(ready['nodeId']);
+  }
+
+  /** Drains it. */
+  stop(): Promise<End> {
+    if (this.running) this.#child?.kill('SIGTERM');
+    return this.#ended;
+  }
+
+  /** Without a word to it. */
+  kill(): Promise<End> {
+    if (this.running) this.#child?.kill('SIGKILL');
+    return this.#ended;
+  }
+
+  /** What it logs about itself when asked; null: it does not run. */
+  async status(): Promise<Fields | null> {
+    if (!this.running) return null;
+    const line = this.#line('status', STATUS_TIMEOUT_MS);
+    this.#child?.kill('SIGUSR2');
+    return line;
+  }
+
+  #spawn(): void {
+    const { name, client, peer, dataDir, ringFile, secretFile } = this.seat;
+    const place = ['--data-dir', dataDir, '--init-from', ringFile, '--node', name, '--peer-secret-file', secretFile];
+    const words = [PARTITAD, ...place, '--client-listen', client, '--peer-listen', peer, '--memory-max', '256MiB'];
+    // A group of its own: Ctrl-C in the terminal reaches us, and we decide when it is told to stop.
+    const child = spawn(process.execPath, words, {
+      env: { ...process.env, ...MALLOC_ENVIRONMENT },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.#child = child;
+    this.#said = '';
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => {
+        this.#said += `${error.message}\n`;
+        resolve({ code: 1, signal: null });
+      });
+      child.once('close', (code, signal) => {
+        resolve({ code, signal });
+      });
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        this.#hear(line);
+      });
+    }
+  }
+
+  #hear(line: string): void {
+    const fields = parse(line);
+    const { event, text } = fields;
+    this.#said = `${this.#said}${typeof text === 'string' ? text : line}\n`.slice(-SAID_MAX);
+    if (typeof event === 'string') this.#waiting.get(event)?.(fields);
+  }
+
+  /** The next line with that event; null: the node ended, or said nothing for so long. */
+  async #line(event: string, timeoutMs?: number): Promise<Fields | null> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve) => {
+        this.#waiting.set(event, resolve);
+        const giveUp = (): void => {
+          resolve(null);
+        };
+        if (timeoutMs !== undefined) timer = setTimeout(giveUp, timeoutMs);
+        void this.#ended.then(giveUp);
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(event);
+    }
+  }
 }
 
-async function tryStart(dataDir: string, ports: readonly string[]): Promise<Attempt> {
-  mkdirSync(dataDir, { recursive: true });
-  const words = [PARTITAD, '--data-dir', dataDir, '--init', ...ports];
-  // A group of its own: Ctrl-C in the terminal reaches us, and we decide when it is told to stop.
-  const child = spawn(process.execPath, words, {
-    env: { ...process.env, ...MALLOC_ENVIRONMENT },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  process.once('exit', () => child.kill('SIGTERM'));
-  let said = '';
-  const ended = new Promise<number>((done) => {
-    child.once('error', (error) => {
-      said += `${error.message}\n`;
-      done(1);
-    });
-    child.once('close', (code) => {
-      done(code ?? 1);
-    });
-  });
-  const ready = new Promise<Readonly<Record<string, unknown>> | null>((done) => {
-    void ended.then(() => {
-      done(null);
-    });
-    const keep = (line: string): void => {
-      const fields = parse(line);
-      if (fields['event'] === 'ready') done(fields);
-      const { text } = fields;
-      said += `${typeof text === 'string' ? text : line}\n`;
-      if (said.length > 20_000) said = said.slice(-10_000);
-    };
-    createInterface({ input: child.stdout }).on('line', keep);
-    createInterface({ input: child.stderr }).on('line', keep);
-  });
-  return { child, ended, ready: await ready, said };
-}
-
-function parse(line: string): Readonly<Record<string, unknown>> {
+function parse(line: string): Fields {
   try {
-    return JSON.parse(line) as Record<string, unknown>;
+    return JSON.parse(line) as Fields;
   } catch {
     return {};
   }

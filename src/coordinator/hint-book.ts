@@ -221,6 +221,12 @@ export class HintBook {
     return !this.#outstanding.has(partition);
   }
 
+  /** A record of this key is kept for anybody. */
+  keeps(key: string): boolean {
+    for (const queue of this.#queues.values()) if (queue.hints.has(key)) return true;
+    return false;
+  }
+
   get count(): number {
     return this.#byId.size;
   }

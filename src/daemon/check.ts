@@ -2,21 +2,23 @@
  * `partita check DIR`: reads everything in the directory of a node that is not running, and changes nothing.
  *
  * The log is recovered in memory only. The partition files are read by a child process, since a damaged one may kill its
- * reader. What is in the log and not yet in the files is counted with the log.
+ * reader; the file of hints likewise. What is in the log and not yet in the files is counted with the log.
  */
 import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import xxhash from 'xxhash-wasm';
 import type { Disk } from '../env/disk.js';
+import type { FileName } from '../env/partition-file.js';
 import { DirectoryLockedError, lockDirectory } from '../disk/directory-lock.js';
 import { RealDisk } from '../disk/real-disk.js';
 import { type Hash64, hash64From } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
 import { MARK_BYTES } from '../storage/engine-mark.js';
+import { decodeHint, removedHintId } from '../storage/hint-format.js';
 import { LOG_KINDS } from '../storage/log-types.js';
 import { type NodeMeta, NodeMetaFile } from '../storage/node-meta.js';
 import { SUSPICIONS, suspicionText } from '../storage/partition.js';
-import { PartitionTable } from '../storage/partition-table.js';
+import { type LoadedTable, PartitionTable } from '../storage/partition-table.js';
 import { recoverLog } from '../storage/recovery.js';
 import { checkRecord } from '../versioning/record.js';
 import { readFiles } from './inspect-files.js';
@@ -97,6 +99,8 @@ class DirectoryCheck {
 
   async #log(meta: NodeMeta): Promise<void> {
     let damagedRecords = 0;
+    let hints = 0;
+    let damagedHints = 0;
     const { nodeId, opening, logSalt, lastLsn, clean } = meta;
     const options = {
       disk: this.#disk,
@@ -113,12 +117,17 @@ class DirectoryCheck {
         recoverLog(options, (kind, _partition, _lsn, body) => {
           if (kind === LOG_KINDS.record && checkRecord(body, 0, body.length - MARK_BYTES, this.#hash, null) !== null)
             damagedRecords += 1;
+          if (kind !== LOG_KINDS.hint && kind !== LOG_KINDS.hintRemoved) return;
+          hints += 1;
+          if ((kind === LOG_KINDS.hint ? decodeHint(body) : removedHintId(body)) === null) damagedHints += 1;
         }),
       ),
     );
     if (recovery === undefined) return;
     this.#counts['log entries'] = recovery.entries;
     this.#counts['log bytes'] = recovery.bytes;
+    if (hints > 0) this.#counts['hint entries in the log'] = hints;
+    if (damagedHints > 0) this.#found('damage', 'log', `${damagedHints} entries about hints make no sense`);
     if (damagedRecords > 0) this.#found('damage', 'log', `${damagedRecords} records do not hold their checksums`);
     for (const { segment, offset, text } of recovery.damage)
       this.#found('damage', `log segment ${segment}, offset ${offset}`, text);
@@ -145,16 +154,18 @@ class DirectoryCheck {
         this.#found('damage', nameOf(id), `Suspect: ${suspicionText(row.suspicion)}`);
       if (row.installation !== 0 && !present.includes(id)) this.#found('damage', nameOf(id), 'The file is gone');
     }
-    const pathOf = (partition: number): string => join(this.#path, nameOf(partition));
-    const { fine, bad } = await readFiles({ partitionCount, pathOf }, present);
+    const pathOf = (name: FileName): string => join(this.#path, nameOf(name));
+    const hints = await this.#presentHints(table);
+    const { fine, bad } = await readFiles({ partitionCount, pathOf }, [...present, ...hints]);
     let records = 0;
     for (const [id, count] of fine) {
-      records += count.records;
+      if (id === 'hints') this.#counts['hints in hints.mdb'] = count.records;
+      else records += count.records;
       if (count.damaged > 0)
         this.#found(
           'damage',
           nameOf(id),
-          `${count.damaged} records do not hold their checksums, or lie under a key that is not theirs`,
+          `${count.damaged} ${id === 'hints' ? 'hints' : 'records'} do not hold their checksums, or lie under a key that is not theirs`,
         );
       if (count.damaged === 0 && count.differingLeaves > 0)
         this.#found('damage', nameOf(id), `${count.differingLeaves} Merkle leaves differ from their records`);
@@ -173,11 +184,18 @@ class DirectoryCheck {
     return ids.filter((id) => id < partitionCount).sort((a, b) => a - b);
   }
 
+  async #presentHints(table: LoadedTable | undefined): Promise<readonly FileName[]> {
+    if ((await readdir(this.#path)).includes(nameOf('hints'))) return ['hints'];
+    if (table?.kind === 'rows' && table.hints !== null && table.hints.appliedLsn > 0)
+      this.#found('damage', nameOf('hints'), 'The file is gone');
+    return [];
+  }
+
   #found(severity: CheckFinding['severity'], where: string, text: string): void {
     this.#findings.push({ severity, where, text });
   }
 }
 
-function nameOf(partition: number): string {
-  return `partitions/${partition.toString(16).padStart(4, '0')}.mdb`;
+function nameOf(name: FileName): string {
+  return name === 'hints' ? 'hints.mdb' : `partitions/${name.toString(16).padStart(4, '0')}.mdb`;
 }

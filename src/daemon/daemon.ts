@@ -15,6 +15,7 @@ import { TcpDialer } from '../net/dialer.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
 import type { ClusterOptions } from '../node/cluster/options.js';
+import type { HintStorage } from '../storage/hint-storage.js';
 import { PartitaNode } from '../node/node.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
@@ -23,7 +24,6 @@ import { answered, promised } from './flows.js';
 import type { ProcessLog } from './logging.js';
 import { type NodeDirectory, openDirectory } from './node-directory.js';
 import { nodeSettings } from './node-settings.js';
-import { HintsInMemory } from './hints-in-memory.js';
 import { kernelRandom, realClock, realDigest, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
 import { openStorage, type StorageWorld } from './storage-world.js';
@@ -67,7 +67,7 @@ export const startNode: StartNode = async (start) => {
   await settleSuspects(start, storage, ring.replicaCount);
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
-  const cluster = ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue)) : null;
+  const cluster = ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue), storage.engine.hints) : null;
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -92,6 +92,7 @@ export const startNode: StartNode = async (start) => {
     ready: { client, peer, admin, nodeId: member.nodeId },
     waiting: null,
     status: () => statusLine(storage, node),
+    figures: () => ({}),
     healthy: () => {
       const { lastLsn, durableLsn } = storage.engine.status();
       if (durableLsn > lastDurableLsn || lastLsn === durableLsn) lastDurableMs = realClock.monotonicMs();
@@ -118,9 +119,9 @@ export const startNode: StartNode = async (start) => {
 };
 
 /** `secret`: openDirectory has refused a ring of several without one. */
-function clusterOptions(secret: Uint8Array | null, dialer: Dialer): ClusterOptions {
+function clusterOptions(secret: Uint8Array | null, dialer: Dialer, hints: HintStorage): ClusterOptions {
   assert(secret !== null, 'a ring of several nodes is served with a secret only');
-  return { secret, digest: realDigest, dialer, hints: new HintsInMemory() };
+  return { secret, digest: realDigest, dialer, hints };
 }
 
 function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {
@@ -144,6 +145,7 @@ function waitingNode(text: string, release: () => void): RunningNode {
     ready: { client: '', peer: '', admin: '', nodeId: '' },
     waiting: text,
     status: () => text,
+    figures: () => ({}),
     healthy: () => true,
     drain: () => {
       release();

@@ -4,14 +4,15 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { FileName } from '../env/partition-file.js';
 import type { FileCount } from '../workers/walk.js';
 
 const ENTRY = fileURLToPath(new URL('./walk-files.js', import.meta.url));
 
 export interface InspectOptions {
   readonly partitionCount: number;
-  /** The files by partition: the very paths that the daemon will open. */
-  readonly pathOf: (partition: number) => string;
+  /** The very paths that the daemon will open. */
+  readonly pathOf: (name: FileName) => string;
   /** How long one file may take, in ms, before the child is taken to hang in it; default 10 minutes. */
   readonly fileTimeoutMs?: number;
 }
@@ -19,9 +20,9 @@ export interface InspectOptions {
 /** An `inspectFiles` for the engine. */
 export function inspectFiles(
   options: InspectOptions,
-): (partitions: readonly number[], done: (error: Error | null, bad?: ReadonlyMap<number, string>) => void) => void {
-  return (partitions, done) => {
-    readFiles(options, partitions).then(
+): (names: readonly FileName[], done: (error: Error | null, bad?: ReadonlyMap<FileName, string>) => void) => void {
+  return (names, done) => {
+    readFiles(options, names).then(
       ({ bad }) => {
         done(null, bad);
       },
@@ -32,25 +33,25 @@ export function inspectFiles(
   };
 }
 
-/** What was found out about each file, by partition: counts of one that holds together, else what is wrong with it. */
+/** What was found out about each file: counts of one that holds together, else what is wrong with it. */
 export interface FilesRead {
-  readonly fine: ReadonlyMap<number, FileCount>;
-  readonly bad: ReadonlyMap<number, string>;
+  readonly fine: ReadonlyMap<FileName, FileCount>;
+  readonly bad: ReadonlyMap<FileName, string>;
 }
 
-export async function readFiles(options: InspectOptions, partitions: readonly number[]): Promise<FilesRead> {
-  const paths = new Map(partitions.map((partition) => [options.pathOf(partition), partition]));
-  const bad = new Map<number, string>();
-  const fine = new Map<number, FileCount>();
+export async function readFiles(options: InspectOptions, names: readonly FileName[]): Promise<FilesRead> {
+  const paths = new Map(names.map((name) => [options.pathOf(name), name]));
+  const bad = new Map<FileName, string>();
+  const fine = new Map<FileName, FileCount>();
   let left = [...paths.keys()];
   while (left.length > 0) {
     const outcome = await walk(options, left);
-    for (const [path, text] of outcome.bad) bad.set(paths.get(path) as number, text);
-    for (const [path, count] of outcome.fine) fine.set(paths.get(path) as number, count);
+    for (const [path, text] of outcome.bad) bad.set(paths.get(path) as FileName, text);
+    for (const [path, count] of outcome.fine) fine.set(paths.get(path) as FileName, count);
     if (outcome.died !== null && outcome.touching === null)
       throw new Error(`The inspection of partition files cannot run: ${outcome.died}`);
     if (outcome.died !== null && outcome.touching !== null)
-      bad.set(paths.get(outcome.touching) as number, `Whoever reads it dies (${outcome.died})`);
+      bad.set(paths.get(outcome.touching) as FileName, `Whoever reads it dies (${outcome.died})`);
     left = left.filter((path) => !outcome.done.has(path) && path !== outcome.touching);
   }
   return { fine, bad };

@@ -83,6 +83,7 @@ class DaemonProcess {
         this.#log.info('loop-delay', { ...this.#loopDelay.read() });
         this.#loopDelay.reset();
         this.#log.info('memory-use', { ...process.memoryUsage() });
+        if (this.#node !== null) this.#log.info('status', { text: this.#node.status(), ...this.#node.figures() });
       },
     });
     const statusTimer = setInterval(() => {

@@ -44,6 +44,8 @@ export interface RunningNode {
   readonly waiting: string | null;
   /** One line for `systemctl status`. */
   status(): string;
+  /** What SIGUSR2 logs beside that line. */
+  figures(): Readonly<Record<string, unknown>>;
   /** Feeds the watchdog. False: something that must move does not, such as a sync that has not come back for long. */
   healthy(): boolean;
   /** Answers what is under way, syncs, closes. Once. */

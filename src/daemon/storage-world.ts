@@ -112,7 +112,7 @@ function engineDeps(options: StorageWorldOptions, hlc: Hlc, workers: PoolWorkers
     workers,
     meter,
     log,
-    inspectFiles: inspectFiles({ partitionCount: ring.partitionCount, pathOf: (partition) => files.path(partition) }),
+    inspectFiles: inspectFiles({ partitionCount: ring.partitionCount, pathOf: (name) => files.path(name) }),
     majorFaults: () => process.resourceUsage().majorPageFault,
     onFatal: fatal,
   };

@@ -13,11 +13,12 @@
  */
 import { mkdirSync, realpathSync, renameSync, statSync, truncateSync, existsSync, readdirSync } from 'node:fs';
 import { open as openHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import lmdb from 'node-lmdb';
 import type { Cursor, Dbi, Env, Txn } from 'node-lmdb';
 import type { DiskError } from '../env/disk.js';
 import type {
+  FileName,
   PartitionFile,
   PartitionFileOperation,
   PartitionFiles,
@@ -58,39 +59,48 @@ function lmdbError(path: string, what: string, error: unknown): LmdbError {
 }
 
 export class LmdbPartitionFiles implements PartitionFiles {
+  readonly #directory: string;
   readonly #folder: string;
   readonly #quarantine: string;
+  /**
+   * Folders whose names are known to be on the disk. A file that is there may have been made by a process that was killed
+   * before it synced the folder, or whose sync failed: then a power cut still takes it, with all that is in it.
+   */
+  readonly #synced: Set<string> = new Set();
 
   /** `directory`: the node's; its folders `partitions/` and `quarantine/` are made if they are not there. */
   constructor(directory: string) {
     mkdirSync(join(directory, 'partitions'), { recursive: true });
     this.#folder = realpathSync(join(directory, 'partitions'));
-    this.#quarantine = join(realpathSync(directory), 'quarantine');
+    this.#directory = realpathSync(directory);
+    this.#quarantine = join(this.#directory, 'quarantine');
   }
 
-  path(partition: number): string {
-    return join(this.#folder, `${partition.toString(16).padStart(4, '0')}.mdb`);
+  path(name: FileName): string {
+    if (name === 'hints') return join(this.#directory, 'hints.mdb');
+    return join(this.#folder, `${name.toString(16).padStart(4, '0')}.mdb`);
   }
 
-  open(partition: number, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
-    const path = this.path(partition);
+  open(which: FileName, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    const path = this.path(which);
+    const folder = dirname(path);
     let file: LmdbPartitionFile;
-    let isNew: boolean;
     try {
       const fault = sizeFault(path);
       if (fault !== null) throw new LmdbError('DAMAGED', `${path} has ${fault}`);
-      isNew = !existsSync(path);
+      if (!existsSync(path)) this.#synced.delete(folder);
       file = new LmdbPartitionFile(path, openEnvironment(path, mapBytes));
     } catch (error) {
       done(error instanceof LmdbError ? error : lmdbError(path, 'Opening', error));
       return;
     }
-    if (!isNew) {
+    if (this.#synced.has(folder)) {
       done(null, file);
       return;
     }
-    syncFolder(this.#folder).then(
+    syncFolder(folder).then(
       () => {
+        this.#synced.add(folder);
         done(null, file);
       },
       (error: unknown) => {
@@ -100,12 +110,12 @@ export class LmdbPartitionFiles implements PartitionFiles {
     );
   }
 
-  quarantine(partition: number, done: (error: Error | null, to?: string) => void): void {
-    const path = this.path(partition);
+  quarantine(which: FileName, done: (error: Error | null, to?: string) => void): void {
+    const path = this.path(which);
     let to: string;
     try {
       mkdirSync(this.#quarantine, { recursive: true });
-      const name = `${partition.toString(16).padStart(4, '0')}.mdb`;
+      const name = basename(path);
       const taken = new Set(readdirSync(this.#quarantine));
       let suffix = 0;
       while (taken.has(`${name}.${suffix}`)) suffix += 1;
@@ -116,7 +126,7 @@ export class LmdbPartitionFiles implements PartitionFiles {
       done(error as Error);
       return;
     }
-    Promise.all([syncFolder(this.#folder), syncFolder(this.#quarantine)]).then(
+    Promise.all([syncFolder(dirname(path)), syncFolder(this.#quarantine)]).then(
       () => {
         done(null, to);
       },

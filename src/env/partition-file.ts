@@ -1,5 +1,5 @@
 /*
- * One partition's file: an ordered map from storage keys to values with atomic, durable batches. LMDB behind it in the
+ * One partition's file, or the one of all hints: an ordered map from storage keys to values with atomic, durable batches. LMDB behind it in the
  * daemon, a sorted map with the last synced commit beside it in tests. Only the event loop opens, writes and closes.
  *
  * Storage key: 8 bytes of XXH64(key) (big-endian, so hash order is file order), a marker byte, then
@@ -46,11 +46,14 @@ export interface FileSnapshot {
   counts(): { readonly entries: number; readonly commit: number };
 }
 
+/** A partition's file, `partitions/PPPP.mdb`, or the one of all hints, `hints.mdb`. */
+export type FileName = number | 'hints';
+
 export interface PartitionFiles {
-  /** Opens or creates `partitions/PPPP.mdb`. Fails with DiskError (code `DAMAGED` when its size contradicts its pages). */
-  open(partition: number, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void;
+  /** Opens or creates the file. Fails with DiskError (code `DAMAGED` when its size contradicts its pages). */
+  open(name: FileName, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void;
   /** The path that workers open it by: the very same string (libraries: one environment per path string). */
-  path(partition: number): string;
-  /** Moves the closed file of a partition (and its lock) to `quarantine/`, with a suffix that is not taken. */
-  quarantine(partition: number, done: (error: Error | null, to?: string) => void): void;
+  path(name: FileName): string;
+  /** Moves the closed file (and its lock) to `quarantine/`, with a suffix that is not taken. */
+  quarantine(name: FileName, done: (error: Error | null, to?: string) => void): void;
 }

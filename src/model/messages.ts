@@ -98,6 +98,11 @@ export interface ReplyOrigin {
   readonly acked: number;
   readonly durable: boolean;
   readonly sloppy: boolean;
+  /** Ordinals of the owners that count towards R or W, and of the fallbacks that stood in. */
+  readonly owners: readonly number[];
+  readonly fallbacks: readonly number[];
+  /** Of a read: ordinal of the node that answered first, where the next put of the key is best sent (§5); 0: not said. */
+  readonly fastest: number;
 }
 
 export interface GetReply {

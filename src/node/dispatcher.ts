@@ -22,6 +22,7 @@ import {
   nameOfKind,
   PING,
   PUT,
+  PUT_REPLY,
   RING_FETCH,
   RING_REPLY,
 } from '../wire/kinds.js';
@@ -29,70 +30,96 @@ import { isFault } from '../wire/plain.js';
 import { decodeDeleteInto, decodeGetInto, decodePutInto, GetRequestView, PutRequestView } from '../wire/requests.js';
 import type { ReplyParts } from '../wire/write-replies.js';
 import { Explanation } from './explain.js';
-import { GetOperation, type GetTarget } from './get.js';
 import type { Incoming } from './incoming.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
-import { PutOperation, type PutTarget } from './put.js';
-import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut } from './replies.js';
+import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut, replyRange } from './replies.js';
 import type { OperationName, Services } from './services.js';
 import type { Session } from './session.js';
+import type { GetTarget, GetWork, PutTarget, PutWork } from './work.js';
 
-/** A pooled operation with the connection that waits for it. */
+/** A pooled get with the connection that waits for it. */
 class ClientGet implements GetTarget {
-  readonly operation: GetOperation;
+  readonly work: GetWork;
   session: Session | null = null;
   readonly #dispatcher: Dispatcher;
 
-  constructor(dispatcher: Dispatcher, services: Services) {
+  constructor(dispatcher: Dispatcher, work: GetWork) {
     this.#dispatcher = dispatcher;
-    this.operation = new GetOperation(services);
+    this.work = work;
   }
 
-  onFound(get: GetOperation, parts: ReplyParts, owned: boolean): void {
+  onFound(get: GetWork, parts: ReplyParts, owned: boolean): void {
     this.#dispatcher.answerGet(this, get, parts, owned);
   }
 
-  onFailure(get: GetOperation, refusal: Failure): void {
+  onFailure(get: GetWork, refusal: Failure): void {
     this.#dispatcher.failGet(this, get, refusal);
+  }
+
+  onHeld(get: GetWork, bytes: number): void {
+    this.session?.reserve(bytes);
+    get.bodyBytes += bytes;
+  }
+
+  onOver(): void {
+    this.#dispatcher.gets.give(this);
   }
 }
 
 class ClientPut implements PutTarget {
-  readonly operation: PutOperation;
+  readonly work: PutWork;
   session: Session | null = null;
   readonly #dispatcher: Dispatcher;
 
-  constructor(dispatcher: Dispatcher, services: Services) {
+  constructor(dispatcher: Dispatcher, work: PutWork) {
     this.#dispatcher = dispatcher;
-    this.operation = new PutOperation(services);
+    this.work = work;
   }
 
-  onStored(put: PutOperation, durable: boolean): void {
-    this.#dispatcher.answerPut(this, put, durable);
+  onStored(put: PutWork): void {
+    this.#dispatcher.answerPut(this, put);
   }
 
-  onFailure(put: PutOperation, refusal: Failure): void {
+  onForwarded(put: PutWork, kind: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#dispatcher.passOn(this, put, kind, bytes, start, end);
+  }
+
+  onFailure(put: PutWork, refusal: Failure): void {
     this.#dispatcher.failPut(this, put, refusal);
   }
 
-  onSiblings(put: PutOperation, bytes: number): void {
-    (this.session as Session).reserve(bytes);
+  onHeld(put: PutWork, bytes: number): void {
+    this.session?.reserve(bytes);
     put.bodyBytes += bytes;
+  }
+
+  onOver(): void {
+    this.#dispatcher.puts.give(this);
   }
 }
 
+/** Makes the gets and puts of this node: of its store alone, or of its cluster. */
+export interface Works {
+  newGet(): GetWork;
+  newPut(): PutWork;
+}
+
 export class Dispatcher {
+  readonly gets: Pool<ClientGet>;
+  readonly puts: Pool<ClientPut>;
   readonly #services: Services;
-  readonly #gets: Pool<ClientGet>;
-  readonly #puts: Pool<ClientPut>;
+  readonly #newGet: () => GetWork;
+  readonly #newPut: () => PutWork;
   readonly #getRequest: GetRequestView = new GetRequestView();
   readonly #putRequest: PutRequestView = new PutRequestView();
 
-  constructor(services: Services) {
+  constructor(services: Services, works: Works) {
     this.#services = services;
-    this.#gets = new Pool(() => new ClientGet(this, services));
-    this.#puts = new Pool(() => new ClientPut(this, services));
+    this.#newGet = () => works.newGet();
+    this.#newPut = () => works.newPut();
+    this.gets = new Pool(() => new ClientGet(this, works.newGet()));
+    this.puts = new Pool(() => new ClientPut(this, works.newPut()));
   }
 
   dispatch(session: Session, frame: Incoming): void {
@@ -135,39 +162,37 @@ export class Dispatcher {
       this.#malformed(session, frame, `GET cannot be read: ${fault}`);
       return;
     }
-    const get = this.#gets.take();
+    const get = this.gets.take();
     get.session = session;
-    get.operation.requestId = frame.requestId;
-    get.operation.bodyBytes = frame.bodyBytes;
-    get.operation.start(get, this.#getRequest, frame.nowMs);
-    if (get.operation.waits) this.#reserve(session, get.operation);
+    get.work.requestId = frame.requestId;
+    get.work.bodyBytes = frame.bodyBytes;
+    get.work.start(get, this.#getRequest, frame.nowMs);
+    if (get.work.waits) this.#reserve(session, get.work);
   }
 
-  /** What a cold read brings in is in nobody's account until it is there: so room for a largest value is taken before. */
-  #reserve(session: Session, get: GetOperation): void {
+  /** What a read that waits brings in is in nobody's account until it is there: so room for a largest value is taken before. */
+  #reserve(session: Session, get: GetWork): void {
     const { valueBytesMax } = this.#services.settings;
     session.reserve(valueBytesMax);
     get.bodyBytes += valueBytesMax;
   }
 
-  answerGet(client: ClientGet, get: GetOperation, parts: ReplyParts, owned: boolean): void {
-    replyGet(client.session as Session, get.requestId, parts, this.#services.readOrigin, owned, get);
+  answerGet(client: ClientGet, get: GetWork, parts: ReplyParts, owned: boolean): void {
+    replyGet(client.session as Session, get.requestId, parts, get.origin, owned, get);
     this.#count('get', get.startedMs);
     this.#endGet(client, get);
   }
 
-  failGet(client: ClientGet, get: GetOperation, refusal: Failure): void {
+  failGet(client: ClientGet, get: GetWork, refusal: Failure): void {
     replyError(client.session as Session, get.requestId, refusal, this.#services.ring.version);
     this.#services.meters.get.failed();
     this.#endGet(client, get);
   }
 
-  #endGet(client: ClientGet, get: GetOperation): void {
+  #endGet(client: ClientGet, get: GetWork): void {
     const session = client.session as Session;
-    const { bodyBytes } = get;
     client.session = null;
-    this.#gets.give(client);
-    session.finish(bodyBytes);
+    session.finish(get.bodyBytes);
   }
 
   #put(session: Session, frame: Incoming): void {
@@ -178,39 +203,38 @@ export class Dispatcher {
       this.#malformed(session, frame, `${isDelete ? 'DELETE' : 'PUT'} cannot be read: ${fault}`);
       return;
     }
-    const put = this.#puts.take();
+    const put = this.puts.take();
     put.session = session;
-    put.operation.requestId = frame.requestId;
-    put.operation.bodyBytes = frame.bodyBytes;
-    put.operation.start(put, this.#putRequest, frame.nowMs);
+    put.work.requestId = frame.requestId;
+    put.work.bodyBytes = frame.bodyBytes;
+    put.work.start(put, this.#putRequest, frame.nowMs);
   }
 
-  answerPut(client: ClientPut, put: PutOperation, durable: boolean): void {
-    const { parts, durableOrigin, bufferedOrigin } = this.#services;
+  answerPut(client: ClientPut, put: PutWork): void {
+    const { parts } = this.#services;
     put.fillReply(parts);
-    replyPut(
-      client.session as Session,
-      put.requestId,
-      parts,
-      put.siblingCount,
-      durable ? durableOrigin : bufferedOrigin,
-    );
+    replyPut(client.session as Session, put.requestId, parts, put.siblingCount, put.origin);
     this.#count(put.isDelete ? 'delete' : 'put', put.startedMs);
     this.#endPut(client, put);
   }
 
-  failPut(client: ClientPut, put: PutOperation, refusal: Failure): void {
+  passOn(client: ClientPut, put: PutWork, kind: number, bytes: Uint8Array, start: number, end: number): void {
+    replyRange(client.session as Session, kind, put.requestId, bytes, start, end);
+    if (kind === PUT_REPLY) this.#count(put.isDelete ? 'delete' : 'put', put.startedMs);
+    else this.#services.meters[put.isDelete ? 'delete' : 'put'].failed();
+    this.#endPut(client, put);
+  }
+
+  failPut(client: ClientPut, put: PutWork, refusal: Failure): void {
     replyError(client.session as Session, put.requestId, refusal, this.#services.ring.version);
     this.#services.meters[put.isDelete ? 'delete' : 'put'].failed();
     this.#endPut(client, put);
   }
 
-  #endPut(client: ClientPut, put: PutOperation): void {
+  #endPut(client: ClientPut, put: PutWork): void {
     const session = client.session as Session;
-    const { bodyBytes } = put;
     client.session = null;
-    this.#puts.give(client);
-    session.finish(bodyBytes);
+    session.finish(put.bodyBytes);
   }
 
   #ping(session: Session, frame: Incoming): void {
@@ -229,13 +253,18 @@ export class Dispatcher {
       this.#malformed(session, frame, `MULTI_GET cannot be read: ${request}`);
       return;
     }
-    const { requestId, bodyBytes, nowMs } = frame;
+    const { requestId, nowMs } = frame;
     const reserved = this.#services.settings.frameBodyBytesMax;
     session.reserve(reserved);
-    new ManyGet(this.#services, request.gets.length, (items) => {
+    let held = frame.bodyBytes + reserved;
+    const hold = (bytes: number): void => {
+      session.reserve(bytes);
+      held += bytes;
+    };
+    new ManyGet(this.#services, this.#newGet, request.gets.length, hold, (items) => {
       replyItems(session, MULTI_GET_REPLY, requestId, items);
       this.#count('multi_get', nowMs);
-      session.finish(bodyBytes + reserved);
+      session.finish(held);
     }).start(request, nowMs);
   }
 
@@ -251,7 +280,7 @@ export class Dispatcher {
       session.reserve(bytes);
       held += bytes;
     };
-    new ManyPut(this.#services, request.puts.length, hold, (items) => {
+    new ManyPut(this.#services, this.#newPut, request.puts.length, hold, (items) => {
       replyItems(session, MULTI_PUT_REPLY, requestId, items);
       this.#count('multi_put', nowMs);
       session.finish(held);

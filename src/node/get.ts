@@ -10,19 +10,12 @@ import type { PartitionId } from '../model/ids.js';
 import type { GetRequest } from '../model/messages.js';
 import { partitionOf } from '../ring/partition.js';
 import type { ReadRequest, Stored } from '../storage/storage.js';
-import type { ReplyParts } from '../wire/write-replies.js';
+import type { GetTarget, GetWork } from './work.js';
 import { budgetSpent, type Services, unknownState } from './services.js';
-
-/** Who asked: a connection, or a request for many keys. Told once, inside the storage's answer. */
-export interface GetTarget {
-  /** `parts` holds the versions shown; the context is to be written by `get.encodeContext` once its place is known. */
-  onFound(get: GetOperation, parts: ReplyParts, owned: boolean): void;
-  onFailure(get: GetOperation, failure: Failure): void;
-}
 
 const NOTHING = new Uint8Array(0);
 
-export class GetOperation implements ReadRequest, KeyHash {
+export class GetOperation implements GetWork, ReadRequest, KeyHash {
   partition: PartitionId = 0 as PartitionId;
   key: Uint8Array = NOTHING;
   hashHi: number = 0;
@@ -36,11 +29,14 @@ export class GetOperation implements ReadRequest, KeyHash {
     return this.hashLo;
   }
 
-  /** For the target's use. */
   requestId: number = 0;
   bodyBytes: number = 0;
   index: number = 0;
   startedMs: number = 0;
+
+  get origin(): Uint8Array {
+    return this.#services.readOrigin;
+  }
 
   readonly #services: Services;
   #target: GetTarget | null = null;
@@ -53,7 +49,6 @@ export class GetOperation implements ReadRequest, KeyHash {
     this.#services = services;
   }
 
-  /** Begins; `request` and its bytes are needed only until this returns. */
   start(target: GetTarget, request: GetRequest, nowMs: number): void {
     this.#target = target;
     this.#answered = false;
@@ -80,7 +75,6 @@ export class GetOperation implements ReadRequest, KeyHash {
     this.key = copyBytes(this.key); // the frame goes, the question stays
   }
 
-  /** It waits for a cold disk; how much it will find is not known. */
   get waits(): boolean {
     return !this.#answered;
   }
@@ -100,6 +94,7 @@ export class GetOperation implements ReadRequest, KeyHash {
     const target = this.#end();
     if (stored.state === 'absent') {
       target.onFound(this, parts, false);
+      target.onOver(this);
       return;
     }
     view.show(stored.bytes, stored.start, services.viewMs());
@@ -109,15 +104,17 @@ export class GetOperation implements ReadRequest, KeyHash {
     }
     parts.reserveContext(view.tokenBytes);
     target.onFound(this, parts, stored.owned);
+    target.onOver(this);
   }
 
-  /** Inside `onFound` only: writes the context that was reserved in the parts. */
   encodeContext(target: Uint8Array, at: number): void {
     this.#services.view.encodeToken(target, at, this.#services.hash, this);
   }
 
   #fail(failure: Failure): void {
-    this.#end().onFailure(this, failure);
+    const target = this.#end();
+    target.onFailure(this, failure);
+    target.onOver(this);
   }
 
   #end(): GetTarget {

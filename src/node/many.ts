@@ -7,9 +7,9 @@ import { failure, type Failure } from '../model/errors.js';
 import { ReplyItems } from '../wire/reply-items.js';
 import type { MultiGetRequest, MultiPutRequest } from '../wire/codec-multi.js';
 import type { ReplyParts } from '../wire/write-replies.js';
-import { GetOperation, type GetTarget } from './get.js';
-import { PutOperation, type PutTarget } from './put.js';
 import type { Services } from './services.js';
+import type { GetTarget, GetWork, PutTarget, PutWork } from './work.js';
+import { PUT_REPLY } from '../wire/kinds.js';
 
 const NO_ROOM: Failure = failure(
   'TOO_LARGE',
@@ -18,13 +18,24 @@ const NO_ROOM: Failure = failure(
 
 export class ManyGet implements GetTarget {
   readonly #services: Services;
+  readonly #newGet: () => GetWork;
   readonly #items: ReplyItems;
+  readonly #hold: (bytes: number) => void;
   readonly #done: (items: ReplyItems) => void;
   #left: number;
   #isFull = false;
 
-  constructor(services: Services, count: number, done: (items: ReplyItems) => void) {
+  /** `hold` is told of bytes that are kept until `done`. */
+  constructor(
+    services: Services,
+    newGet: () => GetWork,
+    count: number,
+    hold: (bytes: number) => void,
+    done: (items: ReplyItems) => void,
+  ) {
     this.#services = services;
+    this.#newGet = newGet;
+    this.#hold = hold;
     this.#items = new ReplyItems(count);
     this.#left = count;
     this.#done = done;
@@ -33,29 +44,35 @@ export class ManyGet implements GetTarget {
   start(request: MultiGetRequest, nowMs: number): void {
     if (request.gets.length === 0) this.#done(this.#items);
     request.gets.forEach((get, index) => {
-      const operation = new GetOperation(this.#services);
+      const operation = this.#newGet();
       operation.index = index;
       if (this.#isFull) this.onFailure(operation, NO_ROOM);
       else operation.start(this, get, nowMs);
     });
   }
 
-  onFound(get: GetOperation, parts: ReplyParts): void {
-    const { settings, readOrigin } = this.#services;
-    if (this.#items.bytes + ReplyItems.sizeOfGet(parts, readOrigin) > settings.frameBodyBytesMax) {
+  onFound(get: GetWork, parts: ReplyParts): void {
+    const { origin } = get;
+    if (this.#items.bytes + ReplyItems.sizeOfGet(parts, origin) > this.#services.settings.frameBodyBytesMax) {
       this.#isFull = true;
       this.onFailure(get, NO_ROOM);
       return;
     }
-    const item = this.#items.setGet(get.index, parts, readOrigin);
+    const item = this.#items.setGet(get.index, parts, origin);
     if (parts.contextAt >= 0) get.encodeContext(item, parts.contextAt);
     this.#settled();
   }
 
-  onFailure(get: GetOperation, refusal: Failure): void {
+  onFailure(get: GetWork, refusal: Failure): void {
     this.#items.setError(get.index, refusal, this.#services.ring.version);
     this.#settled();
   }
+
+  onHeld(_get: GetWork, bytes: number): void {
+    this.#hold(bytes);
+  }
+
+  onOver(): void {}
 
   #settled(): void {
     this.#left -= 1;
@@ -65,14 +82,22 @@ export class ManyGet implements GetTarget {
 
 export class ManyPut implements PutTarget {
   readonly #services: Services;
+  readonly #newPut: () => PutWork;
   readonly #items: ReplyItems;
   readonly #hold: (bytes: number) => void;
   readonly #done: (items: ReplyItems) => void;
   #left: number;
 
-  /** `hold` is told of bytes that are kept until `done`. */
-  constructor(services: Services, count: number, hold: (bytes: number) => void, done: (items: ReplyItems) => void) {
+  /** As of ManyGet. */
+  constructor(
+    services: Services,
+    newPut: () => PutWork,
+    count: number,
+    hold: (bytes: number) => void,
+    done: (items: ReplyItems) => void,
+  ) {
     this.#services = services;
+    this.#newPut = newPut;
     this.#items = new ReplyItems(count);
     this.#left = count;
     this.#hold = hold;
@@ -82,27 +107,34 @@ export class ManyPut implements PutTarget {
   start(request: MultiPutRequest, nowMs: number): void {
     if (request.puts.length === 0) this.#done(this.#items);
     request.puts.forEach((put, index) => {
-      const operation = new PutOperation(this.#services);
+      const operation = this.#newPut();
       operation.index = index;
       operation.start(this, put, nowMs);
     });
   }
 
-  onStored(put: PutOperation, durable: boolean): void {
-    const { parts, durableOrigin, bufferedOrigin, settings } = this.#services;
+  onStored(put: PutWork): void {
+    const { parts, settings } = this.#services;
+    const { origin } = put;
     put.fillReply(parts);
-    const origin = durable ? durableOrigin : bufferedOrigin;
     // Siblings were asked for and do not fit: the put is stored all the same, and its answer goes without them.
     if (this.#items.bytes + ReplyItems.sizeOfGet(parts, origin) > settings.frameBodyBytesMax) parts.clear();
     this.#items.setPut(put.index, parts, put.siblingCount, origin);
     this.#settled();
   }
 
-  onSiblings(_put: PutOperation, bytes: number): void {
+  onForwarded(put: PutWork, kind: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#items.setBody(put.index, kind === PUT_REPLY, bytes, start, end);
+    this.#settled();
+  }
+
+  onHeld(_put: PutWork, bytes: number): void {
     this.#hold(bytes);
   }
 
-  onFailure(put: PutOperation, refusal: Failure): void {
+  onOver(): void {}
+
+  onFailure(put: PutWork, refusal: Failure): void {
     this.#items.setError(put.index, refusal, this.#services.ring.version);
     this.#settled();
   }

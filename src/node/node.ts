@@ -8,6 +8,7 @@ import type { Random } from '../env/random.js';
 import type { Clock, Timers, TimerHandle } from '../env/clock.js';
 import type { Log, Meter } from '../env/meter.js';
 import type { Acceptor, Connection, ConnectionEvents } from '../env/transport.js';
+import { assert } from '../lib/assert.js';
 import type { BufferPool } from '../lib/buffer-pool.js';
 import { failure } from '../model/errors.js';
 import type { Hash64 } from '../model/hash.js';
@@ -15,13 +16,16 @@ import type { RingDocument } from '../ring/document.js';
 import type { Storage } from '../storage/storage.js';
 import type { Hlc } from '../versioning/hlc.js';
 import { ByteBudget } from './byte-budget.js';
+import { Cluster, type ClusterStatus } from './cluster/cluster.js';
 import type { ClusterOptions } from './cluster/options.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher, type Works } from './dispatcher.js';
 import type { Greeting } from './greeting.js';
+import { GetOperation } from './get.js';
 import { acceptHello } from './hello.js';
 import type { Incoming } from './incoming.js';
 import type { PeerCredentials } from './peers/credentials.js';
 import { PING } from '../wire/kinds.js';
+import { PutOperation } from './put.js';
 import { Services } from './services.js';
 import { Session, type SessionHost } from './session.js';
 import { type NodeSettings, SWEEP_INTERVAL_MS } from './settings.js';
@@ -63,6 +67,8 @@ export class PartitaNode implements SessionHost {
   readonly #options: NodeOptions;
   readonly #services: Services;
   readonly #dispatcher: Dispatcher;
+  readonly #cluster: Cluster | null;
+  readonly #peers: PeerService | null;
   readonly #sessions: Set<Session> = new Set();
   #sweepTimer: TimerHandle;
   #onIdle: (() => void) | null = null;
@@ -75,7 +81,13 @@ export class PartitaNode implements SessionHost {
     this.ringVersion = options.ring.version;
     this.#options = options;
     this.#services = new Services(options);
-    this.#dispatcher = new Dispatcher(this.#services);
+    const alone: Works = {
+      newGet: () => new GetOperation(this.#services),
+      newPut: () => new PutOperation(this.#services),
+    };
+    this.#cluster = clusterOf(this.#services, options);
+    this.#peers = options.peers ?? this.#cluster;
+    this.#dispatcher = new Dispatcher(this.#services, this.#cluster ?? alone);
     this.#sweepTimer = options.timers.after(SWEEP_INTERVAL_MS, () => {
       this.#sweep();
     });
@@ -101,12 +113,11 @@ export class PartitaNode implements SessionHost {
   }
 
   acceptHello(session: Session, frame: Incoming): Greeting {
-    return acceptHello(this.#services, session, frame, this.#options.peers?.credentials ?? null);
+    return acceptHello(this.#services, session, frame, this.#peers?.credentials ?? null);
   }
 
   dispatch(session: Session, frame: Incoming): void {
-    const { peers } = this.#options;
-    if (session.group === 'peer' && frame.kind !== PING && peers !== undefined) peers.serve(session, frame);
+    if (session.group === 'peer' && frame.kind !== PING && this.#peers !== null) this.#peers.serve(session, frame);
     else this.#dispatcher.dispatch(session, frame);
   }
 
@@ -136,6 +147,12 @@ export class PartitaNode implements SessionHost {
   /** Stops the node's own timers. */
   stop(): void {
     this.#sweepTimer.cancel();
+    this.#cluster?.stop();
+  }
+
+  /** The other members and the hints kept for them; null: this node is a cluster of its own. */
+  clusterStatus(): ClusterStatus | null {
+    return this.#cluster?.status() ?? null;
   }
 
   #tellIfIdle(): void {
@@ -152,4 +169,13 @@ export class PartitaNode implements SessionHost {
       this.#sweep();
     });
   }
+}
+
+function clusterOf(services: Services, options: NodeOptions): Cluster | null {
+  const { cluster, ring, ordinal, timers, random, pool, meter } = options;
+  assert(
+    cluster !== undefined || ring.members.length === 1 || options.peers !== undefined,
+    'a member of several has peers',
+  );
+  return cluster === undefined ? null : new Cluster({ services, ordinal, timers, random, pool, meter }, cluster);
 }

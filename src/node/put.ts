@@ -20,12 +20,14 @@ import { contextCount, PUT_ID_BYTES } from '../versioning/record.js';
 import type { ContextToken } from '../versioning/token.js';
 import type { ReplyParts } from '../wire/write-replies.js';
 import { budgetSpent, type Services } from './services.js';
+import type { PutTarget, PutWork } from './work.js';
 
-export interface PutTarget {
-  onStored(put: PutOperation, durable: boolean): void;
-  onFailure(put: PutOperation, failure: Failure): void;
-  /** The answer will carry so many bytes of siblings, which lie in memory until the put is stored. */
-  onSiblings(put: PutOperation, bytes: number): void;
+/** Hears of the record while it is made: in a cluster it goes on to other nodes. */
+export interface RecordKeeper {
+  /** A record of so many bytes is to be written, or is acknowledged again. A failure: it is refused instead. */
+  onDecided(bytes: number): Failure | null;
+  /** As it will lie in the store; to be read during the call only. */
+  onRecord(bytes: Uint8Array, start: number, end: number): void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -35,7 +37,7 @@ const NO_SIBLINGS: readonly SiblingMessage[] = [];
 /** Beyond any calendar: absolute expiry must stay below 2^48 ms. */
 const TTL_MS_MAX = 100 * 365 * 86_400_000;
 
-export class PutOperation implements WriteRequest, PutCommand, KeyHash {
+export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash {
   // WriteRequest
   partition: PartitionId = 0 as PartitionId;
   key: Uint8Array = NOTHING;
@@ -71,8 +73,12 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   context: Uint8Array = new Uint8Array(128);
   contextBytes: number = 0;
   siblings: readonly SiblingMessage[] = NO_SIBLINGS;
+  origin: Uint8Array = NOTHING;
+  /** Inside `onStored`. */
+  isDurable: boolean = false;
 
   readonly #services: Services;
+  readonly #keeper: RecordKeeper | null;
   #target: PutTarget | null = null;
   /** Where a request is kept that has to wait. */
   #block: Uint8Array = NOTHING;
@@ -84,8 +90,9 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   /** It was not decided at once (cold disk, slowed puts): only then can the time have run out. */
   #wasCold = false;
 
-  constructor(services: Services) {
+  constructor(services: Services, keeper: RecordKeeper | null = null) {
     this.#services = services;
+    this.#keeper = keeper;
   }
 
   get markActorHi(): number {
@@ -98,8 +105,18 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     return this.#services.plan.markCounter;
   }
 
-  /** Begins; `request` and its bytes are needed only until this returns. */
   start(target: PutTarget, request: PutRequest, nowMs: number): void {
+    const refusal = this.prepare(target, request, nowMs);
+    if (refusal !== null) {
+      this.onRefused(refusal);
+      return;
+    }
+    this.store();
+    if (!this.#decided) this.detach();
+  }
+
+  /** Takes the request in and says where its key belongs; not null: why it is not to be had. `store` goes on. */
+  prepare(target: PutTarget, request: PutRequest, nowMs: number): Failure | null {
     this.#target = target;
     this.#decided = false;
     this.#wasCold = false;
@@ -117,19 +134,23 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     this.contextBytes = 0;
     this.siblings = NO_SIBLINGS;
     const refusal = this.#judge(request);
-    if (refusal !== null) {
-      this.onRefused(refusal);
-      return;
-    }
-    const { hash, partitionBits, storage } = this.#services;
+    if (refusal !== null) return refusal;
+    const { hash, partitionBits } = this.#services;
     hash.hash(this.key, 0, this.key.length);
     this.hashHi = hash.hi;
     this.hashLo = hash.lo;
     this.partition = partitionOf(hash.hi, partitionBits) as PartitionId;
-    storage.write(this);
-    if (this.#decided) return;
-    this.#wasCold = true;
-    this.#detach();
+    return null;
+  }
+
+  store(): void {
+    this.#services.storage.write(this);
+    if (!this.#decided) this.#wasCold = true;
+  }
+
+  /** It has found what was stored before, or has been refused: the request's own bytes are needed no more. */
+  get decided(): boolean {
+    return this.#decided;
   }
 
   #judge(request: PutRequest): Failure | null {
@@ -159,7 +180,7 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   }
 
   /** The frame's bytes are the transport's again: what is still needed is copied, into one block that is used again. */
-  #detach(): void {
+  detach(): void {
     const { key, value, putId } = this;
     const size = key.length + (value?.length ?? 0) + putId.length + this.#clientContext.length;
     let block = this.#block;
@@ -179,6 +200,25 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     this.#clientContext = kept(this.#clientContext);
   }
 
+  /** The request once more, for another node: after `detach`, and before it is decided. */
+  requestAgain(w: number, strict: boolean): PutRequest {
+    return {
+      key: this.key,
+      value: this.value,
+      context: this.#clientContext,
+      putId: this.putId,
+      retry: this.retry,
+      durable: this.durable,
+      ttlMs: this.#ttlMs,
+      returnSiblings: this.#returnSiblings,
+      budgetMs: this.#budgetMs,
+      namespace: '',
+      ringVersion: 0,
+      w,
+      strict,
+    };
+  }
+
   decide(stored: Stored): number {
     this.#decided = true;
     const { clock, hlc, plan } = this.#services;
@@ -192,9 +232,14 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     this.logical = hlc.logical;
     this.expiresMs = this.#ttlMs === 0 || this.isDelete ? 0 : this.wallMs + this.#ttlMs;
     const outcome = plan.decide(stored, this);
-    if (outcome === 'write') return plan.size;
-    if (outcome !== 'known') return this.#refuse(this.#refusal(outcome));
+    if (outcome !== 'write' && outcome !== 'known') return this.#refuse(this.#refusal(outcome));
+    const isNew = outcome === 'write';
+    const bytes = isNew ? plan.size : stored.end - stored.start;
+    const objection = this.#keeper?.onDecided(bytes) ?? null;
+    if (objection !== null) return this.#refuse(objection);
+    if (isNew) return bytes;
     this.#describe(stored.bytes, stored.start, stored.end);
+    this.#keeper?.onRecord(stored.bytes, stored.start, stored.end);
     return WAIT_FOR_EARLIER;
   }
 
@@ -227,6 +272,7 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     plan.encode(target, at, hash);
     this.#services.sizeWarnings.note(plan.siblings, contextCount(target, at), this, this.startedMs);
     this.#describe(target, at, at + size);
+    this.#keeper?.onRecord(target, at, at + size);
   }
 
   /** What the answer will say of the record, taken while its bytes are at hand. */
@@ -251,7 +297,7 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
     let total = 0;
     for (let i = 0; i < view.shownCount; i++) total += view.valueBytes(i);
     const block = Buffer.allocUnsafeSlow(total);
-    this.#target?.onSiblings(this, total);
+    this.#target?.onHeld(this, total);
     let end = 0;
     return Array.from({ length: view.shownCount }, (_, i) => {
       const from = view.valueStart(i);
@@ -263,15 +309,21 @@ export class PutOperation implements WriteRequest, PutCommand, KeyHash {
   }
 
   onWritten(durable: boolean): void {
-    this.#end().onStored(this, durable);
+    const { durableOrigin, bufferedOrigin } = this.#services;
+    this.origin = durable ? durableOrigin : bufferedOrigin;
+    this.isDurable = durable;
+    const target = this.#end();
+    target.onStored(this);
+    target.onOver(this);
   }
 
   onRefused(refusal: Failure): void {
     this.#decided = true;
-    this.#end().onFailure(this, refusal);
+    const target = this.#end();
+    target.onFailure(this, refusal);
+    target.onOver(this);
   }
 
-  /** The parts of the answer, once it is stored. */
   fillReply(parts: ReplyParts): void {
     parts.clear();
     for (const { value, writtenMs, expiresMs } of this.siblings) {

@@ -16,7 +16,8 @@ import {
   writePutReplyFrame,
 } from '../wire/write-replies.js';
 import type { ReplyItems } from '../wire/reply-items.js';
-import { writeFrame } from '../wire/frame.js';
+import { writeFrame, writeFrameHeader } from '../wire/frame.js';
+import { copyInto } from '../wire/varint.js';
 import { FRAME_HEADER_BYTES } from '../model/limits.js';
 import { encodeGoAway } from '../wire/codec-connection.js';
 import { GO_AWAY } from '../wire/kinds.js';
@@ -24,7 +25,7 @@ import type { Connection } from '../env/transport.js';
 
 /** Whom an answer goes to: a session. */
 export interface Listener {
-  readonly connection: Connection;
+  readonly connection: Pick<Connection, 'claim' | 'output' | 'sendChunk'>;
   /** Gone: what is said is dropped. */
   readonly closed: boolean;
 }
@@ -95,6 +96,22 @@ export function replyBody(session: Listener, kind: number, requestId: number, bo
   const { connection } = session;
   const at = connection.claim(FRAME_HEADER_BYTES + body.length);
   writeFrame(connection.output, at, kind, requestId, body);
+}
+
+/** A body that somebody else has encoded. */
+export function replyRange(
+  session: Listener,
+  kind: number,
+  requestId: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const at = connection.claim(FRAME_HEADER_BYTES + end - start);
+  writeFrameHeader(connection.output, at, kind, requestId, end - start);
+  copyInto(connection.output, at + FRAME_HEADER_BYTES, bytes, start, end);
 }
 
 export function sendGoAway(session: Listener, reason: string): void {

@@ -82,11 +82,13 @@ export class Services {
   readonly bufferedOrigin: Uint8Array;
   readonly meters: Readonly<Record<OperationName, OperationMeter>>;
   readonly sizeWarnings: SizeWarnings;
+  readonly log: Log;
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;
     this.sizeWarnings = new SizeWarnings(meter, log);
     this.settings = settings;
+    this.log = log;
     this.storage = storage;
     this.hash = hash;
     this.clock = clock;
@@ -96,7 +98,16 @@ export class Services {
     this.partitionBits = partitionBits(ring.partitionCount);
     this.plan = new PutPlan(random, ordinal, settings.recordBytesMax);
     const origin = (durable: boolean): Uint8Array =>
-      encodeOrigin({ nodeId, ringVersion: ring.version, acked: 1, durable, sloppy: false });
+      encodeOrigin({
+        nodeId,
+        ringVersion: ring.version,
+        acked: 1,
+        durable,
+        sloppy: false,
+        owners: [ordinal],
+        fallbacks: [],
+        fastest: ordinal,
+      });
     this.durableOrigin = origin(true);
     this.readOrigin = this.durableOrigin;
     this.bufferedOrigin = origin(false);

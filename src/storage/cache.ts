@@ -109,8 +109,9 @@ export class RecordCache {
 
   /** Records that leave the buffer: the file has them now. */
   offerAll(records: readonly BufferedRecord[]): void {
-    for (const { name, hashLo, chunk, at, size } of records) {
-      this.offer(name, hashLo, chunk.bytes.subarray(at, at + size + MARK_BYTES));
+    for (const { name, hashLo, chunk, at, size, dropped } of records) {
+      if (dropped) this.delete(name);
+      else this.offer(name, hashLo, chunk.bytes.subarray(at, at + size + MARK_BYTES));
     }
   }
 

@@ -3,7 +3,7 @@
  * step of a pointer: no closure, no map, no object a write.
  */
 import type { CommitLog } from './log-types.js';
-import type { WriteRequest } from './storage.js';
+import type { Ack } from './hint-storage.js';
 
 /** Both kinds of acknowledgement: when the kernel has it, and when the disk has it. */
 export class Acks {
@@ -23,18 +23,24 @@ export class Acks {
     return this.#written.size + this.#durable.size;
   }
 
-  /** The request was appended at `lsn`. */
-  push(request: WriteRequest, lsn: number): void {
-    if (request.durable && !this.#always) this.#log.demandSync();
-    (request.durable || this.#always ? this.#durable : this.#written).push(request, lsn);
+  /** What it asks about was appended at `lsn`. */
+  push(ack: Ack, lsn: number): void {
+    if (ack.durable) this.pushDurable(ack, lsn);
+    else (this.#always ? this.#durable : this.#written).push(ack, lsn);
+  }
+
+  /** The same, to be told after the sync whatever it asks for. */
+  pushDurable(ack: Ack, lsn: number): void {
+    if (!this.#always) this.#log.demandSync();
+    this.#durable.push(ack, lsn);
   }
 
   /** Nothing new was appended, but what the answer speaks of may still be on its way to the disk. */
-  pushBehindEarlier(request: WriteRequest): void {
+  pushBehindEarlier(ack: Ack): void {
     const { lastLsn, durableLsn } = this.#log;
-    if (lastLsn <= durableLsn) request.onWritten(true);
-    else if (!request.durable && !this.#always && lastLsn <= this.#writtenLsn) request.onWritten(false);
-    else this.push(request, lastLsn);
+    if (lastLsn <= durableLsn) ack.onWritten(true);
+    else if (!ack.durable && !this.#always && lastLsn <= this.#writtenLsn) ack.onWritten(false);
+    else this.push(ack, lastLsn);
   }
 
   onWritten(lsn: number): void {
@@ -48,7 +54,7 @@ export class Acks {
 }
 
 class AckQueue {
-  #requests: (WriteRequest | undefined)[] = new Array<WriteRequest | undefined>(1_024).fill(undefined);
+  #acks: (Ack | undefined)[] = new Array<Ack | undefined>(1_024).fill(undefined);
   #lsns: Float64Array = new Float64Array(1_024);
   #head = 0;
   #count = 0;
@@ -57,10 +63,10 @@ class AckQueue {
     return this.#count;
   }
 
-  push(request: WriteRequest, lsn: number): void {
-    if (this.#count === this.#requests.length) this.#grow();
-    const at = (this.#head + this.#count) & (this.#requests.length - 1);
-    this.#requests[at] = request;
+  push(ack: Ack, lsn: number): void {
+    if (this.#count === this.#acks.length) this.#grow();
+    const at = (this.#head + this.#count) & (this.#acks.length - 1);
+    this.#acks[at] = ack;
     this.#lsns[at] = lsn;
     this.#count += 1;
   }
@@ -68,24 +74,24 @@ class AckQueue {
   /** Acknowledges everything up to `lsn`; what it calls may push. */
   settle(lsn: number, durable: boolean): void {
     while (this.#count > 0 && (this.#lsns[this.#head] as number) <= lsn) {
-      const request = this.#requests[this.#head] as WriteRequest;
-      this.#requests[this.#head] = undefined;
-      this.#head = (this.#head + 1) & (this.#requests.length - 1);
+      const ack = this.#acks[this.#head] as Ack;
+      this.#acks[this.#head] = undefined;
+      this.#head = (this.#head + 1) & (this.#acks.length - 1);
       this.#count -= 1;
-      request.onWritten(durable);
+      ack.onWritten(durable);
     }
   }
 
   #grow(): void {
-    const size = this.#requests.length;
-    const requests = new Array<WriteRequest | undefined>(size * 2).fill(undefined);
+    const size = this.#acks.length;
+    const acks = new Array<Ack | undefined>(size * 2).fill(undefined);
     const lsns = new Float64Array(size * 2);
     for (let i = 0; i < size; i++) {
       const at = (this.#head + i) & (size - 1);
-      requests[i] = this.#requests[at];
+      acks[i] = this.#acks[at];
       lsns[i] = this.#lsns[at] as number;
     }
-    this.#requests = requests;
+    this.#acks = acks;
     this.#lsns = lsns;
     this.#head = 0;
   }

@@ -5,7 +5,7 @@ import type { Clock, Timers } from '../env/clock.js';
 import type { Digest } from '../env/digest.js';
 import type { Disk } from '../env/disk.js';
 import type { Log, Meter } from '../env/meter.js';
-import type { PartitionFiles } from '../env/partition-file.js';
+import type { FileName, PartitionFiles } from '../env/partition-file.js';
 import type { Random } from '../env/random.js';
 import type { Workers } from '../env/workers.js';
 import type { Flow } from '../lib/flow.js';
@@ -13,6 +13,7 @@ import type { Hash64 } from '../model/hash.js';
 import type { NodeId } from '../model/ids.js';
 import type { Arena } from './arena.js';
 import type { FlushOptions } from './flusher.js';
+import type { RecoveredHints } from './hint-recovery.js';
 import type { CommitLog, Durability, LogEvents, LogRecovery, ReplayVisitor } from './log-types.js';
 import type { Partition } from './partition.js';
 import type { PartitionTable } from './partition-table.js';
@@ -67,12 +68,12 @@ export interface EngineDeps {
   readonly meter: Meter;
   readonly log: Log;
   /**
-   * Reads every file in a child process, after two unclean starts in a row; answers the partitions whose file killed it
-   * or did not hold together, with what happened. Absent: not done.
+   * Reads every file in a child process, after two unclean starts in a row; answers those that killed it or did not hold
+   * together, with what happened. Absent: not done.
    */
   readonly inspectFiles?: (
-    partitions: readonly number[],
-    done: (error: Error | null, bad?: ReadonlyMap<number, string>) => void,
+    names: readonly FileName[],
+    done: (error: Error | null, bad?: ReadonlyMap<FileName, string>) => void,
   ) => void;
   /** Major page faults of the process so far; absent: only time tells whether a file is cold. */
   readonly majorFaults?: () => number;
@@ -86,6 +87,7 @@ export interface Opened {
   readonly buffer: WriteBuffer<Partition>;
   readonly table: PartitionTable;
   readonly log: CommitLog;
+  readonly hints: RecoveredHints;
   readonly quarantined: readonly string[];
   /** The last LSN that recovery found. */
   readonly recoveredLsn: number;

@@ -3,6 +3,9 @@
  */
 import type { PartitionFiles } from '../env/partition-file.js';
 import type { Random } from '../env/random.js';
+import type { EngineDeps, EngineOptions } from './engine-deps.js';
+import type { FlusherParts } from './flusher.js';
+import { encodeHome } from './partition-home.js';
 import type { Partition } from './partition.js';
 
 /**
@@ -20,8 +23,22 @@ export function drawInstallation(random: Random): number {
   return 1 + (random.u32() % 0x8000) * 0x1_0000_0000 + random.u32();
 }
 
+/** What the flusher must know of files. */
+export function flusherFiles(
+  { files, random, hash }: Pick<EngineDeps, 'files' | 'random' | 'hash'>,
+  { nodeId, partitionCount }: Pick<EngineOptions, 'nodeId' | 'partitionCount'>,
+): Pick<FlusherParts, 'homeOf' | 'openFile'> {
+  return {
+    homeOf: ({ id, installation }, appliedLsn) =>
+      encodeHome({ nodeId, installation, appliedLsn, partition: id, partitionCount }, hash),
+    openFile: (partition, done) => {
+      openNewFile(files, random, partition, partitionCount, done);
+    },
+  };
+}
+
 /** Opens or makes the file of a partition that has none open. */
-export function openNewFile(
+function openNewFile(
   files: PartitionFiles,
   random: Random,
   partition: Partition,

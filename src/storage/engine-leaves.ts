@@ -37,6 +37,14 @@ export function hashHeader(bytes: Uint8Array, start: number, hash: Hash64): void
   hash.hash(bytes, start, recordHeaderEnd(bytes, start));
 }
 
+/** The same, kept with an entry of the buffer. */
+export function takeLeafHash(entry: BufferedRecord, hash: Hash64): void {
+  if (entry.dropped) return;
+  hashHeader(entry.chunk.bytes, entry.at, hash);
+  entry.leafHi = hash.hi;
+  entry.leafLo = hash.lo;
+}
+
 export function groupKey(group: number): Uint8Array {
   return bookkeepingKey(`leaves/${group.toString(16).padStart(4, '0')}`);
 }
@@ -136,16 +144,16 @@ export class Leaves {
 
   /**
    * A write has put `entry` in its place; `before` is the buffer's entry that a read found until then, `slot` what it
-   * found in all. Out with the old record's hash, in with the new one's; the entry keeps what the file has.
+   * found in all (`before` itself may be `entry`, and be changed by now). Out with the old record's hash, in with the new
+   * one's; the entry keeps what the file has.
    */
   onReplaced(partition: Partition, entry: BufferedRecord, before: BufferedRecord | undefined, slot: StoredSlot): void {
     const hash = this.#hash;
-    let hadOld = before !== undefined;
+    const hadOld = slot.end > slot.start;
     let oldHi = before?.leafHi ?? 0;
     let oldLo = before?.leafLo ?? 0;
-    if (before === undefined && slot.end > slot.start) {
+    if (before === undefined && hadOld) {
       hashHeader(slot.bytes, slot.start, hash);
-      hadOld = true;
       oldHi = hash.hi;
       oldLo = hash.lo;
     }
@@ -154,15 +162,13 @@ export class Leaves {
       entry.oldHi = oldHi;
       entry.oldLo = oldLo;
     }
-    hashHeader(entry.chunk.bytes, entry.at, hash);
-    entry.leafHi = hash.hi;
-    entry.leafLo = hash.lo;
+    takeLeafHash(entry, hash);
     if (slot.damaged) partition.live = null;
     const live = partition.live;
     if (live === null) return;
     const leaf = leafIndex(entry.hashHi, this.leafCount);
     if (hadOld) toggleLeaf(live, leaf, oldHi, oldLo, -1);
-    toggleLeaf(live, leaf, entry.leafHi, entry.leafLo, 1);
+    if (!entry.dropped) toggleLeaf(live, leaf, entry.leafHi, entry.leafLo, 1);
   }
 
   /**
@@ -184,7 +190,7 @@ export class Leaves {
       const known = entry.oldKind !== OLD_UNKNOWN || this.#learnOld(partition, entry);
       const bytes = groups.of(partition.file, leaf);
       if (entry.oldKind === OLD_HASH) toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.oldHi, entry.oldLo, -1);
-      toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.leafHi, entry.leafLo, 1);
+      if (!entry.dropped) toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.leafHi, entry.leafLo, 1);
       if (!known) (doubtful ??= new Set()).add(leaf);
     }
     for (const leaf of doubtful ?? []) {
@@ -208,7 +214,9 @@ export class Leaves {
     stored.fill(0, at, at + LEAF_BYTES);
     let after: Uint8Array | null = hashBound(leafStart(partition.id, leaf, this.leafCount), 0);
     while (after !== null) after = this.#remakeSome(partition, leaf, over, stored, at, after);
-    for (const entry of over.values()) toggleStoredLeaf(stored, at, entry.leafHi, entry.leafLo, 1);
+    for (const entry of over.values()) {
+      if (!entry.dropped) toggleStoredLeaf(stored, at, entry.leafHi, entry.leafLo, 1);
+    }
   }
 
   /** The next few entries of the leaf's stretch; answers where to go on, null at its end. */

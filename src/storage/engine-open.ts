@@ -8,22 +8,23 @@
  * the table knows, of another node, damaged, or that killed the process; entries of the log that were durable and are
  * gone. A suspicion is in the table before the node serves anything.
  */
-import type { PartitionFile } from '../env/partition-file.js';
+import type { FileName, PartitionFile } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
 import type { Arena, Chunk } from './arena.js';
-import { hashHeader } from './engine-leaves.js';
+import { takeLeafHash } from './engine-leaves.js';
 import { MARK_BYTES } from './engine-mark.js';
 import { drawInstallation, mapBytesOf } from './engine-files.js';
 import type { EngineDeps, EngineLogEvents, EngineOptions } from './engine-deps.js';
 import { Engine } from './engine.js';
+import { HintRecovery } from './hint-recovery.js';
 import { LOG_KINDS, type CommitLog, type LogRecovery } from './log-types.js';
 import { decodeHome, HOME_KEY } from './partition-home.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
 import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
-import { OLD_NONE, WriteBuffer } from './write-buffer.js';
+import { DROPPED_SIZE, OLD_NONE, WriteBuffer } from './write-buffer.js';
 
 /** Chunks are counted whole, and one is always being filled. */
 export const BUFFER_BYTES_MIN = 4_194_304;
@@ -41,6 +42,7 @@ class Opening {
   readonly #buffer: WriteBuffer<Partition>;
   readonly #table: PartitionTable;
   readonly #packer: Packer;
+  readonly #hints: HintRecovery;
   readonly #quarantined: string[] = [];
   readonly #partitionShift: number;
   #engine: Engine | null = null;
@@ -57,6 +59,7 @@ class Opening {
     this.#buffer = new WriteBuffer(deps.arena, options.bufferBytesMax);
     this.#table = new PartitionTable(deps.disk, deps.hash, options.nodeId, options.partitionCount);
     this.#packer = new Packer(deps.arena);
+    this.#hints = new HintRecovery({ ...deps, ...options });
     this.#partitionShift = 32 - Math.log2(options.partitionCount);
   }
 
@@ -65,6 +68,7 @@ class Opening {
       return yield* this.#openAll();
     } catch (error) {
       for (const partition of this.#partitions) partition.file?.close();
+      this.#hints.file.file?.close();
       throw error;
     }
   }
@@ -75,17 +79,22 @@ class Opening {
     });
     const table = yield* this.#table.load();
     const present = yield* this.#presentFiles();
+    if (yield* this.#hints.present()) present.add('hints');
     yield* this.#inspect(present);
+    const aside = yield* this.#hints.open(present.has('hints'), table);
+    if (aside !== null) this.#quarantined.push(aside);
     for (const partition of this.#partitions) yield* this.#openFile(partition, present, rowOf(table, partition.id));
     const { log, recovery } = yield* this.#replay();
     this.#judgeLog(recovery);
     this.#judgeTable(table, present.size > 0, recovery);
-    yield* this.#table.save(this.#partitions, true);
+    const hints = this.#hints.finish(recovery);
+    yield* this.#table.save(this.#partitions, hints.file, true);
     const engine = new Engine(this.#deps, this.#options, {
       partitions: this.#partitions,
       buffer: this.#buffer,
       table: this.#table,
       log,
+      hints,
       quarantined: this.#quarantined,
       recoveredLsn: recovery.lastLsn,
     });
@@ -100,11 +109,11 @@ class Opening {
     return engine;
   }
 
-  *#presentFiles(): Flow<Set<number>> {
+  *#presentFiles(): Flow<Set<FileName>> {
     const names = yield* wait<readonly string[]>((done) => {
       this.#deps.disk.list('partitions', done);
     });
-    const present = new Set<number>();
+    const present = new Set<FileName>();
     for (const name of names) {
       const match = /^([0-9a-f]{4})\.mdb$/.exec(name);
       if (match === null) continue;
@@ -120,19 +129,20 @@ class Opening {
   }
 
   /** After repeated unclean starts one of the files may be what kills us: somebody else looks first. */
-  *#inspect(present: Set<number>): Flow<void> {
+  *#inspect(present: Set<FileName>): Flow<void> {
     const inspect = this.#deps.inspectFiles;
     if (inspect === undefined || this.#options.uncleanStarts < UNCLEAN_STARTS_BEFORE_INSPECTION) return;
-    const bad = yield* wait<ReadonlyMap<number, string>>((done) => {
+    const bad = yield* wait<ReadonlyMap<FileName, string>>((done) => {
       inspect([...present], done);
     });
     for (const [id, text] of bad) {
-      yield* this.#setAside(this.#partitions[id] as Partition, SUSPICIONS.fileKilled, text);
+      if (id === 'hints') this.#quarantined.push(yield* this.#hints.setAside(text));
+      else yield* this.#setAside(this.#partitions[id] as Partition, SUSPICIONS.fileKilled, text);
       present.delete(id);
     }
   }
 
-  *#openFile(partition: Partition, present: ReadonlySet<number>, row: TableRow | null): Flow<void> {
+  *#openFile(partition: Partition, present: ReadonlySet<FileName>, row: TableRow | null): Flow<void> {
     if (row !== null && row.suspicion !== SUSPICIONS.none) this.#suspect(partition, row.suspicion, 'known from before');
     if (!present.has(partition.id)) {
       if (row !== null && row.installation !== 0) {
@@ -227,7 +237,8 @@ class Opening {
         this.#engine?.onLogDiskFull(full);
       },
     };
-    const appliedMax = this.#partitions.reduce((most, partition) => Math.max(most, partition.appliedLsn), 0);
+    const applied = this.#partitions.map((partition) => partition.appliedLsn);
+    const appliedMax = Math.max(this.#hints.file.appliedLsn, ...applied);
     const opened = yield* this.#deps.openLog(
       (kind, partition, lsn, body) => {
         this.#replayEntry(kind, partition, lsn, body);
@@ -240,7 +251,11 @@ class Opening {
   }
 
   #replayEntry(kind: number, id: number, lsn: number, body: Uint8Array): void {
-    if (kind !== LOG_KINDS.record) {
+    if (kind === LOG_KINDS.hint || kind === LOG_KINDS.hintRemoved) {
+      this.#hints.replay(kind, id, lsn, body);
+      return;
+    }
+    if (kind !== LOG_KINDS.record && kind !== LOG_KINDS.recordDropped) {
       throw new Error(
         `The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: start the newer release`,
       );
@@ -252,10 +267,11 @@ class Opening {
       );
     if (lsn <= partition.appliedLsn) return;
     const hash = this.#deps.hash;
-    const size = body.length - MARK_BYTES;
-    const fault = checkRecord(body, 0, size, hash, null);
-    const keyStart = recordKeyStart(0);
-    const keyEnd = fault === null ? recordKeyEnd(body, 0) : keyStart;
+    const dropped = kind === LOG_KINDS.recordDropped;
+    const size = dropped ? DROPPED_SIZE : body.length - MARK_BYTES;
+    const fault = dropped ? null : checkRecord(body, 0, size, hash, null);
+    const keyStart = dropped ? 0 : recordKeyStart(0);
+    const keyEnd = dropped ? body.length : fault === null ? recordKeyEnd(body, 0) : keyStart;
     hash.hash(body, keyStart, keyEnd);
     const { hi, lo } = hash;
     if (fault !== null || (this.#partitions.length > 1 && hi >>> this.#partitionShift !== id)) {
@@ -271,9 +287,7 @@ class Opening {
     const at = this.#packer.put(body);
     const before = partition.buffer.active.get(name);
     const entry = this.#buffer.place(partition, before, name, hi, lo, this.#packer.chunk, at, size, lsn, 0);
-    hashHeader(entry.chunk.bytes, at, hash);
-    entry.leafHi = hash.hi;
-    entry.leafLo = hash.lo;
+    takeLeafHash(entry, hash);
     if (partition.file === null) entry.oldKind = OLD_NONE;
   }
 
@@ -294,8 +308,11 @@ class Opening {
     }
     if (damage.length > 0 && damagedPartitions === null) this.#suspectAll(SUSPICIONS.logDamaged, damage[0]?.text ?? '');
     const applied = this.#partitions.find((partition) => partition.appliedLsn > lastLsn);
-    if (applied === undefined) return;
-    const text = `file of partition ${applied.id} has applied up to ${applied.appliedLsn}, the log ends at ${lastLsn}`;
+    const hints = this.#hints.file;
+    if (applied === undefined && hints.appliedLsn <= lastLsn) return;
+    const name = applied === undefined ? 'file of hints' : `file of partition ${applied.id}`;
+    const { appliedLsn } = applied ?? hints;
+    const text = `${name} has applied up to ${appliedLsn}, the log ends at ${lastLsn}`;
     this.#suspectAll(SUSPICIONS.logBehind, text);
   }
 

@@ -1,10 +1,11 @@
 /*
- * When the log may forget. Segments are given back once every file holds what is in them; but first the partition table
+ * When the log may forget. Segments are given back once every file, that of the hints too, holds what is in them; but first the partition table
  * says, durably, how far the files have come, so that an older copy of one is found out (partition-table.ts). Flushes
  * are many and the table is one write, so it waits a second and speaks for all of them.
  */
 import type { Timers } from '../env/clock.js';
 import { run } from '../lib/flow.js';
+import type { EngineHints } from './engine-hints.js';
 import type { CommitLog } from './log-types.js';
 import type { Partition } from './partition.js';
 import type { PartitionTable } from './partition-table.js';
@@ -16,6 +17,7 @@ const RELEASE_MS_IN_NEED = 20;
 export interface ReleaseParts {
   readonly table: PartitionTable;
   readonly partitions: readonly Partition[];
+  readonly hints: Pick<EngineHints, 'oldestLsn' | 'hurry' | 'file'>;
   readonly log: CommitLog;
   readonly timers: Timers;
   /** What else was learnt from the log must be durable when it answers. */
@@ -51,9 +53,9 @@ export class LogRelease {
     this.#plan(0);
   }
 
-  /** A partition's file has come further. */
-  onFlushed(partition: Partition): void {
-    if (partition.appliedLsn > this.#releasedLsn) this.#planSoon();
+  /** A file has come further, up to `lsn`. */
+  onApplied(lsn: number): void {
+    if (lsn > this.#releasedLsn) this.#planSoon();
   }
 
   #planSoon(): void {
@@ -77,7 +79,7 @@ export class LogRelease {
       return;
     }
     this.#saving = true;
-    run(this.#parts.table.save(this.#parts.partitions, twice), (error) => {
+    run(this.#parts.table.save(this.#parts.partitions, this.#parts.hints.file, twice), (error) => {
       this.#saving = false;
       const noSpace = (error as { code?: unknown } | null)?.code === 'ENOSPC'; // nothing was lost: later, then
       if (error !== null && !noSpace) this.#parts.fail(error);
@@ -88,6 +90,7 @@ export class LogRelease {
 
   #release(): void {
     if (!this.#parts.isOpen()) return;
+    if (this.#parts.isUrgent()) this.#parts.hints.hurry();
     const lsn = this.#releasableLsn();
     if (lsn <= this.#releasedLsn) {
       this.#planned = false;
@@ -111,6 +114,8 @@ export class LogRelease {
   /** Every entry up to here is in its file. */
   #releasableLsn(): number {
     let lsn: number = this.#parts.log.durableLsn;
+    const hintLsn = this.#parts.hints.oldestLsn;
+    if (hintLsn !== 0) lsn = Math.min(lsn, hintLsn - 1);
     for (const { buffer } of this.#parts.partitions) {
       if (buffer.oldestLsn !== 0) lsn = Math.min(lsn, buffer.oldestLsn - 1);
     }

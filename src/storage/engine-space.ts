@@ -12,6 +12,14 @@ const CHECK_MS = 2_000;
 /** Above the mark by so much, else every few puts would turn it on and off. */
 const RECOVERY_SHARE = 1.05;
 
+export type FileKind = 'partition' | 'hint';
+
+/** Nothing is broken and nothing was written: it may be tried again. */
+export function isNoSpace(error: Error): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return code === 'ENOSPC' || code === 'MAP_FULL' || code === 'EDQUOT';
+}
+
 export interface SpaceParts {
   readonly disk: Disk;
   readonly timers: Timers;
@@ -24,8 +32,8 @@ export class SpaceWatch {
   readonly #parts: SpaceParts;
   #timer: TimerHandle | null = null;
   #belowMark = false;
-  /** A file could not be written for want of space: full, whatever the figures say. */
-  #noSpace = false;
+  /** Files that could not be written for want of space: full, whatever the figures say. */
+  readonly #noSpace: Set<FileKind> = new Set();
   #logFull = false;
   #text = '';
   #stopped = false;
@@ -35,7 +43,7 @@ export class SpaceWatch {
   }
 
   get full(): boolean {
-    return this.#belowMark || this.#noSpace || this.#logFull;
+    return this.#belowMark || this.#noSpace.size > 0 || this.#logFull;
   }
 
   /** What a refused writer is told. */
@@ -68,13 +76,14 @@ export class SpaceWatch {
   }
 
   /** A flush found no space, or (null) found it again. */
-  noSpace(error: Error | null): void {
-    this.#noSpace = error !== null;
+  noSpace(file: FileKind, error: Error | null): void {
     if (error === null) {
+      this.#noSpace.delete(file);
       this.check();
       return;
     }
-    this.#text = `No space left for a partition file (${error.message}); reads go on, writes are refused until space is freed`;
+    this.#noSpace.add(file);
+    this.#text = `No space left for a ${file} file (${error.message}); reads go on, writes are refused until space is freed`;
     this.#parts.log.error('disk_full', { error: error.message });
   }
 
@@ -95,7 +104,7 @@ export class SpaceWatch {
     const markBytes = Math.ceil(logBytesMax + 4 * bufferBytesMax + 0.02 * totalBytes);
     const was = this.#belowMark;
     this.#belowMark = freeBytes < (was ? Math.ceil(markBytes * RECOVERY_SHARE) : markBytes);
-    if (this.#belowMark && !this.#noSpace && !this.#logFull) {
+    if (this.#belowMark && this.#noSpace.size === 0 && !this.#logFull) {
       this.#text = `Disk full: ${freeBytes} bytes free, ${markBytes} needed to keep what is promised; reads go on, free some space`;
     }
     if (was === this.#belowMark) return;

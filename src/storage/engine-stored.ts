@@ -28,6 +28,11 @@ export class StoredSlot implements Stored {
   /** The file has something under the key that is no good record. For the engine alone. */
   damaged: boolean = false;
 
+  /** There is nothing to drop: not even something that cannot be read. */
+  get empty(): boolean {
+    return this.end === this.start && !this.damaged;
+  }
+
   /** Nothing found, so far. */
   clear(): void {
     this.state = 'absent';
@@ -48,6 +53,7 @@ export class StoredSlot implements Stored {
   fromBuffer(entry: BufferedRecord, from: 'active' | 'frozen', opening: number, hash: Hash64): void {
     this.entry = entry;
     this.from = from;
+    if (entry.dropped) return; // absent, and no need to ask further
     this.state = 'ok';
     this.bytes = entry.chunk.bytes;
     this.start = entry.at;

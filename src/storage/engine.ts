@@ -16,26 +16,30 @@ import { failure, type Failure } from '../model/errors.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
+import { appendDrop, appendRecord } from './engine-append.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
-import { openNewFile } from './engine-files.js';
+import { flusherFiles } from './engine-files.js';
+import { EngineHints } from './engine-hints.js';
 import { Leaves } from './engine-leaves.js';
-import { MARK_BYTES, writeMark } from './engine-mark.js';
+import { Pressure } from './engine-pressure.js';
 import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
 import { SpaceWatch } from './engine-space.js';
 import { StoredSlots, type StoredSlot } from './engine-stored.js';
-import { SLOW_FROM_FILL, Throttle } from './engine-throttle.js';
+import { Suspicions } from './engine-suspicion.js';
+import { Throttle } from './engine-throttle.js';
+import { FileTurn } from './file-turn.js';
 import { Flusher } from './flusher.js';
-import { LOG_KINDS, type CommitLog } from './log-types.js';
-import { encodeHome } from './partition-home.js';
-import { SUSPICIONS, suspicionText, type Partition, type Suspicion } from './partition.js';
+import type { CommitLog } from './log-types.js';
+import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
-import { WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
+import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
 import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
-import type { WriteBuffer } from './write-buffer.js';
+import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
 export class Engine implements Storage {
+  readonly hints: EngineHints;
   readonly #deps: EngineDeps;
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
@@ -49,14 +53,19 @@ export class Engine implements Storage {
   readonly #leaves: Leaves;
   readonly #reader: Reader;
   readonly #flusher: Flusher;
+  readonly #turn: FileTurn = new FileTurn();
   readonly #throttle: Throttle;
   readonly #space: SpaceWatch;
   readonly #acks: Acks;
+  readonly #pressure: Pressure;
   readonly #release: LogRelease;
   readonly #counters: EngineCounters;
+  readonly #suspicions: Suspicions;
   #state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
-  #damagedRecords = 0;
-  #onIdle: (() => void)[] = [];
+  readonly #onIdle: (() => void)[] = [];
+  readonly #fails = (error: Error): void => {
+    this.fail(error);
+  };
 
   constructor(deps: EngineDeps, options: EngineOptions, opened: Opened) {
     this.#deps = deps;
@@ -69,21 +78,24 @@ export class Engine implements Storage {
     this.#cache = new RecordCache(options.cacheBytesMax);
     this.#leaves = new Leaves(leafCountOf(options.partitionCount), deps.hash, deps.digest);
     this.#acks = new Acks(opened.log, options.durability.kind === 'always');
+    this.#pressure = new Pressure(opened.buffer, opened.log, options);
+    this.hints = this.#makeHints();
     this.#release = new LogRelease({
       ...deps,
       ...opened,
-      isUrgent: () => this.#pressure() >= SLOW_FROM_FILL,
+      isUrgent: () => this.#pressure.isUrgent(),
       isOpen: () => this.#state === 'open',
-      fail: (error) => {
-        this.fail(error);
-      },
+      hints: this.hints,
+      fail: this.#fails,
     });
     this.#counters = countersOf(deps.meter);
+    this.#counters.hintsLost.add(opened.hints.lost);
+    this.#suspicions = new Suspicions(deps.log, this.#release, this.#counters);
     this.#space = new SpaceWatch({ ...deps, logBytesMax: options.logBytesMax, bufferBytesMax: options.bufferBytesMax });
     this.#throttle = new Throttle(
       deps.clock,
       deps.timers,
-      () => this.#pressure(),
+      () => this.#pressure.level(),
       () => this.#buffer.fill,
       (request) => {
         this.#writeHeld(request);
@@ -102,6 +114,7 @@ export class Engine implements Storage {
     if (this.#state === 'failed') return;
     this.#acks.onDurable(lsn);
     this.#flusher.onDurable();
+    this.hints.onDurable();
   }
 
   onLogDiskFull(full: boolean): void {
@@ -121,7 +134,10 @@ export class Engine implements Storage {
   start(done: () => void): void {
     this.#space.check(() => {
       this.#release.start();
-      if (this.#state === 'open') this.#flusher.kick();
+      if (this.#state === 'open') {
+        this.#flusher.kick();
+        this.hints.start();
+      }
       done();
     });
   }
@@ -159,7 +175,7 @@ export class Engine implements Storage {
       logSegments: this.#log.segments,
       suspectPartitions: this.#partitions.filter((p) => p.suspicion !== SUSPICIONS.none).map((p) => p.id),
       diskFull: this.#space.full,
-      damagedRecords: this.#damagedRecords,
+      damagedRecords: this.#suspicions.damagedRecords,
       quarantined: this.#opened.quarantined,
     };
   }
@@ -183,12 +199,12 @@ export class Engine implements Storage {
 
   /** The partition may lack what was acknowledged: from now on, and after restarts, it answers `unknown`. */
   suspect(partition: number, suspicion: Suspicion, done: (error: Error | null) => void = () => undefined): void {
-    this.#setSuspicion(this.#partitionAt(partition), suspicion, done);
+    this.#suspicions.set(this.#partitionAt(partition), suspicion, done);
   }
 
   /** It has been healed from other replicas. */
   trust(partition: number, done: (error: Error | null) => void): void {
-    this.#setSuspicion(this.#partitionAt(partition), SUSPICIONS.none, done);
+    this.#suspicions.set(this.#partitionAt(partition), SUSPICIONS.none, done);
   }
 
   close(done: (error: Error | null) => void): void {
@@ -201,7 +217,9 @@ export class Engine implements Storage {
     this.#space.stop();
     this.#throttle.refuse(failure('DRAINING', 'The node is stopping'));
     this.#flusher.stop(() => {
-      this.#closeWhenQuiet(done);
+      this.hints.stop(() => {
+        this.#closeWhenQuiet(done);
+      });
     });
   }
 
@@ -225,23 +243,12 @@ export class Engine implements Storage {
       this.#log.close(answer);
     };
     assert(this.#acks.waiting === 0, 'a closed log has acknowledged every write');
-    yield* this.#opened.table.save(this.#partitions, false);
+    yield* this.#opened.table.save(this.#partitions, this.hints.file, false);
     this.#state = 'closed';
-    for (const partition of this.#partitions) {
-      partition.file?.close();
-      partition.file = null;
+    for (const owner of [...this.#partitions, this.hints.file]) {
+      owner.file?.close();
+      owner.file = null;
     }
-  }
-
-  /** How urgent flushing is: of memory, of what memory is heading for, of the log (whose first and last segment are partly used). */
-  #fill(): number {
-    return Math.max(this.#buffer.fill, this.#pressure());
-  }
-
-  /** What decides how fast puts are let in: `#fill` without the memory that only waits for the end of a flusher's round. */
-  #pressure(): number {
-    const logBytes = (this.#log.segments - 2) * this.#options.logSegmentBytes;
-    return Math.max(this.#buffer.trend, logBytes / this.#options.logBytesMax);
   }
 
   #refusal(): Failure | null {
@@ -278,16 +285,16 @@ export class Engine implements Storage {
   #replace(partition: Partition, request: WriteRequest, name: string, slot: StoredSlot): void {
     const size = request.decide(slot);
     if (size === WRITE_NOTHING) return;
-    if (size === WAIT_FOR_EARLIER) {
+    const drops = size === DROP_RECORD;
+    if (size === WAIT_FOR_EARLIER || (drops && slot.empty)) {
       this.#acks.pushBehindEarlier(request);
       return;
     }
-    const place = this.#log.append(LOG_KINDS.record, partition.id, size + MARK_BYTES);
+    // Not before `decide` has returned: what it has kept as hints stands before it in the log.
+    const place = drops
+      ? appendDrop(this.#log, request)
+      : appendRecord(this.#log, request, size, this.#options.opening, this.#deps.hash);
     const { chunk, at, lsn } = place;
-    request.encode(chunk.bytes, at);
-    const { markActorHi, markActorLo, markCounter } = request;
-    writeMark(chunk.bytes, at + size, markActorHi, markActorLo, markCounter, this.#options.opening, this.#deps.hash);
-
     const before = slot.entry;
     const active = slot.from === 'active' ? before : undefined;
     const nowMs = partition.buffer.activeFirstLsn === 0 ? this.#deps.clock.monotonicMs() : 0;
@@ -299,31 +306,22 @@ export class Engine implements Storage {
       request.hashLo,
       chunk,
       at,
-      size,
+      drops ? DROPPED_SIZE : size,
       lsn,
       nowMs,
     );
     this.#leaves.onReplaced(partition, entry, before, slot);
     this.#cache.delete(name);
-    this.#counters.writes.add(1);
+    (drops ? this.#counters.dropped : this.#counters.writes).add(1);
     this.#acks.push(request, lsn);
     this.#flusher.kick();
   }
 
-  #setSuspicion(partition: Partition, suspicion: Suspicion, done: (error: Error | null) => void): void {
-    partition.suspicion = suspicion;
-    if (suspicion !== SUSPICIONS.none) {
-      this.#deps.log.error('partition_suspect', { partition: partition.id, why: suspicionText(suspicion) });
-    }
-    this.#release.saveTable(true, done);
-  }
-
   #idleIfSo(): void {
     if (this.#onIdle.length === 0 || this.#buffer.oldest() !== undefined) return;
-    if (this.#partitions.some((partition) => partition.buffer.frozen !== null)) return;
-    const waiting = this.#onIdle;
-    this.#onIdle = [];
-    for (const done of waiting) done();
+    if (this.#partitions.some(({ buffer }) => buffer.frozen !== null)) return;
+    if (this.hints.oldestLsn !== 0) return this.hints.hurry();
+    for (const done of this.#onIdle.splice(0)) done();
   }
 
   #partitionAt(id: number): Partition {
@@ -340,18 +338,10 @@ export class Engine implements Storage {
       opening: this.#options.opening,
       coldReads: this.#counters.coldReads,
       onDamagedRecord: (partition, place, fault) => {
-        this.#damagedRecords += 1;
-        this.#counters.damaged.add(1);
-        deps.log.error('record_damaged', {
-          partition: partition.id,
-          hash: place.hashHi.toString(16).padStart(8, '0'),
-          fault,
-        });
+        this.#suspicions.onDamagedRecord(partition, place, fault);
       },
       onBrokenFile: (partition, error) => {
-        deps.log.error('file_unreadable', { partition: partition.id, error: error.message });
-        if (partition.suspicion === SUSPICIONS.none)
-          this.#setSuspicion(partition, SUSPICIONS.fileDamaged, () => undefined);
+        this.#suspicions.onBrokenFile(partition, error);
       },
       resume: (partition, request, name, fetched) => {
         this.#resume(partition, request, name, fetched);
@@ -359,28 +349,39 @@ export class Engine implements Storage {
     });
   }
 
+  #makeHints(): EngineHints {
+    const parts = {
+      turn: this.#turn,
+      acks: this.#acks,
+      pressure: this.#pressure,
+      isOpen: () => this.#state === 'open',
+      onFlushed: (appliedLsn: number) => {
+        this.#release.onApplied(appliedLsn);
+        this.#idleIfSo();
+      },
+      onNoSpace: (error: Error | null) => {
+        this.#space.noSpace('hint', error);
+      },
+      onFailed: this.#fails,
+    };
+    return new EngineHints({ ...this.#deps, ...this.#options, ...parts }, this.#log, this.#opened.hints);
+  }
+
   #makeFlusher(): Flusher {
     const deps = this.#deps;
-    const { nodeId, partitionCount, flush } = this.#options;
     return new Flusher(
       {
         ...deps,
         buffer: this.#buffer,
-        fill: () => this.#fill(),
+        fill: () => this.#pressure.fill(),
         leaves: this.#leaves,
-        options: flush,
-        homeOf: (partition, appliedLsn) =>
-          encodeHome(
-            { nodeId, installation: partition.installation, appliedLsn, partition: partition.id, partitionCount },
-            this.#deps.hash,
-          ),
-        openFile: (partition, done) => {
-          openNewFile(deps.files, deps.random, partition, partitionCount, done);
-        },
+        options: this.#options.flush,
+        ...flusherFiles(deps, this.#options),
+        turn: this.#turn,
         cache: this.#cache,
         onFlushed: (partition) => {
           this.#idleIfSo();
-          this.#release.onFlushed(partition);
+          this.#release.onApplied(partition.appliedLsn);
         },
         onBatch: (records, bytes, ms) => {
           this.#throttle.noteFlush(records, bytes, ms);
@@ -388,11 +389,9 @@ export class Engine implements Storage {
           this.#counters.flushedBytes.add(bytes);
         },
         onNoSpace: (error) => {
-          this.#space.noSpace(error);
+          this.#space.noSpace('partition', error);
         },
-        onFailed: (error) => {
-          this.fail(error);
-        },
+        onFailed: this.#fails,
       },
       this.#log,
     );

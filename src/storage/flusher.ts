@@ -23,6 +23,8 @@ import type { PartitionFile, PartitionFileOperation } from '../env/partition-fil
 import type { Hash64 } from '../model/hash.js';
 import { MARK_BYTES } from './engine-mark.js';
 import { LeafGroups, type Leaves } from './engine-leaves.js';
+import { isNoSpace } from './engine-space.js';
+import type { FileTurn } from './file-turn.js';
 import type { CommitLog } from './log-types.js';
 import type { Partition } from './partition.js';
 import { HOME_KEY } from './partition-home.js';
@@ -73,6 +75,8 @@ export interface FlusherParts {
   /** 0: nothing to do, 1: writes are refused until something has been flushed. */
   readonly fill: () => number;
   readonly leaves: Leaves;
+  /** Shared with the file of hints. */
+  readonly turn: FileTurn;
   /** Takes over what leaves the buffer. */
   readonly cache: RecordCache;
   readonly options: FlushOptions;
@@ -199,17 +203,24 @@ export class Flusher {
 
   #writeBatch(partition: Partition, file: PartitionFile): void {
     this.#state = 'writing';
+    this.#parts.turn.take(() => {
+      if (this.#stoppedMeanwhile()) this.#parts.turn.give();
+      else this.#writeInTurn(partition, file);
+    });
+  }
+
+  #writeInTurn(partition: Partition, file: PartitionFile): void {
     const batch = this.#batchOf(partition);
     const startedMs = this.#parts.clock.monotonicMs();
     file.write(batch.operations, (error) => {
       const tookMs = this.#parts.clock.monotonicMs() - startedMs;
-      if (error !== null) {
-        this.#failed(error);
-        return;
+      if (error !== null) this.#failed(error);
+      else {
+        this.#parts.onBatch(batch.until - partition.buffer.frozenFlushed, batch.bytes, tookMs);
+        this.#written(partition, batch.until);
+        if (!this.#stoppedMeanwhile()) this.#restAfter(tookMs);
       }
-      this.#parts.onBatch(batch.until - partition.buffer.frozenFlushed, batch.bytes, tookMs);
-      this.#written(partition, batch.until);
-      if (!this.#stoppedMeanwhile()) this.#restAfter(tookMs);
+      this.#parts.turn.give();
     });
   }
 
@@ -243,7 +254,7 @@ export class Flusher {
       const entry = frozenOrder[until] as BufferedRecord;
       operations.push({
         key: storageKeyOfName(entry.hashHi, entry.hashLo, entry.name, digest),
-        value: entry.chunk.bytes.subarray(entry.at, entry.at + entry.size + MARK_BYTES),
+        value: entry.dropped ? null : entry.chunk.bytes.subarray(entry.at, entry.at + entry.size + MARK_BYTES),
       });
       bytes += entry.size + MARK_BYTES;
       until += 1;
@@ -262,8 +273,7 @@ export class Flusher {
 
   #failed(error: Error): void {
     if (this.#stoppedMeanwhile()) return;
-    const code = (error as { code?: unknown }).code;
-    if (code !== 'ENOSPC' && code !== 'MAP_FULL' && code !== 'EDQUOT') {
+    if (!isNoSpace(error)) {
       this.#state = 'stopped';
       this.#parts.onFailed(error);
       return;

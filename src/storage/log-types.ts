@@ -13,6 +13,7 @@ export const LOG_KINDS = {
   partitionInstalled: 5,
   partitionDropped: 6,
   partitionQuarantined: 7,
+  recordDropped: 8,
 } as const;
 export type LogKind = (typeof LOG_KINDS)[keyof typeof LOG_KINDS];
 

@@ -9,18 +9,21 @@
  *
  *   offset  size  field (big-endian)
  *        0     4  "PTBL"
- *        4     4  format, 1
+ *        4     4  format: 1, or 2 since this node has had a file of hints
  *        8    16  node id
  *       24     8  sequence; the valid slot with the greater one counts
  *       32     4  partition count Q
  *       36     4  zero
  *       40  24·Q  installation number 8 (0: no file) · applied LSN 8, a lower bound · suspicion 4 · zero 4
+ *            24  of format 2 only, the same of hints.mdb, suspicion 0
  *                8  XXH64 of everything before it
  *
  * Two slots, written in turn and synced: a torn write leaves the other. A slot that is not there yet is made under
  * another name and renamed when it is whole, so a slot that is there and unreadable was readable once. A suspicion goes
  * to both slots, so that one which rots later does not take it along. What is read back is synced before the other slot
  * is written over: a process that was killed may have left the newest slot in the page cache alone.
+ *
+ * A node that never kept a hint writes format 1, which every release reads. Once format 2 it stays so.
  */
 import type { Disk, DiskFile, OpenMode } from '../env/disk.js';
 import { wait, type Flow } from '../lib/flow.js';
@@ -31,6 +34,7 @@ import { isSuspicion, SUSPICIONS, type Partition, type Suspicion } from './parti
 
 const MAGIC = 0x5054424c;
 const FORMAT = 1;
+const FORMAT_WITH_HINTS = 2;
 const HEADER_BYTES = 40;
 const ROW_BYTES = 24;
 const SLOTS = ['partitions/table.a', 'partitions/table.b'] as const;
@@ -41,9 +45,21 @@ export interface TableRow {
   readonly suspicion: Suspicion;
 }
 
+/** Of hints.mdb; installation 0: there is none at present. */
+export interface HintRow {
+  readonly installation: number;
+  readonly appliedLsn: number;
+}
+
 /** `none`: there never was a table. `lost`: there was, and no slot of it can be read. */
 export type LoadedTable =
-  { readonly kind: 'none' | 'lost' } | { readonly kind: 'rows'; readonly rows: readonly TableRow[] };
+  | { readonly kind: 'none' | 'lost' }
+  | {
+      readonly kind: 'rows';
+      readonly rows: readonly TableRow[];
+      /** null: no hint was ever in a file. */
+      readonly hints: HintRow | null;
+    };
 
 export class PartitionTable {
   readonly #disk: Disk;
@@ -51,6 +67,7 @@ export class PartitionTable {
   readonly #nodeId: NodeId;
   readonly #partitionCount: number;
   #sequence = 0;
+  #format = FORMAT;
   /** The slot to be written next: never the newest valid one. */
   #slot = 0;
 
@@ -77,24 +94,27 @@ export class PartitionTable {
       newest = bytes;
     }
     if (newest === null) return { kind: found === 0 ? 'none' : 'lost' };
-    return { kind: 'rows', rows: rowsOf(newest, this.#partitionCount) };
+    this.#format = readU32(newest, 4);
+    const rows = rowsOf(newest, this.#partitionCount);
+    return { kind: 'rows', rows, hints: this.#format === FORMAT_WITH_HINTS ? hintsOf(newest) : null };
   }
 
-  /** Writes what the partitions say now, synced; to both slots if `twice`. */
-  *save(partitions: readonly Partition[], twice: boolean): Flow<void> {
+  /** Writes what the partitions and the file of hints say now, synced; to both slots if `twice`. */
+  *save(partitions: readonly Partition[], hints: HintRow, twice: boolean): Flow<void> {
+    if (hints.installation !== 0) this.#format = FORMAT_WITH_HINTS;
     for (let i = 0; i < (twice ? 2 : 1); i++) {
       this.#sequence += 1;
       const path = SLOTS[this.#slot] as string;
       this.#slot = 1 - this.#slot;
-      const bytes = this.#encode(partitions);
+      const bytes = this.#encode(partitions, hints);
       yield* this.#writeSlot(path, bytes);
     }
   }
 
-  #encode(partitions: readonly Partition[]): Uint8Array {
-    const bytes = new Uint8Array(this.#size());
+  #encode(partitions: readonly Partition[], hints: HintRow): Uint8Array {
+    const bytes = new Uint8Array(this.#size(this.#format));
     writeU32(bytes, 0, MAGIC);
-    writeU32(bytes, 4, FORMAT);
+    writeU32(bytes, 4, this.#format);
     bytes.set(fromHex(this.#nodeId), 8);
     writeU53(bytes, 24, this.#sequence);
     writeU32(bytes, 32, this.#partitionCount);
@@ -105,6 +125,10 @@ export class PartitionTable {
       writeU32(bytes, at + 16, partition.suspicion);
     }
     const checkAt = bytes.length - 8;
+    if (this.#format === FORMAT_WITH_HINTS) {
+      writeU53(bytes, checkAt - ROW_BYTES, hints.installation);
+      writeU53(bytes, checkAt - ROW_BYTES + 8, hints.appliedLsn);
+    }
     this.#hash.hash(bytes, 0, checkAt);
     writeU32(bytes, checkAt, this.#hash.hi);
     writeU32(bytes, checkAt + 4, this.#hash.lo);
@@ -161,7 +185,7 @@ export class PartitionTable {
         file.sync(done);
       });
       bytes = yield* wait<Uint8Array>((done) => {
-        file.read(0, this.#size() + 1, done);
+        file.read(0, this.#size(FORMAT_WITH_HINTS) + 1, done);
       });
     } finally {
       yield* wait((done) => {
@@ -175,17 +199,23 @@ export class PartitionTable {
     this.#hash.hash(bytes, 0, checkAt);
     if (this.#hash.hi !== readU32(bytes, checkAt) || this.#hash.lo !== readU32(bytes, checkAt + 4)) return null;
     const format = readU32(bytes, 4);
-    if (format > FORMAT)
-      throw new Error(`${path} has format ${format}, this release knows ${FORMAT}: start a newer release`);
-    if (bytes.length !== this.#size() || readU32(bytes, 32) !== this.#partitionCount) {
+    if (format > FORMAT_WITH_HINTS)
+      throw new Error(`${path} has format ${format}, this release knows ${FORMAT_WITH_HINTS}: start a newer release`);
+    if (bytes.length !== this.#size(format) || readU32(bytes, 32) !== this.#partitionCount) {
       throw new Error(`${path} is of a cluster with ${readU32(bytes, 32)} partitions, not ${this.#partitionCount}`);
     }
     return toHex(bytes.subarray(8, 24)) === this.#nodeId ? bytes : null;
   }
 
-  #size(): number {
-    return HEADER_BYTES + ROW_BYTES * this.#partitionCount + 8;
+  #size(format: number): number {
+    const rows = this.#partitionCount + (format === FORMAT_WITH_HINTS ? 1 : 0);
+    return HEADER_BYTES + ROW_BYTES * rows + 8;
   }
+}
+
+function hintsOf(bytes: Uint8Array): HintRow {
+  const at = bytes.length - 8 - ROW_BYTES;
+  return { installation: readU53(bytes, at), appliedLsn: readU53(bytes, at + 8) };
 }
 
 function rowsOf(bytes: Uint8Array, partitionCount: number): readonly TableRow[] {

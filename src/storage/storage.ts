@@ -4,6 +4,7 @@
  */
 import type { PartitionId } from '../model/ids.js';
 import type { Failure } from '../model/errors.js';
+import type { Ack } from './hint-storage.js';
 
 /**
  * What is stored under a key now. One pooled object: read it inside the call that hands it out, keep nothing of it.
@@ -48,9 +49,7 @@ export interface ReadRequest extends KeyPlace {
   onRead(stored: Stored): void;
 }
 
-export interface WriteRequest extends KeyPlace {
-  /** Ack only after the sync, even where the node's default is `interval`. */
-  readonly durable: boolean;
+export interface WriteRequest extends KeyPlace, Ack {
   /** About how many bytes it brings, key and value: what it waits for where puts are slowed. */
   readonly bytesHint: number;
   /**
@@ -58,7 +57,8 @@ export interface WriteRequest extends KeyPlace {
    * between. Answers the size of the new record in bytes; or WRITE_NOTHING (then `onWritten` is not called: the request
    * has been answered by whoever said so); or WAIT_FOR_EARLIER (nothing is written, and `onWritten` comes when everything
    * appended before is as safe as asked: a repeated put must not be acknowledged before the first one's sync); or
-   * DROP_RECORD (nothing is stored under the key any more; `encode` is not called, `onWritten` is).
+   * DROP_RECORD (nothing is stored under the key any more; `encode` is not called, `onWritten` is: at once, as with
+   * WAIT_FOR_EARLIER, if nothing was stored).
    */
   decide(stored: Stored): number;
   /** Right after a `decide` that was not 0: writes exactly that many bytes of a record, checksum included. */
@@ -67,8 +67,6 @@ export interface WriteRequest extends KeyPlace {
   readonly markActorHi: number;
   readonly markActorLo: number;
   readonly markCounter: number;
-  /** Once, if something was written: when it is as safe as asked for. */
-  onWritten(durable: boolean): void;
   /** Instead of `decide` when the engine refuses (disk full, overloaded, closing), with nothing written. */
   onRefused(failure: Failure): void;
 }

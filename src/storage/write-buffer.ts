@@ -1,6 +1,6 @@
 /*
  * The newest record of every key that its partition's file does not hold yet (§6.1's object buffer, made durable by
- * the log). The bytes stay where the log laid them out, in the arena's chunks; here are only maps of where they are.
+ * the log), or that there is none any more. The bytes stay where the log laid them out, in the arena's chunks; here are only maps of where they are.
  *
  * A partition has an active map, which writes go to, and while it is being flushed a frozen one: freezing is a swap.
  * Reads look in active, then frozen, then the file. A chunk is retained once an entry in it, and what counts against
@@ -12,6 +12,9 @@
  */
 import { assert } from '../lib/assert.js';
 import type { Arena, Chunk } from './arena.js';
+
+/** The size of an entry that says that nothing is stored under its key any more: no record is as short. */
+export const DROPPED_SIZE = 0;
 
 /** What the file holds under an entry's key, as far as the Merkle leaves care. */
 export const OLD_NONE = 0;
@@ -26,7 +29,7 @@ export class BufferedRecord {
   readonly hashLo: number;
   chunk: Chunk;
   at: number;
-  /** Of the record; the mark follows it. */
+  /** Of the record; the mark follows it. DROPPED_SIZE: there is none, and the file's is to go. */
   size: number;
   lsn: number;
   leafHi: number = 0;
@@ -43,6 +46,10 @@ export class BufferedRecord {
     this.at = at;
     this.size = size;
     this.lsn = lsn;
+  }
+
+  get dropped(): boolean {
+    return this.size === DROPPED_SIZE;
   }
 }
 

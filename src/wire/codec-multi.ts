@@ -19,7 +19,8 @@ import type {
 import { takeError } from './codec-connection.js';
 import { countAt } from './cursor.js';
 import { partita } from './protobuf.js';
-import { bad, count53, decodeBy, hexOfId } from './plain.js';
+import { bad, count53, decodeBy, hexOfId, limited } from './plain.js';
+import { ORDINALS_DECODED_MAX } from './read-origin.js';
 import type { DecodeFault } from './requests.js';
 
 const v1 = partita.v1;
@@ -158,7 +159,12 @@ function giveError(failure: Failure, ringVersion: number): partita.v1.Error.$Pro
 
 function giveReply(reply: GetReply | PutReply): partita.v1.GetReply.$Properties {
   const { context, origin } = reply;
-  return { siblings: [...reply.siblings], context, origin: { ...origin, nodeId: fromHex(origin.nodeId) } };
+  const { nodeId, owners, fallbacks } = origin;
+  return {
+    siblings: [...reply.siblings],
+    context,
+    origin: { ...origin, nodeId: fromHex(nodeId), owners: [...owners], fallbacks: [...fallbacks] },
+  };
 }
 
 function takeSiblings(
@@ -178,5 +184,8 @@ function takeOrigin(origin: partita.v1.Origin.$Properties | null | undefined): R
     acked: origin?.acked ?? 0,
     durable: origin?.durable ?? false,
     sloppy: origin?.sloppy ?? false,
+    owners: limited(origin?.owners ?? [], ORDINALS_DECODED_MAX, 'owners'),
+    fallbacks: limited(origin?.fallbacks ?? [], ORDINALS_DECODED_MAX, 'fallbacks'),
+    fastest: origin?.fastest ?? 0,
   };
 }

@@ -58,6 +58,13 @@ export class ReplyItems {
     this.#set(index, item);
   }
 
+  /** An outcome that another node has encoded: the body of its reply, or of its error. */
+  setBody(index: number, isReply: boolean, bytes: Uint8Array, start: number, end: number): void {
+    const item = new Uint8Array(itemSize(end - start));
+    copyInto(item, writeItemHead(item, isReply ? REPLY : ERROR, end - start), bytes, start, end);
+    this.#set(index, item);
+  }
+
   /** What a get of these parts would add. */
   static sizeOfGet(parts: ReplyParts, origin: Uint8Array): number {
     return itemSize(sizeOfGetReply(parts, origin));

@@ -28,6 +28,7 @@ import {
   writeLength,
   writeNumberField,
   writeTextField,
+  writeVarint,
 } from './varint.js';
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -84,19 +85,40 @@ export class ReplyParts {
 /** A ReplyOrigin in bytes, without the tag; made when the ring changes, not once a reply. */
 export function encodeOrigin(origin: ReplyOrigin): Uint8Array {
   const id = fromHex(origin.nodeId);
+  const owners = packedSize(origin.owners);
+  const fallbacks = packedSize(origin.fallbacks);
   const bytes = new Uint8Array(
     bytesFieldSize(id.length) +
       numberFieldSize(origin.ringVersion) +
       numberFieldSize(origin.acked) +
       boolFieldSize(origin.durable) +
-      boolFieldSize(origin.sloppy),
+      boolFieldSize(origin.sloppy) +
+      bytesFieldSize(owners) +
+      bytesFieldSize(fallbacks) +
+      numberFieldSize(origin.fastest),
   );
   let at = writeBytesField(bytes, 0, 1, id, 0, id.length);
   at = writeNumberField(bytes, at, 2, origin.ringVersion);
   at = writeNumberField(bytes, at, 3, origin.acked);
   at = writeBoolField(bytes, at, 4, origin.durable);
-  writeBoolField(bytes, at, 5, origin.sloppy);
+  at = writeBoolField(bytes, at, 5, origin.sloppy);
+  at = writePackedField(bytes, at, 6, origin.owners, owners);
+  at = writePackedField(bytes, at, 7, origin.fallbacks, fallbacks);
+  writeNumberField(bytes, at, 8, origin.fastest);
   return bytes;
+}
+
+function packedSize(numbers: readonly number[]): number {
+  let size = 0;
+  for (const number of numbers) size += varintSize(number);
+  return size;
+}
+
+function writePackedField(target: Uint8Array, at: number, field: number, all: readonly number[], size: number): number {
+  if (size === 0) return at;
+  let offset = writeLength(target, at, field, size);
+  for (const number of all) offset = writeVarint(target, offset, number);
+  return offset;
 }
 
 export function sizeOfGetReplyFrame(parts: ReplyParts, origin: Uint8Array): number {

@@ -28,7 +28,16 @@ import {
 } from '../../src/wire/write-replies.js';
 
 const NODE_ID = '0'.repeat(31) + '1';
-const origin = encodeOrigin({ nodeId: NODE_ID, ringVersion: 1, acked: 1, durable: true, sloppy: false });
+const origin = encodeOrigin({
+  nodeId: NODE_ID,
+  ringVersion: 1,
+  acked: 1,
+  durable: true,
+  sloppy: false,
+  owners: [1],
+  fallbacks: [],
+  fastest: 1,
+});
 const CONTEXT_BYTES = 24;
 
 interface Entry {

@@ -125,7 +125,16 @@ test('Of many keys some may fail', async (t) => {
   await scene(async ({ db, server }) => {
     server.node.script = (request, peer) => {
       if (request.kind !== kinds.MULTI_GET) return false;
-      const origin = { nodeId: NODE_ID, ringVersion: 1, acked: 1, durable: true, sloppy: false };
+      const origin = {
+        nodeId: NODE_ID,
+        ringVersion: 1,
+        acked: 1,
+        durable: true,
+        sloppy: false,
+        owners: [1],
+        fallbacks: [],
+        fastest: 1,
+      };
       const good = {
         siblings: [{ value: Buffer.from('good'), writtenMs: 1, expiresMs: 0 }],
         context: new Uint8Array(0),
@@ -154,7 +163,16 @@ test('Values that do not fit into one reply together are asked for one by one', 
     ]);
     server.node.script = (request, peer) => {
       if (request.kind !== kinds.MULTI_GET) return false;
-      const origin = { nodeId: NODE_ID, ringVersion: 1, acked: 1, durable: true, sloppy: false };
+      const origin = {
+        nodeId: NODE_ID,
+        ringVersion: 1,
+        acked: 1,
+        durable: true,
+        sloppy: false,
+        owners: [1],
+        fallbacks: [],
+        fastest: 1,
+      };
       const small = {
         siblings: [{ value: Buffer.from('small'), writtenMs: 1, expiresMs: 0 }],
         context: new Uint8Array(0),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
-import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
+import type { FileName, PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
 import { inspectFiles } from '../../src/daemon/inspect-files.js';
 
 const PAGE = 4_096;
@@ -38,7 +38,7 @@ test('a file on which its reader dies is named, those before and behind it are r
   killWhoReads(files.path(4));
   truncateSync(files.path(3), statSync(files.path(3)).size - PAGE);
   const inspect = inspectFiles({ partitionCount: 256, pathOf: (partition) => files.path(partition) });
-  const bad = await new Promise<ReadonlyMap<number, string>>((resolve, reject) => {
+  const bad = await new Promise<ReadonlyMap<FileName, string>>((resolve, reject) => {
     inspect([1, 2, 3, 4, 5], (error, found) => {
       if (error === null && found !== undefined) resolve(found);
       else reject(error ?? new Error('No answer'));

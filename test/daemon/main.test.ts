@@ -122,4 +122,5 @@ test('SIGUSR2 writes the loop delays since the last time', async (t) => {
   const delays = await hollow.line('loop-delay');
   for (const name of ['p50Ms', 'p99Ms', 'p999Ms', 'maxMs']) t.is(typeof delays[name], 'number', name);
   t.true(Number(delays['p50Ms']) <= Number(delays['maxMs']));
+  t.like(await hollow.line('status'), { text: 'hollow', hollow: true });
 });

@@ -2,9 +2,9 @@
 import test from 'ava';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '../../src/cli/free-ports.js';
 import { Client, codecs } from '../../src/client/index.js';
 import { Daemon } from '../support/daemon.js';
-import { freePorts } from '../support/real-cluster.js';
 import { runCli } from '../support/run-cli.js';
 import { folderFor } from '../support/temporary.js';
 

@@ -28,8 +28,10 @@ function history(seed: number, options: Partial<WorldOptions>): { crashes: numbe
   for (let step = 0; step < 60; step++) {
     const what = random.int(100);
     if (what < 45) {
-      for (let i = random.int(8); i >= 0; i--)
+      for (let i = random.int(8); i >= 0; i--) {
+        if (random.chance(0.15)) twin.drop(random.pick(names), random.chance(0.2));
         twin.put(random.pick(names), 20 + random.int(random.chance(0.1) ? 9_000 : 200), random.chance(0.2));
+      }
     } else if (what < 65) {
       twin.check(random.pick(names));
     } else if (what < 80) {

@@ -1,14 +1,14 @@
 /*
  * The same commands on LMDB and on its twin in memory: what one answers, the other answers.
  */
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import type { Timers } from '../../src/env/clock.js';
-import type { PartitionFile, PartitionFileOperation, PartitionFiles } from '../../src/env/partition-file.js';
+import type { FileName, PartitionFile, PartitionFileOperation, PartitionFiles } from '../../src/env/partition-file.js';
 import { Prng } from '../../src/lib/prng.js';
 import { MemoryMedium, MemoryPartitionFiles } from '../support/memory-partition-file.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
@@ -31,16 +31,16 @@ const MAP_BYTES = 2 ** 38;
 type Command =
   | {
       readonly kind: 'write';
-      readonly partition: number;
+      readonly partition: FileName;
       readonly operations: readonly { key: number; size: number | null }[];
     }
-  | { readonly kind: 'get'; readonly partition: number; readonly key: number }
-  | { readonly kind: 'scan'; readonly partition: number; readonly after: number | null; readonly limit: number }
+  | { readonly kind: 'get'; readonly partition: FileName; readonly key: number }
+  | { readonly kind: 'scan'; readonly partition: FileName; readonly after: number | null; readonly limit: number }
   | { readonly kind: 'turn' | 'reopen' };
 
 const KEYS: readonly Buffer[] = Array.from({ length: 12 }, (_, i) => Buffer.alloc(i === 0 ? 511 : 1 + i * 13, i % 5));
 const commands = (): fc.Arbitrary<Command[]> => {
-  const partition = fc.integer({ min: 0, max: 2 });
+  const partition = fc.constantFrom<FileName>(0, 1, 2, 'hints');
   const key = fc.integer({ min: 0, max: KEYS.length - 1 });
   return fc.array(
     fc.oneof(
@@ -70,13 +70,13 @@ const commands = (): fc.Arbitrary<Command[]> => {
 
 class Store {
   readonly files: PartitionFiles;
-  readonly #open: Map<number, PartitionFile> = new Map();
+  readonly #open: Map<FileName, PartitionFile> = new Map();
 
   constructor(files: PartitionFiles) {
     this.files = files;
   }
 
-  async file(partition: number): Promise<PartitionFile> {
+  async file(partition: FileName): Promise<PartitionFile> {
     const known = this.#open.get(partition);
     if (known !== undefined) return known;
     const opened = await new Promise<PartitionFile>((resolve, reject) => {
@@ -89,7 +89,7 @@ class Store {
     return opened;
   }
 
-  async write(partition: number, operations: readonly PartitionFileOperation[]): Promise<void> {
+  async write(partition: FileName, operations: readonly PartitionFileOperation[]): Promise<void> {
     const file = await this.file(partition);
     await new Promise<void>((resolve, reject) => {
       file.write(operations, (error) => {
@@ -216,14 +216,20 @@ test('a truncated file is refused before LMDB touches it, a strange one too', as
       truncateSync(store.files.path(5), size);
       await t.throwsAsync(store.file(5), { code: 'DAMAGED' }, `${size} bytes`);
     }
-    const to = await new Promise<string>((resolve, reject) => {
-      store.files.quarantine(5, (error, where) => {
-        if (error === null) resolve(where ?? '');
-        else reject(error);
+    const setAside = (name: FileName): Promise<string> =>
+      new Promise<string>((resolve, reject) => {
+        store.files.quarantine(name, (error, where) => {
+          if (error === null) resolve(where ?? '');
+          else reject(error);
+        });
       });
-    });
-    t.true(to.endsWith('/quarantine/0005.mdb.0'));
+    t.true((await setAside(5)).endsWith('/quarantine/0005.mdb.0'));
     t.is((await store.file(5)).stats().entries, 0);
+    await store.write('hints', [{ key: Buffer.from('k'), value: Buffer.from('v') }]);
+    t.is(store.files.path('hints'), join(realpathSync(folder), 'hints.mdb'));
+    store.close();
+    t.true((await setAside('hints')).endsWith('/quarantine/hints.mdb.0'));
+    t.is((await store.file('hints')).stats().entries, 0);
     store.close();
   });
 });

@@ -30,6 +30,7 @@ function bench(): Bench {
   const parts = {
     table,
     partitions: [partition],
+    hints: { oldestLsn: 0, hurry: () => undefined, file: { installation: 0, appliedLsn: 0 } },
     log,
     timers: time,
     isUrgent: () => true,
@@ -56,7 +57,7 @@ function flushWhileSaving({ time, release, partition }: Bench): void {
   time.runFor(1);
   partition.buffer.activeFirstLsn = 0;
   partition.appliedLsn = 10;
-  release.onFlushed(partition);
+  release.onApplied(partition.appliedLsn);
 }
 
 test('a file that comes further while the table is written is released afterwards, though no other flush follows', (t) => {

@@ -4,7 +4,7 @@ import xxhash from 'xxhash-wasm';
 import type { Failure } from '../../src/model/errors.js';
 import { type Hash64, hash64From } from '../../src/model/hash.js';
 import { type NodeId, nodeId, partitionId, type PartitionId } from '../../src/model/ids.js';
-import type { ReadRequest, Stored, WriteRequest } from '../../src/storage/storage.js';
+import { DROP_RECORD, type ReadRequest, type Stored, type WriteRequest } from '../../src/storage/storage.js';
 import { recordHeaderEnd } from '../../src/versioning/record.js';
 import { seal, writeDot, writeRecordFixed } from '../../src/versioning/write.js';
 
@@ -103,21 +103,24 @@ export class TestWrite implements WriteRequest {
   readonly markActorLo: number = ACTOR_LO;
   readonly markCounter: number;
   readonly #onPlaced: (stored: Stored, write: TestWrite) => void;
+  readonly #drops: boolean;
   state: 'waiting' | 'placed' | 'acked' | 'refused' = 'waiting';
   ackedDurable = false;
   failure: Failure | null = null;
 
+  /** `value` null: drops what is stored. */
   constructor(
     name: string,
-    value: string,
+    value: string | null,
     counter: number,
     partitionCount: number,
     durable: boolean,
     onPlaced: (stored: Stored, write: TestWrite) => void,
   ) {
     this.key = Buffer.from(name, 'latin1');
-    this.value = Buffer.from(value, 'latin1');
-    this.bytesHint = name.length + value.length;
+    this.value = Buffer.from(value ?? '', 'latin1');
+    this.#drops = value === null;
+    this.bytesHint = name.length + this.value.length;
     this.markCounter = counter;
     this.durable = durable;
     this.#onPlaced = onPlaced;
@@ -128,10 +131,11 @@ export class TestWrite implements WriteRequest {
     if (this.state !== 'waiting') throw new Error('A write was decided twice');
     this.state = 'placed';
     this.#onPlaced(stored, this);
-    return testRecordBytes(this.key, this.value.length);
+    return this.#drops ? DROP_RECORD : testRecordBytes(this.key, this.value.length);
   }
 
   encode(target: Uint8Array, at: number): void {
+    if (this.#drops) throw new Error('There is nothing to encode');
     writeTestRecord(target, at, this.key, this.markCounter, this.value);
   }
 

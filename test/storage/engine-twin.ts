@@ -8,8 +8,8 @@ import { DIGEST, HASH, type TestWrite } from './engine-requests.js';
 import { type World } from './engine-world.js';
 
 interface Line {
-  /** In the order of their places; before the first: absent. */
-  values: string[];
+  /** In the order of their places; before the first: absent. undefined: dropped. */
+  values: (string | undefined)[];
   /** Writes that placed them; undefined for what an earlier life left. */
   writes: (TestWrite | undefined)[];
 }
@@ -29,11 +29,19 @@ export class Twin {
 
   /** Writes; what the engine shows as stored at that moment must be the twin's last. */
   put(name: string, bytes: number, durable = false): TestWrite {
-    const line = this.#line(name);
     this.#counter += 1;
-    const value = `${name}/${this.#counter}/`.padEnd(bytes, '.');
-    return this.#world.write(name, value, this.#counter, durable, (stored, write) => {
-      const expected = line.values.length === 0 ? 'absent' : 'ok';
+    return this.#place(name, `${name}/${this.#counter}/`.padEnd(bytes, '.'), durable);
+  }
+
+  /** Drops what is stored, if anything is. */
+  drop(name: string, durable = false): TestWrite {
+    return this.#place(name, undefined, durable);
+  }
+
+  #place(name: string, value: string | undefined, durable: boolean): TestWrite {
+    const line = this.#line(name);
+    return this.#world.write(name, value ?? null, this.#counter, durable, (stored, write) => {
+      const expected = line.values.at(-1) === undefined ? 'absent' : 'ok';
       if (stored.state !== expected)
         throw new Error(`A write to ${name} saw ${stored.state} instead of ${expected}: ${stored.reason}`);
       line.values.push(value);

@@ -5,6 +5,7 @@
  * What a read may answer follows from that list alone. While the node is up: the last one. After a crash: the last
  * acknowledged one or any after it, and from then on that one. Anything else is lost, invented or brought back.
  */
+import type { FileName } from '../../src/env/partition-file.js';
 import { run } from '../../src/lib/flow.js';
 import { Prng } from '../../src/lib/prng.js';
 import { Arena } from '../../src/storage/arena.js';
@@ -57,7 +58,7 @@ export class World {
   uncleanStarts = 0;
   metaLsn = 0;
   /** Partitions whose file "kills" the inspecting child. */
-  readonly killers: Set<number> = new Set();
+  readonly killers: Set<FileName> = new Set();
   inspections = 0;
 
   engine: Engine | null = null;
@@ -154,7 +155,7 @@ export class World {
 
   write(
     name: string,
-    value: string,
+    value: string | null,
     counter: number,
     durable: boolean,
     onPlaced: (stored: Stored, write: TestWrite) => void,
@@ -165,7 +166,7 @@ export class World {
   }
 
   /** Writes and waits for the acknowledgement or the refusal. */
-  put(name: string, value: string, counter = 1): TestWrite {
+  put(name: string, value: string | null, counter = 1): TestWrite {
     const write = this.write(name, value, counter, false, () => undefined);
     this.time.runUntil(() => write.state === 'acked' || write.state === 'refused' || this.fatal !== null);
     return write;
@@ -270,10 +271,10 @@ export class World {
       }),
       meter: { counter: () => nothing, gauge: () => nothing, histogram: () => nothing },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
-      inspectFiles: (partitions, done) => {
+      inspectFiles: (names, done) => {
         this.inspections += 1;
-        const bad = new Map<number, string>();
-        for (const id of partitions) if (this.killers.has(id)) bad.set(id, 'The child died');
+        const bad = new Map<FileName, string>();
+        for (const id of names) if (this.killers.has(id)) bad.set(id, 'The child died');
         scope.after(1, () => {
           done(null, bad);
         });

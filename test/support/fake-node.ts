@@ -46,6 +46,8 @@ export interface FakeNode {
   /** Asked before the greeting is answered; a failure refuses it. */
   refuse: ((token: Uint8Array) => Failure | null) | null;
   silent: boolean;
+  /** Ordinal that its replies to a get name as the fastest; null: its own. */
+  fastest: number | null;
   inFlightMax: number;
   frameBodyBytesMax: number;
   readonly store: Map<string, SiblingMessage[]>;
@@ -62,6 +64,7 @@ export function fakeNode(address: string, nodeId: string = NODE_ID): FakeNode {
     script: null,
     refuse: null,
     silent: false,
+    fastest: null,
     inFlightMax: 1_024,
     frameBodyBytesMax: 2_097_152,
     store: new Map(),
@@ -103,7 +106,18 @@ function originOf(node: FakeNode): Uint8Array {
 }
 
 function plainOrigin(node: FakeNode): GetReply['origin'] {
-  return { nodeId: node.nodeId, ringVersion: node.ring.version, acked: 1, durable: true, sloppy: false };
+  const { nodeId, ring } = node;
+  const ordinal = ring.members.find((member) => member.nodeId === nodeId)?.ordinal ?? 0;
+  return {
+    nodeId,
+    ringVersion: ring.version,
+    acked: 1,
+    durable: true,
+    sloppy: false,
+    owners: [ordinal],
+    fallbacks: [],
+    fastest: node.fastest ?? ordinal,
+  };
 }
 
 export function get(node: FakeNode, key: string): GetReply {

@@ -21,6 +21,7 @@ const startNode: StartNode = ({ log, fatal }) => {
     ready: { client: '127.0.0.1:1', peer: '127.0.0.1:2', admin: '/a', nodeId: '0'.repeat(32) },
     waiting: how === 'wait' ? 'The directory is empty: --init makes a cluster' : null,
     status: () => 'hollow',
+    figures: () => ({ hollow: true }),
     healthy: () => true,
     drain: () =>
       new Promise((resolve, reject) => {

@@ -9,6 +9,7 @@
 import type { Timers } from '../../src/env/clock.js';
 import type { Disk } from '../../src/env/disk.js';
 import type {
+  FileName,
   FileSnapshot,
   PartitionFile,
   PartitionFileOperation,
@@ -17,6 +18,7 @@ import type {
 } from '../../src/env/partition-file.js';
 import { assert } from '../../src/lib/assert.js';
 import type { Prng } from '../../src/lib/prng.js';
+import { folderOf } from './simulated-inode.js';
 
 type Commit = ReadonlyMap<string, Uint8Array>;
 
@@ -99,6 +101,8 @@ export class MemoryPartitionFiles implements PartitionFiles {
   readonly #timers: Timers;
   readonly #random: Prng;
   readonly #inFlight: Set<() => void> = new Set();
+  /** Folders whose names are known to be on the disk: a file that is there may have been made and never synced. */
+  readonly #synced: Set<string> = new Set();
   #dead = false;
 
   constructor(medium: MemoryMedium, disk: Disk, timers: Timers, random: Prng) {
@@ -108,13 +112,13 @@ export class MemoryPartitionFiles implements PartitionFiles {
     this.#random = random;
   }
 
-  path(partition: number): string {
-    return `partitions/${partition.toString(16).padStart(4, '0')}.mdb`;
+  path(name: FileName): string {
+    return name === 'hints' ? 'hints.mdb' : `partitions/${name.toString(16).padStart(4, '0')}.mdb`;
   }
 
-  open(partition: number, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
-    const path = this.path(partition);
-    this.#disk.list('partitions', (error, names) => {
+  open(name: FileName, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    const path = this.path(name);
+    this.#disk.list(folderOf(path), (error, names) => {
       if (error !== null) {
         done(error);
       } else if (!(names ?? []).includes(path.slice(path.indexOf('/') + 1))) {
@@ -123,20 +127,36 @@ export class MemoryPartitionFiles implements PartitionFiles {
       } else if (this.medium.broken.has(path)) {
         done(new MemoryFileError('DAMAGED', `${path} is shorter than its pages`));
       } else {
-        done(null, this.#handle(path, mapBytes));
+        this.#opened(path, mapBytes, done);
       }
     });
   }
 
-  quarantine(partition: number, done: (error: Error | null, to?: string) => void): void {
-    const path = this.path(partition);
+  #opened(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    const folder = folderOf(path);
+    if (this.#synced.has(folder)) {
+      done(null, this.#handle(path, mapBytes));
+      return;
+    }
+    this.#disk.syncFolder(folder, (error) => {
+      if (error !== null) {
+        done(error);
+        return;
+      }
+      this.#synced.add(folder);
+      done(null, this.#handle(path, mapBytes));
+    });
+  }
+
+  quarantine(name: FileName, done: (error: Error | null, to?: string) => void): void {
+    const path = this.path(name);
     this.#disk.makeFolder('quarantine', (failed) => {
       if (failed !== null) {
         done(failed);
         return;
       }
       this.#disk.list('quarantine', (error, names) => {
-        const to = `quarantine/${partition.toString(16).padStart(4, '0')}.mdb.${(names ?? []).length}`;
+        const to = `quarantine/${path.slice(path.indexOf('/') + 1)}.${(names ?? []).length}`;
         if (error !== null) done(error);
         else this.#move(path, to, done);
       });
@@ -166,11 +186,9 @@ export class MemoryPartitionFiles implements PartitionFiles {
         done(failed);
         return;
       }
+      this.#synced.delete(folderOf(path));
       marker.close(() => {
-        this.#disk.syncFolder('partitions', (error) => {
-          if (error === null) done(null, this.#handle(path, mapBytes));
-          else done(error);
-        });
+        this.#opened(path, mapBytes, done);
       });
     });
   }
@@ -185,7 +203,7 @@ export class MemoryPartitionFiles implements PartitionFiles {
       if (commit !== undefined) this.medium.commits.set(to, commit);
       this.medium.commits.delete(path);
       this.medium.broken.delete(path);
-      this.#disk.syncFolder('partitions', (first) => {
+      this.#disk.syncFolder(folderOf(path), (first) => {
         this.#disk.syncFolder('quarantine', (second) => {
           done(first ?? second, to);
         });

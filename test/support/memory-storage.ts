@@ -2,7 +2,9 @@
  * The storage contract in a Map, for tests of what stands on it: each write is "synced" when the test says so.
  */
 import type { Storage, StorageStatus, Stored, ReadRequest, WriteRequest } from '../../src/storage/storage.js';
-import { WAIT_FOR_EARLIER, WRITE_NOTHING } from '../../src/storage/storage.js';
+import type { Hint } from '../../src/coordinator/hint-book.js';
+import type { Ack, HintStorage } from '../../src/storage/hint-storage.js';
+import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from '../../src/storage/storage.js';
 
 interface Kept {
   readonly bytes: Uint8Array;
@@ -15,7 +17,11 @@ const NOTHING = new Uint8Array(0);
 
 export class MemoryStorage implements Storage {
   readonly #records: Map<string, Kept> = new Map();
-  readonly #unsynced: WriteRequest[] = [];
+  readonly #unsynced: Ack[] = [];
+  /** What the store "held when it was opened" is for the test to say. */
+  readonly hints: MemoryHints = new MemoryHints((ack) => {
+    this.#ack(ack);
+  });
   /** Answers reads and decides writes only when `serve` is called. */
   cold: boolean = false;
   /** Acknowledges writes only when `sync` is called. */
@@ -33,15 +39,21 @@ export class MemoryStorage implements Storage {
     this.#orLater(() => {
       const size = request.decide(this.#stored(request.key));
       if (size === WRITE_NOTHING) return;
-      if (size !== WAIT_FOR_EARLIER) {
+      if (size === DROP_RECORD) {
+        this.#records.delete(nameOf(request.key));
+      } else if (size !== WAIT_FOR_EARLIER) {
         const bytes = new Uint8Array(size);
         request.encode(bytes, 0);
         const { markActorHi, markActorLo, markCounter } = request;
         this.#records.set(nameOf(request.key), { bytes, markActorHi, markActorLo, markCounter });
       }
-      if (this.holdAcks) this.#unsynced.push(request);
-      else request.onWritten(true);
+      this.#ack(request);
     });
+  }
+
+  #ack(ack: Ack): void {
+    if (this.holdAcks) this.#unsynced.push(ack);
+    else ack.onWritten(true);
   }
 
   sync(): void {
@@ -95,6 +107,31 @@ export class MemoryStorage implements Storage {
       markActorLo: kept?.markActorLo ?? 0,
       markCounter: kept?.markCounter ?? 0,
     };
+  }
+}
+
+/** Hints by id, in the version that was kept last. */
+class MemoryHints implements HintStorage {
+  readonly kept: Map<number, Hint> = new Map();
+  readonly #ack: (ack: Ack) => void;
+  restorable: readonly Hint[] = [];
+
+  constructor(ack: (ack: Ack) => void) {
+    this.#ack = ack;
+  }
+
+  restored(): readonly Hint[] {
+    return this.restorable;
+  }
+
+  keep(hint: Hint, ack: Ack): void {
+    this.kept.set(hint.id, { ...hint });
+    this.#ack(ack);
+  }
+
+  drop(hint: Hint, ack: Ack): void {
+    this.kept.delete(hint.id);
+    this.#ack(ack);
   }
 }
 

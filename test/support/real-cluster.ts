@@ -3,13 +3,11 @@
  * with the ring file and the secret. Its addresses are in the ring, so ports are chosen before there is a node, and each
  * node comes back where it was.
  */
-import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { Client, codecs } from '../../src/client/index.js';
 import type { ClientOptions } from '../../src/client/index.js';
-import { Daemon } from './daemon.js';
+import { freePorts } from '../../src/cli/free-ports.js';
+import { Daemon, type LogLine } from './daemon.js';
 import { runCli } from './run-cli.js';
 import { temporaryFolder } from './temporary.js';
 import type { TeardownContext } from './temporary.js';
@@ -26,8 +24,8 @@ export interface RealClusterOptions {
   /** More for one of them, by its name. */
   readonly flagsOf?: (name: string) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the files of a ring are made; its own temporary folder otherwise. */
-  readonly folder?: string;
+  /** For each node its clients' and its peers'; free ones otherwise. */
+  readonly ports?: readonly number[];
 }
 
 export interface ClusterMember {
@@ -57,10 +55,8 @@ export class RealCluster {
   /** Made and not started; whoever calls it also calls `dispose`. */
   static async prepare(options: RealClusterOptions = {}): Promise<RealCluster> {
     const { nodes = 3, replicas = 3, partitions = 16, flags = [], flagsOf = () => [], env = {} } = options;
-    const own = options.folder === undefined ? temporaryFolder('cluster') : null;
-    const folder = options.folder ?? own?.path ?? '';
-    mkdirSync(folder, { recursive: true });
-    const ports = await freePorts(2 * nodes);
+    const { path: folder, remove } = temporaryFolder('cluster');
+    const ports = options.ports ?? (await freePorts(2 * nodes));
     const seats = Array.from({ length: nodes }, (_, i) => ({
       name: `n${i + 1}`,
       client: `127.0.0.1:${ports[2 * i]}`,
@@ -87,7 +83,7 @@ export class RealCluster {
         ],
       }),
     }));
-    return new RealCluster(folder, members, () => own?.remove());
+    return new RealCluster(folder, members, remove);
   }
 
   /** All nodes run; the cluster goes away with the test. */
@@ -127,6 +123,14 @@ export class RealCluster {
     return Client.connect<string>({ seeds: this.addresses, codec: codecs.utf8, timeoutMs: 5_000, ...options });
   }
 
+  /** What the n-th logs about itself when asked: `hints`, `peersUp` … */
+  async status(n: number): Promise<LogLine> {
+    const daemon = this.node(n);
+    const from = daemon.log.length;
+    daemon.signal('SIGUSR2');
+    return daemon.waitFor('status', { from });
+  }
+
   async dispose(): Promise<void> {
     await Promise.all(this.members.map(({ daemon }) => daemon.dispose()));
     this.#dispose();
@@ -136,23 +140,4 @@ export class RealCluster {
   transcript(): string {
     return this.members.map(({ name, daemon }) => `${name}:\n${daemon.transcript()}`).join('\n');
   }
-}
-
-/** That were free just now, all different. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers: Server[] = [];
-  for (let i = 0; i < count; i++) {
-    servers.push(
-      await new Promise((resolve, reject) => {
-        const server = createServer();
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', () => {
-          resolve(server);
-        });
-      }),
-    );
-  }
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
 }

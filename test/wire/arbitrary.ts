@@ -62,6 +62,9 @@ export const origin: fc.Arbitrary<ReplyOrigin> = fc.record({
   acked: u32,
   durable: fc.boolean(),
   sloppy: fc.boolean(),
+  owners: fc.array(u32, { maxLength: 4 }),
+  fallbacks: fc.array(u32, { maxLength: 3 }),
+  fastest: u32,
 });
 
 const sibling = fc.record({ value: bytes, writtenMs: u53, expiresMs: u53 });

@@ -6,6 +6,7 @@ import type { GetReply, PutReply, ReplyOrigin, SiblingMessage } from '../../src/
 import { decodeError, decodePong } from '../../src/wire/codec-connection.js';
 import { ERROR, GET_REPLY, PONG, PUT_REPLY } from '../../src/wire/kinds.js';
 import { Reader, partita } from '../../src/wire/protobuf.js';
+import { ORDINALS_DECODED_MAX } from '../../src/wire/read-origin.js';
 import { SIBLINGS_DECODED_MAX, decodeGetReply, decodePutReply } from '../../src/wire/read-replies.js';
 import {
   ReplyParts,
@@ -44,7 +45,9 @@ function scatter(reply: Pick<GetReply, 'siblings' | 'context'>): void {
 function plainOrigin(origin: partita.v1.Origin.$Properties | null | undefined): ReplyOrigin {
   const o = new v1.Origin(origin ?? {});
   if (o.nodeId.length !== 0 && o.nodeId.length !== 16) throw new RangeError('node id');
-  return { nodeId: toHex(o.nodeId), ringVersion: o.ringVersion, acked: o.acked, durable: o.durable, sloppy: o.sloppy };
+  if (Math.max(o.owners.length, o.fallbacks.length) > ORDINALS_DECODED_MAX) throw new RangeError('ordinals');
+  const { ringVersion, acked, durable, sloppy, owners, fallbacks, fastest } = o;
+  return { nodeId: toHex(o.nodeId), ringVersion, acked, durable, sloppy, owners, fallbacks, fastest };
 }
 
 function plainSiblings(siblings: readonly partita.v1.Sibling.$Properties[]): unknown {
@@ -112,7 +115,16 @@ test('a written GetReply is what protobufjs reads, and its head is all but the l
 });
 
 test('a context may be written by the caller into the room left for it', (t) => {
-  const origin = encodeOrigin({ nodeId: '0b'.repeat(16), ringVersion: 1, acked: 1, durable: true, sloppy: false });
+  const origin = encodeOrigin({
+    nodeId: '0b'.repeat(16),
+    ringVersion: 1,
+    acked: 1,
+    durable: true,
+    sloppy: false,
+    owners: [1],
+    fallbacks: [],
+    fastest: 1,
+  });
   parts.clear();
   parts.addSibling(Buffer.from('value'), 0, 5, 1, 0);
   parts.reserveContext(6);
@@ -214,7 +226,8 @@ for (const [name, kind, replies] of [
 }
 
 function withBytes(origin: ReplyOrigin): partita.v1.Origin.$Properties {
-  return { ...origin, nodeId: Buffer.from(origin.nodeId, 'hex') };
+  const { nodeId, owners, fallbacks } = origin;
+  return { ...origin, nodeId: Buffer.from(nodeId, 'hex'), owners: [...owners], fallbacks: [...fallbacks] };
 }
 
 test('a reply of nothing but empty siblings is refused before it fills the memory', (t) => {
@@ -222,6 +235,45 @@ test('a reply of nothing but empty siblings is refused before it fills the memor
   const most = decodeGetReply(siblings(SIBLINGS_DECODED_MAX), 0, 2 * SIBLINGS_DECODED_MAX);
   t.is(typeof most === 'string' ? most : most.siblings.length, SIBLINGS_DECODED_MAX);
   t.is(decodeGetReply(siblings(500_000), 0, 1_000_000), 'More than 4096 siblings');
+});
+
+test('equal origins are one object, which nobody can change', (t) => {
+  const origin = {
+    nodeId: new Uint8Array(16),
+    ringVersion: 2,
+    acked: 2,
+    owners: [1, 300],
+    fallbacks: [4],
+    fastest: 300,
+  };
+  const read = (more: object): ReplyOrigin => {
+    const body = v1.GetReply.encode({ origin: { ...origin, ...more } }).finish();
+    return (decodeGetReply(body, 0, body.length) as GetReply).origin;
+  };
+  t.is(read({}), read({}));
+  t.deepEqual([read({}).owners, read({}).fallbacks, read({}).fastest], [[1, 300], [4], 300]);
+  t.not(read({ fastest: 1 }), read({}));
+  t.is(read({ fastest: 1 }).fastest, 1);
+  t.throws(() => (read({}).owners as number[]).push(9), { instanceOf: TypeError });
+});
+
+test('an origin in two parts is merged, whatever was read before', (t) => {
+  const [first, second] = [
+    { owners: [1], acked: 1 },
+    { owners: [2], fallbacks: [3], durable: true },
+  ];
+  const body = Buffer.concat([first, second].map((origin) => v1.GetReply.encode({ origin }).finish()));
+  for (let i = 0; i < 2; i++) t.deepEqual(byUs(GET_REPLY, body), byProtobufjs(GET_REPLY, body));
+  const reply = decodeGetReply(body, 0, body.length) as GetReply;
+  t.deepEqual([reply.origin.owners, reply.origin.fallbacks, reply.origin.acked], [[1, 2], [3], 1]);
+});
+
+test('an origin of nothing but ordinals is refused before it fills the memory', (t) => {
+  const body = (count: number): Buffer =>
+    Buffer.from(v1.GetReply.encode({ origin: { fallbacks: new Array<number>(count).fill(7) } }).finish());
+  const most = decodeGetReply(body(ORDINALS_DECODED_MAX), 0, body(ORDINALS_DECODED_MAX).length);
+  t.is(typeof most === 'string' ? most : most.origin.fallbacks.length, ORDINALS_DECODED_MAX);
+  t.is(decodeGetReply(body(500_000), 0, body(500_000).length), 'More than 1024 ordinals');
 });
 
 test('values are views of the receive buffer', (t) => {

@@ -1,51 +1,27 @@
 /* What the golden frames of protocol/vectors say. Bytes are `0x` and hexadecimal digits. vectors.ts makes the frames. */
-import type { Failure } from '../../src/model/errors.js';
 import * as kinds from '../../src/wire/kinds.js';
-
-const NODE = '000102030405060708090a0b0c0d0e0f';
-const OTHER_NODE = '0f0e0d0c0b0a09080706050403020100';
-const CLUSTER_ID = 'ffeeddccbbaa99887766554433221100';
-const NONCE = `0x${'a1'.repeat(32)}`;
-const OTHER_NONCE = `0x${'b2'.repeat(32)}`;
-/**
- * The proofs that belong to the connection of the vectors, made with the secret `0123456789abcdef` by other software:
- * test/node/peers/proof.test.ts holds the code to them.
- */
-export const ACCEPTOR_PROOF = '0x523602bcb9dc10529c871ad07a86b0b9dff130cda8f142fa0c60743322f5a8bc';
-export const DIALER_PROOF = '0x5eac1688a4956205fe3010a30e1186ecdf16aa67a53101afae2062e31b07c7f7';
-const PUT_ID = '0x65f0a0b00123456789abcdef';
-const WRITTEN = 1_710_268_592_123;
-const ORIGIN = { nodeId: NODE, ringVersion: 3, acked: 1, durable: true, sloppy: false };
-const HEAD = { budgetMs: 1_000, namespace: '', ringVersion: 3 };
-/** Looks like one, is none: contexts are opaque to whoever reads these files. */
-const CONTEXT = '0xc0ffee';
-const PUT = {
-  key: '0x757365723a31',
-  value: '0x68656c6c6f',
-  context: '0x',
-  putId: PUT_ID,
-  retry: false,
-  ...HEAD,
-  w: 0,
-  strict: false,
-  durable: false,
-  ttlMs: 0,
-  returnSiblings: false,
-};
-const STAMP = { ringVersion: 3, fence: 4 };
-const STORE = { partition: 77, ...STAMP, budgetMs: 900, record: '0xdecade' };
-const DELETE = { ...PUT, value: undefined };
-const failed = (code: Failure['code'], text: string, retryable: boolean, outcomeUnknown: boolean): object => ({
-  code,
-  text,
-  retryable,
-  outcomeUnknown,
-  ringVersion: 3,
-});
-
-export type Row = readonly [name: string, what: string, kind: number, requestId: number, message: unknown];
+import { NODE_ROWS } from './vector-rows-nodes.js';
+import {
+  ACCEPTOR_PROOF,
+  CLUSTER_ID,
+  CONTEXT,
+  DELETE,
+  DIALER_PROOF,
+  HEAD,
+  NODE,
+  NONCE,
+  ORIGIN,
+  ORIGINS,
+  OTHER_NODE,
+  OTHER_NONCE,
+  PUT,
+  WRITTEN,
+  failed,
+} from './vector-words.js';
+import type { Row } from './vector-words.js';
 
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
+  ...NODE_ROWS,
   connection: [
     [
       'hello',
@@ -199,6 +175,13 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
       9,
       { siblings: [], context: CONTEXT, origin: ORIGIN },
     ],
+    [
+      'get-reply-replicated',
+      'In a ring of several nodes: owner 300 answered first, owner 1 too, node 4 stood in for the third',
+      kinds.GET_REPLY,
+      9,
+      { siblings: [{ value: '0x68656c6c6f', writtenMs: WRITTEN, expiresMs: 0 }], context: CONTEXT, origin: ORIGINS },
+    ],
     ['put', 'The first put of a key: no context', kinds.PUT, 10, PUT],
     ['put-retry', 'The same put sent again: same id, marked', kinds.PUT, 11, { ...PUT, retry: true, budgetMs: 400 }],
     [
@@ -239,6 +222,13 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
         origin: ORIGIN,
       },
     ],
+    [
+      'put-reply-replicated',
+      'Stored by an owner and by a stand-in; a put names no fastest node',
+      kinds.PUT_REPLY,
+      13,
+      { context: CONTEXT, siblings: [], siblingCount: 1, origin: { ...ORIGINS, owners: [300], fastest: 0 } },
+    ],
   ],
   multi: [
     [
@@ -274,53 +264,6 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
         { context: CONTEXT, siblings: [], siblingCount: 1, origin: ORIGIN },
         { failure: failed('RETRY_TOO_LATE', 'The put id is 61 s old, at most 60 s are accepted', false, true) },
       ],
-    ],
-  ],
-  peer: [
-    [
-      'store',
-      'A record for an owner of partition 77, to be synced before the answer (no real record: opaque to whoever reads this)',
-      kinds.STORE,
-      50,
-      { ...STORE, hintFor: 0, durable: true, reason: 'put' },
-    ],
-    [
-      'store-hint',
-      'The same for a stand-in, which keeps it for the owner with ordinal 2',
-      kinds.STORE,
-      51,
-      { ...STORE, hintFor: 2, durable: false, reason: 'put' },
-    ],
-    ['store-reply', 'Stored and synced', kinds.STORE_REPLY, 50, { ...STAMP, durable: true, hinted: false }],
-    [
-      'read',
-      'What does this replica have?',
-      kinds.READ,
-      52,
-      { key: '0x757365723a31', partition: 77, ringVersion: 3, budgetMs: 800 },
-    ],
-    ['read-reply', 'This record', kinds.READ_REPLY, 52, { state: 'found', ...STAMP, reason: '', record: '0xdecade' }],
-    ['read-reply-absent', 'Nothing', kinds.READ_REPLY, 53, { state: 'absent', ...STAMP, reason: '', record: '0x' }],
-    [
-      'read-reply-unknown',
-      'It may lack what was acknowledged: never counted',
-      kinds.READ_REPLY,
-      54,
-      { state: 'unknown', ...STAMP, reason: 'The partition is suspect', record: '0x' },
-    ],
-    [
-      'forward',
-      'A Get of a client, handed on with what is left of its time',
-      kinds.FORWARD,
-      55,
-      { kind: kinds.GET, budgetMs: 700, ringVersion: 3, body: '0x0a06757365723a31' },
-    ],
-    [
-      'forward-reply',
-      'The body of the GetReply, for the client as it is',
-      kinds.FORWARD_REPLY,
-      55,
-      { kind: kinds.GET_REPLY, body: '0x1203c0ffee' },
     ],
   ],
   ring: [

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { fromHex, toHex } from '../../../src/lib/bytes.js';
 import { ProofMaker, type Conversation } from '../../../src/node/peers/proof.js';
-import { ACCEPTOR_PROOF, DIALER_PROOF } from '../../wire/vector-rows.js';
+import { ACCEPTOR_PROOF, DIALER_PROOF } from '../../wire/vector-words.js';
 import { keyedDigest } from './cluster.js';
 
 /** Of the vectors `hello-peer`, `challenge` and `proof`. */

@@ -1,0 +1,372 @@
+/*
+ * One put or delete of a client in a cluster: the hands of coordinator/replicated-put.ts, and the way to an owner where
+ * this node is none.
+ *
+ * The version is minted by a PutOperation, on top of what is stored here. Its record is taken over as it is laid down,
+ * and goes to the other replicas in those very bytes; it is kept until the last of them has answered, since a fallback
+ * may yet need it.
+ */
+import { chooseCoordinator, type Circumstances, HERE } from '../../coordinator/choose-coordinator.js';
+import type { Fault } from '../../coordinator/asked.js';
+import { putFailure } from '../../coordinator/failures.js';
+import type { Preference } from '../../coordinator/preference.js';
+import { type PutPort, type PutTerms, ReplicatedPut } from '../../coordinator/replicated-put.js';
+import type { Timed } from '../../lib/deadline-wheel.js';
+import { failure, type Failure } from '../../model/errors.js';
+import type { PutRequest } from '../../model/messages.js';
+import type { StoreHead } from '../../model/peer-messages.js';
+import { keyName } from '../../storage/storage-key.js';
+import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
+import { copyBytes } from '../../versioning/write.js';
+import type { StoreReplyView } from '../../wire/read-peer.js';
+import type { ReplyParts } from '../../wire/write-replies.js';
+import type { StoreAsker } from '../peers/request.js';
+import { PutOperation, type RecordKeeper } from '../put.js';
+import type { PutTarget, PutWork } from '../work.js';
+import { Forwarding } from './forwarding.js';
+import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
+
+const NOTHING = new Uint8Array(0);
+const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
+const KEPT_BYTES_MAX = 16_384;
+
+/** Answers of replicas, as the asker of a link hears them. */
+class Acks implements StoreAsker {
+  readonly #put: ClusterPut;
+
+  constructor(put: ClusterPut) {
+    this.#put = put;
+  }
+
+  onStored(_from: number, tag: number, reply: StoreReplyView): void {
+    this.#put.onAcked(tag, reply.durable);
+  }
+
+  onRefused(_from: number, tag: number, refusal: Failure): void {
+    this.#put.onFailed(tag, refusal.outcomeUnknown ? 'lost' : refusal.code);
+  }
+
+  onUnanswered(_from: number, tag: number): void {
+    this.#put.onFailed(tag, 'lost');
+  }
+}
+
+/** The local store's part. */
+class LocalPart implements PutTarget, RecordKeeper {
+  readonly #put: ClusterPut;
+
+  constructor(put: ClusterPut) {
+    this.#put = put;
+  }
+
+  onDecided(bytes: number): Failure | null {
+    return this.#put.onDecided(bytes);
+  }
+
+  onRecord(bytes: Uint8Array, start: number, end: number): void {
+    this.#put.onRecord(bytes, start, end);
+  }
+
+  onStored(): void {
+    this.#put.onStoredHere();
+  }
+
+  onFailure(_put: PutWork, refusal: Failure): void {
+    this.#put.onRefusedHere(refusal);
+  }
+
+  onHeld(_put: PutWork, bytes: number): void {
+    this.#put.onHeldHere(bytes);
+  }
+
+  onForwarded(): void {}
+
+  onOver(): void {}
+}
+
+export class ClusterPut implements PutWork, PutPort, Timed {
+  // PutWork
+  requestId: number = 0;
+  bodyBytes: number = 0;
+  index: number = 0;
+  startedMs: number = 0;
+  origin: Uint8Array = NOTHING;
+  get isDelete(): boolean {
+    return this.#local.isDelete;
+  }
+  get siblingCount(): number {
+    return this.#local.siblingCount;
+  }
+  // Timed
+  deadlineMs: number = 0;
+  wheelBucket: number = -1;
+  wheelNext: Timed | null = null;
+  wheelPrevious: Timed | null = null;
+  /** Another node has handed it on to this one: it is coordinated here, whoever owns the key. Set before `start`. */
+  isForwarded: boolean = false;
+
+  readonly #parts: ClusterParts;
+  readonly #machine: ReplicatedPut;
+  readonly #local: PutOperation;
+  readonly #localPart: LocalPart;
+  readonly #acks: Acks = new Acks(this);
+  readonly #terms: { -readonly [K in keyof PutTerms]: PutTerms[K] } = {
+    w: 1,
+    strict: false,
+    durable: false,
+    deadlineMs: 0,
+  };
+  readonly #head: { -readonly [K in keyof StoreHead]: StoreHead[K] };
+  readonly #flushRecord: () => void;
+  #target: PutTarget | null = null;
+  /** The same, once it has its answer. */
+  #told: PutTarget | null = null;
+  #preference: Preference = NOWHERE;
+  #budgetMs = 0;
+  #localTicket = 0;
+  #hintFor = -1;
+  #refusal: Failure | null = null;
+  /** The store is being asked: what it says at once is passed on when the call is back. */
+  #isAsking = false;
+  #isMade = false;
+  #underWay = 0;
+  #isEnded = true;
+  #forwarding: Forwarding | null = null;
+  #goesElsewhere = false;
+  #record: Uint8Array = NOTHING;
+  #block: Uint8Array = NOTHING;
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts;
+    this.#machine = new ReplicatedPut(parts.self, parts.table, this);
+    const local = new LocalPart(this);
+    this.#localPart = local;
+    this.#local = new PutOperation(parts.services, local);
+    const { ringVersion } = parts.preferences;
+    this.#head = { partition: 0, ringVersion, budgetMs: 0, hintFor: 0, fence: 0, durable: false, reason: 'put' };
+    this.#flushRecord = () => {
+      this.#tellMade();
+    };
+  }
+
+  start(target: PutTarget, request: PutRequest, nowMs: number): void {
+    const { preferences, self, table } = this.#parts;
+    this.#target = target;
+    this.startedMs = nowMs;
+    this.#refusal = null;
+    this.#forwarding = null;
+    this.#goesElsewhere = false;
+    this.#isEnded = true;
+    const refusal = this.#local.prepare(this.#localPart, request, nowMs);
+    if (refusal !== null) {
+      this.#fail(refusal);
+      return;
+    }
+    const { partition } = this.#local;
+    this.#preference = preferences.of(partition);
+    this.#budgetMs = request.budgetMs;
+    this.#head.partition = partition;
+    const terms = this.#terms;
+    terms.w = quorumOf(request.w, preferences.replicaCount);
+    terms.strict = request.strict;
+    terms.durable = request.durable;
+    terms.deadlineMs = nowMs + request.budgetMs;
+    const first = chooseCoordinator(self, this.#preference, table, this.isForwarded ? FORWARDED : FRESH, nowMs);
+    if (first === HERE) this.#coordinate(nowMs);
+    else this.#forward(first, false);
+    if (this.#target !== null && !this.#local.decided) this.#local.detach();
+  }
+
+  fillReply(parts: ReplyParts): void {
+    this.#local.fillReply(parts);
+  }
+
+  // ── forwarding ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #forward(node: number, cannotStore: boolean): void {
+    this.#local.detach();
+    const { w, strict, deadlineMs } = this.#terms;
+    const request = this.#local.requestAgain(w, strict);
+    const forwarding = new Forwarding(this.#parts, this, request, this.#preference, deadlineMs, cannotStore);
+    this.#forwarding = forwarding;
+    forwarding.to(node);
+  }
+
+  /** The owner has answered the client's request. */
+  onForwarded(kind: number, bytes: Uint8Array, start: number, end: number): void {
+    const target = this.#target as PutTarget;
+    this.#target = null;
+    target.onForwarded(this, kind, bytes, start, end);
+    target.onOver(this);
+  }
+
+  /** No owner could be reached: this node does it, as a fallback; `isRetry`: one of them may have done it as well. */
+  onNobody(isRetry: boolean): void {
+    const forwarding = this.#forwarding as Forwarding;
+    this.#forwarding = null;
+    if (this.#refusal !== null) {
+      this.#fail(forwarding.mayHaveHappened ? { ...this.#refusal, outcomeUnknown: true } : this.#refusal);
+      return;
+    }
+    if (isRetry) this.#local.retry = true;
+    this.#coordinate(this.#parts.nowMs());
+  }
+
+  // ── coordinating ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #coordinate(nowMs: number): void {
+    this.#isEnded = false;
+    this.#isMade = false;
+    this.#machine.start(this.#terms, this.#preference, nowMs);
+  }
+
+  storeHere(_put: ReplicatedPut, ticket: number, hintFor: number): void {
+    this.#localTicket = ticket;
+    this.#hintFor = hintFor;
+    if (hintFor >= 0) this.#local.durable = true;
+    this.#isAsking = true;
+    this.#local.store();
+    this.#isAsking = false;
+    if (this.#isMade) this.#tellMade();
+  }
+
+  onDecided(bytes: number): Failure | null {
+    if (this.#hintFor < 0) return null;
+    const { key, partition } = this.#local;
+    const hint = this.#parts.hints.add(partition, keyName(key, 0, key.length), this.#hintFor, bytes);
+    return hint === null ? NO_ROOM : null;
+  }
+
+  onRecord(bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    let block = this.#block;
+    if (block.length < size) {
+      block = size > KEPT_BYTES_MAX ? Buffer.allocUnsafeSlow(size) : new Uint8Array(Math.min(2 * size, KEPT_BYTES_MAX));
+      if (size <= KEPT_BYTES_MAX) this.#block = block;
+    }
+    copyBytes(bytes, start, size, block, 0);
+    this.#record = block.length === size ? block : block.subarray(0, size);
+    this.#target?.onHeld(this, size);
+    this.#isMade = true;
+    // The store is in the middle of laying the record down: what others answer at once must not come between.
+    if (!this.#isAsking) this.#parts.timers.endOfTurn(this.#flushRecord);
+  }
+
+  #tellMade(): void {
+    this.#machine.encoded(this.#localTicket, this.#parts.nowMs());
+  }
+
+  onStoredHere(): void {
+    this.#machine.acked(this.#localTicket, this.#local.isDurable, this.#parts.nowMs());
+  }
+
+  onRefusedHere(refusal: Failure): void {
+    this.#refusal = refusal;
+    this.#machine.failed(this.#localTicket, refusal.code, this.#parts.nowMs());
+  }
+
+  onHeldHere(bytes: number): void {
+    this.#target?.onHeld(this, bytes);
+  }
+
+  sendCopy(_put: ReplicatedPut, ticket: number, node: number, hintFor: number): void {
+    const { links } = this.#parts;
+    const head = this.#head;
+    head.budgetMs = this.#budgetMs;
+    head.hintFor = hintFor < 0 ? 0 : hintFor;
+    head.durable = this.#terms.durable || hintFor >= 0;
+    this.#underWay += 1;
+    const link = links.get(node);
+    const request = link?.store(head, this.#record, true, peerTimeoutMs(this.#budgetMs), this.#acks, ticket) ?? null;
+    if (request === null) this.onFailed(ticket, 'unsent');
+  }
+
+  onAcked(ticket: number, durable: boolean): void {
+    this.#underWay -= 1;
+    this.#machine.acked(ticket, durable, this.#parts.nowMs());
+    this.#overIfSo();
+  }
+
+  onFailed(ticket: number, fault: Fault): void {
+    this.#underWay -= 1;
+    this.#machine.failed(ticket, fault, this.#parts.nowMs());
+    this.#overIfSo();
+  }
+
+  keepHint(_put: ReplicatedPut, owner: number): void {
+    const record = this.#record;
+    const name = keyName(record, recordKeyStart(0), recordKeyEnd(record, 0));
+    this.#parts.hints.add(this.#local.partition, name, owner, record.length);
+  }
+
+  reply(put: ReplicatedPut): void {
+    if (put.outcome === 'refused' && this.#mayGoElsewhere()) {
+      this.#goesElsewhere = true; // when the machine has ended
+      return;
+    }
+    const target = this.#target as PutTarget;
+    this.#target = null;
+    this.#told = target;
+    if (put.outcome === 'stored') {
+      this.origin = this.#parts.origins.ofPut(put);
+      target.onStored(this);
+    } else {
+      const refusal = put.outcome === 'refused' ? this.#refusal : null;
+      target.onFailure(this, refusal ?? putFailure(put, this.#parts.nameOf));
+    }
+  }
+
+  wakeAt(_put: ReplicatedPut, atMs: number): void {
+    const { wheel } = this.#parts;
+    wheel.remove(this);
+    this.deadlineMs = atMs;
+    wheel.add(this);
+  }
+
+  expire(): void {
+    this.#machine.tick(this.#parts.nowMs());
+  }
+
+  ended(): void {
+    this.#parts.wheel.remove(this);
+    this.#isEnded = true;
+    if (this.#goesElsewhere) this.#goElsewhere();
+    this.#overIfSo();
+  }
+
+  /** The disk here is full, or too much is under way: another node may take it. */
+  #mayGoElsewhere(): boolean {
+    const code = this.#refusal?.code;
+    return !this.isForwarded && this.#forwarding === null && (code === 'DISK_FULL' || code === 'OVERLOADED');
+  }
+
+  #goElsewhere(): void {
+    this.#goesElsewhere = false;
+    const nowMs = this.#parts.nowMs();
+    const node = chooseCoordinator(this.#parts.self, this.#preference, this.#parts.table, CANNOT_STORE, nowMs);
+    if (node === HERE) this.#fail(this.#refusal as Failure);
+    else this.#forward(node, true);
+  }
+
+  #fail(refusal: Failure): void {
+    const target = this.#target as PutTarget;
+    this.#target = null;
+    target.onFailure(this, refusal);
+    target.onOver(this);
+  }
+
+  #overIfSo(): void {
+    if (!this.#isEnded || this.#underWay > 0) return;
+    const told = this.#told;
+    if (told === null) return;
+    this.#told = null;
+    this.#record = NOTHING;
+    told.onOver(this);
+  }
+}
+
+const NOBODY: readonly number[] = [];
+const FRESH: Circumstances = { forwarded: false, cannotStore: false, excluded: NOBODY };
+const NO_ROOM = failure('OVERLOADED', 'There is no room for more hints on this node');
+const FORWARDED: Circumstances = { forwarded: true, cannotStore: false, excluded: NOBODY };
+const CANNOT_STORE: Circumstances = { forwarded: false, cannotStore: true, excluded: NOBODY };

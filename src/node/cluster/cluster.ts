@@ -1,0 +1,124 @@
+/*
+ * A member of a ring of several nodes: what it shares with the others, put together. Gets and puts of clients come in by
+ * `newGet` and `newPut`, requests of other members by `serve`.
+ *
+ *   client ─▶ ClusterPut ─▶ coordinator/replicated-put ─┬─▶ PutOperation ─▶ storage
+ *                                                       └─▶ PeerLink ─▶ STORE ─▶ PeerServer ─▶ RecordWrite ─▶ storage
+ */
+import type { NameOf } from '../../coordinator/failures.js';
+import { PeerTable } from '../../coordinator/peer-table.js';
+import type { Timers } from '../../env/clock.js';
+import type { Meter } from '../../env/meter.js';
+import type { Random } from '../../env/random.js';
+import { DeadlineWheel } from '../../lib/deadline-wheel.js';
+import type { BufferPool } from '../../lib/buffer-pool.js';
+import { MergePlan } from '../../versioning/merge.js';
+import type { Works } from '../dispatcher.js';
+import type { Incoming } from '../incoming.js';
+import { PeerCredentials } from '../peers/credentials.js';
+import { PeerLinks, type PeerStatus } from '../peers/links.js';
+import type { Services } from '../services.js';
+import type { Session } from '../session.js';
+import { ClusterGet } from './cluster-get.js';
+import { ClusterPut } from './cluster-put.js';
+import { HintKeeper, type HintsKept } from './hint-keeper.js';
+import { ClusterMeters } from './meters.js';
+import type { ClusterOptions } from './options.js';
+import { Origins } from './origins.js';
+import type { ClusterParts } from './parts.js';
+import { PeerServer } from './peer-server.js';
+import { Preferences } from './preferences.js';
+import { Repairs } from './repairs.js';
+
+export interface ClusterWorld {
+  readonly services: Services;
+  readonly ordinal: number;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly pool: BufferPool;
+  readonly meter: Meter;
+}
+
+export interface ClusterStatus {
+  readonly peers: readonly PeerStatus[];
+  readonly hints: readonly HintsKept[];
+}
+
+export class Cluster implements ClusterParts, Works {
+  readonly services: Services;
+  readonly self: number;
+  readonly timers: Timers;
+  readonly credentials: PeerCredentials;
+  readonly links: PeerLinks;
+  readonly table: PeerTable;
+  readonly wheel: DeadlineWheel;
+  readonly preferences: Preferences;
+  readonly origins: Origins;
+  readonly hints: HintKeeper;
+  readonly meters: ClusterMeters;
+  readonly merge: MergePlan = new MergePlan();
+  readonly nameOf: NameOf;
+  readonly repairs: Repairs;
+  readonly #server: PeerServer;
+
+  /** Dials the other members at once. */
+  constructor(world: ClusterWorld, options: ClusterOptions) {
+    const { services, ordinal, timers, random, pool, meter } = world;
+    const { ring, clock, log, nodeId } = services;
+    const { secret, digest, dialer, hints } = options;
+    this.services = services;
+    this.self = ordinal;
+    this.timers = timers;
+    this.table = new PeerTable(ordinal);
+    this.wheel = new DeadlineWheel(clock, timers);
+    this.preferences = new Preferences(ring);
+    this.origins = new Origins(nodeId, ring.version);
+    this.meters = new ClusterMeters(meter);
+    const names = new Map(
+      ring.members.map((member) => [member.ordinal, `node ${member.ordinal} (${member.peerAddress})`]),
+    );
+    this.nameOf = (node) => names.get(node) ?? `node ${node}`;
+    this.credentials = new PeerCredentials({ nodeId, secret, digest, random, ring });
+    this.links = new PeerLinks({
+      clock,
+      timers,
+      random,
+      dialer,
+      log,
+      pool,
+      credentials: this.credentials,
+      table: this.table,
+    });
+    const { table, links, preferences, meters } = this;
+    this.hints = new HintKeeper({ services, self: ordinal, timers, links, table, preferences, meters, storage: hints });
+    this.repairs = new Repairs(this);
+    this.#server = new PeerServer(this, this.credentials);
+    this.links.start();
+  }
+
+  nowMs(): number {
+    return this.services.clock.monotonicMs();
+  }
+
+  newGet(): ClusterGet {
+    return new ClusterGet(this);
+  }
+
+  newPut(): ClusterPut {
+    return new ClusterPut(this);
+  }
+
+  serve(session: Session, frame: Incoming): void {
+    this.#server.serve(session, frame);
+  }
+
+  status(): ClusterStatus {
+    return { peers: this.links.status(), hints: this.hints.kept() };
+  }
+
+  /** What is under way to others ends as lost, and is kept for them as hints. */
+  stop(): void {
+    this.links.stop();
+    this.hints.stop();
+  }
+}

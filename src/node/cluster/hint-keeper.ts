@@ -1,0 +1,303 @@
+/*
+ * Hinted handoff (§4.6): the hands of coordinator/hint-book.ts. What a node keeps for others lies in its own store, as any
+ * record does; a hint beside it says for whom. When the owner is back it is sent the record as it is then, and when the
+ * last hint of a key has gone home, a node that does not own the key drops its copy.
+ */
+import { type Hint, HintBook, type HintBatch, type HintPort } from '../../coordinator/hint-book.js';
+import type { TimerHandle, Timers } from '../../env/clock.js';
+import type { PartitionId } from '../../model/ids.js';
+import type { StoreHead } from '../../model/peer-messages.js';
+import type { Ack, HintStorage } from '../../storage/hint-storage.js';
+import {
+  DROP_RECORD,
+  type ReadRequest,
+  type Stored,
+  WAIT_FOR_EARLIER,
+  WRITE_NOTHING,
+  type WriteRequest,
+} from '../../storage/storage.js';
+import { keyOfName } from '../../storage/storage-key.js';
+import type { StoreReplyView } from '../../wire/read-peer.js';
+import type { StoreAsker } from '../peers/request.js';
+import type { PeerTable } from '../../coordinator/peer-table.js';
+import type { PeerLinks } from '../peers/links.js';
+import type { Services } from '../services.js';
+import type { ClusterMeters } from './meters.js';
+import type { Preferences } from './preferences.js';
+
+/** How often it is looked whether an owner is back. */
+const LOOK_MS = 200;
+const DELIVERY_TIMEOUT_MS = 5_000;
+
+export interface HintKeeperParts {
+  readonly services: Services;
+  readonly self: number;
+  readonly timers: Timers;
+  readonly links: PeerLinks;
+  readonly table: PeerTable;
+  readonly preferences: Preferences;
+  readonly storage: HintStorage;
+  readonly meters: ClusterMeters;
+}
+
+/** What is kept for one owner. */
+export interface HintsKept {
+  readonly owner: number;
+  readonly count: number;
+  readonly bytes: number;
+  readonly oldestMs: number;
+}
+
+export class HintKeeper implements HintPort {
+  readonly #parts: HintKeeperParts;
+  readonly #book: HintBook;
+  #timer: TimerHandle | null = null;
+  #stopped = false;
+
+  constructor(parts: HintKeeperParts) {
+    this.#parts = parts;
+    this.#book = new HintBook(parts.services.storage.status().opening, parts.table, this);
+    for (const hint of parts.storage.restored()) this.#book.restore(hint);
+    this.#changed();
+  }
+
+  get count(): number {
+    return this.#book.count;
+  }
+
+  kept(): readonly HintsKept[] {
+    return [...this.#book.owners()].flatMap((owner) => {
+      const kept = this.#book.kept(owner);
+      return kept === null ? [] : [{ owner, ...kept }];
+    });
+  }
+
+  /** Null: there is no room. It may be relied on when whoever writes the record beside it is told that that is durable. */
+  add(partition: PartitionId, name: string, owner: number, bytes: number): Hint | null {
+    const hint = this.#book.add(partition, name, owner, bytes, this.#parts.services.clock.wallMs());
+    if (hint === null) this.#parts.meters.hintsRefused.add(1);
+    else this.#changed();
+    return hint;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  // ── what the book wants done ────────────────────────────────────────────────────────────────────────────────────
+
+  persist(hint: Hint): void {
+    this.#parts.storage.keep(hint, new Kept(this.#book, hint.id, hint.version));
+  }
+
+  forget(hint: Hint): void {
+    const { partition, key } = hint;
+    this.#parts.storage.drop(hint, {
+      durable: true,
+      onWritten: () => {
+        this.#book.forgotten(partition);
+      },
+    });
+    this.#changed();
+    if (this.#isNeeded(partition, key)) return;
+    this.#parts.services.storage.write(new CopyDrop(this.#placeOf(hint), () => this.#isNeeded(partition, key)));
+  }
+
+  deliver(batch: HintBatch): void {
+    const { owner, ticket, hints } = batch;
+    const delivery = new Delivery(this.#parts, this.#book, owner, ticket, hints.length);
+    for (const hint of [...hints]) delivery.send(hint, this.#placeOf(hint));
+  }
+
+  #isNeeded(partition: PartitionId, name: string): boolean {
+    return this.#parts.preferences.isOwner(partition, this.#parts.self) || this.#book.keeps(name);
+  }
+
+  #placeOf({ partition, key: name }: Hint): Place {
+    const { hash } = this.#parts.services;
+    const key = keyOfName(name);
+    hash.hash(key, 0, key.length);
+    return { partition, key, hashHi: hash.hi, hashLo: hash.lo };
+  }
+
+  #changed(): void {
+    const { meters, timers } = this.#parts;
+    meters.hints.set(this.#book.count);
+    meters.hintBytes.set(this.#book.bytes);
+    if (this.#timer !== null || this.#stopped || this.#book.count === 0) return;
+    this.#timer = timers.after(LOOK_MS, () => {
+      this.#timer = null;
+      const nowMs = this.#parts.services.clock.monotonicMs();
+      for (const owner of [...this.#book.owners()]) this.#book.deliver(owner, nowMs);
+      this.#changed();
+    });
+  }
+}
+
+interface Place {
+  readonly partition: PartitionId;
+  readonly key: Uint8Array;
+  readonly hashHi: number;
+  readonly hashLo: number;
+}
+
+/** The entry of a hint is on the disk. */
+class Kept implements Ack {
+  readonly durable: boolean = true;
+  readonly #book: HintBook;
+  readonly #id: number;
+  readonly #version: number;
+
+  constructor(book: HintBook, id: number, version: number) {
+    this.#book = book;
+    this.#id = id;
+    this.#version = version;
+  }
+
+  onWritten(): void {
+    this.#book.durable(this.#id, this.#version);
+  }
+}
+
+/** The copy of a node that does not own the key goes, unless somebody needs it again by the time its turn comes. */
+class CopyDrop implements WriteRequest {
+  readonly partition: PartitionId;
+  readonly key: Uint8Array;
+  readonly hashHi: number;
+  readonly hashLo: number;
+  readonly durable: boolean = false;
+  readonly bytesHint: number = 0;
+  readonly markActorHi: number = 0;
+  readonly markActorLo: number = 0;
+  readonly markCounter: number = 0;
+  readonly #isNeeded: () => boolean;
+
+  constructor(place: Place, isNeeded: () => boolean) {
+    this.partition = place.partition;
+    this.key = place.key;
+    this.hashHi = place.hashHi;
+    this.hashLo = place.hashLo;
+    this.#isNeeded = isNeeded;
+  }
+
+  decide(stored: Stored): number {
+    if (this.#isNeeded()) return WRITE_NOTHING;
+    return stored.state === 'absent' ? WAIT_FOR_EARLIER : DROP_RECORD;
+  }
+
+  encode(): void {}
+
+  onWritten(): void {}
+
+  /** The store takes no writes just now: the copy stays, and harms nobody. */
+  onRefused(): void {}
+}
+
+/** One batch to one owner: each record is read when its turn comes, so it goes out as it is then. */
+class Delivery {
+  readonly #parts: HintKeeperParts;
+  readonly #book: HintBook;
+  readonly #owner: number;
+  readonly #ticket: number;
+  #left: number;
+  #failed = 0;
+
+  constructor(parts: HintKeeperParts, book: HintBook, owner: number, ticket: number, count: number) {
+    this.#parts = parts;
+    this.#book = book;
+    this.#owner = owner;
+    this.#ticket = ticket;
+    this.#left = count;
+  }
+
+  send(hint: Hint, place: Place): void {
+    this.#parts.services.storage.read(new HintedRecord(this, hint.id, hint.version, place));
+  }
+
+  /** The record of a hint has been found. */
+  found(hinted: HintedRecord, record: Uint8Array): void {
+    const { links, preferences } = this.#parts;
+    const head: StoreHead = {
+      partition: hinted.partition,
+      ringVersion: preferences.ringVersion,
+      budgetMs: DELIVERY_TIMEOUT_MS,
+      hintFor: 0,
+      fence: 0,
+      durable: true,
+      reason: 'hint',
+    };
+    const request = links.get(this.#owner)?.store(head, record, true, DELIVERY_TIMEOUT_MS, hinted, 0) ?? null;
+    if (request === null) this.failed();
+  }
+
+  /** There is nothing under the key any more, or nothing that can be read: nothing that could be delivered. */
+  gone(hinted: HintedRecord): void {
+    this.#parts.meters.hintsLost.add(1);
+    this.#parts.services.log.error('hint-lost', { owner: this.#owner, partition: hinted.partition });
+    this.acked(hinted);
+  }
+
+  acked(hinted: HintedRecord): void {
+    this.#book.acked(hinted.id, hinted.version);
+    this.#ended();
+  }
+
+  failed(): void {
+    this.#failed += 1;
+    this.#ended();
+  }
+
+  delivered(hinted: HintedRecord): void {
+    this.#parts.meters.hintsDelivered.add(1);
+    this.acked(hinted);
+  }
+
+  #ended(): void {
+    this.#left -= 1;
+    if (this.#left > 0) return;
+    const nowMs = this.#parts.services.clock.monotonicMs();
+    this.#book.batchEnded(this.#owner, this.#ticket, this.#failed === 0, nowMs);
+    if (this.#failed === 0) this.#book.deliver(this.#owner, nowMs);
+  }
+}
+
+class HintedRecord implements ReadRequest, StoreAsker {
+  readonly id: number;
+  readonly version: number;
+  readonly partition: PartitionId;
+  readonly key: Uint8Array;
+  readonly hashHi: number;
+  readonly hashLo: number;
+  readonly #delivery: Delivery;
+
+  constructor(delivery: Delivery, id: number, version: number, place: Place) {
+    this.#delivery = delivery;
+    this.id = id;
+    this.version = version;
+    this.partition = place.partition;
+    this.key = place.key;
+    this.hashHi = place.hashHi;
+    this.hashLo = place.hashLo;
+  }
+
+  onRead(stored: Stored): void {
+    const { bytes, start, end } = stored;
+    if (end > start) this.#delivery.found(this, bytes.slice(start, end));
+    else this.#delivery.gone(this);
+  }
+
+  onStored(_from: number, _tag: number, reply: StoreReplyView): void {
+    if (reply.durable && !reply.hinted) this.#delivery.delivered(this);
+    else this.#delivery.failed();
+  }
+
+  onRefused(): void {
+    this.#delivery.failed();
+  }
+
+  onUnanswered(): void {
+    this.#delivery.failed();
+  }
+}

@@ -1,0 +1,47 @@
+import type { Counter, Gauge, Meter } from '../../env/meter.js';
+
+/** Of what nodes do for each other; bound at the start. */
+export class ClusterMeters {
+  readonly forwarded: Counter;
+  readonly stored: Counter;
+  readonly read: Counter;
+  readonly refused: Counter;
+  readonly damagedOnTheWay: Counter;
+  readonly repairs: Counter;
+  readonly repairsDropped: Counter;
+  readonly hintsDelivered: Counter;
+  readonly hintsRefused: Counter;
+  readonly hintsLost: Counter;
+  readonly hints: Gauge;
+  readonly hintBytes: Gauge;
+  readonly collisions: Counter;
+
+  constructor(meter: Meter) {
+    const served = 'Requests of other nodes, by kind and result';
+    this.stored = meter.counter('partita_peer_requests_total', served, { op: 'store', result: 'ok' });
+    this.read = meter.counter('partita_peer_requests_total', served, { op: 'read', result: 'ok' });
+    this.refused = meter.counter('partita_peer_requests_total', served, { op: 'any', result: 'error' });
+    this.forwarded = meter.counter('partita_forwarded_total', 'Puts handed on to an owner of their key');
+    this.damagedOnTheWay = meter.counter(
+      'partita_peer_damaged_total',
+      'Records of other nodes that failed their check',
+    );
+    this.repairs = meter.counter('partita_read_repairs_total', 'Stale replicas that a read has brought up to date');
+    this.repairsDropped = meter.counter(
+      'partita_read_repairs_dropped_total',
+      'Read repairs left undone: too many at once',
+    );
+    this.hintsDelivered = meter.counter('partita_hints_delivered_total', 'Hints that their owner has durably');
+    this.hintsRefused = meter.counter('partita_hints_refused_total', 'Hints for which there was no room');
+    this.hintsLost = meter.counter(
+      'partita_hints_lost_total',
+      'Hints whose record was gone when it was to be delivered',
+    );
+    this.hints = meter.gauge('partita_hints', 'Hints kept for other nodes');
+    this.hintBytes = meter.gauge('partita_hint_bytes', 'Bytes of the hints kept, with their records');
+    this.collisions = meter.counter(
+      'partita_dot_collisions_total',
+      'Dots that named two versions: a store forgot what it had minted',
+    );
+  }
+}

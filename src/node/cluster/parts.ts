@@ -1,0 +1,44 @@
+/* What the operations of one cluster member share; cluster.ts puts it together. */
+import type { NameOf } from '../../coordinator/failures.js';
+import type { PeerTable } from '../../coordinator/peer-table.js';
+import type { Timers } from '../../env/clock.js';
+import type { DeadlineWheel } from '../../lib/deadline-wheel.js';
+import type { MergePlan } from '../../versioning/merge.js';
+import type { PeerLinks } from '../peers/links.js';
+import type { Services } from '../services.js';
+import type { HintKeeper } from './hint-keeper.js';
+import type { ClusterMeters } from './meters.js';
+import type { Origins } from './origins.js';
+import type { Preferences } from './preferences.js';
+import type { Repairs } from './repairs.js';
+
+export interface ClusterParts {
+  readonly services: Services;
+  /** This node's ordinal. */
+  readonly self: number;
+  readonly timers: Timers;
+  readonly links: PeerLinks;
+  readonly table: PeerTable;
+  readonly wheel: DeadlineWheel;
+  readonly preferences: Preferences;
+  readonly origins: Origins;
+  readonly hints: HintKeeper;
+  readonly meters: ClusterMeters;
+  /** For one synchronous stretch, as those of the services. */
+  readonly merge: MergePlan;
+  readonly nameOf: NameOf;
+  readonly repairs: Repairs;
+  nowMs(): number;
+}
+
+/** How long an answer of a replica is waited for at least: it may come too late for the client, and says that the replica lives. */
+const PEER_TIMEOUT_MS_MIN = 1_000;
+
+export function peerTimeoutMs(budgetMs: number): number {
+  return Math.max(budgetMs, PEER_TIMEOUT_MS_MIN);
+}
+
+/** What a request that names no R or W gets: a majority. */
+export function quorumOf(asked: number, replicaCount: number): number {
+  return asked > 0 ? asked : Math.floor(replicaCount / 2) + 1;
+}

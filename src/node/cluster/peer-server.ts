@@ -1,0 +1,241 @@
+/*
+ * What this node does for the other members of its ring: STORE, READ and FORWARD. The session has made sure who asks; here
+ * it is looked at whether that is still a member, and whether what is asked makes sense. Every request is answered.
+ */
+import { failure, type Failure } from '../../model/errors.js';
+import { KEY_BYTES_MAX } from '../../model/limits.js';
+import type { PartitionId } from '../../model/ids.js';
+import type { PutRequest } from '../../model/messages.js';
+import type { StoreReply } from '../../model/peer-messages.js';
+import { partitionOf } from '../../ring/partition.js';
+import { checkRecord, recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
+import { DELETE, FORWARD, nameOfKind, PUT, READ, STORE } from '../../wire/kinds.js';
+import {
+  decodeForwardInto,
+  decodeReadInto,
+  decodeStoreInto,
+  ForwardView,
+  ReadView,
+  StoreView,
+} from '../../wire/read-peer.js';
+import { decodeDeleteInto, decodePutInto, PutRequestView } from '../../wire/requests.js';
+import { sizeOfStoreReplyFrame, writeStoreReplyFrame } from '../../wire/write-peer.js';
+import type { Incoming } from '../incoming.js';
+import type { PeerCredentials } from '../peers/credentials.js';
+import { Pool } from '../pool.js';
+import { replyError } from '../replies.js';
+import type { Session } from '../session.js';
+import { ForwardedPut } from './forwarded.js';
+import type { ClusterParts } from './parts.js';
+import { type RecordTarget, RecordWrite } from './record-write.js';
+import { ReplicaRead } from './replica-read.js';
+
+const NOBODY: readonly number[] = [];
+
+/** A pooled STORE with the connection that waits for it. */
+class ReplicaStore implements RecordTarget {
+  readonly write: RecordWrite;
+  session: Session | null = null;
+  readonly #server: PeerServer;
+
+  constructor(server: PeerServer, parts: ClusterParts) {
+    this.#server = server;
+    this.write = new RecordWrite(parts);
+  }
+
+  onMerged(write: RecordWrite, durable: boolean): void {
+    this.#server.stored(this, write, durable);
+  }
+
+  onRefused(write: RecordWrite, refusal: Failure): void {
+    this.#server.notStored(this, write, refusal);
+  }
+}
+
+export class PeerServer {
+  readonly #parts: ClusterParts;
+  readonly #credentials: PeerCredentials;
+  readonly #stores: Pool<ReplicaStore>;
+  readonly #reads: Pool<ReplicaRead>;
+  readonly #forwards: Pool<ForwardedPut>;
+  readonly #storeView: StoreView = new StoreView();
+  readonly #readView: ReadView = new ReadView();
+  readonly #forwardView: ForwardView = new ForwardView();
+  readonly #putView: PutRequestView = new PutRequestView();
+  readonly #storeReply: { -readonly [K in keyof StoreReply]: StoreReply[K] };
+
+  constructor(parts: ClusterParts, credentials: PeerCredentials) {
+    this.#parts = parts;
+    this.#credentials = credentials;
+    this.#storeReply = { ringVersion: parts.preferences.ringVersion, fence: 0, durable: false, hinted: false };
+    this.#stores = new Pool(() => new ReplicaStore(this, parts));
+    this.#reads = new Pool(
+      () =>
+        new ReplicaRead(parts, (read) => {
+          this.#reads.give(read);
+        }),
+    );
+    this.#forwards = new Pool(
+      () =>
+        new ForwardedPut(parts, (put) => {
+          this.#forwards.give(put);
+        }),
+    );
+  }
+
+  serve(session: Session, frame: Incoming): void {
+    const member = session.acceptance?.member;
+    if (member === undefined || member === null || this.#credentials.memberOf(member.nodeId) === undefined) {
+      this.#refuse(session, frame, failure('DENIED', 'Only members of the ring are served here'));
+    } else if (frame.kind === STORE) {
+      this.#store(session, frame);
+    } else if (frame.kind === READ) {
+      this.#read(session, frame);
+    } else if (frame.kind === FORWARD) {
+      this.#forward(session, frame);
+    } else {
+      this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);
+    }
+  }
+
+  #store(session: Session, frame: Incoming): void {
+    const view = this.#storeView;
+    const fault = decodeStoreInto(view, frame.bytes, frame.start, frame.end);
+    if (fault !== '') {
+      this.#malformed(session, frame, `STORE cannot be read: ${fault}`);
+      return;
+    }
+    const { services, preferences, meters, self } = this.#parts;
+    const { bytes, partition, record } = view;
+    const damage = checkRecord(bytes, record.start, record.end, services.hash, null);
+    if (damage !== null) {
+      meters.damagedOnTheWay.add(1);
+      this.#refuse(
+        session,
+        frame,
+        failure('INVALID_ARGUMENT', `The record failed its check (${damage}): send it again`),
+      );
+      return;
+    }
+    services.hash.hash(bytes, recordKeyStart(record.start), recordKeyEnd(bytes, record.start));
+    const { hi, lo } = services.hash;
+    if (partitionOf(hi, services.partitionBits) !== partition) {
+      this.#refuse(session, frame, failure('INVALID_ARGUMENT', `The record's key is not of partition ${partition}`));
+      return;
+    }
+    const store = this.#stores.take();
+    const { write } = store;
+    store.session = session;
+    write.requestId = frame.requestId;
+    write.bodyBytes = frame.bodyBytes;
+    write.partition = partition as PartitionId;
+    write.hashHi = hi;
+    write.hashLo = lo;
+    write.hintFor = this.#hintsFor(partition, view.hintFor, preferences.isOwner(partition, self));
+    write.durable = view.durable || write.hintFor.length > 0;
+    write.start(store, bytes, record.start, record.end);
+  }
+
+  /** What came to a node that owns no copy, with no word for whom, is kept for all owners: by the sender's ring it was one. */
+  #hintsFor(partition: number, named: number, isOwner: boolean): readonly number[] {
+    if (named === this.#parts.self) return NOBODY;
+    const { nodes, ownerCount } = this.#parts.preferences.of(partition);
+    if (named !== 0) return [named];
+    if (isOwner) return NOBODY;
+    return Array.from({ length: ownerCount }, (_, i) => nodes[i] as number);
+  }
+
+  stored(store: ReplicaStore, write: RecordWrite, durable: boolean): void {
+    const session = store.session as Session;
+    store.session = null;
+    const { requestId, bodyBytes, hintFor } = write;
+    this.#stores.give(store);
+    this.#parts.meters.stored.add(1);
+    if (!session.closed) {
+      const reply = this.#storeReply;
+      reply.durable = durable;
+      reply.hinted = hintFor.length > 0;
+      const { connection } = session;
+      const at = connection.claim(sizeOfStoreReplyFrame(reply));
+      writeStoreReplyFrame(connection.output, at, requestId, reply);
+    }
+    session.finish(bodyBytes);
+  }
+
+  notStored(store: ReplicaStore, write: RecordWrite, refusal: Failure): void {
+    const session = store.session as Session;
+    store.session = null;
+    const { requestId, bodyBytes } = write;
+    this.#stores.give(store);
+    this.#parts.meters.refused.add(1);
+    replyError(session, requestId, refusal, this.#parts.preferences.ringVersion);
+    session.finish(bodyBytes);
+  }
+
+  #read(session: Session, frame: Incoming): void {
+    const view = this.#readView;
+    const fault = decodeReadInto(view, frame.bytes, frame.start, frame.end);
+    if (fault !== '') {
+      this.#malformed(session, frame, `READ cannot be read: ${fault}`);
+      return;
+    }
+    const { services } = this.#parts;
+    const { bytes, key, partition } = view;
+    const keyBytes = key.end - key.start;
+    services.hash.hash(bytes, key.start, key.end);
+    const { hi, lo } = services.hash;
+    if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX || partitionOf(hi, services.partitionBits) !== partition) {
+      this.#refuse(
+        session,
+        frame,
+        failure('INVALID_ARGUMENT', `A key of ${keyBytes} bytes is none of partition ${partition}`),
+      );
+      return;
+    }
+    const read = this.#reads.take();
+    read.partition = partition as PartitionId;
+    read.key = bytes.subarray(key.start, key.end);
+    read.hashHi = hi;
+    read.hashLo = lo;
+    read.start(session, frame.requestId, frame.bodyBytes);
+  }
+
+  #forward(session: Session, frame: Incoming): void {
+    const view = this.#forwardView;
+    const fault = decodeForwardInto(view, frame.bytes, frame.start, frame.end);
+    const decode = view.kind === PUT ? decodePutInto : view.kind === DELETE ? decodeDeleteInto : null;
+    if (fault !== '' || decode === null) {
+      this.#malformed(
+        session,
+        frame,
+        `FORWARD cannot be read: ${fault === '' ? `it holds a ${nameOfKind(view.kind)}` : fault}`,
+      );
+      return;
+    }
+    const put = this.#putView;
+    const inner = decode(put, view.bytes, view.body.start, view.body.end);
+    if (inner !== '') {
+      this.#malformed(session, frame, `FORWARD cannot be read: ${nameOfKind(view.kind)}: ${inner}`);
+      return;
+    }
+    put.budgetMs = view.budgetMs;
+    const forwarded = this.#forwards.take();
+    forwarded.session = session;
+    forwarded.work.requestId = frame.requestId;
+    forwarded.work.bodyBytes = frame.bodyBytes;
+    forwarded.work.start(forwarded, put satisfies PutRequest, frame.nowMs);
+  }
+
+  #refuse(session: Session, frame: Incoming, refusal: Failure): void {
+    this.#parts.meters.refused.add(1);
+    const { requestId, bodyBytes } = frame;
+    replyError(session, requestId, refusal, this.#parts.preferences.ringVersion);
+    session.finish(bodyBytes);
+  }
+
+  #malformed(session: Session, frame: Incoming, text: string): void {
+    const { requestId, bodyBytes } = frame;
+    session.finish(bodyBytes);
+    session.refuse(requestId, failure('PROTOCOL', text));
+  }
+}

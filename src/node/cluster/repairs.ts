@@ -1,0 +1,77 @@
+/*
+ * Read repair (§5): owners that a get has found to be stale are sent what its answers came to. Bounded, and told to
+ * nobody: what is left undone is found by the next read, or by anti-entropy.
+ */
+import type { KeyHash } from '../../model/hash.js';
+import type { PartitionId } from '../../model/ids.js';
+import type { StoreHead } from '../../model/peer-messages.js';
+import type { StoreAsker } from '../peers/request.js';
+import type { ClusterParts } from './parts.js';
+import { type RecordTarget, RecordWrite } from './record-write.js';
+
+const UNDER_WAY_MAX = 256;
+const TIMEOUT_MS = 2_000;
+
+export class Repairs implements StoreAsker, RecordTarget {
+  readonly #parts: ClusterParts;
+  #underWay = 0;
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts;
+  }
+
+  /** `record` is kept until the repair is over, and must not change. */
+  send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number): void {
+    const { meters, self, links } = this.#parts;
+    if (this.#underWay >= UNDER_WAY_MAX) {
+      meters.repairsDropped.add(1);
+      return;
+    }
+    this.#underWay += 1;
+    meters.repairs.add(1);
+    if (node === self) this.#storeHere(place, record);
+    else if ((links.get(node)?.store(this.#head(place.partition), record, true, TIMEOUT_MS, this, 0) ?? null) === null)
+      this.#over();
+  }
+
+  onStored(): void {
+    this.#over();
+  }
+
+  onUnanswered(): void {
+    this.#over();
+  }
+
+  onMerged(): void {
+    this.#over();
+  }
+
+  onRefused(): void {
+    this.#over();
+  }
+
+  #storeHere(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array): void {
+    const write = new RecordWrite(this.#parts);
+    write.partition = place.partition;
+    write.hashHi = place.hi;
+    write.hashLo = place.lo;
+    write.start(this, record, 0, record.length);
+  }
+
+  #head(partition: PartitionId): StoreHead {
+    const { ringVersion } = this.#parts.preferences;
+    return {
+      partition,
+      ringVersion,
+      budgetMs: TIMEOUT_MS,
+      hintFor: 0,
+      fence: 0,
+      durable: false,
+      reason: 'read-repair',
+    };
+  }
+
+  #over(): void {
+    this.#underWay -= 1;
+  }
+}

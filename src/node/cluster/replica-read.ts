@@ -1,0 +1,76 @@
+/* READ: what this node holds under a key, for another that coordinates a get. */
+import type { Failure } from '../../model/errors.js';
+import type { PartitionId } from '../../model/ids.js';
+import type { ReadReplyHead, ReadState } from '../../model/peer-messages.js';
+import type { ReadRequest, Stored } from '../../storage/storage.js';
+import { sizeOfReadReplyFrame, writeReadReplyFrame, writeReadReplyHead } from '../../wire/write-peer.js';
+import { OWN_CHUNK_BYTES_MIN, replyError } from '../replies.js';
+import type { Session } from '../session.js';
+import type { ClusterParts } from './parts.js';
+
+const NOTHING = new Uint8Array(0);
+
+export class ReplicaRead implements ReadRequest {
+  partition: PartitionId = 0 as PartitionId;
+  key: Uint8Array = NOTHING;
+  hashHi: number = 0;
+  hashLo: number = 0;
+  readonly #parts: ClusterParts;
+  readonly #over: (read: ReplicaRead) => void;
+  readonly #head: { -readonly [K in keyof ReadReplyHead]: ReadReplyHead[K] };
+  #session: Session | null = null;
+  #requestId = 0;
+  #bodyBytes = 0;
+  #isAnswered = true;
+
+  constructor(parts: ClusterParts, over: (read: ReplicaRead) => void) {
+    this.#parts = parts;
+    this.#over = over;
+    this.#head = { state: 'unknown', ringVersion: parts.preferences.ringVersion, fence: 0, reason: '' };
+  }
+
+  /** Place and key have been set; the key's bytes are needed only until this returns. */
+  start(session: Session, requestId: number, bodyBytes: number): void {
+    this.#session = session;
+    this.#requestId = requestId;
+    this.#bodyBytes = bodyBytes;
+    this.#isAnswered = false;
+    this.#parts.services.storage.read(this);
+    if (!this.#isAnswered) this.key = this.key.slice();
+  }
+
+  refuse(session: Session, requestId: number, bodyBytes: number, refusal: Failure): void {
+    this.#parts.meters.refused.add(1);
+    replyError(session, requestId, refusal, this.#parts.preferences.ringVersion);
+    this.#over(this);
+    session.finish(bodyBytes);
+  }
+
+  onRead(stored: Stored): void {
+    this.#isAnswered = true;
+    const session = this.#session as Session;
+    this.#session = null;
+    this.#parts.meters.read.add(1);
+    if (!session.closed) this.#reply(session, stored);
+    this.#over(this);
+    session.finish(this.#bodyBytes);
+  }
+
+  #reply({ connection }: Session, { state, reason, bytes, start, end, owned }: Stored): void {
+    const head = this.#head;
+    head.state = STATES[state];
+    head.reason = state === 'unknown' ? reason : '';
+    const size = state === 'ok' ? end - start : 0;
+    const frameBytes = sizeOfReadReplyFrame(head, size);
+    if (owned && size >= OWN_CHUNK_BYTES_MIN) {
+      const at = connection.claim(frameBytes - size);
+      writeReadReplyHead(connection.output, at, this.#requestId, head, size);
+      connection.sendChunk(bytes.subarray(start, end));
+    } else {
+      const at = connection.claim(frameBytes);
+      writeReadReplyFrame(connection.output, at, this.#requestId, head, bytes, start, start + size);
+    }
+  }
+}
+
+const STATES: Readonly<Record<Stored['state'], ReadState>> = { ok: 'found', absent: 'absent', unknown: 'unknown' };

@@ -1,0 +1,214 @@
+/* Three real partitads with one ring: what they do together, with one less, and whom they do not let in. */
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as rest } from 'node:timers/promises';
+import { freePorts } from '../../src/cli/free-ports.js';
+import type { Client } from '../../src/client/index.js';
+import type { Daemon, LogLine } from '../support/daemon.js';
+import { RealCluster } from '../support/real-cluster.js';
+
+const POLL_MS = 50;
+const PATIENCE_MS = 20_000;
+
+async function until(t: ExecutionContext, what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await holds())) {
+    if (performance.now() > deadline) {
+      t.fail(`Not within ${PATIENCE_MS} ms: ${what}`);
+      return;
+    }
+    await rest(POLL_MS);
+  }
+}
+
+async function valuesOf(
+  db: Client<string>,
+  key: string,
+  options: { r?: number; strict?: boolean } = {},
+): Promise<string[]> {
+  const got = await db.get(key, options);
+  return got.found ? got.siblings.map(({ value }) => value).sort() : [];
+}
+
+/** Each node sees both others. */
+async function allConnected(t: ExecutionContext, cluster: RealCluster): Promise<void> {
+  await until(t, 'all nodes are connected', async () => {
+    const seen = await Promise.all([1, 2, 3].map((n) => cluster.status(n)));
+    return seen.every(({ peersUp }) => peersUp === 2);
+  });
+}
+
+test.serial('Three nodes: what is put through any of them is got through each', async (t) => {
+  const cluster = await RealCluster.startFor(t);
+  await allConnected(t, cluster);
+  const clients = await Promise.all([1, 2, 3].map(() => cluster.connect({ routing: 'any' })));
+  for (const [i, db] of clients.entries()) {
+    const put = await db.put(`key-${i}`, `value-${i}`);
+    t.true(put.meta.acked >= 2, `W = 2, and ${put.meta.acked} had it`);
+    t.true(put.meta.durable);
+  }
+  for (const db of clients) {
+    t.like(db.ring(), { version: 1, replicaCount: 3 });
+    for (const i of [0, 1, 2]) t.deepEqual(await valuesOf(db, `key-${i}`), [`value-${i}`]);
+    for (const i of [0, 1, 2]) t.deepEqual(await valuesOf(db, `key-${i}`, { r: 3, strict: true }), [`value-${i}`]);
+  }
+  await Promise.all(clients.map((db) => db.close()));
+  t.deepEqual(await cluster.stop(), [0, 0, 0], cluster.transcript());
+});
+
+test.serial(
+  'Two puts through two nodes with the same context are two siblings, and a merge of them is one',
+  async (t) => {
+    const cluster = await RealCluster.startFor(t);
+    await allConnected(t, cluster);
+    await using anna = await cluster.connect({ routing: 'any' });
+    await using ben = await cluster.connect({ routing: 'any' });
+    await anna.put('cart', 'tea');
+    const { context } = await ben.get('cart');
+    await Promise.all([anna.put('cart', 'tea, milk', { context }), ben.put('cart', 'tea, bread', { context })]);
+    t.deepEqual(await valuesOf(anna, 'cart'), ['tea, bread', 'tea, milk']);
+    const both = await ben.get('cart', { r: 3 });
+    await ben.put('cart', 'tea, bread, milk', { context: both.context });
+    t.deepEqual(await valuesOf(anna, 'cart'), ['tea, bread, milk']);
+    t.deepEqual(await valuesOf(ben, 'cart', { r: 3 }), ['tea, bread, milk']);
+  },
+);
+
+test.serial('One killed: puts and gets go on; back again, it is brought what it has missed', async (t) => {
+  const cluster = await RealCluster.startFor(t);
+  await allConnected(t, cluster);
+  await using db = await cluster.connect();
+  const keys = Array.from({ length: 30 }, (_, i) => `key-${i}`);
+  for (const key of keys) await db.put(key, 'before');
+
+  await cluster.node(2).kill();
+  for (const key of keys) {
+    const { context } = await db.get(key);
+    await db.put(key, 'without n2', { context });
+  }
+  for (const key of keys) t.deepEqual(await valuesOf(db, key), ['without n2']);
+  const kept = await Promise.all([1, 3].map((n) => cluster.status(n)));
+  const hints = kept.reduce((sum, status) => sum + Number(status['hints']), 0);
+  t.true(hints >= keys.length, `${hints} hints for ${keys.length} keys`);
+
+  await cluster.node(2).start();
+  await until(t, 'the hints are home', async () => {
+    const left = await Promise.all([1, 3].map((n) => cluster.status(n)));
+    return left.every((status) => status['hints'] === 0);
+  });
+  // Its own store is asked, and nobody else is there to answer in its place.
+  await cluster.node(1).stop();
+  await cluster.node(3).stop();
+  await using alone = await cluster.connect({ seeds: [cluster.member(2).client] });
+  for (const key of keys) t.deepEqual(await valuesOf(alone, key, { r: 1, strict: true }), ['without n2']);
+});
+
+test.serial('One that stands still holds nobody up', async (t) => {
+  const cluster = await RealCluster.startFor(t);
+  await allConnected(t, cluster);
+  await using db = await cluster.connect();
+  await db.put('warm', 'up');
+  cluster.node(3).signal('SIGSTOP');
+  for (let i = 0; i < 20; i++) {
+    await db.put(`key-${i}`, 'meanwhile');
+    t.deepEqual(await valuesOf(db, `key-${i}`), ['meanwhile']);
+  }
+  cluster.node(3).signal('SIGCONT');
+  await until(t, 'it is brought what it has missed', async () => {
+    const left = await Promise.all([1, 2, 3].map((n) => cluster.status(n)));
+    return left.every((status) => status['hints'] === 0 && status['peersUp'] === 2);
+  });
+});
+
+test.serial('Kept hints survive the nodes that keep them', async (t) => {
+  const cluster = await RealCluster.startFor(t);
+  await allConnected(t, cluster);
+  await using db = await cluster.connect();
+  await cluster.node(3).kill();
+  for (let i = 0; i < 20; i++) await db.put(`key-${i}`, 'without n3');
+  await Promise.all([cluster.node(1).kill(), cluster.node(2).kill()]);
+  await cluster.start();
+  await until(t, 'the hints are home', async () => {
+    const left = await Promise.all([1, 2].map((n) => cluster.status(n)));
+    return left.every((status) => status['hints'] === 0);
+  });
+  await cluster.node(1).stop();
+  await cluster.node(2).stop();
+  await using alone = await cluster.connect({ seeds: [cluster.member(3).client] });
+  for (let i = 0; i < 20; i++) t.deepEqual(await valuesOf(alone, `key-${i}`, { r: 1, strict: true }), ['without n3']);
+});
+
+/** `a` and `b` each say why the other one is not let in. */
+async function bothSay(t: ExecutionContext, a: Daemon, b: Daemon, ofA: RegExp, ofB: RegExp): Promise<void> {
+  const line = (daemon: Daemon, expected: RegExp): LogLine | undefined =>
+    daemon.log.find(({ event, reason }) => event === 'peer-unreachable' && expected.test(String(reason)));
+  await until(t, 'both say so', () => line(a, ofA) !== undefined && line(b, ofB) !== undefined);
+  t.is(line(a, ofA)?.['level'], 'warn', a.transcript());
+  t.is(line(b, ofB)?.['level'], 'warn', b.transcript());
+}
+
+/** n1 and n2 are connected, and neither is with n3. */
+async function twoOfThree(t: ExecutionContext, cluster: RealCluster): Promise<void> {
+  await until(t, 'n1 and n2 are connected', async () => {
+    const seen = await Promise.all([1, 2].map((n) => cluster.status(n)));
+    return seen.every(({ peersUp }) => peersUp === 1);
+  });
+  await using db = await cluster.connect({ seeds: [cluster.member(1).client] });
+  await db.put('greeting', 'hello');
+  t.deepEqual(await valuesOf(db, 'greeting'), ['hello']);
+}
+
+test.serial('A node with another secret is let in by nobody, and both sides say why', async (t) => {
+  const cluster = await RealCluster.prepare();
+  t.teardown(() => cluster.dispose());
+  await Promise.all([cluster.node(1).start(), cluster.node(2).start()]);
+  writeFileSync(cluster.secretFile, 'of another cluster'); // read at the start: n3's alone is this one
+  await cluster.node(3).start();
+  const notProved = (n: number): RegExp =>
+    new RegExp(`^Node ${cluster.node(n).ready.nodeId} at .* has not proved that it knows the secret of this cluster`);
+  await bothSay(t, cluster.node(1), cluster.node(3), notProved(3), notProved(1));
+  await bothSay(t, cluster.node(2), cluster.node(3), notProved(3), notProved(2));
+  await twoOfThree(t, cluster);
+});
+
+test.serial(
+  'A node of another cluster at the address of a member is let in by nobody, though it knows the secret',
+  async (t) => {
+    const ports = await freePorts(6);
+    const cluster = await RealCluster.prepare({ ports });
+    t.teardown(() => cluster.dispose());
+    const other = await RealCluster.prepare({ ports });
+    t.teardown(() => other.dispose());
+    copyFileSync(cluster.secretFile, other.secretFile);
+    await Promise.all([cluster.node(1).start(), cluster.node(2).start(), other.node(3).start()]);
+    const otherCluster = /This node is of the cluster with id [0-9a-f]{32}, not [0-9a-f]{32}/;
+    await bothSay(t, cluster.node(1), other.node(3), otherCluster, otherCluster);
+    await twoOfThree(t, cluster);
+  },
+);
+
+test.serial(
+  'A member that answers at the address of another is taken for neither, and told from it by name',
+  async (t) => {
+    const ports = await freePorts(6);
+    const peerOf = (n: number): string => `127.0.0.1:${ports[2 * n - 1]}`;
+    const swapped: Readonly<Record<string, string>> = { n2: peerOf(3), n3: peerOf(2) };
+    const flagsOf = (name: string): readonly string[] =>
+      swapped[name] === undefined ? [] : ['--peer-listen', swapped[name]];
+    const cluster = await RealCluster.startFor(t, { ports, flagsOf });
+    const [one, two, three] = [cluster.node(1), cluster.node(2), cluster.node(3)];
+    const says = (address: string, meant: Daemon, answers: Daemon): RegExp =>
+      new RegExp(`^${address} is in the ring as node ${meant.ready.nodeId}, but node ${answers.ready.nodeId} answers`);
+    await bothSay(t, one, one, says(peerOf(2), two, three), says(peerOf(3), three, two));
+    const self = (address: string): RegExp =>
+      new RegExp(`${address} is the address of this very node|connected to itself`);
+    await bothSay(t, two, three, self(peerOf(3)), self(peerOf(2)));
+    for (const daemon of [two, three])
+      t.true(
+        daemon.log.some(
+          ({ event, text }) => event === 'address' && /The ring tells the other nodes to dial/.test(String(text)),
+        ),
+      );
+  },
+);
