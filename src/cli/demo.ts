@@ -86,6 +86,7 @@ class Demo {
       };
       process.on('SIGINT', stop);
       process.on('SIGTERM', stop);
+      process.on('SIGHUP', stop); // the terminal is gone: the nodes would outlive it
     });
   }
 }

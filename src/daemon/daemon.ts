@@ -15,8 +15,8 @@ import { TcpDialer } from '../net/dialer.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
 import type { ClusterOptions } from '../node/cluster/options.js';
-import type { HintStorage } from '../storage/hint-storage.js';
 import { PartitaNode } from '../node/node.js';
+import type { HintStorage } from '../storage/hint-storage.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
 import type { Address, Config } from './config-types.js';
@@ -24,6 +24,7 @@ import { answered, promised } from './flows.js';
 import type { ProcessLog } from './logging.js';
 import { type NodeDirectory, openDirectory } from './node-directory.js';
 import { nodeSettings } from './node-settings.js';
+import { statusFigures, statusLine } from './node-status.js';
 import { kernelRandom, realClock, realDigest, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
 import { openStorage, type StorageWorld } from './storage-world.js';
@@ -67,7 +68,8 @@ export const startNode: StartNode = async (start) => {
   await settleSuspects(start, storage, ring.replicaCount);
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
-  const cluster = ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue), storage.engine.hints) : null;
+  const cluster =
+    ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue), storage.engine.hints) : null;
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -91,8 +93,8 @@ export const startNode: StartNode = async (start) => {
   return {
     ready: { client, peer, admin, nodeId: member.nodeId },
     waiting: null,
-    status: () => statusLine(storage, node),
-    figures: () => ({}),
+    status: () => statusLine(storage.engine.status(), node),
+    figures: () => statusFigures(node),
     healthy: () => {
       const { lastLsn, durableLsn } = storage.engine.status();
       if (durableLsn > lastDurableLsn || lastLsn === durableLsn) lastDurableMs = realClock.monotonicMs();
@@ -206,18 +208,6 @@ async function openListeners(
     for (const listener of listeners) listener.close(() => {});
     throw new StartRefusedError((error as Error).message, { cause: error });
   }
-}
-
-function statusLine(storage: StorageWorld, node: PartitaNode): string {
-  const { bufferBytes, bufferBytesMax, suspectPartitions, diskFull } = storage.engine.status();
-  const fill = Math.round((100 * bufferBytes) / bufferBytesMax);
-  const trouble = [
-    diskFull ? 'disk full' : '',
-    suspectPartitions.length > 0 ? `${suspectPartitions.length} suspect partitions` : '',
-  ];
-  return [`${node.sessions} connections`, `write buffer ${fill} %`, ...trouble.filter((text) => text !== '')].join(
-    ', ',
-  );
 }
 
 function addressText({ host, port }: Address): string {

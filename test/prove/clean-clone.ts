@@ -9,7 +9,7 @@ import { ROOT } from '../support/daemon.js';
 import { temporaryFolder } from '../support/temporary.js';
 import type { Proof } from './proof.js';
 
-const DEMO_READY = 'Ctrl-C stops it';
+const DEMO_READY = 'Ctrl-C stops';
 const DEMO_TIMEOUT_MS = 120_000;
 
 type Print = (line: string) => void;

@@ -19,6 +19,8 @@ export interface Operation {
   readonly name: OperationName;
   /** Where it belongs; undefined: any node will do. */
   readonly key: Uint8Array | undefined;
+  /** Ordinal of the node to begin at, if that is an owner of the key and connected (§5); 0: at the first that is. */
+  readonly fastest: number;
   /** Its effect may outlive an error: then the error says `outcomeUnknown`. */
   readonly writes: boolean;
   readonly replyKind: number;
@@ -65,6 +67,7 @@ export interface CallPeer {
 
 export interface CallOwner {
   onDeadline(call: Call): void;
+  nodeIdsOf(ordinals: readonly number[]): readonly string[];
 }
 
 export class Call implements Timed {
@@ -74,8 +77,12 @@ export class Call implements Timed {
   deadlineMs: number;
   /** Address of the node that is meant and no other, as long as it is known. */
   readonly pinned: string | undefined;
-  /** Partition of the key by the ring at the start; -1: no ring, or no key. */
+  /** Partition of the key; -1: no ring yet, or no key. */
   partition: number = -1;
+  /** Place in the preference list of the owner to begin at; 0: at the head. */
+  first: number = 0;
+  /** How far down its list the last attempt was; -1: none yet. */
+  turn: number = -1;
 
   state: CallState = 'waiting';
   /** In CallList; -1: not there. */
@@ -117,5 +124,10 @@ export class Call implements Timed {
 
   expire(): void {
     this.#owner.onDeadline(this);
+  }
+
+  /** The nodes that a reply names. */
+  nodeIdsOf(ordinals: readonly number[]): readonly string[] {
+    return this.#owner.nodeIdsOf(ordinals);
   }
 }

@@ -24,11 +24,11 @@ import type { StoreAsker } from '../peers/request.js';
 import { PutOperation, type RecordKeeper } from '../put.js';
 import type { PutTarget, PutWork } from '../work.js';
 import { Forwarding } from './forwarding.js';
+import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
 
 const NOTHING = new Uint8Array(0);
 const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
-const KEPT_BYTES_MAX = 16_384;
 
 /** Answers of replicas, as the asker of a link hears them. */
 class Acks implements StoreAsker {
@@ -241,7 +241,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     const size = end - start;
     let block = this.#block;
     if (block.length < size) {
-      block = size > KEPT_BYTES_MAX ? Buffer.allocUnsafeSlow(size) : new Uint8Array(Math.min(2 * size, KEPT_BYTES_MAX));
+      block = blockOf(size);
       if (size <= KEPT_BYTES_MAX) this.#block = block;
     }
     copyBytes(bytes, start, size, block, 0);

@@ -5,6 +5,7 @@
  */
 import { type Hint, HintBook, type HintBatch, type HintPort } from '../../coordinator/hint-book.js';
 import type { TimerHandle, Timers } from '../../env/clock.js';
+import { copyBytes } from '../../lib/bytes.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { StoreHead } from '../../model/peer-messages.js';
 import type { Ack, HintStorage } from '../../storage/hint-storage.js';
@@ -284,7 +285,7 @@ class HintedRecord implements ReadRequest, StoreAsker {
 
   onRead(stored: Stored): void {
     const { bytes, start, end } = stored;
-    if (end > start) this.#delivery.found(this, bytes.slice(start, end));
+    if (end > start) this.#delivery.found(this, copyBytes(bytes, start, end));
     else this.#delivery.gone(this);
   }
 

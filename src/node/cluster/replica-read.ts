@@ -1,4 +1,5 @@
 /* READ: what this node holds under a key, for another that coordinates a get. */
+import { copyBytes } from '../../lib/bytes.js';
 import type { Failure } from '../../model/errors.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { ReadReplyHead, ReadState } from '../../model/peer-messages.js';
@@ -36,7 +37,7 @@ export class ReplicaRead implements ReadRequest {
     this.#bodyBytes = bodyBytes;
     this.#isAnswered = false;
     this.#parts.services.storage.read(this);
-    if (!this.#isAnswered) this.key = this.key.slice();
+    if (!this.#isAnswered) this.key = copyBytes(this.key);
   }
 
   refuse(session: Session, requestId: number, bodyBytes: number, refusal: Failure): void {
