@@ -32,6 +32,7 @@ import {
 import type { Latencies, OneFigures } from '../support/chaos/figures.js';
 import type { FinalState, Operation } from '../support/chaos/operation.js';
 import { Network, networkFault } from '../support/faults/network.js';
+import { hintsKept } from '../support/hints-kept.js';
 import { inScope, scopedFolder } from '../support/scope.js';
 import { SMALL_STORE } from './crash.js';
 import type { Proof } from './proof.js';
@@ -47,8 +48,10 @@ const ONE_TIMEOUT_MS = 5_000;
 const OPERATIONS_PER_SECOND_MIN = 200;
 const ACTIONS_PER_SECOND = 180;
 const CALM_MS = 2_000;
-const SETTLE_MS = 5_000;
+/** Hints must have gone home by then. */
+const HINTS_TIMEOUT_MS = 60_000;
 const SETTLE_READS_MAX = 10;
+const SETTLE_PAUSE_MS = 1_000;
 const SHOWN_MAX = 8;
 
 interface Course {
@@ -74,6 +77,7 @@ interface RunResult {
   readonly one: OneFigures;
   /** Of puts with the default deadline while one node stood still. */
   readonly stopped: Latencies;
+  readonly hintsLeft: number;
   /** Why the checker cannot be believed, or null. */
   readonly mistrust: string | null;
 }
@@ -103,9 +107,10 @@ function playRun(seed: number, course: Course, print: Print): Promise<RunResult>
       await perform(stage, course, new Prng(seed ^ 1));
       const { operations, skipped } = await client.stop();
       if (skipped > 0) print(`${skipped} actions were due and not begun: too many were under way`);
+      const hintsLeft = await hintsGone(nodes, print);
       const final = await settled(client);
       client.end();
-      return judge(stage, operations, final, print);
+      return { ...judge(stage, operations, final, print), hintsLeft };
     } catch (error) {
       showTranscripts(nodes, print);
       throw error;
@@ -126,11 +131,28 @@ async function perform(stage: Stage, course: Course, prng: Prng): Promise<void> 
   }
 }
 
+/** Before anybody reads, and so repairs: what a fallback took must come home by itself. Answers how many did not. */
+async function hintsGone(nodes: readonly ChaosNode[], print: Print): Promise<number> {
+  const startedMs = performance.now();
+  let most = 0;
+  for (;;) {
+    let kept = 0;
+    for (const { daemon } of nodes) kept += await hintsKept(daemon);
+    most = Math.max(most, kept);
+    const tookMs = performance.now() - startedMs;
+    if (kept === 0 || tookMs > HINTS_TIMEOUT_MS) {
+      print(`hints at the end of the faults: ${most}; ${kept} are left after ${(tookMs / 1_000).toFixed(1)} s`);
+      return kept;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
 /** Reads of all owners until nothing changes any more: they also repair what they find stale. */
 async function settled(client: ClientProcess): Promise<readonly FinalState[]> {
   let before = '';
   for (let read = 1; ; read++) {
-    await new Promise((resolve) => setTimeout(resolve, read === 1 ? SETTLE_MS : 1_000));
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
     const states = await client.read(REPLICAS);
     const now = JSON.stringify(
       [...states]
@@ -142,7 +164,12 @@ async function settled(client: ClientProcess): Promise<readonly FinalState[]> {
   }
 }
 
-function judge(stage: Stage, operations: readonly Operation[], final: readonly FinalState[], print: Print): RunResult {
+function judge(
+  stage: Stage,
+  operations: readonly Operation[],
+  final: readonly FinalState[],
+  print: Print,
+): Omit<RunResult, 'hintsLeft'> {
   const startMs = stage.windows[0]?.startMs ?? 0;
   const endMs = stage.windows.at(-1)?.endMs ?? 0;
   const during = duringWindow(operations, { name: 'run', text: '', startMs, endMs });
@@ -178,7 +205,7 @@ function showTranscripts(nodes: readonly ChaosNode[], print: Print): void {
     for (const line of daemon.transcript(8).split('\n')) print(`${name} | ${line.slice(0, 400)}`);
 }
 
-function shortfalls({ operations, seconds, verdict, one, stopped, mistrust }: RunResult): readonly string[] {
+function shortfalls({ operations, seconds, verdict, one, stopped, hintsLeft, mistrust }: RunResult): readonly string[] {
   const rate = operations / seconds;
   return [
     ...(rate < OPERATIONS_PER_SECOND_MIN ? [`${rate.toFixed(0)} operations/s`] : []),
@@ -187,6 +214,7 @@ function shortfalls({ operations, seconds, verdict, one, stopped, mistrust }: Ru
       ? [`${one.refused.length + one.limited.length} puts with w = 1 refused`]
       : []),
     ...(stopped.p99Ms >= TIMEOUT_MS ? [`p99 of puts ${stopped.p99Ms.toFixed(0)} ms with one node stopped`] : []),
+    ...(hintsLeft > 0 ? [`${hintsLeft} hints did not go home`] : []),
     ...(mistrust === null ? [] : [`the checker failed its trial: ${mistrust}`]),
   ];
 }

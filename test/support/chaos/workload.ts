@@ -34,6 +34,8 @@ const SHARES: readonly (readonly [Stream | 'read', number])[] = [
 const ONE_KEYS_FACTOR = 8;
 /** A run whose store answers nothing at all must not fill the memory. */
 const UNDER_WAY_MAX = 5_000;
+/** Who wants every put accepted that some node could take must be willing to ask them all. */
+const RETRY_ALWAYS = { attemptsMax: 20, budget: { ratio: 1, minPerSecond: 1_000 } };
 const TICK_MS = 10;
 const READERS = 8;
 const FINAL_TIMEOUT_MS = 5_000;
@@ -59,16 +61,13 @@ export class Workload {
   constructor(options: WorkloadOptions) {
     this.#options = options;
     this.#prng = new Prng(options.seed);
-    this.#client = new Client({ seeds: options.seeds, timeoutMs: options.timeoutMs });
-    this.#oneClient = this.#client.withDefaults({
-      w: 1,
-      timeoutMs: options.oneTimeoutMs,
-      retry: { attemptsMax: 20 },
-    });
+    const { seeds, timeoutMs, oneTimeoutMs } = options;
+    this.#client = new Client({ seeds, timeoutMs });
+    this.#oneClient = new Client({ seeds, timeoutMs: oneTimeoutMs, retry: RETRY_ALWAYS }).withDefaults({ w: 1 });
   }
 
   async connect(): Promise<void> {
-    await this.#client.connect({ timeoutMs: 10_000 });
+    await Promise.all([this.#client, this.#oneClient].map((client) => client.connect({ timeoutMs: 10_000 })));
   }
 
   start(): void {
@@ -84,7 +83,7 @@ export class Workload {
   }
 
   async close(): Promise<void> {
-    await this.#client.close();
+    await Promise.all([this.#client.close(), this.#oneClient.close()]);
   }
 
   async #run(): Promise<void> {

@@ -3,6 +3,7 @@
  * again for the same key it must not count on from what it has forgotten: a dot that it gives out twice makes the second
  * value look as if it had been overwritten.
  */
+import { hintsKept } from '../hints-kept.js';
 import { showsEverywhere } from './ring-of-five.js';
 import type { KeyNodes, RingOfFive } from './ring-of-five.js';
 
@@ -13,11 +14,21 @@ async function putAtFallback({ key, owners, fallbacks }: KeyNodes, value: string
   for (const owner of owners) await owner.start();
 }
 
+/** Only then has it forgotten. */
+async function hintsGone({ key, fallbacks }: KeyNodes): Promise<readonly string[]> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if ((await hintsKept(fallbacks[0].daemon)) === 0) return [];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return [`the fallback still keeps a hint of ${key} after 10 s`];
+}
+
 export async function forgetfulFallback(ring: RingOfFive): Promise<readonly string[]> {
   const nodes = ring.of('forgetful');
   const { key, owners, all } = nodes;
   await putAtFallback(nodes, 'first');
   const faults = [...(await showsEverywhere('after the hint went home', owners, key, ['first']))];
+  faults.push(...(await hintsGone(nodes)));
   const { context } = await owners[0].get(key, 3);
   await putAtFallback(nodes, 'second');
   faults.push(...(await showsEverywhere('after a second blind put', owners, key, ['first', 'second'])));
@@ -32,6 +43,7 @@ export async function fallbackThatHeardAgain(ring: RingOfFive): Promise<readonly
   const { key, owners, fallbacks, all } = nodes;
   await putAtFallback(nodes, 'first');
   const faults = [...(await showsEverywhere('after the hint went home', owners, key, ['first']))];
+  faults.push(...(await hintsGone(nodes)));
   // With one owner away the next put reaches the fallback as a copy for it.
   await owners[2].kill();
   const { context } = await owners[0].get(key, 2);

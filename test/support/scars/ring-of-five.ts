@@ -135,7 +135,7 @@ export async function showsEverywhere(
     if (wrong.length === 0) return [];
     if (performance.now() > deadline)
       return [
-        `${what}: ${key} should show ${expected || 'nothing'}, and ${shown.map((text) => `"${text}"`).join(', ')} is shown`,
+        `${what}: ${key} should show ${expected.slice(0, 100) || 'nothing'}, and ${shown.map((text) => `"${text.slice(0, 100)}"`).join(', ')} is shown`,
       ];
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
