@@ -108,7 +108,7 @@ function playRun(seed: number, course: Course, print: Print): Promise<RunResult>
       const { operations, skipped } = await client.stop();
       if (skipped > 0) print(`${skipped} actions were due and not begun: too many were under way`);
       const hintsLeft = await hintsGone(nodes, print);
-      const final = await settled(client);
+      const final = await settled(client, print);
       client.end();
       return { ...judge(stage, operations, final, print), hintsLeft };
     } catch (error) {
@@ -149,7 +149,7 @@ async function hintsGone(nodes: readonly ChaosNode[], print: Print): Promise<num
 }
 
 /** Reads of all owners until nothing changes any more: they also repair what they find stale. */
-async function settled(client: ClientProcess): Promise<readonly FinalState[]> {
+async function settled(client: ClientProcess, print: Print): Promise<readonly FinalState[]> {
   let before = '';
   for (let read = 1; ; read++) {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
@@ -159,7 +159,9 @@ async function settled(client: ClientProcess): Promise<readonly FinalState[]> {
         .sort((a, b) => (a.key < b.key ? -1 : 1))
         .map(({ key, shown }) => [key, shown === null ? null : [...shown].sort((a, b) => a - b)]),
     );
-    if ((now === before && states.every(({ shown }) => shown !== null)) || read === SETTLE_READS_MAX) return states;
+    const unreadable = states.filter(({ shown }) => shown === null).length;
+    print(`read ${read} of all keys by all owners: ${states.length} keys, ${unreadable} not to be read`);
+    if ((now === before && unreadable === 0) || read === SETTLE_READS_MAX) return states;
     before = now;
   }
 }
