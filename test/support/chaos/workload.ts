@@ -6,7 +6,7 @@ import { Client, PartitaError } from '../../../src/client/index.js';
 import type { Context, GetResult, PutResult } from '../../../src/client/index.js';
 import { Prng } from '../../../src/lib/prng.js';
 import { STAMP_BYTES_MIN, readStamp, stampedValue } from '../stamp.js';
-import { monotonicMs } from './operation.js';
+import { monotonicMs, STREAMS } from './operation.js';
 import type { FinalState, Operation, Stream } from './operation.js';
 
 export interface WorkloadOptions {
@@ -110,7 +110,7 @@ export class Workload {
     const prng = this.#prng;
     let draw = prng.float();
     const [share] = SHARES.find(([, weight]) => (draw -= weight) < 0) ?? ['read' as const];
-    const stream = share === 'read' ? prng.pick(['merge', 'blind', 'chain', 'gone', 'one'] as const) : share;
+    const stream = share === 'read' ? prng.pick(STREAMS) : share;
     const key = `${stream}-${prng.int(this.#options.keysPerStream * (stream === 'one' ? ONE_KEYS_FACTOR : 1))}`;
     if (share === 'read') await this.#get(stream, key);
     else if (share === 'merge') await this.#merge(stream, key);
