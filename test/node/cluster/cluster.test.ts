@@ -9,6 +9,7 @@ import {
 } from '../../../src/wire/codec-multi.js';
 import { frameOf } from '../../../src/wire/frame.js';
 import { MULTI_GET, MULTI_PUT } from '../../../src/wire/kinds.js';
+import type { ReadRequest } from '../../../src/storage/storage.js';
 import { isFault } from '../../../src/wire/plain.js';
 import { text } from '../../support/test-client.js';
 import { ClusterBench, TestStorage } from './bench.js';
@@ -193,6 +194,22 @@ test('with nobody left to hand it on to, what the store said is the answer', (t)
   t.is(error.text, 'Disk full');
 });
 
+for (const [who, away, silent] of [
+  ['this node refuses', [], [2, 3, 4]],
+  ['another node refuses', [3, 4], [2]],
+] as const) {
+  test(`a put that a silent owner may have done, and that ${who} afterwards, may have happened`, (t) => {
+    const bench = new ClusterBench(5);
+    for (const owner of away) bench.isolate(owner);
+    bench.time.runFor(4_000);
+    for (const owner of silent) bench.node(owner).host.stop();
+    for (const full of [1, 5]) bench.node(full).storage.refusal = failure('DISK_FULL', 'Disk full');
+    const error = bench.node(5).putError(bench.keyOf(2), 'apple', { w: 1, budgetMs: 5_000 });
+    t.is(error.code, 'DISK_FULL');
+    t.true(error.outcomeUnknown);
+  });
+}
+
 test('an owner that does not know is not counted, and is repaired', (t) => {
   const bench = new ClusterBench(3);
   const key = bench.keyOf(1);
@@ -293,4 +310,32 @@ test('hints of an earlier opening are delivered', (t) => {
   t.true(after.node(3).holds(key));
   t.is(after.node(standIn).hints(), '');
   t.false(after.node(standIn).holds(key));
+});
+
+/** Its reads are answered later, as those of a cold file. */
+class ColdStorage extends TestStorage {
+  later: ((fire: () => void) => void) | null = null;
+  readonly keysRead: string[] = [];
+
+  override read(request: ReadRequest): void {
+    this.later?.(() => {
+      this.keysRead.push(Buffer.from(request.key).toString());
+      super.read(request);
+    });
+  }
+}
+
+test('a get that has failed at once still knows its key when the cold store is ready to read it', (t) => {
+  const cold = new ColdStorage();
+  const bench = new ClusterBench(3, 3, (ordinal) => (ordinal === 1 ? cold : new TestStorage()));
+  cold.later = (fire) => {
+    bench.time.after(30, fire);
+  };
+  const key = bench.keyOf(1);
+  bench.isolate(2);
+  bench.isolate(3);
+  bench.time.runFor(8_000); // the connections are gone: nobody can even be asked
+  t.is(bench.node(1).getError(key, { r: 3 }).code, 'QUORUM_UNAVAILABLE');
+  bench.time.runFor(100);
+  t.deepEqual(cold.keysRead, [key]);
 });
