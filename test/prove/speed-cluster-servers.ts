@@ -14,8 +14,13 @@ const PARTITIONS = 256;
 const REDIS_ATTEMPTS_MAX = 100;
 const REDIS_PAUSE_MS = 100;
 
-/** N daemons as an operator starts them; R = W = 2 where N = 3. */
-export async function startCluster(world: SpeedWorld, nodes: number, replicas: number): Promise<Target> {
+export interface SpeedCluster {
+  readonly target: Target;
+  stop(): Promise<void>;
+}
+
+/** Daemons as an operator starts them; R = W = 2 where N = 3. */
+export async function startCluster(world: SpeedWorld, nodes: number, replicas: number): Promise<SpeedCluster> {
   const cluster = await RealCluster.prepare({
     nodes,
     replicas,
@@ -26,9 +31,14 @@ export async function startCluster(world: SpeedWorld, nodes: number, replicas: n
   world.atEnd(() => cluster.dispose());
   await cluster.start();
   return {
-    address: cluster.member(1).client,
-    pids: cluster.members.map(({ daemon }) => daemon.pid),
-    plan: { routing: nodes === 1 ? 'seed' : 'ring' },
+    target: {
+      address: cluster.member(1).client,
+      pids: cluster.members.map(({ daemon }) => daemon.pid),
+      plan: { routing: nodes === 1 ? 'seed' : 'ring' },
+    },
+    stop: async () => {
+      await cluster.stop();
+    },
   };
 }
 

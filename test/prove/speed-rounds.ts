@@ -197,12 +197,12 @@ function cpuOfAll(pids: readonly number[]): CpuReading {
   return { allUs: sum(({ allUs }) => allUs), mainUs: sum(({ mainUs }) => mainUs) };
 }
 
-/** Waits until processes have nothing more to do: less than 3 % of a core over 300 ms. */
+/** Waits until processes have nothing more to do: less than 3 % of a core each over 300 ms. */
 async function settled(pids: readonly number[]): Promise<void> {
   for (let attempt = 0; attempt < SETTLE_ATTEMPTS_MAX; attempt++) {
     const before = cpuOfAll(pids).allUs;
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    if (cpuOfAll(pids).allUs - before < 0.03 * SETTLE_MS * 1000) return;
+    if (cpuOfAll(pids).allUs - before < 0.03 * SETTLE_MS * 1000 * pids.length) return;
   }
 }
 
