@@ -66,7 +66,7 @@ export class RespDialect implements WireDialect {
     if (plan.waitReplicas > 0 && plan.mix.put !== OPERATIONS.reduce((sum, operation) => sum + plan.mix[operation], 0)) {
       throw new Error('waitReplicas goes with puts alone: only their replies come in pairs');
     }
-    const timeout = String(plan.timeoutMs);
+    const timeout = String(Math.ceil(plan.timeoutMs / 2)); // so that it is told, and not given up
     this.#wait = plan.waitReplicas > 0 ? command(['WAIT', String(plan.waitReplicas), timeout]).bytes : Buffer.alloc(0);
     this.requestBytesMax = Math.max(...this.#sizes) + 256;
   }

@@ -220,6 +220,8 @@ export class RawShare implements Share, ConnectionOwner {
       );
       return;
     }
+    // What it had under way was the last of it: nobody else will find that there is nothing more to begin.
+    if (this.#started >= this.#amount) this.#drain();
     setTimeout(() => {
       if (this.#phase !== 'draining' && this.#phase !== 'ready') this.#connect(place);
     }, RECONNECT_DELAY_MS);

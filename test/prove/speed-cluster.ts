@@ -253,7 +253,8 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
 
 export const prove: Proof = {
   name: 'speed-cluster',
-  question: 'What do three copies cost, beside one node, beside Redis with replicas, and what does knowing the ring save?',
+  question:
+    'What do three copies cost, beside one node, beside Redis with replicas, and what does knowing the ring save?',
   async run({ full, print }) {
     if (cpus().length < 2) throw new Error('It needs two cores: one for the servers, one for the generator');
     if (!hasProgram('taskset')) throw new Error('It needs taskset (Debian: util-linux) to pin servers and generator');
