@@ -6,6 +6,8 @@ import { contextOf } from '../../src/client/opaque-context.js';
 import { hash64From } from '../../src/model/hash.js';
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
 import { PreferenceTable } from '../../src/ring/preference-table.js';
+import { encodePong } from '../../src/wire/codec-connection.js';
+import { PING, PONG } from '../../src/wire/kinds.js';
 import { failed, ringOf } from '../support/fake-node.js';
 import type { FakeNode } from '../support/fake-node.js';
 import { A, B, C, severalNodes, simulate, threeNodes } from '../support/simulated-client.js';
@@ -231,6 +233,47 @@ test('While the first owner is down, the next one is dialled though a fallback c
   }
   t.is(core.nodes().find(({ address }) => address === second)?.state, 'up');
   t.true((network.nodes.get(second)?.requests.length ?? 0) > 0);
+});
+
+test('A node that hangs costs the calls that it has, not those that follow; and it is asked again when it answers', (t) => {
+  const several = five();
+  const { get, timers, listOf, network, core } = several;
+  const [head, second] = listOf('k');
+  if (head === undefined || second === undefined) throw new Error('There are five');
+  head.silent = true;
+  const lost = get('k', 200);
+  timers.advance(210);
+  t.is(lost.error?.code, 'TIMEOUT');
+  const next = get('k', 200);
+  timers.advance(20);
+  t.is(next.result?.found, false);
+  t.is(next.result?.meta.nodeId, second.nodeId);
+  t.is(core.peerOf(head.address)?.isUp, true, 'its connection is kept: it may only be slow');
+  head.silent = false;
+  // The sign that it was asked for has been swallowed; the next thing that it says makes it good again.
+  network.of(head.address)[0]?.peer.frame(PONG, 0, encodePong({ ringVersion: 1, wallMs: 1 }));
+  timers.advance(5);
+  get('k');
+  timers.advance(20);
+  t.is(head.requests.length, 1);
+});
+
+test('A call that is slow on a connection where others are answered casts no doubt on the node', (t) => {
+  const several = five();
+  const { get, timers, listOf } = several;
+  const [head] = listOf('k');
+  if (head === undefined) throw new Error('There are five');
+  head.script = ({ key, kind }) => key === 'k' || kind === PING; // a sign that was asked for would hide the doubt
+  const slow = get('k', 200);
+  timers.advance(100);
+  const other = Array.from({ length: 500 }, (_, i) => `o${i}`).find((key) => listOf(key)[0] === head) ?? '';
+  get(other);
+  timers.advance(110);
+  t.is(slow.error?.code, 'TIMEOUT');
+  head.script = null;
+  get('k');
+  timers.advance(20);
+  t.is(head.requests.filter(({ key }) => key === 'k').length, 2);
 });
 
 test('Many keys go in one frame to each node that they begin at, those of a dead one to their next owners', (t) => {

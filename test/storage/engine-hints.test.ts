@@ -36,7 +36,7 @@ const COMMANDS: fc.Arbitrary<Command[]> = fc.array(
     { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('flush', 'check', 'kill', 'power', 'stop') }) },
   ),
   { minLength: 5, maxLength: 60, size: 'max' },
-) as fc.Arbitrary<Command[]>;
+);
 
 function open(world: World): void {
   const error = world.start();

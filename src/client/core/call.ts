@@ -55,12 +55,14 @@ export type CallState = 'waiting' | 'sent' | 'backing-off' | 'done';
 /** The connection that a call was sent by, as the call's owner needs it. */
 export interface CallLink {
   abandon(call: Call): void;
+  /** A call that was sent at `sentMs` had no answer in time. */
+  doubt(sentMs: number): void;
 }
 
 /** The node that a call was given to. */
 export interface CallPeer {
   readonly address: string;
-  readonly rank: number;
+  readonly isUp: boolean;
   readonly lastError: PartitaError | null;
   readonly waiting: Set<Call>;
 }
@@ -91,6 +93,8 @@ export class Call implements Timed {
   attempts: number = 0;
   /** Attempts whose bytes were given to a connection. */
   sends: number = 0;
+  /** When the last of them was. */
+  sentMs: number = 0;
   /** A write was sent and nothing proves that it did not happen. */
   maybeDone: boolean = false;
   peer: CallPeer | null = null;

@@ -182,6 +182,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     if (call.state === 'done') return;
     this.#counters.timeouts += 1;
     const phase = phaseOf(call);
+    call.link?.doubt(call.sentMs);
     this.#release(call);
     const cause = call.lastFailure ?? call.peer?.lastError ?? undefined;
     const details = { ...this.#details(call), retryable: true, cause };
@@ -290,6 +291,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     }
     call.state = 'sent';
     call.sends += 1;
+    call.sentMs = nowMs;
     this.#counters.sent += 1;
   }
 
@@ -304,8 +306,7 @@ export class ClientCore implements PeerEvents, CallOwner {
 
   /** A node that asks to be spared is; the next of the list need not wait for that. */
   #spareMs(call: Call, error: PartitaError): number {
-    if (error.retryAfterMs === undefined) return 0;
-    return this.#routes.hasAnother(call) ? 0 : error.retryAfterMs;
+    return error.retryAfterMs === undefined || this.#routes.hasAnother(call) ? 0 : error.retryAfterMs;
   }
 
   #retryLater(call: Call, error: PartitaError): void {

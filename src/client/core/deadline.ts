@@ -5,7 +5,7 @@ import type { Call } from './call.js';
 /** Asked before the call is taken from whoever holds it. */
 export function phaseOf({ state, peer }: Call): TimeoutError['phase'] {
   if (state === 'sent') return 'reply';
-  return peer !== null && peer.rank === 0 ? 'queue' : 'connect';
+  return peer !== null && peer.isUp ? 'queue' : 'connect';
 }
 
 export function deadlineText({ peer, deadlineMs, startedMs }: Call, phase: TimeoutError['phase']): string {

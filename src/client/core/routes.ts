@@ -144,13 +144,13 @@ export class Routes {
     return this.#ring.partition(this.#hash);
   }
 
-  /** Where the node with that ordinal stands among the owners, if it does and is connected; else 0. */
+  /** Where the node with that ordinal stands among the owners; 0 if it is none. */
   #placeOf(ordinal: number, partition: number): number {
     const ring = this.#ring;
     if (ordinal === 0 || ring === null) return 0;
     const members = ring.preferenceList(partition);
     for (let place = 0; place < ring.replicaCount; place++) {
-      if (members[place]?.ordinal === ordinal) return this.#row(partition)[place]?.rank === 0 ? place : 0;
+      if (members[place]?.ordinal === ordinal) return place;
     }
     return 0;
   }
