@@ -181,7 +181,9 @@ export class RingCluster implements SimCluster {
     const owners = this.ownersOf(key);
     const holders = held.get(putId);
     if (holders === undefined || holders.size === 0) return false;
-    return owners.some((owner) => holders.has(owner)) || !owners.some((owner) => durable.get(putId)?.has(owner) === true);
+    return (
+      owners.some((owner) => holders.has(owner)) || !owners.some((owner) => durable.get(putId)?.has(owner) === true)
+    );
   }
 
   /** A damaged copy is repaired by whoever reads it together with a sound one: only where there is none it stays. */

@@ -83,10 +83,7 @@ export class Observer {
   readonly #identityOf: (ordinal: number) => StoreIdentity | undefined;
 
   /** `identityOf`: the node with this ordinal, as it is now. */
-  constructor(
-    nowMs: () => number,
-    identityOf: (ordinal: number) => StoreIdentity | undefined,
-  ) {
+  constructor(nowMs: () => number, identityOf: (ordinal: number) => StoreIdentity | undefined) {
     this.#nowMs = nowMs;
     this.#identityOf = identityOf;
   }
@@ -261,7 +258,6 @@ class WriteOrder {
     this.#observer.wasMadeDurable(this.#node, placed);
   }
 
-
   wasKnown(putId: string): void {
     this.#observer.isDurable(this.#node, putId);
   }
@@ -355,7 +351,6 @@ class WatchedWrite implements WriteRequest {
     if (putId instanceof Uint8Array) this.#known = toHex(putId);
     if (record.length > 0) this.#there = this.#order.wasThere(textOf(this.key), record);
   }
-
 
   encode(target: Uint8Array, at: number): void {
     this.#inner.encode(target, at);

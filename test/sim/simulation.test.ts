@@ -61,7 +61,10 @@ for (const [cluster, kinds] of [
 
 test('a ring does all that a ring is for', (t) => {
   const faults = ['kill', 'isolate', 'partial', 'pause'] as const;
-  const { violations, counts } = runSeed({ seed: 12, given: { cluster: { ...RING, routing: 'any' }, nodes: 5, faults } });
+  const { violations, counts } = runSeed({
+    seed: 12,
+    given: { cluster: { ...RING, routing: 'any' }, nodes: 5, faults },
+  });
   t.deepEqual(violations, []);
   for (const name of [
     'partita_peer_requests_total store ok',

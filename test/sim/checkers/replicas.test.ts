@@ -27,16 +27,39 @@ test('overlap: a strict get misses what a strict put had left', (t) => {
 });
 
 test('overlap: nothing is asked where R + W is no more than N, or a stand-in counts', (t) => {
-  t.is(checkOverlap(ofThree().put(1, 10, [], { ...STRICT, w: 1 }).get(20, [], READ)).length, 0);
-  t.is(checkOverlap(ofThree().put(1, 10, [], { ...STRICT, strict: false }).get(20, [], READ)).length, 0);
-  t.is(checkOverlap(ofThree().put(1, 10, [], STRICT).get(20, [], { ...READ, strict: false })).length, 0);
+  t.is(
+    checkOverlap(
+      ofThree()
+        .put(1, 10, [], { ...STRICT, w: 1 })
+        .get(20, [], READ),
+    ).length,
+    0,
+  );
+  t.is(
+    checkOverlap(
+      ofThree()
+        .put(1, 10, [], { ...STRICT, strict: false })
+        .get(20, [], READ),
+    ).length,
+    0,
+  );
+  t.is(
+    checkOverlap(
+      ofThree()
+        .put(1, 10, [], STRICT)
+        .get(20, [], { ...READ, strict: false }),
+    ).length,
+    0,
+  );
 });
 
 test('overlap: an owner that lost its disk is one less', (t) => {
   const lost = ofThree().put(1, 10, [], STRICT).get(20, [], READ);
   lost.lostOwners = 1;
   t.is(checkOverlap(lost).length, 0);
-  const all = ofThree().put(1, 10, [], { ...STRICT, w: 3 }).get(20, [], READ);
+  const all = ofThree()
+    .put(1, 10, [], { ...STRICT, w: 3 })
+    .get(20, [], READ);
   all.lostOwners = 1;
   t.is(checkOverlap(all).length, 1, 'three of three, one lost: two of three readers still meet one');
 });
