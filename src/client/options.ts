@@ -78,8 +78,8 @@ export interface ClientOptions<T = Uint8Array> {
   /**
    * When a node has not answered for so long, the call goes to the next node as well, and whichever answers first ends it;
    * the silent node is passed over until it says something. Such an attempt counts as a retry, in `attemptsMax` and in the
-   * budget. ms, 1..60_000; 0: never; `auto`, the default: 250 at first, then four times the recent 99th percentile, within
-   * 50..500.
+   * budget. ms, 1..60_000; 0: never; `auto`, the default: 250 at first, then four times the recent 99th percentile, but no
+   * more than 500 or a third of the call's `timeoutMs`, and no less than 50.
    */
   readonly attemptTimeoutMs?: number | 'auto';
   /** A connection silent for so long is asked for a sign, and dropped when silent once more. ms, 100..600_000, default 10_000. */

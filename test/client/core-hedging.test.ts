@@ -421,7 +421,10 @@ test('With all nodes down a call has its attempts, waits before each, and is not
   for (const { address } of nodes) network.kill(address);
   timers.advance(3_000);
   t.true(endings.every(({ ends, error }) => ends === 1 && error?.outcomeUnknown === true));
-  t.is(held.reduce((sum, { length }) => sum + length, 0), sent);
+  t.is(
+    held.reduce((sum, { length }) => sum + length, 0),
+    sent,
+  );
   t.true(network.dials - dials <= 45, `${network.dials - dials} dials`);
 });
 

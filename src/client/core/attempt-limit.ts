@@ -17,6 +17,8 @@ const INITIAL_MS = 250;
 const MIN_MS = 50;
 const MAX_MS = 500;
 const FACTOR = 4;
+/** Of the call's deadline, so that there is time left for other nodes. */
+const TIMEOUT_SHARE = 1 / 3;
 const QUANTILE = 0.99;
 
 export class AttemptLimit {
@@ -28,12 +30,12 @@ export class AttemptLimit {
     this.#fixedMs = timeout === 'auto' ? null : timeout === 0 ? Infinity : timeout;
   }
 
-  /** For a call that is answered by a reply of this kind, now; Infinity: none. */
-  limitMs(replyKind: number): number {
+  /** For a call with this deadline that is answered by a reply of this kind, now; Infinity: none. */
+  limitMs(replyKind: number, timeoutMs: number): number {
     if (this.#fixedMs !== null) return this.#fixedMs;
     const estimate = this.#estimates[replyKind];
-    if (estimate === undefined) return INITIAL_MS;
-    return Math.min(MAX_MS, Math.max(MIN_MS, FACTOR * estimate.valueMs));
+    const usualMs = estimate === undefined ? INITIAL_MS : FACTOR * estimate.valueMs;
+    return Math.max(MIN_MS, Math.min(MAX_MS, usualMs, timeoutMs * TIMEOUT_SHARE));
   }
 
   /** An attempt was answered after so long. */

@@ -18,6 +18,9 @@ import type { Peer } from './peer.js';
 import type { Retries } from './retries.js';
 import type { Routes } from './routes.js';
 
+/** When a silent attempt could not be followed by another. */
+const AGAIN_MS = 50;
+
 /** ClientCore, as far as it is needed here. */
 export interface AttemptsOwner {
   readonly isClosed: boolean;
@@ -93,11 +96,15 @@ export class Attempts {
     this.#lookAfter(call, nowMs);
   }
 
+  #limitMs({ operation, startedMs, endMs }: Call): number {
+    return this.#limit.limitMs(operation.replyKind, endMs - startedMs);
+  }
+
   /** Again when its latest attempt, begun or looked at now, has been silent for too long. */
-  #lookAfter(call: Call, nowMs: number): void {
+  #lookAfter(call: Call, nowMs: number, afterMs: number = this.#limitMs(call)): void {
     this.#wheel.remove(call);
     call.looks += 1;
-    call.deadlineMs = Math.min(call.endMs, nowMs + this.#limit.limitMs(call.operation.replyKind));
+    call.deadlineMs = Math.min(call.endMs, nowMs + afterMs);
     this.#wheel.add(call);
   }
 
@@ -118,11 +125,11 @@ export class Attempts {
 
   #onSilence(call: Call): void {
     const nowMs = this.#clock.monotonicMs();
-    const limitMs = this.#limit.limitMs(call.operation.replyKind);
+    const limitMs = this.#limitMs(call);
     if (call.state === 'sent') call.link?.doubt(call.sentMs);
     if (!this.#retries.isMovable(call)) return;
     if (!this.#retries.mayMove(call, limitMs, nowMs)) {
-      this.#lookAfter(call, nowMs); // a node may come back, or the budget
+      this.#lookAfter(call, nowMs, Math.min(limitMs, AGAIN_MS)); // a node may come back, or the budget
       return;
     }
     const why = silenceError(call, limitMs);
