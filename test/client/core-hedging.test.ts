@@ -105,6 +105,14 @@ test('The first limit is 250 ms; then it follows the answers, of each kind apart
   fresh.timers.advance(20);
   t.is(write.ends, 1);
 
+  const hurried = severalNodes([A, B, C], { attemptTimeoutMs: 'auto', ringPollMs: 600_000 });
+  hangs(listed(hurried)[0]);
+  const read = hurried.get('k', 300);
+  hurried.timers.advance(95);
+  t.is(read.ends, 0);
+  hurried.timers.advance(20);
+  t.is(read.ends, 1, 'a third of its deadline');
+
   const durationAfter = (answersMs: number): number => {
     const several = three({ attemptTimeoutMs: 'auto' });
     const [first] = listed(several);
@@ -120,9 +128,9 @@ test('The first limit is 250 ms; then it follows the answers, of each kind apart
       several.timers.advance(answersMs);
     }
     hangs(first);
-    const read = several.get('k', 60_000);
+    const late = several.get('k', 60_000);
     several.timers.advance(5_000);
-    return ended(t, read).meta.durationMs - answersMs;
+    return ended(t, late).meta.durationMs - answersMs;
   };
   const fast = durationAfter(1);
   const middling = durationAfter(40);
@@ -254,6 +262,21 @@ test('A budget that comes back pays for calls that are still silent', (t) => {
   t.true(atOnce >= 5 && atOnce <= 7, `${atOnce}`);
   several.timers.advance(880);
   t.is(endings.filter(({ result }) => result !== null).length, 8);
+});
+
+test('With all nodes silent a call goes to the first that says something', (t) => {
+  const several = three();
+  const [, , third] = listed(several);
+  several.nodes.forEach(hangs);
+  for (let i = 0; i < 60; i++) several.get(`o${i}`, 200, { attemptsMax: 1 });
+  several.timers.advance(210);
+  const read = several.get('k');
+  several.timers.advance(300);
+  t.is(read.ends, 0);
+  third.silent = false;
+  several.network.of(third.address)[0]?.peer.frame(PONG, 0, encodePong({ ringVersion: 1, wallMs: 1 }));
+  several.timers.advance(LIMIT_MS + 10);
+  t.is(ended(t, read).meta.nodeId, third.nodeId);
 });
 
 test('Silent attempts are followed by as many as the policy has, and by none where it has one', (t) => {
