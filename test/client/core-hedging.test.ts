@@ -4,6 +4,8 @@ import type { ExecutionContext } from 'ava';
 import { fc, testProp } from '@fast-check/ava';
 import type { CoreOptions } from '../../src/client/core/client-core.js';
 import { PartitaError } from '../../src/client/errors.js';
+import { TICK_MS } from '../../src/lib/deadline-wheel.js';
+import { ExplainOperation } from '../../src/client/operations/diagnostics.js';
 import { GetOperation } from '../../src/client/operations/get.js';
 import { codecs } from '../../src/client/codecs.js';
 import { encodePong } from '../../src/wire/codec-connection.js';
@@ -11,7 +13,7 @@ import { PING, PONG } from '../../src/wire/kinds.js';
 import { failed } from '../support/fake-node.js';
 import type { FakeNode, Request } from '../support/fake-node.js';
 import type { ScriptedPeer } from '../support/scripted-peer.js';
-import { A, B, C, oneNode, severalNodes, simulate, value } from '../support/simulated-client.js';
+import { A, B, C, oneNode, severalNodes, simulate } from '../support/simulated-client.js';
 import type { Ending, Several } from '../support/simulated-client.js';
 
 const LIMIT_MS = 50;
@@ -452,21 +454,81 @@ test('With all nodes down a call has its attempts, waits before each, and is not
 });
 
 test('What has arrived while we stood still is read before a node is called silent', (t) => {
-  const { node, get, timers, told, core } = oneNode({ attemptTimeoutMs: LIMIT_MS });
-  node.store.set('a', [value('there')]);
-  node.script = (request, peer) => {
-    // Answers at the same moment as the limit passes, and after the timers: as after a long pause of ours.
-    timers.after(LIMIT_MS, () => {
-      timers.after(0, () => {
-        peer.answer(request);
+  const several = three();
+  const { timers, told } = several;
+  for (const node of several.nodes)
+    node.script = (request, peer) => {
+      // Comes at the moment at which the limit passes, and after the timers: as after a long pause of ours.
+      timers.after(LIMIT_MS - 1, () => {
+        timers.after(1 + TICK_MS - (timers.monotonicMs() % TICK_MS || TICK_MS), () => {
+          peer.answer(request);
+        });
       });
-    });
-    return true;
-  };
-  const read = get('a');
+      return true;
+    };
+  const reads = Array.from({ length: 5 }, () => several.get('k'));
   timers.advance(LIMIT_MS + 20);
-  t.is(read.ends, 1);
-  t.deepEqual([core.stats().hedges, told.filter((text) => text.startsWith('retry')).length], [0, 0]);
+  t.true(reads.every(({ result }) => result !== null));
+  t.deepEqual([several.core.stats().hedges, told.filter((text) => text.startsWith('retry')).length], [0, 0]);
+});
+
+test('A call that is given back by a silent node has not used up an attempt', (t) => {
+  const several = three({ inFlightMax: 1 });
+  const [head, second, third] = listed(several);
+  hangs(head);
+  refuses(second, 'OVERLOADED');
+  several.get('k');
+  const waiting = several.get('k', 1_000, { attemptsMax: 2 });
+  several.timers.advance(LIMIT_MS + 150);
+  t.is(ended(t, waiting).meta.nodeId, third.nodeId);
+});
+
+test('A node that has the call already is not asked again while another one is up', (t) => {
+  const several = three();
+  const { timers, network, listOf } = several;
+  const [head, second, third] = listed(several);
+  const other = Array.from({ length: 500 }, (_, i) => `o${i}`).find((key) => listOf(key)[0] === head) ?? '';
+  head.script = ({ key }) => key === 'k'; // slow with this key, and known to be well
+  refuses(second, 'OVERLOADED');
+  network.kill(third.address);
+  timers.advance(5);
+  several.get('k', 1_000, { attemptsMax: 6 });
+  timers.advance(20);
+  several.get(other);
+  timers.advance(900);
+  t.is(asked(head).filter(({ key }) => key === 'k').length, 1);
+  t.true(asked(second).length >= 2);
+});
+
+test('A call may be aborted by what another one does when their connection breaks', (t) => {
+  const { core, network, get, timers, node } = oneNode();
+  node.script = () => true;
+  const errors: unknown[] = [];
+  const reading = { codec: codecs.utf8, resolver: undefined };
+  const first = new GetOperation(Buffer.from('a'), { r: 0, strict: false }, reading, t.fail.bind(t), (error) => {
+    errors.push(error);
+    core.abort(second.call, 'as the other has failed');
+  });
+  core.start(first, 1_000, { attemptsMax: 1, baseDelayMs: 25, maxDelayMs: 1_000 });
+  const second = get('b');
+  timers.advance(5);
+  network.kill(A);
+  timers.advance(5);
+  t.true(PartitaError.is(errors[0], 'CONNECTION'));
+  t.deepEqual([second.error?.code, second.ends], ['ABORTED', 1]);
+});
+
+test('An answer is ascribed to the node that gave it, not to the one that was asked last', (t) => {
+  const several = three();
+  const [head, second] = listed(several);
+  const [held] = [holds(head), holds(second)];
+  const nodes: string[] = [];
+  const explain = new ExplainOperation(Buffer.from('k'), ({ node }) => nodes.push(node), t.fail.bind(t));
+  several.core.start(explain, 1_000, { attemptsMax: 3, baseDelayMs: 25, maxDelayMs: 1_000 });
+  several.timers.advance(260);
+  held[0]?.peer.answer(held[0].request);
+  several.timers.advance(5);
+  t.deepEqual(nodes, [head.address]);
 });
 
 const fault = fc.constantFrom('answer', 'answer', 'late', 'later', 'never', 'cut', 'fail', 'refuse', 'hang', 'wake');

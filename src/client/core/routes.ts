@@ -86,9 +86,7 @@ export class Routes {
 
   /** Somebody who does not have the call yet may answer it before those who do. */
   hasFresh(call: Call): boolean {
-    return (
-      call.pinned === undefined && this.#peers.some((peer) => peer !== call.peer && peer.rank <= 1 && !call.isAt(peer))
-    );
+    return this.#peers.some((peer) => peer !== call.peer && peer.rank <= 1 && !call.isAt(peer));
   }
 
   nodeIdsOf(ordinals: readonly number[]): readonly string[] {
