@@ -12,7 +12,8 @@ import { hash64From } from '../model/hash.js';
 import { decodeRingFile } from '../ring/ring-file.js';
 import { runClusterInit } from './commands/cluster-init.js';
 import { DemoNode, type Seat } from './demo-node.js';
-import { areFree, freePorts } from './free-ports.js';
+import { shown } from './demo-words.js';
+import { areFree, freePorts } from '../net/free-ports.js';
 import type { Io } from './io.js';
 
 const NAMES = ['n1', 'n2', 'n3'];
@@ -42,7 +43,7 @@ export class DemoCluster {
     const other = mkdtempSync(join(tmpdir(), 'partita-demo-'));
     const ports = portsOf(seats).join(', ');
     tell(
-      `The cluster in ${folder} is running already, or one of its ports is taken (${ports}); using ${other} this time`,
+      `The cluster in ${shown(folder)} is running already, or one of its ports is taken (${ports}); using ${shown(other)} this time`,
     );
     return new DemoCluster(other, await makeSeats(other, await freePorts(USUAL_PORTS.length)), true);
   }
@@ -75,7 +76,7 @@ function folderFor(usual: string, tell: Tell): string {
   const folder = resolve(usual);
   if (!existsSync(join(folder, 'node.meta'))) return folder;
   const other = `${folder}-3`;
-  tell(`${folder} holds a single node of an earlier npm start and is left as it is; using ${other}`);
+  tell(`${shown(folder)} holds a single node of an earlier npm start and is left as it is; using ${shown(other)}`);
   return other;
 }
 
@@ -89,7 +90,9 @@ function isMade(folder: string): boolean {
   const files = [join(folder, 'ring-1.json'), join(folder, 'cluster.secret')];
   if (files.every(existsSync)) return true;
   if (NAMES.some((name) => existsSync(join(folder, name))))
-    throw new Error(`${folder} has nodes, and ${files.join(' or ')} is gone. Remove the folder to begin anew`);
+    throw new Error(
+      `${shown(folder)} has nodes, and ${files.map(shown).join(' or ')} is gone. Remove the folder to begin anew`,
+    );
   for (const file of files) rmSync(file, { force: true });
   return false;
 }

@@ -84,7 +84,7 @@ export class DemoNode {
     return this.#ended;
   }
 
-  /** What it logs about itself when asked; null: it does not run. */
+  /** What it logs about itself when asked; null: it does not run, or says nothing for long. */
   async status(): Promise<Fields | null> {
     if (!this.running) return null;
     const line = this.#line('status', STATUS_TIMEOUT_MS);

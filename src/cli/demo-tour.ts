@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import type { Client, GetResult } from '../client/index.js';
 import type { DemoCluster } from './demo-cluster.js';
 import type { DemoNode } from './demo-node.js';
-import { heading, note, say, step } from './demo-words.js';
+import { heading, note, say, shown, step } from './demo-words.js';
 
 export interface Cart {
   readonly items: readonly string[];
@@ -22,7 +22,7 @@ function show(result: GetResult<Cart>): string {
 
 export function introduce({ nodes }: DemoCluster): void {
   heading('Three nodes: each key has N = 3 copies, W = 2 make a put, R = 2 a get');
-  for (const { seat, pid } of nodes) say(`  ${seat.name}  ${seat.client}  pid ${pid}  ${seat.dataDir}`);
+  for (const { seat, pid } of nodes) say(`  ${seat.name}  ${seat.client}  pid ${pid}  ${shown(seat.dataDir)}`);
 }
 
 export async function tour(db: Client<Cart>, cluster: DemoCluster): Promise<void> {
@@ -93,7 +93,7 @@ async function oneLess(db: Client<Cart>, cluster: DemoCluster): Promise<void> {
 
   heading(`${name} comes back`);
   await node.start();
-  await step(`partitad --data-dir ${node.seat.dataDir} …`, `${name} serves again, pid ${node.pid}`);
+  await step(`partitad --data-dir ${shown(node.seat.dataDir)} …`, `${name} serves again, pid ${node.pid}`);
   await tellHints(cluster);
 }
 
@@ -123,15 +123,16 @@ async function workWithout(db: Client<Cart>): Promise<readonly string[]> {
 async function hintsOf({ nodes }: DemoCluster): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   for (const node of nodes) {
+    if (!node.running) continue;
     const status = await node.status();
-    if (status !== null) counts.set(node.seat.name, Number(status['hints']));
+    counts.set(node.seat.name, Number(status?.['hints'])); // NaN: it has not said
   }
   if (counts.size === 0) throw new Error('No node runs any more');
   return counts;
 }
 
 function hintText(counts: ReadonlyMap<string, number>): string {
-  return [...counts].map(([name, count]) => `${name} keeps ${count} hints`).join(', ');
+  return [...counts].map(([name, count]) => `${name} keeps ${Number.isNaN(count) ? '?' : count} hints`).join(', ');
 }
 
 /** Follows them home. */
@@ -159,7 +160,7 @@ export async function tellHints(cluster: DemoCluster): Promise<void> {
 }
 
 export function howToGoOn({ nodes, folder }: DemoCluster, againAfterSeconds: number): void {
-  const [one] = nodes as readonly [DemoNode];
+  const [one, two] = nodes as readonly [DemoNode, DemoNode];
   const server = ` --server ${one.seat.client}`;
   heading('Your turn, in another terminal');
   for (const [command, about] of [
@@ -169,11 +170,15 @@ export function howToGoOn({ nodes, folder }: DemoCluster, againAfterSeconds: num
     [`node bin/partita.cjs ring show${server}`, 'who holds what'],
     [`node bin/partita.cjs bench -c 16 -d 5${server}`, 'how fast is it here?'],
     [`kill -9 ${one.pid}`, `${one.seat.name} is gone, and back after ${againAfterSeconds} s: look here`],
+    [
+      `node bin/partita.cjs hints --admin unix:${shown(two.seat.dataDir)}/admin.sock`,
+      `what ${two.seat.name} keeps for it meanwhile`,
+    ],
   ] as const) {
-    say(`  ${styleText('cyan', command.padEnd(66))} ${styleText('dim', about)}`);
+    say(`  ${styleText('cyan', command.padEnd(68))} ${styleText('dim', about)}`);
   }
   say();
   for (const { seat, pid } of nodes)
-    say(`${seat.name}  pid ${String(pid).padEnd(8)} ${styleText('bold', seat.client)}  ${seat.dataDir}`);
-  say(`Ring and secret are in ${folder}. Ctrl-C stops them all.`);
+    say(`${seat.name}  pid ${String(pid).padEnd(8)} ${styleText('bold', seat.client)}  ${shown(seat.dataDir)}`);
+  say(`Ring and secret are in ${shown(folder)}. Ctrl-C stops them all.`);
 }

@@ -13,6 +13,8 @@ import type { Cart } from './demo-tour.js';
 const DATA_DIR = 'data/demo';
 const CALL_TIMEOUT_MS = 10_000;
 const AGAIN_AFTER_MS = 10_000;
+/** Ctrl-C comes from the terminal, and may come from npm once more. */
+const ONE_KEYSTROKE_MS = 500;
 
 class Demo {
   readonly #cluster: DemoCluster;
@@ -74,8 +76,13 @@ class Demo {
   /** Resolves with the exit code when we have been told to stop, and have. */
   #untilStopped(): Promise<number> {
     return new Promise((resolve) => {
+      let askedMs = 0;
       const stop = (): void => {
-        if (this.#stopping) process.exit(1);
+        if (this.#stopping) {
+          if (performance.now() - askedMs > ONE_KEYSTROKE_MS) process.exit(1);
+          return;
+        }
+        askedMs = performance.now();
         this.#stopping = true;
         say('\nStopping: the nodes answer what is under way and sync …');
         void this.#cluster.stop().then((clean) => {

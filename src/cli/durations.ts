@@ -17,3 +17,19 @@ export function parseWhole(text: string, option: string, min: number, max: numbe
   if (min <= value && value <= max) return value;
   throw new UsageError(`${option}: ${JSON.stringify(text)} is not a whole number from ${min} to ${max}`);
 }
+
+/** For people, in its two largest units: `2d 3h`, `5m 10s`, `250ms`. Nothing is younger than now. */
+export function durationText(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
+  const parts: string[] = [];
+  let rest = Math.floor(ms / 1_000) * 1_000;
+  for (const unit of ['d', 'h', 'm', 's']) {
+    const count = Math.floor(rest / (UNITS_MS[unit] as number));
+    rest -= count * (UNITS_MS[unit] as number);
+    if (count > 0 || parts.length > 0) parts.push(`${count}${unit}`);
+  }
+  return parts
+    .slice(0, 2)
+    .filter((part) => !part.startsWith('0'))
+    .join(' ');
+}

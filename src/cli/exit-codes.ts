@@ -9,7 +9,7 @@
  *   5  the time was up
  *   6  several versions, and the output had room for one
  */
-import { PartitaError } from '../client/index.js';
+import { ConnectionError, PartitaError } from '../client/index.js';
 import type { ErrorCode } from '../client/index.js';
 import { UsageError } from './io.js';
 
@@ -49,6 +49,12 @@ const NEXT_STEP: Partial<Record<ErrorCode, string>> = {
   VERSION_MISMATCH: 'Use the partita of the same release as the node',
 };
 
+/** Nobody at the admin socket of a node, or not for us: there it is not --server that helps. */
+export class AdminUnreachableError extends ConnectionError {}
+
+const ADMIN_NEXT_STEP =
+  'Is partitad running here, and is this its user? Name its socket with --admin unix:/PATH, or its configuration with --config FILE; under systemd it is unix:/run/partita/NAME/admin.sock';
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT_USAGE;
   return PartitaError.is(error) ? (OF_CODE[error.code] ?? EXIT_FAILED) : EXIT_FAILED;
@@ -60,7 +66,7 @@ export function describeError(error: unknown, what: string): string {
   if (!PartitaError.is(error)) return `error: ${what}: ${error instanceof Error ? error.message : String(error)}`;
   const parts = [`${what}: ${error.message}`];
   if (error.outcomeUnknown) parts.push('The write may have happened all the same; get the key to see');
-  const nextStep = NEXT_STEP[error.code];
+  const nextStep = error instanceof AdminUnreachableError ? ADMIN_NEXT_STEP : NEXT_STEP[error.code];
   if (nextStep !== undefined) parts.push(nextStep);
   return `error: ${parts.join('. ')}`;
 }

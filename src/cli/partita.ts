@@ -105,7 +105,8 @@ function addWriteOptions(command: Command): Command {
 
 function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
   addCommonOptions(program.command('explain <key>'))
-    .description('show everything stored under a key but the values: versions, clocks, dots')
+    .description('show everything that a node has stored under a key but the values: versions, clocks, dots')
+    .option('--node <address>', 'of which node, by address or id (default: the first owner that can be asked)')
     .action(
       action('explain', async (command, [key]) =>
         (await import('./commands/explain.js')).runExplain(io, key ?? '', merged(program, command)),
@@ -116,6 +117,19 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
     .description('ask every node for a sign, and how long it took')
     .action(
       action('ping', async (command) => (await import('./commands/ping.js')).runPing(io, merged(program, command))),
+    );
+
+  addOutputOption(program.command('hints'))
+    .description('show what a node keeps for owners that it could not reach: how much, for whom, since when')
+    .option('--admin <unix:/path>', "the node's admin socket (default: as its configuration says)")
+    .option('-c, --config <file>', 'the configuration of the node (default: PARTITA_CONFIG)')
+    .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 5s)')
+    .addHelpText(
+      'after',
+      '\nAsks one node, on its own machine.\n\nExamples:\n  $ partita hints --config /etc/partita/n1.toml\n  $ partita hints --admin unix:/run/partita/n1/admin.sock -o json\n',
+    )
+    .action(
+      action('hints', async (command) => (await import('./commands/hints.js')).runHints(io, merged(program, command))),
     );
 
   const config = program.command('config').description('the configuration of the daemon');

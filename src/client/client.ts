@@ -3,7 +3,6 @@
  * listened to. What happens when is decided in core/.
  */
 import type { EventEmitter } from 'node:events';
-import type { ExplainReply } from '../model/messages.js';
 import { codecs } from './codecs.js';
 import type { Codec } from './codecs.js';
 import { Context } from './context.js';
@@ -21,10 +20,10 @@ import { PutOperation, putRequest } from './operations/put.js';
 import type { Reading } from './operations/replies.js';
 import { keyBytes, replicasOf, resolveOptions, retryPolicy, timeoutOf, ttlOf } from './options.js';
 import type { CallOptions, ClientOptions, ReadOptions, UpdateOptions, WriteOptions } from './options.js';
-import { contextBytes } from './opaque-context.js';
+import { contextBytes, fastestOf } from './opaque-context.js';
 import { newPutId } from './put-id.js';
 import type { Resolver } from './resolvers.js';
-import type { ClientStats, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
+import type { ClientStats, Explanation, GetResult, Key, NodeInfo, PutResult, Sibling } from './results.js';
 import { type Ring, ringOf } from './ring.js';
 import { abortOn, makeShared } from './shared.js';
 import type { Shared } from './shared.js';
@@ -133,7 +132,8 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const { codec } = this.#view;
       const request = this.#putRequest(keyBytes(key), codec.encode(value), options?.context, this.#write(options));
-      this.#start(new PutOperation(request, codec.fresh === true, resolve, reject), options, reject);
+      const fastest = fastestOf(options?.context ?? Context.empty);
+      this.#start(new PutOperation(request, codec.fresh === true, resolve, reject, fastest), options, reject);
     });
   }
 
@@ -141,7 +141,8 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   delete(key: Key, options?: WriteOptions): Promise<PutResult> {
     return new Promise((resolve, reject) => {
       const request = this.#putRequest(keyBytes(key), undefined, options?.context, this.#write(options));
-      this.#start(new PutOperation(request, true, resolve, reject), options, reject);
+      const fastest = fastestOf(options?.context ?? Context.empty);
+      this.#start(new PutOperation(request, true, resolve, reject, fastest), options, reject);
     });
   }
 
@@ -174,7 +175,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
    * arguments only. The map has the keys as they were given.
    */
   async getMany<K extends Key>(keys: Iterable<K>, options?: ReadOptions): Promise<Map<K, GetResult<T> | PartitaError>> {
-    const items = Array.from(keys, (name) => ({ name, key: keyBytes(name) }));
+    const items = Array.from(keys, (name) => ({ name, key: keyBytes(name), fastest: 0 }));
     const settings = this.#read(options);
     const { clock } = this.#shared.system;
     const deadlineMs = clock.monotonicMs() + this.#timeoutMs(options);
@@ -210,38 +211,28 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     const settings = this.#write(options);
     const items = Array.from(entries, ([name, value, context]) => {
       const put = this.#putRequest(keyBytes(name), this.#view.codec.encode(value), context, settings);
-      return { name, key: put.key, put };
+      return { name, key: put.key, fastest: fastestOf(context ?? Context.empty), put };
     });
     const bytesOf = ({ put }: { put: MutablePut }): number =>
       put.key.length + (put.value?.length ?? 0) + put.context.length + 64;
-    return this.#runMany(
-      items,
-      bytesOf,
-      options,
-      (batch, done) =>
-        new PutManyOperation(
-          batch.map((item) => item.put),
-          done,
-        ),
-    );
+    return this.#runMany(items, bytesOf, options, (batch, done) => new PutManyOperation(batch, done));
   }
 
   /** Time to a node's answer and back, ms. `node`: id or address of one that nodes() lists; default: any. */
   ping(options?: CallOptions & { readonly node?: string | undefined }): Promise<number> {
     return new Promise((resolve, reject) => {
-      const node = options?.node;
-      const peer = node === undefined ? undefined : this.#shared.core.peerOf(node);
-      if (node !== undefined && peer === undefined) {
-        throw new PartitaError('INVALID_ARGUMENT', `No node ${node}; nodes() lists those that are known`);
-      }
-      this.#start(new PingOperation(resolve, reject), options, reject, peer?.address);
+      this.#start(new PingOperation(resolve, reject), options, reject, this.#addressOf(options?.node));
     });
   }
 
-  /** Everything stored under a key but the values: versions, clocks, why a version is not shown. */
-  explain(key: Key, options?: CallOptions): Promise<ExplainReply> {
+  /**
+   * Everything that one node has stored under a key but the values: versions, clocks, why a version is not shown.
+   * `node`: id or address of one that nodes() lists; default: the first owner that can be asked.
+   */
+  explain(key: Key, options?: CallOptions & { readonly node?: string | undefined }): Promise<Explanation> {
     return new Promise((resolve, reject) => {
-      this.#start(new ExplainOperation(keyBytes(key), resolve, reject), options, reject);
+      const pinned = this.#addressOf(options?.node);
+      this.#start(new ExplainOperation(keyBytes(key), resolve, reject), options, reject, pinned);
     });
   }
 
@@ -312,6 +303,13 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     return this.close();
   }
 
+  #addressOf(node: string | undefined): string | undefined {
+    if (node === undefined) return undefined;
+    const peer = this.#shared.core.peerOf(node);
+    if (peer !== undefined) return peer.address;
+    throw new PartitaError('INVALID_ARGUMENT', `No node ${node}; nodes() lists those that are known`);
+  }
+
   #start(
     operation: Operation,
     options: CallOptions | undefined,
@@ -333,7 +331,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
     abortOn(signal, core, core.start(operation, this.#timeoutMs(options), this.#policy(options), pinned));
   }
 
-  #runMany<K, I extends { readonly name: K; readonly key: Uint8Array }, R>(
+  #runMany<K, I extends { readonly name: K; readonly key: Uint8Array; readonly fastest: number }, R>(
     items: readonly I[],
     bytesOf: (item: I) => number,
     options: CallOptions | undefined,
@@ -341,7 +339,7 @@ export class Client<T = Uint8Array> implements AsyncDisposable {
   ): Promise<Map<K, R | PartitaError>> {
     const { core } = this.#shared;
     const all = new Map<K, R | PartitaError>();
-    const batches = batchesOf(items, (item) => core.firstPeer(item.key), bytesOf);
+    const batches = batchesOf(items, (item) => core.firstPeer(item.key, item.fastest), bytesOf);
     return new Promise((resolve, reject) => {
       let left = batches.length;
       if (left === 0) resolve(all);

@@ -11,6 +11,9 @@ const TEXT_MAX = Math.ceil((CONTEXT_BYTES_MAX * 4) / 3);
  * Opaque causal context: comes with {@link GetResult} and {@link PutResult}, goes back with put() and delete(). It
  * belongs to the key that it came with. Immutable; may be kept, sent elsewhere as text (`toString()`, JSON), and used
  * more than once: puts with the same context are concurrent and become siblings.
+ *
+ * The object also remembers which node answered the read first, and a put with it goes there if that is an owner of the
+ * key (§5 of the paper); the text does not, and such a put goes to the first owner.
  */
 export type Context = OpaqueContext;
 

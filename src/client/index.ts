@@ -24,6 +24,7 @@ export type { Resolver } from './resolvers.js';
 export type {
   ClientStats,
   Conflict,
+  Explanation,
   Found,
   GetResult,
   Key,

@@ -1,4 +1,5 @@
 /* What calls answer. */
+import type { ExplainReply } from '../model/messages.js';
 import type { Context } from './context.js';
 
 /** A key: a string stands for its UTF-8 bytes. 1..2048 bytes. */
@@ -27,6 +28,13 @@ export interface ReplyMeta {
   readonly durable: boolean;
   /** A fallback stood in for an owner (§4.6). */
   readonly sloppy: boolean;
+  /**
+   * Ids of the owners of the key that had answered by then; nodes() and ring() say more of each. A member of a ring newer
+   * than the client's is `#` and its ordinal.
+   */
+  readonly owners: readonly string[];
+  /** Ids of the fallbacks that answered in place of owners; as in `owners`. */
+  readonly fallbacks: readonly string[];
   /** 1, or more after retries. */
   readonly attempts: number;
   /** From the call to its answer, ms, with fractions. */
@@ -84,6 +92,12 @@ export interface NodeInfo {
   readonly zone: string;
   /** As this client sees it: connected, being tried, not reachable, draining. */
   readonly state: 'up' | 'connecting' | 'down' | 'draining' | 'idle';
+}
+
+/** What one node has under a key; other nodes may have more or less. */
+export interface Explanation extends ExplainReply {
+  /** Address of that node. */
+  readonly node: string;
 }
 
 export interface ClientStats {

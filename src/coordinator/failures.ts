@@ -26,12 +26,15 @@ export function putFailure(put: ReplicatedPut, nameOf: NameOf): Failure {
 /** Of a get whose outcome is `too-few`. */
 export function getFailure(get: ReplicatedGet, nameOf: NameOf): Failure {
   let unknown = 0;
+  let pending = 0;
   const rows = Array.from({ length: get.askedCount }, (_, row) => {
     const state = get.askedState(row);
     if (state === 'unknown') unknown += 1;
+    if (state === 'pending') pending += 1;
     return `${nameOf(get.askedNode(row))}${get.askedIsOwner(row) ? '' : ' (fallback)'}: ${WORDS[state] ?? state}`;
   });
-  const code = get.answers + unknown >= get.r ? 'UNKNOWN_STATE' : 'QUORUM_UNAVAILABLE';
+  // Nobody is waited for once those that do not know are too many: who is still to answer might have.
+  const code = unknown > 0 && get.answers + unknown + pending >= get.r ? 'UNKNOWN_STATE' : 'QUORUM_UNAVAILABLE';
   return failure(
     code,
     `${get.answers} of ${get.r} replicas answered (${rows.join('; ')}; ring version ${get.ringVersion})`,

@@ -88,28 +88,14 @@ export const startNode: StartNode = async (start) => {
   });
   const listeners = await openListeners(start, node.acceptor, pool, queue);
   const [client, peer, admin] = listeners.map(({ address }) => address) as [string, string, string];
-  let lastDurableMs = realClock.monotonicMs();
-  let lastDurableLsn = 0;
   return {
     ready: { client, peer, admin, nodeId: member.nodeId },
     waiting: null,
     status: () => statusLine(storage.engine.status(), node),
     figures: () => statusFigures(node),
-    healthy: () => {
-      const { lastLsn, durableLsn } = storage.engine.status();
-      if (durableLsn > lastDurableLsn || lastLsn === durableLsn) lastDurableMs = realClock.monotonicMs();
-      lastDurableLsn = durableLsn;
-      return realClock.monotonicMs() - lastDurableMs < STUCK_MS;
-    },
+    healthy: syncsComeBack(storage),
     drain: async () => {
-      await Promise.all(
-        listeners.map(
-          (listener) =>
-            new Promise<void>((done) => {
-              listener.close(done);
-            }),
-        ),
-      );
+      await closed(listeners);
       await new Promise<void>((done) => {
         node.drain('The node is being stopped', DRAIN_GRACE_MS, done);
       });
@@ -119,6 +105,29 @@ export const startNode: StartNode = async (start) => {
     },
   };
 };
+
+/** True as long as what is written becomes durable, sooner or later. */
+function syncsComeBack(storage: StorageWorld): () => boolean {
+  let lastDurableMs = realClock.monotonicMs();
+  let lastDurableLsn = 0;
+  return () => {
+    const { lastLsn, durableLsn } = storage.engine.status();
+    if (durableLsn > lastDurableLsn || lastLsn === durableLsn) lastDurableMs = realClock.monotonicMs();
+    lastDurableLsn = durableLsn;
+    return realClock.monotonicMs() - lastDurableMs < STUCK_MS;
+  };
+}
+
+async function closed(listeners: readonly Listener[]): Promise<void> {
+  await Promise.all(
+    listeners.map(
+      (listener) =>
+        new Promise<void>((done) => {
+          listener.close(done);
+        }),
+    ),
+  );
+}
 
 /** `secret`: openDirectory has refused a ring of several without one. */
 function clusterOptions(secret: Uint8Array | null, dialer: Dialer, hints: HintStorage): ClusterOptions {

@@ -64,7 +64,8 @@ function faultOf(path: string): string | FileCount {
     digest: { sha256: (bytes) => createHash('sha256').update(bytes).digest() },
     nowMs: () => performance.now(),
   });
-  if (found.unreachable > 0) return `${found.unreachable} entries are counted and cannot be reached`;
+  if (found.unreachable > 0)
+    return `${found.unreachable} entries are counted and not met, or met and not found when they are read`;
   const met = found.records + found.damaged;
   return met === found.counted ? found : `${met} records can be reached, the leaves count ${found.counted}`;
 }

@@ -9,13 +9,13 @@ export interface RebuiltLeaves {
   /** `leafCount` × 3 u32: hash hi, hash lo, count. */
   readonly leaves: Uint32Array;
   readonly records: number;
-  /** Storage keys of records whose checksum or key failed. */
+  /** Storage keys of records whose checksum or key failed, or that a read does not find. */
   readonly damaged: readonly Uint8Array[];
 }
 
 export interface ScrubReport extends RebuiltLeaves {
   readonly bytes: number;
-  /** Entries that LMDB counts but a walk does not reach, or the reverse. */
+  /** Entries that LMDB counts but a walk does not reach, or the reverse, or that a walk reaches but a read does not. */
   readonly unreachable: number;
   readonly differingLeaves: number;
 }

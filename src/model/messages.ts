@@ -142,6 +142,29 @@ export interface RingMemberMessage {
   readonly zone: string;
 }
 
+/** `partita hints`: what a node keeps for others (§4.6). */
+export interface HintsReply {
+  /** Those for whom hints wait, by ordinal. */
+  readonly owners: readonly HintsOfOwner[];
+  readonly count: number;
+  readonly bytes: number;
+  /** Beyond it hints are refused; 0: none are kept here. */
+  readonly bytesMax: number;
+  /** The node's clock, to tell ages by. */
+  readonly wallMs: number;
+}
+
+export interface HintsOfOwner {
+  readonly ordinal: number;
+  /** Empty: no member of the ring any more. */
+  readonly nodeId: string;
+  readonly count: number;
+  /** Of the records. */
+  readonly bytes: number;
+  /** Wall clock when the oldest came. */
+  readonly oldestMs: number;
+}
+
 /** `partita explain`: everything stored under a key but the values. */
 export interface ExplainReply {
   readonly found: boolean;

@@ -7,6 +7,7 @@ import { judgeBudget, judgeKey } from '../coordinator/judge.js';
 import type { PartitionId } from '../model/ids.js';
 import { ringMessage } from '../ring/document.js';
 import { partitionOf } from '../ring/partition.js';
+import { decodeHints, encodeHintsReply } from '../wire/codec-admin.js';
 import { decodePing } from '../wire/codec-connection.js';
 import { decodeMultiGet, decodeMultiPut } from '../wire/codec-multi.js';
 import { decodeExplain, decodeRingFetch, encodeExplainReply, encodeRingReply } from '../wire/codec-ring.js';
@@ -15,6 +16,8 @@ import {
   EXPLAIN,
   EXPLAIN_REPLY,
   GET,
+  HINTS,
+  HINTS_REPLY,
   MULTI_GET,
   MULTI_GET_REPLY,
   MULTI_PUT,
@@ -30,6 +33,7 @@ import { isFault } from '../wire/plain.js';
 import { decodeDeleteInto, decodeGetInto, decodePutInto, GetRequestView, PutRequestView } from '../wire/requests.js';
 import type { ReplyParts } from '../wire/write-replies.js';
 import { Explanation } from './explain.js';
+import { hintsReply } from './hints-reply.js';
 import type { Incoming } from './incoming.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
@@ -146,6 +150,9 @@ export class Dispatcher {
         return;
       case EXPLAIN:
         this.#explain(session, frame);
+        return;
+      case HINTS:
+        this.#hints(session, frame);
         return;
       default:
         session.finish(bodyBytes);
@@ -324,6 +331,16 @@ export class Dispatcher {
         this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), bodyBytes, nowMs);
       }),
     );
+  }
+
+  #hints(session: Session, frame: Incoming): void {
+    const request = decodeHints(frame.bytes, frame.start, frame.end);
+    if (isFault(request)) {
+      this.#malformed(session, frame, `HINTS cannot be read: ${request}`);
+      return;
+    }
+    const body = encodeHintsReply(hintsReply(this.#services));
+    this.#answer(session, 'hints', HINTS_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
   }
 
   #answer(

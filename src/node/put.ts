@@ -3,7 +3,8 @@
  * it is as safe as asked for.
  *
  * The storage calls `decide` at the one moment at which nothing can come between the old record and the new. Until then the
- * request is read in place, in the frame; only if the old record has to be fetched from a cold disk is it copied aside.
+ * request is read in place, in the frame; only if that moment does not come at once, because the old record has to be
+ * fetched from a cold disk or puts are slowed, is it copied aside.
  */
 import { assertNever } from '../lib/assert.js';
 import { judgeBudget, judgeKey, judgeQuorum, judgeValue } from '../coordinator/judge.js';

@@ -18,7 +18,8 @@ import type { Random } from '../env/random.js';
 import type { NodeSettings } from './settings.js';
 import { SizeWarnings } from './size-warnings.js';
 
-export type OperationName = 'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping';
+export type OperationName =
+  'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping' | 'hints';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -63,6 +64,17 @@ export interface ServicesOptions {
   readonly log: Log;
 }
 
+/** Hints that wait for one owner. */
+export interface HintsWaiting {
+  /** Ordinal. */
+  readonly owner: number;
+  readonly count: number;
+  /** Of the records. */
+  readonly bytes: number;
+  /** Wall clock when the oldest came. */
+  readonly oldestMs: number;
+}
+
 export class Services {
   readonly settings: NodeSettings;
   readonly storage: Storage;
@@ -83,6 +95,9 @@ export class Services {
   readonly meters: Readonly<Record<OperationName, OperationMeter>>;
   readonly sizeWarnings: SizeWarnings;
   readonly log: Log;
+  /** What this node keeps for others, and may; a node that is a cluster of its own keeps nothing. */
+  hintStatus: () => readonly HintsWaiting[] = () => [];
+  hintBytesMax: number = 0;
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;
@@ -121,6 +136,7 @@ export class Services {
       explain: meterOf('explain'),
       ring: meterOf('ring'),
       ping: meterOf('ping'),
+      hints: meterOf('hints'),
     };
   }
 

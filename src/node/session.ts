@@ -16,7 +16,7 @@ import { failure, type Failure } from '../model/errors.js';
 import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../model/limits.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { FrameDecoder, type FrameFault, type FrameSink } from '../wire/frame.js';
-import { groupOfKind, HELLO, nameOfKind, PING, PROOF } from '../wire/kinds.js';
+import { groupOfKind, HELLO, type KindGroup, nameOfKind, PING, PROOF } from '../wire/kinds.js';
 import { Incoming } from './incoming.js';
 import type { ByteBudget, BudgetWaiter } from './byte-budget.js';
 import { replyError, sendGoAway } from './replies.js';
@@ -132,7 +132,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       return;
     }
     const group = groupOfKind(kind);
-    if (kind !== PING && group !== (this.group === 'peer' ? 'peer' : 'data')) {
+    if (kind !== PING && !this.#serves(group)) {
       const text =
         group === 'connection' || group === 'unknown'
           ? 'is not a request'
@@ -154,6 +154,11 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.#host.budget.take(end - start);
     this.#host.dispatch(this, this.#incomingOf(kind, requestId, bytes, start, end));
     if (this.#mustWait()) this.#decoder.pause();
+  }
+
+  #serves(group: KindGroup): boolean {
+    if (this.group === 'peer') return group === 'peer';
+    return group === 'data' || (group === 'admin' && this.group === 'admin');
   }
 
   #hello(kind: number, requestId: number, bytes: Uint8Array, start: number, end: number): void {

@@ -3,7 +3,8 @@
  */
 import type { PartitionFiles } from '../env/partition-file.js';
 import type { Random } from '../env/random.js';
-import type { EngineDeps, EngineOptions } from './engine-deps.js';
+import type { Hash64 } from '../model/hash.js';
+import type { NodeId } from '../model/ids.js';
 import type { FlusherParts } from './flusher.js';
 import { encodeHome } from './partition-home.js';
 import type { Partition } from './partition.js';
@@ -25,8 +26,8 @@ export function drawInstallation(random: Random): number {
 
 /** What the flusher must know of files. */
 export function flusherFiles(
-  { files, random, hash }: Pick<EngineDeps, 'files' | 'random' | 'hash'>,
-  { nodeId, partitionCount }: Pick<EngineOptions, 'nodeId' | 'partitionCount'>,
+  { files, random, hash }: { readonly files: PartitionFiles; readonly random: Random; readonly hash: Hash64 },
+  { nodeId, partitionCount }: { readonly nodeId: NodeId; readonly partitionCount: number },
 ): Pick<FlusherParts, 'homeOf' | 'openFile'> {
   return {
     homeOf: ({ id, installation }, appliedLsn) =>

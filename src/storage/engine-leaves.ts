@@ -11,7 +11,7 @@
  */
 import type { Digest } from '../env/digest.js';
 import type { PartitionFile } from '../env/partition-file.js';
-import { equalBytes } from '../lib/bytes.js';
+import { compareBytes, equalBytes } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import {
   decodeLeaves,
@@ -244,7 +244,9 @@ export class Leaves {
       hashHeader(value, 0, hash);
       toggleStoredLeaf(stored, at, hash.hi, hash.lo, 1);
     }
-    return entries.length < SCAN_ENTRIES ? null : (entries[entries.length - 1]?.key ?? null);
+    const last = entries[entries.length - 1]?.key;
+    if (last === undefined || entries.length < SCAN_ENTRIES) return null;
+    return compareBytes(last, after) > 0 ? last : null; // a damaged file could lead around in a circle for ever
   }
 
   /** Fills in what an entry will replace; false: it is damaged. */

@@ -74,6 +74,7 @@ export class HintRecovery {
 
   /** The file is not to be used. Answers where it went. */
   *setAside(text: string): Flow<string> {
+    this.#everKept = true;
     this.file.file?.close();
     this.file.file = null;
     this.file.installation = 0;
@@ -88,9 +89,10 @@ export class HintRecovery {
   /** Opens and reads what is there; answers where it went if it had to be set aside, else null. */
   *open(present: boolean, table: LoadedTable): Flow<string | null> {
     const row = table.kind === 'rows' ? table.hints : null;
-    this.#everKept = present || row !== null;
+    this.#everKept ||= present || row !== null;
     if (!present) {
-      if (row !== null && row.appliedLsn > 0) this.#loses('missing', `had applied up to ${row.appliedLsn}`);
+      if (row !== null && row.appliedLsn > 0 && this.#lost === 0)
+        this.#loses('missing', `had applied up to ${row.appliedLsn}`);
       return null;
     }
     const { file, error } = yield* this.#tryOpen();

@@ -5,7 +5,7 @@
  *   0x01..0x0f  connection   hello and its proofs, ping, go-away, error
  *   0x10..0x3f  data         client listener (and admin, for its tools)
  *   0x40..0x7f  peer         nodes among themselves
- *   0x80..0xbf  admin        reserved: the unix socket
+ *   0x80..0xbf  admin        the unix socket alone
  */
 
 export const HELLO = 0x01;
@@ -38,6 +38,9 @@ export const READ = 0x42;
 export const READ_REPLY = 0x43;
 export const FORWARD = 0x44;
 export const FORWARD_REPLY = 0x45;
+
+export const HINTS = 0x80;
+export const HINTS_REPLY = 0x81;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -77,6 +80,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [READ_REPLY, 'READ_REPLY'],
   [FORWARD, 'FORWARD'],
   [FORWARD_REPLY, 'FORWARD_REPLY'],
+  [HINTS, 'HINTS'],
+  [HINTS_REPLY, 'HINTS_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

@@ -1,6 +1,10 @@
 /*
- * Walking through a partition file to see whether it is what it should be: every record's checksum and key, the Merkle
- * leaves as they follow from the records, and those leaves against the stored ones.
+ * Walking through a partition file to see whether it is what it should be: every record's checksum and key, whether a
+ * read finds it, the Merkle leaves as they follow from the records, and those leaves against the stored ones.
+ *
+ * A walk goes from entry to entry, a read descends by the keys in the branch pages. A flipped bit in one of those leads
+ * the read of a few records to the wrong page, where they are not, while the walk meets every one of them in good order.
+ * So each entry that the walk meets is also looked up. What is hidden from the walk itself is missing in the leaves.
  *
  * The file is written meanwhile, and a long read transaction would keep its pages from being reused. So the walk goes
  * in slices, each a snapshot of its own of at most 10,000 records or 2 s, resumed by key. A slice ends where a leaf
@@ -10,6 +14,7 @@
 import type { Digest } from '../env/digest.js';
 import type { FileSnapshot } from '../env/partition-file.js';
 import type { RebuiltLeaves, ScrubReport } from '../env/workers.js';
+import { compareBytes } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { leafIndex, LEAVES_PER_GROUP, toggleLeaf, WORDS_PER_LEAF } from '../repair/merkle.js';
 import { hashHeader, isGoodEntry, readGroup } from '../storage/engine-leaves.js';
@@ -43,13 +48,13 @@ export function scrubFile(parts: WalkParts): ScrubReport {
   const after = parts.snapshot((snapshot) => snapshot.counts());
   // Only of a file that stood still do we know how many entries the walk should have met; the leaves' counts are
   // compared in any case.
-  const unreachable = before.commit === after.commit ? Math.abs(after.entries - walk.entries) : 0;
+  const unmet = before.commit === after.commit ? Math.abs(after.entries - walk.entries) : 0;
   return {
     leaves: walk.leaves,
     records: walk.records,
     damaged: walk.damaged,
     bytes: walk.bytes,
-    unreachable,
+    unreachable: walk.hidden + unmet,
     differingLeaves: walk.differing,
   };
 }
@@ -60,7 +65,7 @@ export interface FileCount {
   readonly damaged: number;
   /** Records that the stored leaves count. */
   readonly counted: number;
-  /** Entries that LMDB counts but the walk did not meet, or the reverse. */
+  /** As a scrub reports them. */
   readonly unreachable: number;
   readonly differingLeaves: number;
 }
@@ -73,7 +78,7 @@ export function countFile(parts: WalkParts): FileCount {
     records: walk.records,
     damaged: walk.damagedCount,
     counted: walk.counted,
-    unreachable: Math.abs(entries - walk.entries),
+    unreachable: walk.hidden + Math.abs(entries - walk.entries),
     differingLeaves: walk.differing,
   };
 }
@@ -86,6 +91,8 @@ class Walk {
   bytes = 0;
   differing = 0;
   damagedCount = 0;
+  /** Entries that were met, and that a read does not find. */
+  hidden = 0;
   /** Records that the stored leaves count. */
   counted = 0;
   readonly #parts: WalkParts;
@@ -118,28 +125,33 @@ class Walk {
     for (;;) {
       const entries = snapshot.scan(this.#after, SCAN_ENTRIES);
       for (const { key, value } of entries) {
+        const isFound = snapshot.get(key) !== null;
         if (isRecordKey(key)) {
           const hashHi = (((key[0] as number) << 24) | ((key[1] as number) << 16) | ((key[2] as number) << 8)) >>> 0;
           const itsLeaf = leafIndex(hashHi, leafCount);
-          if (itsLeaf !== leaf && (records >= SLICE_RECORDS_MAX || nowMs() - startedMs >= SLICE_MS_MAX)) {
+          if (itsLeaf > leaf && (records >= SLICE_RECORDS_MAX || nowMs() - startedMs >= SLICE_MS_MAX)) {
             this.#after = hashBound(Math.floor(hashHi / 0x1000) * 0x1000, 0);
             return itsLeaf;
           }
-          leaf = itsLeaf;
+          leaf = Math.max(leaf, itsLeaf);
           records += 1;
-          this.#take(leaf, key, value);
+          this.#take(itsLeaf, key, value, isFound);
         }
         this.entries += 1;
+        if (!isFound) this.hidden += 1;
       }
-      this.#after = entries[entries.length - 1]?.key ?? this.#after;
+      const last = entries[entries.length - 1]?.key;
+      // Keys that do not ascend are damage; going on behind them could lead around in a circle.
+      if (last === undefined || (this.#after !== null && compareBytes(last, this.#after) <= 0)) return leafCount;
+      this.#after = last;
       if (entries.length < SCAN_ENTRIES) return leafCount;
     }
   }
 
-  #take(leaf: number, key: Uint8Array, value: Uint8Array): void {
+  #take(leaf: number, key: Uint8Array, value: Uint8Array, isFound: boolean): void {
     const { hash, digest } = this.#parts;
     this.bytes += value.length;
-    if (!isGoodEntry(key, value, hash, digest)) {
+    if (!isFound || !isGoodEntry(key, value, hash, digest)) {
       this.damagedCount += 1;
       if (this.damaged.length < DAMAGED_NAMED_MAX) this.damaged.push(key);
       return;

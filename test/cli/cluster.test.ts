@@ -227,6 +227,6 @@ test('ring show of a server', async (t) => {
   const { out, code } = await runCli(['ring', 'show', '-s', server.address, '-o', 'table']);
   t.is(code, 0);
   t.regex(out, /│ ordinal │ id {7}│ clients +│ zone {3}│ tokens │ replicas │ share {3}│/);
-  t.regex(out, /│ 0 {7}│ 01234567 │ 127\.0\.0\.1:\d+ +│ zone-0 │ 16 {5}│ 16 {7}│ 100\.0 % │/);
+  t.regex(out, /│ 1 {7}│ 01234567 │ 127\.0\.0\.1:\d+ +│ zone-1 │ 16 {5}│ 16 {7}│ 100\.0 % │/);
   t.regex(out, /ring version 1, Q = 16, N = 1\nLoad .* 1\.000 of tokens \(1: even\); capacities taken as equal\n$/);
 });

@@ -270,7 +270,9 @@ test('explain shows versions, dots and clocks', async (t) => {
       'state\tok',
       'partition\t7',
       'key hash\t00112233aabbccdd',
-      `asked in order\t01234567 ${server.address}`,
+      `owners\t01234567 ${server.address}`,
+      'fallbacks, in order\tnone',
+      `as node\t${server.address}`,
       'stored in\tbuffer',
       'record bytes\t120',
       'mark\t0001a1b2c3d4e5f6:1',
@@ -289,7 +291,7 @@ test('ping names every node and the time that it took', async (t) => {
   await withServer(async ({ run, server }) => {
     const { out, code } = await run(['ping']);
     t.is(code, 0);
-    t.regex(out, new RegExp(`^${server.address}\\t0123456789abcdef0123456789abcdef\\tzone-0\\t\\d+\\.\\d\\d ms\\n$`));
+    t.regex(out, new RegExp(`^${server.address}\\t0123456789abcdef0123456789abcdef\\tzone-1\\t\\d+\\.\\d\\d ms\\n$`));
   });
 });
 

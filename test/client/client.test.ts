@@ -371,7 +371,7 @@ test('Views share connections and differ in codec and defaults', async (t) => {
 test('It tells what it knows: nodes, preference lists, statistics, explanations', async (t) => {
   await scene(async ({ db, server }) => {
     await db.put('k', 'v');
-    t.deepEqual(db.nodes(), [{ id: NODE_ID, address: server.address, zone: 'zone-0', state: 'up' }]);
+    t.deepEqual(db.nodes(), [{ id: NODE_ID, address: server.address, zone: 'zone-1', state: 'up' }]);
     t.deepEqual(db.preferenceList('k'), db.nodes());
     t.true((await db.ping()) > 0 && (await db.ping({ node: NODE_ID })) > 0);
     const explained = await db.explain('k');

@@ -156,7 +156,17 @@ testProp(
 function contested(
   races: number,
 ): UpdateSteps<readonly string[]> & { readonly stored: (readonly string[])[]; readonly changes: number } {
-  const meta = { nodeId: '', ringVersion: 1, acked: 1, durable: true, sloppy: false, attempts: 1, durationMs: 1 };
+  const meta = {
+    nodeId: '',
+    ringVersion: 1,
+    acked: 1,
+    durable: true,
+    sloppy: false,
+    owners: [],
+    fallbacks: [],
+    attempts: 1,
+    durationMs: 1,
+  };
   let left = races;
   const steps = {
     stored: [] as (readonly string[])[],

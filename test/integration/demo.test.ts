@@ -10,6 +10,9 @@ import { folderFor } from '../support/temporary.js';
 
 const DEMO = fileURLToPath(new URL('../../src/cli/demo.js', import.meta.url));
 
+/** For one step of it. */
+const PATIENCE_MS = 30_000;
+
 class Demo {
   readonly child: ChildProcess;
   readonly lines: string[] = [];
@@ -37,12 +40,20 @@ class Demo {
     }
   }
 
-  /** The first such line after the one with index `from`; its index. The test's own time limit ends a wait in vain. */
+  /** The first such line after the one with index `from`; its index. */
   async line(expected: RegExp, from: number = -1): Promise<number> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#wake();
+    }, PATIENCE_MS);
     for (;;) {
       const at = this.lines.findIndex((line, index) => index > from && expected.test(line));
+      const ended = this.child.exitCode !== null;
+      if (at >= 0 || ended || late) clearTimeout(timer);
       if (at >= 0) return at;
-      if (this.child.exitCode !== null) throw new Error(`It ended without ${String(expected)}:\n${this.text}`);
+      if (ended || late)
+        throw new Error(`${ended ? 'It ended' : `${PATIENCE_MS} ms`} without ${String(expected)}:\n${this.text}`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts } from '../../src/cli/free-ports.js';
+import { freePorts } from '../../src/net/free-ports.js';
 import { Client, codecs } from '../../src/client/index.js';
 import { Daemon } from '../support/daemon.js';
 import { runCli } from '../support/run-cli.js';

@@ -1,7 +1,9 @@
 import test from 'ava';
+import { hintsReply } from '../../src/node/hints-reply.js';
+import { decodeHintsReply, encodeHints } from '../../src/wire/codec-admin.js';
 import { encodePing } from '../../src/wire/codec-connection.js';
 import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../../src/model/limits.js';
-import { ERROR, GET, GO_AWAY, HELLO, HELLO_REPLY, PING, PONG } from '../../src/wire/kinds.js';
+import { ERROR, GET, GO_AWAY, HELLO, HELLO_REPLY, HINTS, HINTS_REPLY, PING, PONG } from '../../src/wire/kinds.js';
 import { errorOf, helloBody, NodeBench } from '../support/node-bench.js';
 import { putReplyOf, TestClient } from '../support/test-client.js';
 
@@ -204,6 +206,54 @@ test('a body that is no message closes the connection with the reason', (t) => {
   t.is(errorOf(connection.take()[0]).code, 'PROTOCOL');
   t.not(connection.destroyed, '');
   t.is(bench.node.budget.used, 0);
+});
+
+test('the admin listener serves administration and data, the client listener data alone', (t) => {
+  const bench = new NodeBench();
+  const admin = bench.ready('admin');
+  admin.send(HINTS, 3, encodeHints({ budgetMs: 100 }));
+  const [frame] = admin.take();
+  t.is(frame?.kind, HINTS_REPLY);
+  t.deepEqual(decodeHintsReply(frame?.body ?? new Uint8Array(0), 0, frame?.body.length ?? 0), {
+    owners: [],
+    count: 0,
+    bytes: 0,
+    bytesMax: 0,
+    wallMs: bench.wallMs,
+  });
+  admin.send(PING, 4, encodePing({ budgetMs: 100 }));
+  t.is(admin.take()[0]?.kind, PONG);
+  t.is(bench.node.budget.used, 0);
+  admin.send(0x82, 5, new Uint8Array(0));
+  t.regex(errorOf(admin.take()[0]).text, /not a request that this node knows/);
+  const client = bench.ready('client');
+  client.send(HINTS, 3, encodeHints({ budgetMs: 100 }));
+  t.is(errorOf(client.take()[0]).text, 'A HINTS frame is not served by the client listener');
+  t.not(client.destroyed, '');
+});
+
+test('hints are counted over all owners, and an owner that has left has no id', (t) => {
+  const { ring } = new NodeBench();
+  const [member] = ring.members;
+  const reply = hintsReply({
+    hintStatus: () => [
+      { owner: 300, count: 1, bytes: 10, oldestMs: 5 },
+      { owner: member?.ordinal ?? 0, count: 2, bytes: 30, oldestMs: 4 },
+    ],
+    hintBytesMax: 1_000,
+    ring,
+    clock: { wallMs: () => 9, monotonicMs: () => 0 },
+  });
+  t.deepEqual(reply, {
+    owners: [
+      { ordinal: 7, nodeId: member?.nodeId, count: 2, bytes: 30, oldestMs: 4 },
+      { ordinal: 300, nodeId: '', count: 1, bytes: 10, oldestMs: 5 },
+    ],
+    count: 3,
+    bytes: 40,
+    bytesMax: 1_000,
+    wallMs: 9,
+  });
 });
 
 test('replies, unknown kinds and kinds of other listeners are not requests', (t) => {

@@ -8,6 +8,9 @@
  *   partition file    a damaged record answers unknown. Damage to LMDB's own pages may hide keys: then the scrub task
  *                     and `partita check` find it
  *   a lethal file     it may kill the daemon twice; the third start sets it aside and serves the rest
+ *
+ * `PARTITA_SEED=n` draws the same damages again (a real daemon writes the partition files, so what they hit may differ),
+ * and `PARTITA_PART=log|files|small|lethal` runs one part alone, with the damages that it has among the others.
  */
 import { join } from 'node:path';
 import { Prng } from '../../src/lib/prng.js';
@@ -16,6 +19,7 @@ import { batchesOf, describeDamage, filesOf, withDamage, type Damage } from '../
 import { Daemon } from '../support/daemon.js';
 import { dumpFile, isRecordEntry, lmdbToolsFault } from '../support/lmdb-dump.js';
 import { makeLethal } from '../support/lethal-page.js';
+import { livePages, PAGE_BYTES } from '../support/lmdb-pages.js';
 import { newPutId, RawClient, RefusedError } from '../support/raw-client.js';
 import { inScope, scopedFolder, type Scope } from '../support/scope.js';
 import { stampedValue } from '../support/stamp.js';
@@ -39,7 +43,7 @@ const DAEMON_FLAGS = [
   '--storage-segment-bytes',
   '1MiB',
 ];
-const PAGE_BYTES = 4_096;
+const SECTOR_BYTES = 512;
 const UNKNOWN_STATE = 15;
 
 const flip = (prng: Prng, file: string, offset: number): Damage => ({
@@ -194,10 +198,18 @@ async function proveFiles(
   const files = filesOf(base.directory, 'partitions', '.mdb').filter(({ bytes }) => bytes > 2 * PAGE_BYTES);
   const chosen = files.slice(0, 2);
   const bytes = chosen.reduce((sum, file) => sum + file.bytes, 0);
-  const stride = full ? 17 : Math.ceil(bytes / 350);
+  const stride = full ? 97 : Math.ceil(bytes / 120);
   const flips = chosen.flatMap((one) =>
     offsets(prng, 0, one.bytes, stride).map((offset) => flip(prng, one.file, offset)),
   );
+  // Most pages are what older commits have left. Those that the newest one reaches are damaged on purpose.
+  const live = chosen.flatMap(({ file }) => livePages(join(base.directory, file)).map((page) => ({ ...page, file })));
+  const ways = live.filter(({ kind }) => kind !== 'overflow');
+  const away = live.filter(({ kind }) => kind === 'overflow');
+  const flipsIn = (pages: typeof live, every: number): readonly Damage[] =>
+    pages.flatMap(({ file, offset, bytes: long }) =>
+      offsets(prng, offset, offset + long, every).map((at) => flip(prng, file, at)),
+    );
   const metas = chosen.flatMap(({ file }) =>
     offsets(prng, 0, 2 * PAGE_BYTES, full ? 5 : 101).map((offset) => flip(prng, file, offset)),
   );
@@ -209,20 +221,22 @@ async function proveFiles(
       amount: 0,
     })),
   );
-  const zeros = chosen.flatMap((one): readonly Damage[] =>
-    offsets(prng, 2 * PAGE_BYTES, one.bytes, full ? PAGE_BYTES : 3 * PAGE_BYTES).map((offset) => ({
-      file: one.file,
+  const zeros = live.flatMap(({ file, offset, bytes: long }): readonly Damage[] =>
+    offsets(prng, offset, offset + long, full ? SECTOR_BYTES : 3 * SECTOR_BYTES).map((at) => ({
+      file,
       kind: 'zero',
-      offset: offset - (offset % 512),
-      amount: 512,
+      offset: at - (at % SECTOR_BYTES),
+      amount: SECTOR_BYTES,
     })),
   );
   const faults: string[] = [];
   for (const [name, damages] of [
     ['partition file, bytes flipped', flips],
+    ['branch and leaf pages, bytes flipped', flipsIn(ways, full ? 3 : 61)],
+    ['overflow pages, bytes flipped', flipsIn(away, full ? 61 : 1_021)],
     ['partition file, meta pages flipped', metas],
     ['partition file, cut off', cuts],
-    ['partition file, sectors zeroed', zeros],
+    ['live pages, sectors zeroed', zeros],
   ] as const) {
     const tally = await series.run(base, damages);
     report(name, tally, print);
@@ -309,6 +323,17 @@ async function proveLethal(series: Series, scope: Scope, base: Base, print: Prin
   });
 }
 
+const PARTS = ['log', 'files', 'small', 'lethal'] as const;
+type Part = (typeof PARTS)[number];
+
+function partAsked(): Part | null {
+  const word = process.env['PARTITA_PART'];
+  if (word === undefined) return null;
+  const part = PARTS.find((one) => one === word);
+  if (part === undefined) throw new Error(`PARTITA_PART is ${word}; it can be ${PARTS.join(', ')}`);
+  return part;
+}
+
 export const prove: Proof = {
   name: 'corruption',
   question: 'Is anything false ever served from damaged files, or any damage overlooked?',
@@ -316,15 +341,21 @@ export const prove: Proof = {
     inScope(async (scope) => {
       const missing = lmdbToolsFault();
       if (missing !== null) return { held: false, summary: `skipped: ${missing}` };
-      const seed = Date.now() >>> 0;
+      const seed = Number(process.env['PARTITA_SEED'] ?? Date.now() >>> 0);
+      const only = partAsked();
+      const series = new Series(scope);
       print(`seed ${seed}`);
       const prng = new Prng(seed);
-      const series = new Series(scope);
-      const faults = [...(await proveLog(series, scope, prng, full, print))];
-      const base = await daemonStore(scope);
-      faults.push(...(await proveFiles(series, base, prng, full, print)));
-      faults.push(...(await proveSmallFiles(series, base, prng, full, print)));
-      faults.push(...(await proveLethal(series, scope, base, print)));
+      const [ofLog, ofFiles, ofSmall] = [prng.fork(), prng.fork(), prng.fork()];
+      const asked = (part: Part): boolean => only === null || only === part;
+      const faults: string[] = [];
+      if (asked('log')) faults.push(...(await proveLog(series, scope, ofLog, full, print)));
+      if (only !== 'log') {
+        const base = await daemonStore(scope);
+        if (asked('files')) faults.push(...(await proveFiles(series, base, ofFiles, full, print)));
+        if (asked('small')) faults.push(...(await proveSmallFiles(series, base, ofSmall, full, print)));
+        if (asked('lethal')) faults.push(...(await proveLethal(series, scope, base, print)));
+      }
       for (const fault of faults.slice(0, 20)) print(`FAULT: ${fault}`);
       if (faults.length > 20) print(`… and ${faults.length - 20} more`);
       const { damages, invented, falseNotFound, killed, hung } = series.total;

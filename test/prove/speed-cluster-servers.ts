@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasProgram } from '../../bench/processes.js';
-import { freePorts } from '../../src/cli/free-ports.js';
+import { freePorts } from '../../src/net/free-ports.js';
 import { RealCluster } from '../support/real-cluster.js';
 import type { SpeedWorld, Target } from './speed-rounds.js';
 

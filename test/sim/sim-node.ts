@@ -7,39 +7,47 @@ import type { Log } from '../../src/env/meter.js';
 import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
+import { nodeId } from '../../src/model/ids.js';
+import type { ClusterOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
 import type { RingDocument } from '../../src/ring/document.js';
 import type { Engine } from '../../src/storage/engine.js';
 import { NodeMetaFile } from '../../src/storage/node-meta.js';
 import { Hlc } from '../../src/versioning/hlc.js';
 import { MemoryMedium, MemoryPartitionFiles } from '../support/memory-partition-file.js';
-import { silentMeter } from '../support/silent.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
+import type { CountingMeter } from './counting-meter.js';
 import type { Mutant } from './mutants/mutant.js';
 import { Host, type SimulatedNetwork } from './network.js';
 import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
 import { NODE_SETTINGS, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
-import { HASH, randomFrom } from './tools.js';
+import { HASH, KEYED_DIGEST, randomFrom } from './tools.js';
 
 /** What the world around a node offers it, and hears of it. */
 export interface NodeWorld {
   readonly options: SimOptions;
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
+  readonly meter: CountingMeter;
   /** Bits that no disk rolls back. */
   readonly kernel: Prng;
   readonly mutant: Mutant | null;
   say(text: string): void;
   /** Something happened that no fault explains. */
   violation(text: string): void;
+  /** The id that the ring has given to this node; null: it draws its own. */
+  nodeIdFor(node: SimNode): string | null;
   /** The ring that the node with this id starts with; called once a life of its disk. */
   ringFor(node: SimNode, nodeId: string): RingDocument;
+  /** The machine that has the address, of clients or of peers. */
+  hostOf(address: string): Host | undefined;
 }
 
 export type NodeState = 'down' | 'starting' | 'up' | 'stopping';
 
+const SECRET = Buffer.from('the secret of the simulated cluster');
 const DRAIN_GRACE_MS = 2_000;
 const RESTART_MS = 300;
 const SERVED_WELL_MS = 60_000;
@@ -56,6 +64,7 @@ export class SimNode implements StoreIdentity {
   readonly node: number;
   readonly ordinal: number;
   readonly address: string;
+  readonly peerAddress: string;
   readonly host: Host;
   readonly clock: SkewedClock = { offsetMs: 0 };
   readonly world: NodeWorld;
@@ -82,6 +91,7 @@ export class SimNode implements StoreIdentity {
     this.node = node;
     this.ordinal = node + 1;
     this.address = `10.0.0.${this.ordinal}:7700`;
+    this.peerAddress = `10.0.0.${this.ordinal}:7701`;
     this.host = new Host(`n${node}`);
     this.world = world;
     this.#random = random;
@@ -128,6 +138,7 @@ export class SimNode implements StoreIdentity {
     if (process === null || server === null || engine === null || state !== 'up') return;
     this.state = 'stopping';
     this.world.network.unlisten(this.address);
+    this.world.network.unlisten(this.peerAddress);
     process.run(() => {
       server.drain('The node is being stopped', DRAIN_GRACE_MS, () => {
         server.stop();
@@ -151,6 +162,11 @@ export class SimNode implements StoreIdentity {
     this.missingBytes = 0;
     this.#ring = null;
     this.#wasInitialised = false;
+  }
+
+  /** Something on the disk is no longer what it was: what it had kept is not what it will remember. */
+  beginLife(): void {
+    this.life += 1;
   }
 
   copyDisk(): DiskCopy {
@@ -185,7 +201,8 @@ export class SimNode implements StoreIdentity {
     const disk = mutant?.disk?.(this.disk) ?? this.disk;
     let meta = yield* NodeMetaFile.open(disk, HASH);
     if (meta === null && this.#wasInitialised) throw new Error('node.meta is gone');
-    meta ??= yield* NodeMetaFile.create(disk, HASH, random);
+    const given = world.nodeIdFor(this);
+    meta ??= yield* NodeMetaFile.create(disk, HASH, random, given === null ? undefined : nodeId(given));
     this.#wasInitialised = true;
     this.#meta = meta;
     this.#ring ??= world.ringFor(this, meta.meta.nodeId);
@@ -230,9 +247,10 @@ export class SimNode implements StoreIdentity {
       ring: this.#ring,
       nodeId: meta.meta.nodeId,
       ordinal: this.ordinal,
-      meter: silentMeter,
+      meter: world.meter,
       log: this.#log(),
       pool: new BufferPool(0),
+      ...(this.#ring.members.length > 1 ? { cluster: this.#clusterOptions(process, engine) } : {}),
     });
     process.after(SERVED_WELL_MS, () => {
       meta.update({ uncleanStarts: 0 }, () => undefined);
@@ -240,7 +258,14 @@ export class SimNode implements StoreIdentity {
     this.server = server;
     this.state = 'up';
     network.listen(this.address, 'client', this.host, process, server.acceptor);
+    network.listen(this.peerAddress, 'peer', this.host, process, server.acceptor);
     world.say(`node ${this.node} is up, opening ${meta.meta.opening}`);
+  }
+
+  #clusterOptions(process: SimProcess, engine: Engine): ClusterOptions {
+    const { network } = this.world;
+    const dialer = network.dialer(this.host, process, (address) => this.world.hostOf(address));
+    return { secret: SECRET, digest: KEYED_DIGEST, dialer, hints: engine.hints };
   }
 
   #log(): Log {

@@ -1,7 +1,7 @@
 /*
  * The engine as the daemon builds it: real files, LMDB, the pool.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -9,10 +9,12 @@ import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import { RealDisk } from '../../src/disk/real-disk.js';
 import type { Clock, Timers } from '../../src/env/clock.js';
 import type { ScrubReport } from '../../src/env/workers.js';
+import type { Hint } from '../../src/coordinator/hint-book.js';
 import { run } from '../../src/lib/flow.js';
 import { leafCountOf, leavesEqual } from '../../src/repair/merkle.js';
 import { Arena } from '../../src/storage/arena.js';
 import type { Engine } from '../../src/storage/engine.js';
+import type { Ack } from '../../src/storage/hint-storage.js';
 import { logOpener } from '../../src/storage/engine-log.js';
 import { openEngine } from '../../src/storage/engine-open.js';
 import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
@@ -118,7 +120,7 @@ async function close(node: Node): Promise<void> {
   });
 }
 
-async function write(engine: Engine, name: string, value: string, counter: number): Promise<void> {
+async function write(engine: Engine, name: string, value: string | null, counter: number): Promise<void> {
   const request = new TestWrite(name, value, counter, 16, false, () => undefined);
   await new Promise<void>((resolve, reject) => {
     request.onWritten = (): void => {
@@ -136,6 +138,52 @@ function read(engine: Engine, name: string): TestRead {
   engine.read(request);
   return request;
 }
+
+test('hints and what was dropped are found again on a real disk', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'partita-engine-'));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const hintOf = (i: number, version: number): Hint => {
+    const key = `key ${i}`.padEnd(i === 7 ? 2_000 : 0, 'x');
+    const { partition } = new TestRead(key, 16);
+    return { id: 2 ** 32 + i + 1, version: 2 ** 32 + version, partition, key, owner: 3, bytes: i, sinceMs: 9_000 - i };
+  };
+  const told = (start: (ack: Ack) => void): Promise<void> =>
+    new Promise((resolve) => {
+      start({
+        durable: true,
+        onWritten: () => {
+          resolve();
+        },
+      });
+    });
+  const flush = (engine: Engine): Promise<void> =>
+    new Promise((resolve) => {
+      engine.flush(resolve);
+    });
+  let node = await open(folder, 1, 0);
+  const { hints } = node.engine;
+  const kept = Array.from({ length: 200 }, (_, i) => hintOf(i, i + 1));
+  await Promise.all(kept.map((hint) => told((ack) => hints.keep(hint, ack))));
+  await write(node.engine, 'mine', 'kept for another', 1);
+  await flush(node.engine);
+  await Promise.all(kept.slice(100).map((hint) => told((ack) => hints.drop(hint, ack))));
+  await told((ack) => hints.keep(hintOf(5, 900), ack));
+  await write(node.engine, 'mine', null, 2);
+  await close(node);
+  const expected = [...kept.slice(0, 100).filter((_, i) => i !== 5), hintOf(5, 900)].sort(
+    (a, b) => a.sinceMs - b.sinceMs,
+  );
+  for (const opening of [2, 3]) {
+    node = await open(folder, opening, node.lastLsn);
+    t.deepEqual(node.engine.hints.restored(), expected);
+    t.is(read(node.engine, 'mine').state, 'absent');
+    await flush(node.engine);
+    await close(node);
+  }
+  t.true(existsSync(join(folder, 'hints.mdb')));
+});
 
 test('put, flush, scrub, stop, and find everything again', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'partita-engine-'));

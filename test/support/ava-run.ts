@@ -2,10 +2,9 @@
  * Runs chosen tests of the suite from inside a proof, and says which ran: a proof that names a test which does not exist
  * any more falls short.
  */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { ROOT } from './daemon.js';
+import { runNode } from './own-program.js';
 
 export interface AvaResult {
   readonly passed: readonly string[];
@@ -16,43 +15,22 @@ export interface AvaResult {
 }
 
 /** `titles`: parts of test titles, compared without case. `files`: globs under dist/test. */
-export function runTests(
+export async function runTests(
   files: readonly string[],
   titles: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<AvaResult> {
   const matches = titles.flatMap((title) => ['--match', `*${title}*`]);
   const globs = files.map((file) => `dist/test/${file}`);
-  const command = [
-    join(ROOT, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'),
-    '--tap',
-    '--serial',
-    ...matches,
-    ...globs,
-  ];
-  const child = spawn(process.execPath, command, {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
-      output.push(line);
-    });
-  }
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      const passed = output.flatMap((line) => /^ok \d+ - (.*?)( # .*)?$/.exec(line)?.[1] ?? []);
-      const failed = output.flatMap((line) => /^not ok \d+ - (.*)$/.exec(line)?.[1] ?? []);
-      const ran = [...passed, ...failed].map((title) => title.toLowerCase());
-      const missing = titles.filter((title) => !ran.some((one) => one.includes(title.toLowerCase())));
-      if (code !== 0 && failed.length === 0)
-        failed.push(`ava ended with code ${code}: ${output.slice(-5).join(' | ')}`);
-      resolve({ passed, failed, missing, output });
-    });
-  });
+  const ava = join(ROOT, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
+  const words = [ava, '--tap', '--serial', ...matches, ...globs];
+  const { code, lines: output } = await runNode(words, undefined, env);
+  const passed = output.flatMap((line) => /^ok \d+ - (.*?)( # .*)?$/.exec(line)?.[1] ?? []);
+  const failed = output.flatMap((line) => /^not ok \d+ - (.*)$/.exec(line)?.[1] ?? []);
+  const ran = [...passed, ...failed].map((title) => title.toLowerCase());
+  const missing = titles.filter((title) => !ran.some((one) => one.includes(title.toLowerCase())));
+  if (code !== 0 && failed.length === 0) failed.push(`ava ended with code ${code}: ${output.slice(-5).join(' | ')}`);
+  return { passed, failed, missing, output };
 }
 
 /** Prints a line a test; whether all ran and passed. */

@@ -54,6 +54,8 @@ export interface FakeNode {
   /** Every data request, in order. */
   readonly requests: Request[];
   readonly tokens: string[];
+  /** Of every greeting. */
+  readonly roles: string[];
 }
 
 export function fakeNode(address: string, nodeId: string = NODE_ID): FakeNode {
@@ -70,10 +72,11 @@ export function fakeNode(address: string, nodeId: string = NODE_ID): FakeNode {
     store: new Map(),
     requests: [],
     tokens: [],
+    roles: [],
   };
 }
 
-/** A ring in which member i owns every partition p with p mod n = i; N = 1 unless said otherwise. */
+/** A ring in which member i, of ordinal i + 1, owns every partition p with p mod n = i; N = 1 unless said otherwise. */
 export function ringOf(
   members: readonly { readonly nodeId: string; readonly address: string }[],
   version: number = 1,
@@ -81,14 +84,15 @@ export function ringOf(
 ): RingMessage {
   const partitionCount = 16;
   const owners: number[] = [];
-  for (let p = 0; p < partitionCount; p++) for (let r = 0; r < replicaCount; r++) owners.push((p + r) % members.length);
+  for (let p = 0; p < partitionCount; p++)
+    for (let r = 0; r < replicaCount; r++) owners.push(1 + ((p + r) % members.length));
   return {
     version,
     clusterId: 'test',
     partitionCount,
     replicaCount,
     owners,
-    members: members.map((member, ordinal) => ({ ...member, ordinal, zone: `zone-${ordinal}` })),
+    members: members.map((member, i) => ({ ...member, ordinal: i + 1, zone: `zone-${i + 1}` })),
   };
 }
 

@@ -15,20 +15,23 @@ export class FakeServer {
   readonly #sockets: Set<Socket> = new Set();
   #server: Server | null = null;
   #port: number = 0;
+  readonly #path: string;
 
-  private constructor() {
+  private constructor(path: string) {
+    this.#path = path;
     this.node = fakeNode('');
   }
 
-  static async start(script: Script | null = null): Promise<FakeServer> {
-    const server = new FakeServer();
+  /** `path`: of a unix socket; empty: at a free port. */
+  static async start(script: Script | null = null, path: string = ''): Promise<FakeServer> {
+    const server = new FakeServer(path);
     server.node.script = script;
     await server.listen();
     return server;
   }
 
   get address(): string {
-    return `127.0.0.1:${this.#port}`;
+    return this.#path === '' ? `127.0.0.1:${this.#port}` : `unix:${this.#path}`;
   }
 
   /** Also after `stop`: at the same port again. */
@@ -39,8 +42,9 @@ export class FakeServer {
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.#port, '127.0.0.1', () => {
-        this.#port = (server.address() as AddressInfo).port;
+      const where = this.#path === '' ? { port: this.#port, host: '127.0.0.1' } : { path: this.#path };
+      server.listen(where, () => {
+        if (this.#path === '') this.#port = (server.address() as AddressInfo).port;
         this.node.address = this.address;
         this.node.ring = {
           ...this.node.ring,

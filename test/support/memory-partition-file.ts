@@ -56,8 +56,8 @@ export class MemoryMedium {
   readonly broken: Set<string> = new Set();
   /** Batches that were applied, in all. */
   batches = 0;
-  /** The k-th batch from now fails, counted from 1; `forever`: every one after it too. */
-  failing: { at: number; readonly code: string; readonly forever: boolean } | null = null;
+  /** The k-th batch from now (of one file, if it says so) fails, counted from 1; `forever`: every one after it too. */
+  failing: { at: number; readonly code: string; readonly forever: boolean; readonly path?: string } | null = null;
   /** Sum of keys and values that fit in; batches beyond fail with ENOSPC. */
   capacityBytes: number = Number.POSITIVE_INFINITY;
 
@@ -295,7 +295,8 @@ class MemoryPartitionFile implements PartitionFile {
 
   #apply(operations: readonly PartitionFileOperation[]): Error | null {
     const medium = this.#medium;
-    if (medium.failing !== null && --medium.failing.at <= 0) {
+    const concerned = medium.failing?.path === undefined || medium.failing.path === this.#path;
+    if (medium.failing !== null && concerned && --medium.failing.at <= 0) {
       const { code, forever } = medium.failing;
       if (!forever) medium.failing = null;
       return new MemoryFileError(code, `batch to ${this.#path}`);

@@ -27,6 +27,7 @@ export class MemoryStorage implements Storage {
   /** Acknowledges writes only when `sync` is called. */
   holdAcks: boolean = false;
   unknownReason: string = '';
+  opening: number = 1;
   readonly #waiting: (() => void)[] = [];
 
   read(request: ReadRequest): void {
@@ -68,9 +69,14 @@ export class MemoryStorage implements Storage {
     return this.#records.get(nameOf(key))?.bytes;
   }
 
+  /** As if it had missed what came after. */
+  replace(key: Uint8Array, bytes: Uint8Array): void {
+    this.#records.set(nameOf(key), { bytes, markActorHi: 0, markActorLo: 0, markCounter: 0 });
+  }
+
   status(): StorageStatus {
     return {
-      opening: 1,
+      opening: this.opening,
       lastLsn: 0,
       durableLsn: 0,
       bufferBytes: 0,
@@ -102,7 +108,7 @@ export class MemoryStorage implements Storage {
       end: kept?.bytes.length ?? 0,
       owned: true,
       from: kept === undefined ? 'none' : 'active',
-      hasMark: kept !== undefined,
+      hasMark: kept !== undefined && kept.markCounter > 0,
       markActorHi: kept?.markActorHi ?? 0,
       markActorLo: kept?.markActorLo ?? 0,
       markCounter: kept?.markCounter ?? 0,

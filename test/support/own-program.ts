@@ -3,14 +3,21 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from './daemon.js';
 
-/** Runs a compiled program of the tests to its end, its lines handed on as they come. */
-export function runOwnProgram(
-  path: string,
+export interface Ended {
+  readonly code: number | null;
+  /** Of both its outputs, as they came. */
+  readonly lines: readonly string[];
+}
+
+/** Runs node in the root of the project to its end, its lines handed on as they come. */
+export function runNode(
   words: readonly string[],
-  onLine: (line: string) => void,
-): Promise<{ readonly code: number | null; readonly lines: readonly string[] }> {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(ROOT, 'dist', 'test', path), ...words], {
+  onLine: (line: string) => void = () => undefined,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, words, {
     cwd: ROOT,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];
@@ -26,4 +33,9 @@ export function runOwnProgram(
       resolve({ code, lines });
     });
   });
+}
+
+/** The same for a compiled program of the tests. */
+export function runOwnProgram(path: string, words: readonly string[], onLine: (line: string) => void): Promise<Ended> {
+  return runNode(['--enable-source-maps', join(ROOT, 'dist', 'test', path), ...words], onLine);
 }

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { Client, codecs } from '../../src/client/index.js';
 import type { ClientOptions } from '../../src/client/index.js';
-import { freePorts } from '../../src/cli/free-ports.js';
+import { freePorts } from '../../src/net/free-ports.js';
 import { Daemon, type LogLine } from './daemon.js';
 import { runCli } from './run-cli.js';
 import { temporaryFolder } from './temporary.js';

@@ -150,6 +150,7 @@ export class ScriptedPeer {
     const hello = decodeHello(body, 0, body.length);
     if (kind !== kinds.HELLO || isFault(hello)) throw new Error('The first frame is a Hello');
     this.node.tokens.push(textOf(hello.token));
+    this.node.roles.push(hello.role);
     const refusal = this.node.refuse?.(hello.token) ?? null;
     if (refusal !== null) {
       this.fail(id, refusal);

@@ -4,9 +4,11 @@ import { ClientCore } from '../../src/client/core/client-core.js';
 import type { CoreOptions } from '../../src/client/core/client-core.js';
 import type { Call, RetryPolicy } from '../../src/client/core/call.js';
 import { codecs } from '../../src/client/codecs.js';
+import { Context } from '../../src/client/context.js';
 import type { PartitaError } from '../../src/client/errors.js';
 import { GetOperation } from '../../src/client/operations/get.js';
 import { PutOperation, putRequest } from '../../src/client/operations/put.js';
+import { contextBytes, fastestOf } from '../../src/client/opaque-context.js';
 import { newPutId } from '../../src/client/put-id.js';
 import type { GetResult, PutResult } from '../../src/client/results.js';
 import { Prng } from '../../src/lib/prng.js';
@@ -51,7 +53,13 @@ export interface Simulated {
   readonly core: ClientCore;
   readonly told: string[];
   get(key: string, timeoutMs?: number, policy?: Partial<RetryPolicy>): Ending<GetResult<string>>;
-  put(key: string, value: string, timeoutMs?: number, policy?: Partial<RetryPolicy>): Ending<PutResult>;
+  put(
+    key: string,
+    value: string,
+    timeoutMs?: number,
+    policy?: Partial<RetryPolicy>,
+    context?: Context,
+  ): Ending<PutResult>;
 }
 
 export function simulate(options: Partial<CoreOptions> = {}, seed: number = 1): Simulated {
@@ -102,17 +110,18 @@ export function simulate(options: Partial<CoreOptions> = {}, seed: number = 1): 
         const operation = new GetOperation(Buffer.from(key), { r: 0, strict: false }, reading, succeed, fail);
         return core.start(operation, timeoutMs, { ...POLICY, ...policy });
       }),
-    put: (key, value, timeoutMs = 1_000, policy = {}) =>
+    put: (key, value, timeoutMs = 1_000, policy = {}, context = Context.empty) =>
       begin((succeed, fail) => {
         const settings = { w: 0, strict: false, durable: false, ttlMs: 0 };
         const request = putRequest(
           Buffer.from(key),
           Buffer.from(value),
-          new Uint8Array(0),
+          contextBytes(context),
           newPutId(timers, random),
           settings,
         );
-        return core.start(new PutOperation(request, true, succeed, fail), timeoutMs, { ...POLICY, ...policy });
+        const operation = new PutOperation(request, true, succeed, fail, fastestOf(context));
+        return core.start(operation, timeoutMs, { ...POLICY, ...policy });
       }),
   };
 }
@@ -127,16 +136,37 @@ export function oneNode(options: Partial<CoreOptions> = {}, seed: number = 1): S
   return { ...simulated, node };
 }
 
+export interface Several extends Simulated {
+  readonly nodes: readonly FakeNode[];
+  /** The nodes in the order of the key's preference list. */
+  listOf(key: string): readonly FakeNode[];
+}
+
 /** Three nodes that own every key together, in an order that depends on the key. */
-export function threeNodes(): Simulated & { readonly nodes: readonly FakeNode[] } {
-  const simulated = simulate({ seeds: [A, B, C] });
-  const members = [A, B, C].map((address, i) => ({ address, nodeId: `${i}`.repeat(32) }));
+export function threeNodes(): Several {
+  return severalNodes([A, B, C]);
+}
+
+/** A client with nodes of which three own each key; with `isWarm` it is connected to all of them. */
+export function severalNodes(
+  addresses: readonly string[],
+  options: Partial<CoreOptions> = {},
+  isWarm: boolean = false,
+): Several {
+  const simulated = simulate({ seeds: addresses, ...options });
+  const members = addresses.map((address, i) => ({ address, nodeId: `${i}`.repeat(32) }));
   const nodes = members.map(({ address, nodeId }) => simulated.network.addNode(address, nodeId));
   for (const node of nodes) node.ring = ringOf(members, 1, 3);
   simulated.get('warm');
   simulated.timers.advance(50);
+  for (let i = 0; isWarm && i < 50; i++) {
+    simulated.get(`warm ${i}`);
+    simulated.timers.advance(5);
+  }
   for (const node of nodes) node.requests.length = 0;
-  return { ...simulated, nodes };
+  const listOf = (key: string): FakeNode[] =>
+    simulated.core.preferenceList(Buffer.from(key)).flatMap(({ id }) => nodes.filter(({ nodeId }) => nodeId === id));
+  return { ...simulated, nodes, listOf };
 }
 
 export const value = (text: string): { value: Uint8Array; writtenMs: number; expiresMs: number } => ({

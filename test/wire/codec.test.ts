@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { toHex } from '../../src/lib/bytes.js';
 import { MULTI_KEYS_MAX } from '../../src/model/limits.js';
+import * as admin from '../../src/wire/codec-admin.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import * as multi from '../../src/wire/codec-multi.js';
 import * as ring from '../../src/wire/codec-ring.js';
@@ -35,6 +36,15 @@ const v1 = partita.v1;
 const hexId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toHex);
 const members = fc.array(fc.record({ nodeId: hexId, ordinal: fc.nat(65_535), address: text, zone: text }), {
   maxLength: 4,
+});
+
+const hintsOfOwner = fc.record({ ordinal: fc.nat(65_535), nodeId: hexId, count: u53, bytes: u53, oldestMs: u53 });
+const hintsReply = fc.record({
+  owners: fc.array(hintsOfOwner, { maxLength: 4 }),
+  count: u53,
+  bytes: u53,
+  bytesMax: u53,
+  wallMs: u53,
 });
 
 const hello = fc.record({
@@ -159,6 +169,8 @@ const CODECS: Readonly<Record<string, Codec>> = {
     decode: ring.decodeExplain,
   },
   ExplainReply: { messages: explainReply, encode: ring.encodeExplainReply, decode: ring.decodeExplainReply },
+  Hints: { messages: fc.record({ budgetMs: u32 }), encode: admin.encodeHints, decode: admin.decodeHints },
+  HintsReply: { messages: hintsReply, encode: admin.encodeHintsReply, decode: admin.decodeHintsReply },
 };
 
 /** Bytes as hexadecimal digits, so that a Buffer equals a Uint8Array; and nothing but plain objects around them. */

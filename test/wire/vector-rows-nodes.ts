@@ -1,6 +1,6 @@
-/* Golden frames of what nodes say to each other. */
+/* Golden frames of what nodes say to each other, and to their operators. */
 import * as kinds from '../../src/wire/kinds.js';
-import { STAMP, STORE } from './vector-words.js';
+import { OTHER_NODE, STAMP, STORE, WRITTEN } from './vector-words.js';
 import type { Row } from './vector-words.js';
 
 export const NODE_ROWS: Readonly<Record<string, readonly Row[]>> = {
@@ -49,6 +49,32 @@ export const NODE_ROWS: Readonly<Record<string, readonly Row[]>> = {
       kinds.FORWARD_REPLY,
       55,
       { kind: kinds.GET_REPLY, body: '0x1203c0ffee' },
+    ],
+  ],
+  admin: [
+    ['hints', 'What does this node keep for others?', kinds.HINTS, 60, { budgetMs: 5_000 }],
+    [
+      'hints-reply',
+      'Three hints for a member, one for a node that has left the ring',
+      kinds.HINTS_REPLY,
+      60,
+      {
+        owners: [
+          { ordinal: 2, nodeId: OTHER_NODE, count: 3, bytes: 645, oldestMs: WRITTEN },
+          { ordinal: 300, nodeId: '', count: 1, bytes: 215, oldestMs: WRITTEN + 1 },
+        ],
+        count: 4,
+        bytes: 860,
+        bytesMax: 1_073_741_824,
+        wallMs: WRITTEN + 60_000,
+      },
+    ],
+    [
+      'hints-reply-none',
+      'Nothing waits, and nothing is kept: a cluster of one',
+      kinds.HINTS_REPLY,
+      61,
+      { owners: [], count: 0, bytes: 0, bytesMax: 0, wallMs: WRITTEN },
     ],
   ],
 };

@@ -5,6 +5,7 @@
  */
 import { fromHex, toHex } from '../../src/lib/bytes.js';
 import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js';
+import * as admin from '../../src/wire/codec-admin.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as multi from '../../src/wire/codec-multi.js';
@@ -96,6 +97,8 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.RING_REPLY, framed(kinds.RING_REPLY, ring.encodeRingReply, ring.decodeRingReply)],
   [kinds.EXPLAIN, framed(kinds.EXPLAIN, ring.encodeExplain, ring.decodeExplain)],
   [kinds.EXPLAIN_REPLY, framed(kinds.EXPLAIN_REPLY, ring.encodeExplainReply, ring.decodeExplainReply)],
+  [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
+  [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
 ]);
 
 function framed<M>(kind: number, encode: (message: M) => Uint8Array, decode: Codec['decode']): Codec {

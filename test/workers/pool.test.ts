@@ -7,21 +7,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
-import {
-  leafCountOf,
-  leafIndex,
-  leavesEqual,
-  LEAF_BYTES,
-  LEAVES_PER_GROUP,
-  encodeLeaves,
-  toggleLeaf,
-  WORDS_PER_LEAF,
-} from '../../src/repair/merkle.js';
-import { groupKey, hashHeader } from '../../src/storage/engine-leaves.js';
-import { MARK_BYTES, writeMark } from '../../src/storage/engine-mark.js';
-import { storageKey } from '../../src/storage/storage-key.js';
+import { leafCountOf, leavesEqual } from '../../src/repair/merkle.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
-import { DIGEST, HASH, place, testRecordBytes, writeTestRecord } from '../storage/engine-requests.js';
+import { HASH } from '../storage/engine-requests.js';
+import { recordsWithLeaves } from './records.js';
 
 const LEAVES = leafCountOf(256);
 
@@ -65,32 +54,6 @@ function write(file: PartitionFile, operations: readonly PartitionFileOperation[
   });
 }
 
-/** Operations that store records and the leaves that follow from them. */
-function recordsWithLeaves(
-  names: readonly string[],
-  counter: number,
-): { operations: PartitionFileOperation[]; leaves: Uint32Array } {
-  const leaves = new Uint32Array(LEAVES * WORDS_PER_LEAF);
-  const operations: PartitionFileOperation[] = names.map((name) => {
-    const key = Buffer.from(name);
-    const value = Buffer.from(`value of ${name}`);
-    const size = testRecordBytes(key, value.length);
-    const bytes = Buffer.alloc(size + MARK_BYTES);
-    writeTestRecord(bytes, 0, key, counter, value);
-    writeMark(bytes, size, 1, 2, counter, 1, HASH);
-    const { hashHi, hashLo } = place(key, 256);
-    hashHeader(bytes, 0, HASH);
-    toggleLeaf(leaves, leafIndex(hashHi, LEAVES), HASH.hi, HASH.lo, 1);
-    return { key: storageKey(hashHi, hashLo, key, DIGEST), value: bytes };
-  });
-  for (let first = 0; first < LEAVES; first += LEAVES_PER_GROUP) {
-    const value = new Uint8Array(LEAVES_PER_GROUP * LEAF_BYTES);
-    encodeLeaves(leaves, first, LEAVES_PER_GROUP, value, 0);
-    operations.push({ key: groupKey(first / LEAVES_PER_GROUP), value });
-  }
-  return { operations, leaves };
-}
-
 test('one hop reads many keys in their order, absent ones as null', async (t) => {
   await inFolder(async ({ file, path, pool }) => {
     await write(file, [
@@ -126,7 +89,7 @@ test('threads see every commit of the loop, and the loop goes on while they read
 test('leaves are rebuilt from a file, and a scrub finds what does not fit', async (t) => {
   await inFolder(async ({ file, path, pool }) => {
     const names = Array.from({ length: 700 }, (_, i) => (i % 100 === 0 ? `long${i}`.padEnd(900, 'x') : `key${i}`));
-    const { operations, leaves } = recordsWithLeaves(names, 3);
+    const { operations, leaves } = recordsWithLeaves(names, 3, 256);
     await write(file, operations);
     const rebuilt = await ask<{ leaves: Uint32Array; records: number }>((done) => {
       pool.rebuildLeaves(path, LEAVES, 256, done);

@@ -192,7 +192,7 @@ function nextText(
     '',
     ...steps.map(({ node, command }) => `  ${node.padEnd(width)}  ${command}`),
     '',
-    'Later starts do without --init-from and --node.',
+    `Later starts do without --init-from and --node${files.nodeCount === 1 ? '' : ', and need the secret each time'}.`,
     '',
   ].join('\n');
 }

@@ -17,10 +17,13 @@ export interface GetOptions extends CommonOptions {
 export async function runGet(io: Io, key: string, options: GetOptions): Promise<number> {
   const r = options.r === undefined ? undefined : parseWhole(options.r, '--r', 1, 255);
   const wanted = options.sibling === undefined ? undefined : parseWhole(options.sibling, '--sibling', 1, 100_000);
-  const result = await withClient(io, options, (client) => client.get(key, { r }));
+  const format = formatOf(io, options.output);
+  const result = await withClient(io, options, async (client) => {
+    if (format === 'json') await client.connect(); // with the ring, meta can name who answered
+    return client.get(key, { r });
+  });
   if (options.contextFile !== undefined) await writeContext(options.contextFile, result.context.toString());
   const shown = result.found ? pick(result.siblings, wanted) : [];
-  const format = formatOf(io, options.output);
   if (format === 'json') printJson(io, describe(key, result, shown));
   else if (!result.found) io.err(`error: no value under ${JSON.stringify(key)}\n`);
   else if (format === 'table') printSiblings(io, result, shown);

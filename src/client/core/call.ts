@@ -19,6 +19,8 @@ export interface Operation {
   readonly name: OperationName;
   /** Where it belongs; undefined: any node will do. */
   readonly key: Uint8Array | undefined;
+  /** Ordinal of the node to begin at, if that is an owner of the key and connected (§5); 0: at the first that is. */
+  readonly fastest: number;
   /** Its effect may outlive an error: then the error says `outcomeUnknown`. */
   readonly writes: boolean;
   readonly replyKind: number;
@@ -53,18 +55,21 @@ export type CallState = 'waiting' | 'sent' | 'backing-off' | 'done';
 /** The connection that a call was sent by, as the call's owner needs it. */
 export interface CallLink {
   abandon(call: Call): void;
+  /** A call that was sent at `sentMs` had no answer in time. */
+  doubt(sentMs: number): void;
 }
 
 /** The node that a call was given to. */
 export interface CallPeer {
   readonly address: string;
-  readonly rank: number;
+  readonly isUp: boolean;
   readonly lastError: PartitaError | null;
   readonly waiting: Set<Call>;
 }
 
 export interface CallOwner {
   onDeadline(call: Call): void;
+  nodeIdsOf(ordinals: readonly number[]): readonly string[];
 }
 
 export class Call implements Timed {
@@ -74,8 +79,12 @@ export class Call implements Timed {
   deadlineMs: number;
   /** Address of the node that is meant and no other, as long as it is known. */
   readonly pinned: string | undefined;
-  /** Partition of the key by the ring at the start; -1: no ring, or no key. */
+  /** Partition of the key; -1: no ring yet, or no key. */
   partition: number = -1;
+  /** Place in the preference list of the owner to begin at; 0: at the head. */
+  first: number = 0;
+  /** How far down its list the last attempt was; -1: none yet. */
+  turn: number = -1;
 
   state: CallState = 'waiting';
   /** In CallList; -1: not there. */
@@ -84,6 +93,8 @@ export class Call implements Timed {
   attempts: number = 0;
   /** Attempts whose bytes were given to a connection. */
   sends: number = 0;
+  /** When the last of them was. */
+  sentMs: number = 0;
   /** A write was sent and nothing proves that it did not happen. */
   maybeDone: boolean = false;
   peer: CallPeer | null = null;
@@ -117,5 +128,10 @@ export class Call implements Timed {
 
   expire(): void {
     this.#owner.onDeadline(this);
+  }
+
+  /** The nodes that a reply names. */
+  nodeIdsOf(ordinals: readonly number[]): readonly string[] {
+    return this.#owner.nodeIdsOf(ordinals);
   }
 }

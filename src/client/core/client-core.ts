@@ -19,6 +19,7 @@ import { fullJitterMs } from '../../lib/backoff.js';
 import { CallList } from './call-list.js';
 import { Call } from './call.js';
 import type { CallOwner, Operation, OperationName, RetryPolicy } from './call.js';
+import { deadlineText, phaseOf } from './deadline.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { Link } from './link.js';
 import type { Peer, PeerEvents, PeerOptions, PeerWorld } from './peer.js';
@@ -84,7 +85,6 @@ export class ClientCore implements PeerEvents, CallOwner {
     this.#calls.add(call);
     this.#budget.earn();
     this.#wheel.add(call);
-    if (operation.key !== undefined) this.#routes.place(call, operation.key);
     this.#dispatch(call, nowMs);
     return call;
   }
@@ -122,8 +122,12 @@ export class ClientCore implements PeerEvents, CallOwner {
   }
 
   /** The peer that a call for this key would go to first; to put calls together by node. */
-  firstPeer(key: Uint8Array): Peer {
-    return this.#routes.preferenceList(key)[0] ?? this.#routes.any(0);
+  firstPeer(key: Uint8Array, fastest: number): Peer {
+    return this.#routes.firstPeer(key, fastest);
+  }
+
+  nodeIdsOf(ordinals: readonly number[]): readonly string[] {
+    return this.#routes.nodeIdsOf(ordinals);
   }
 
   peerOf(addressOrId: string): Peer | undefined {
@@ -177,21 +181,12 @@ export class ClientCore implements PeerEvents, CallOwner {
   onDeadline(call: Call): void {
     if (call.state === 'done') return;
     this.#counters.timeouts += 1;
-    const { peer, state } = call;
-    const wasSent = state === 'sent';
-    const phase = wasSent ? 'reply' : peer !== null && peer.rank === 0 ? 'queue' : 'connect';
+    const phase = phaseOf(call);
+    call.link?.doubt(call.sentMs);
     this.#release(call);
-    const ms = Math.round(call.deadlineMs - call.startedMs);
-    const waitedFor = { reply: 'no reply', queue: 'no room among the calls under way', connect: 'no connection' }[
-      phase
-    ];
-    const node = peer === null ? '' : wasSent ? ` from ${peer.address}` : ` to ${peer.address}`;
-    const details = {
-      ...this.#details(call),
-      retryable: true,
-      cause: call.lastFailure ?? peer?.lastError ?? undefined,
-    };
-    this.#fail(call, new TimeoutError(`${waitedFor}${node} within ${ms} ms`, phase, details));
+    const cause = call.lastFailure ?? call.peer?.lastError ?? undefined;
+    const details = { ...this.#details(call), retryable: true, cause };
+    this.#fail(call, new TimeoutError(deadlineText(call, phase), phase, details));
   }
 
   onTurn(peer: Peer, link: Link, call: Call): void {
@@ -209,7 +204,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     const { operation } = call;
     if (kind === ERROR) {
       const heard = errorOfFrame(bytes, start, end, peer.address);
-      this.#ring.notice(heard.ringVersion, this.#routes.ringVersion);
+      this.#ring.notice(heard.ringVersion, this.#routes.ringVersion, peer.address);
       this.onAttemptFailed(call, heard.error);
       return;
     }
@@ -232,7 +227,7 @@ export class ClientCore implements PeerEvents, CallOwner {
     this.#end(call);
     this.#counters.latency.record(durationMs);
     operation.succeed(call, durationMs);
-    this.#ring.notice(ringVersion, this.#routes.ringVersion);
+    this.#ring.notice(ringVersion, this.#routes.ringVersion, peer.address);
     this.#noticeEnd();
   }
 
@@ -243,7 +238,7 @@ export class ClientCore implements PeerEvents, CallOwner {
   onUp(peer: Peer, hello: HelloReply): void {
     this.#routes.identify(peer, hello.nodeId);
     this.#events.onNodeUp(peer.info);
-    this.#ring.connected(hello.ringVersion, this.#routes.ringVersion);
+    this.#ring.connected(hello.ringVersion, this.#routes.ringVersion, peer.address);
   }
 
   onDown(peer: Peer, error: PartitaError): void {
@@ -296,22 +291,28 @@ export class ClientCore implements PeerEvents, CallOwner {
     }
     call.state = 'sent';
     call.sends += 1;
+    call.sentMs = nowMs;
     this.#counters.sent += 1;
   }
 
   #mayRetry(call: Call, error: PartitaError, wasSent: boolean): boolean {
     if (!error.retryable || call.attempts >= call.policy.attemptsMax) return false;
-    if (this.#world.clock.monotonicMs() + (error.retryAfterMs ?? 0) >= call.deadlineMs) return false;
+    if (this.#world.clock.monotonicMs() + this.#spareMs(call, error) >= call.deadlineMs) return false;
     if (!wasSent) return true; // it cost no node anything
     if (this.#budget.take()) return true;
     this.#counters.retriesDenied += 1;
     return false;
   }
 
+  /** A node that asks to be spared is; the next of the list need not wait for that. */
+  #spareMs(call: Call, error: PartitaError): number {
+    return error.retryAfterMs === undefined || this.#routes.hasAnother(call) ? 0 : error.retryAfterMs;
+  }
+
   #retryLater(call: Call, error: PartitaError): void {
     const { baseDelayMs, maxDelayMs } = call.policy;
     const jitterMs = fullJitterMs(this.#world.random, baseDelayMs, maxDelayMs, call.attempts);
-    const delayMs = Math.max(error.retryAfterMs ?? 0, jitterMs);
+    const delayMs = Math.max(this.#spareMs(call, error), jitterMs);
     call.state = 'backing-off';
     this.#counters.retries += 1;
     this.#events.onRetry(call.operation.name, call.attempts + 1, error);

@@ -5,6 +5,9 @@
  *
  * Replies find their call by request id alone. A reply that nobody can have asked for, or that cannot be read, ends the
  * connection: after that nothing it says can be trusted. Request id 0 is the connection's own (hello, pings).
+ *
+ * A connection on which a call waited in vain, and on which nothing else came either, is *silent* until something does: it
+ * is asked for a sign at once, and other nodes are preferred meanwhile. A node that hangs keeps its connections open.
  */
 import type { Clock, TimerHandle, Timers } from '../../env/clock.js';
 import type { Connection, ConnectionEvents, Dialer } from '../../env/transport.js';
@@ -46,6 +49,9 @@ export interface LinkEvents {
   onReply(link: Link, call: Call, kind: number, bytes: Uint8Array, start: number, end: number): void;
   onLateReply(): void;
   onRoom(link: Link): void;
+  onSilent(): void;
+  /** It was silent, and is no more. */
+  onHeard(): void;
   onDraining(link: Link, reason: string): void;
   /** Once, last. `lost` were under way; whether they had their effect is not known. */
   onClosed(link: Link, error: PartitaError, lost: readonly Call[]): void;
@@ -68,6 +74,7 @@ export class Link implements ConnectionEvents {
   #heardMs: number = 0;
   #bodyBytesMax: number = FRAME_BODY_BYTES_BEFORE_HELLO;
   #awaitsPong: boolean = false;
+  #isSilent: boolean = false;
 
   constructor(address: string, world: LinkWorld, options: LinkOptions, events: LinkEvents) {
     this.address = address;
@@ -148,6 +155,13 @@ export class Link implements ConnectionEvents {
     this.#endIfDrained();
   }
 
+  doubt(sentMs: number): void {
+    if (this.state !== 'ready' || this.#isSilent || this.#heardMs > sentMs) return;
+    this.#isSilent = true;
+    this.#askForSign();
+    this.#events.onSilent();
+  }
+
   /** Nothing new from now on; ends when the last answer has come. */
   drain(): void {
     if (this.state === 'dialing' || this.state === 'greeting') this.close(closedByUs(this.address));
@@ -169,6 +183,10 @@ export class Link implements ConnectionEvents {
   onBytes(chunk: Uint8Array): void {
     const nowMs = this.#world.clock.monotonicMs();
     this.#heardMs = nowMs;
+    if (this.#isSilent) {
+      this.#isSilent = false;
+      this.#events.onHeard();
+    }
     this.#decoder.push(chunk, nowMs);
   }
 
@@ -259,12 +277,15 @@ export class Link implements ConnectionEvents {
         );
         return;
       }
-      if (silentMs >= keepAliveMs && this.#connection !== null) {
-        this.#awaitsPong = true;
-        writePing(this.#connection, REQUEST_ID_OF_LINK, keepAliveMs);
-      }
+      if (silentMs >= keepAliveMs) this.#askForSign();
       this.#keepAlive();
     });
+  }
+
+  #askForSign(): void {
+    if (this.#awaitsPong || this.#connection === null) return;
+    this.#awaitsPong = true;
+    writePing(this.#connection, REQUEST_ID_OF_LINK, this.#options.keepAliveMs);
   }
 
   #endIfDrained(): void {

@@ -61,6 +61,8 @@ export class Peer implements LinkEvents {
   #failures: number = 0;
   #redial: TimerHandle | null = null;
   #up: boolean = false;
+  /** A connection of it is silent. */
+  #silent: boolean = false;
   #closed: boolean = false;
   #readyMs: number = 0;
   #opening: boolean = false;
@@ -73,10 +75,14 @@ export class Peer implements LinkEvents {
     this.#events = events;
   }
 
-  /** The lower the better to send to: connected, perhaps soon, not now. */
+  /** The lower the better to send to: connected, perhaps soon (or silent for the moment), not now. */
   get rank(): number {
-    if (this.#up) return 0;
+    if (this.#up) return this.#silent ? 1 : 0;
     return this.#failures === 0 && !this.isDraining ? 1 : 2;
+  }
+
+  get isUp(): boolean {
+    return this.#up;
   }
 
   get isDraining(): boolean {
@@ -150,6 +156,14 @@ export class Peer implements LinkEvents {
     this.#events.onReply(this, call, kind, bytes, start, end, link);
   }
 
+  onSilent(): void {
+    this.#silent = true;
+  }
+
+  onHeard(): void {
+    this.#silent = false;
+  }
+
   onLateReply(): void {
     this.#events.onLateReply();
   }
@@ -190,6 +204,7 @@ export class Peer implements LinkEvents {
     const isProven = wasReady && this.#world.clock.monotonicMs() - this.#readyMs >= PROVEN_MS;
     this.#failures = isProven ? 1 : this.#failures + 1;
     this.lastError = error;
+    this.#silent = false;
     this.#noticeDown(error);
     this.#dialLater();
     for (const call of lost) this.#events.onAttemptFailed(call, error);

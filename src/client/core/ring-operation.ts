@@ -10,6 +10,7 @@ import { orThrow, sendFrame } from './session-frames.js';
 export class RingOperation implements Operation {
   readonly name = 'ring';
   readonly key: undefined = undefined;
+  readonly fastest = 0;
   readonly writes = false;
   readonly replyKind: number = RING_REPLY;
   readonly #body: Uint8Array;

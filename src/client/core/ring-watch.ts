@@ -16,7 +16,7 @@ const ONCE: RetryPolicy = { attemptsMax: 1, baseDelayMs: 0, maxDelayMs: 0 };
 /** ClientCore, as far as it is needed here. */
 export interface RingCaller {
   readonly ring: { readonly version: number } | null;
-  start(operation: Operation, timeoutMs: number, policy: RetryPolicy): Call;
+  start(operation: Operation, timeoutMs: number, policy: RetryPolicy, pinned?: string): Call;
 }
 
 export class RingWatch {
@@ -43,15 +43,15 @@ export class RingWatch {
     this.#adopt = adopt;
   }
 
-  /** A node is up that acts by ring `theirs`. */
-  connected(theirs: number, ours: number): void {
-    if (ours === 0 || theirs > ours) this.#fetch(ours);
+  /** The node at `address` is up, and acts by ring `theirs`. */
+  connected(theirs: number, ours: number, address: string): void {
+    if (ours === 0 || theirs > ours) this.#fetch(ours, address);
     else this.#pollLater();
   }
 
-  /** An answer was given by ring `theirs`; 0: it does not say. On the path of every reply. */
-  notice(theirs: number, ours: number): void {
-    if (theirs > ours) this.#fetch(ours);
+  /** An answer from `address` was given by ring `theirs`; 0: it does not say. On the path of every reply. */
+  notice(theirs: number, ours: number, address: string): void {
+    if (theirs > ours) this.#fetch(ours, address);
   }
 
   stop(): void {
@@ -66,6 +66,7 @@ export class RingWatch {
     timeoutMs: number,
     policy: RetryPolicy,
     done: (error: PartitaError | null) => void,
+    from?: string,
   ): Call {
     this.#fetching = true;
     const operation = new RingOperation(knownVersion, (error, ring) => {
@@ -74,14 +75,16 @@ export class RingWatch {
       this.#pollLater();
       done(fault === null ? error : new ProtocolError('PROTOCOL', `The ring that came cannot be used: ${fault}`));
     });
-    return this.#core.start(operation, timeoutMs, policy);
+    return this.#core.start(operation, timeoutMs, policy, from);
   }
 
-  #fetch(knownVersion: number): void {
+  /** From the node that is known to have it: another may not have heard of it yet. Polls go to the nodes in turn. */
+  #fetch(knownVersion: number, from?: string): void {
     if (this.#stopped || this.#fetching) return;
-    this.fetch(knownVersion, FETCH_TIMEOUT_MS, ONCE, () => {
+    const done = (): void => {
       // The next poll, or the next answer by a newer ring, tries again.
-    });
+    };
+    this.fetch(knownVersion, FETCH_TIMEOUT_MS, ONCE, done, from);
   }
 
   /** Somewhere in the second half of the interval: clients that started together do not poll together. */

@@ -1,7 +1,8 @@
 /*
- * Which node a call goes to. With a ring: the owners of the key in order, then the others (§4.3); without one, or with
- * `routing: 'any'`, the nodes in turn. A node that is connected is preferred to one that may soon be, and that to one
- * that is down; and an attempt begins one place further down the list than the one before.
+ * Which node a call goes to. With a ring: the owners of the key in order, then its fallbacks in the order in which the
+ * servers take them (§4.3); without one, or with `routing: 'any'`, the nodes in turn. A put begins at the owner that
+ * answered the read of its context first (§5). A node that is connected is preferred to one that may soon be, and that
+ * to one that is down; and an attempt begins one place behind the node that the one before went to.
  *
  * Nodes are known by address (seeds, members) and by id (once connected). A seed given as `localhost:7700` and a member
  * that advertises `10.0.0.5:7700` may be one node: then its connection serves both.
@@ -27,6 +28,8 @@ export class Routes {
   #ring: OwnerTable | null = null;
   /** Partition → peers, filled in as partitions are used. */
   #rows: (readonly Peer[] | undefined)[] = [];
+  /** Ordinal → node id, of the ring. */
+  #nodeIds: ReadonlyMap<number, string> = new Map();
   #turn: number;
 
   constructor(world: PeerWorld, options: RouteOptions, events: PeerEvents) {
@@ -54,30 +57,36 @@ export class Routes {
     this.#hash = hash;
   }
 
-  /** Hashes the key once for all attempts of the call. */
-  place(call: Call, key: Uint8Array): void {
-    if (this.#ring === null || this.#hash === null || this.#options.routing === 'any') return;
-    if (this.#ring.members.length === 1) {
-      call.partition = 0; // all partitions have the same row
-      return;
-    }
-    this.#hash.hash(key, 0, key.length);
-    call.partition = this.#ring.partition(this.#hash);
-  }
-
   pick(call: Call): Peer {
     const pinned = call.pinned === undefined ? undefined : this.#peers.find((peer) => peer.address === call.pinned);
     if (pinned !== undefined) return pinned;
-    if (call.partition < 0) {
-      if (call.attempts === 0) this.#turn = (this.#turn + 1) % this.#peers.length;
-      return best(this.#peers, this.#turn + call.attempts);
+    if (call.partition < 0 && call.operation.key !== undefined) this.#place(call, call.operation.key);
+    if (call.partition >= 0) {
+      const row = this.#row(call.partition);
+      call.turn = bestTurn(row, call.first, call.turn + 1);
+      return peerAt(row, call.first, call.turn);
     }
-    const row = this.#row(call.partition);
-    return best(row, call.attempts);
+    if (call.turn < 0) this.#turn = (this.#turn + 1) % this.#peers.length;
+    call.turn = bestTurn(this.#peers, 0, call.turn < 0 ? this.#turn : call.turn + 1);
+    return peerAt(this.#peers, 0, call.turn);
   }
 
-  any(attempt: number): Peer {
-    return best(this.#peers, this.#turn + attempt);
+  /** Where a call for the key would begin now; to put calls together by node. */
+  firstPeer(key: Uint8Array, fastest: number): Peer {
+    const partition = this.#partitionOf(key);
+    const peers = partition < 0 ? this.#peers : this.#row(partition);
+    const first = partition < 0 ? 0 : this.#placeOf(fastest, partition);
+    return peerAt(peers, first, bestTurn(peers, first, partition < 0 ? this.#turn : 0));
+  }
+
+  /** Somebody else is there to take the call's next attempt. */
+  hasAnother(call: Call): boolean {
+    return call.pinned === undefined && this.#peers.some((peer) => peer !== call.peer && peer.rank === 0);
+  }
+
+  nodeIdsOf(ordinals: readonly number[]): readonly string[] {
+    if (ordinals.length === 0) return NOBODY;
+    return ordinals.map((ordinal) => this.#nodeIds.get(ordinal) ?? `#${ordinal}`);
   }
 
   preferenceList(key: Uint8Array): readonly Peer[] {
@@ -103,6 +112,7 @@ export class Routes {
     if (typeof ring === 'string') return ring;
     this.#ring = ring;
     this.#rows = [];
+    this.#nodeIds = new Map(ring.members.map(({ ordinal, nodeId }) => [ordinal, nodeId]));
     const members = new Set(
       ring.members.map((member) => this.#peerOfMember(member.nodeId, member.address, member.zone)),
     );
@@ -116,6 +126,33 @@ export class Routes {
     }
     this.#peers = kept;
     return null;
+  }
+
+  /** Once for all attempts of the call, as soon as there is a ring. */
+  #place(call: Call, key: Uint8Array): void {
+    call.partition = this.#partitionOf(key);
+    if (call.partition < 0) return;
+    call.turn = -1; // that was in another list
+    call.first = this.#placeOf(call.operation.fastest, call.partition);
+  }
+
+  /** -1: keys cannot be placed, or shall not be. */
+  #partitionOf(key: Uint8Array): number {
+    if (this.#ring === null || this.#hash === null || this.#options.routing === 'any') return -1;
+    if (this.#ring.members.length === 1) return 0; // all partitions have the same row
+    this.#hash.hash(key, 0, key.length);
+    return this.#ring.partition(this.#hash);
+  }
+
+  /** Where the node with that ordinal stands among the owners; 0 if it is none. */
+  #placeOf(ordinal: number, partition: number): number {
+    const ring = this.#ring;
+    if (ordinal === 0 || ring === null) return 0;
+    const members = ring.preferenceList(partition);
+    for (let place = 0; place < ring.replicaCount; place++) {
+      if (members[place]?.ordinal === ordinal) return place;
+    }
+    return 0;
   }
 
   #row(partition: number): readonly Peer[] {
@@ -142,18 +179,37 @@ export class Routes {
   }
 }
 
+const NOBODY: readonly string[] = [];
+
+/** The list as a call goes through it: from the owner that it begins at, then from the head without that one. */
+function peerAt(peers: readonly Peer[], first: number, turn: number): Peer {
+  if (turn > first) return peers[turn] as Peer;
+  return peers[turn === 0 ? first : turn - 1] as Peer;
+}
+
 /**
- * The first of the lowest rank, looking from `start` round. One that would have been better, were it connected, is
- * dialled in passing: this call does not wait for it, the next ones find it.
+ * The turn of the first peer of the lowest rank, looking from `start` round. One that would have been better, were it
+ * connected, is dialled in passing: this call does not wait for it, the next ones find it.
  */
-function best(peers: readonly Peer[], start: number): Peer {
-  let chosen = peers[start % peers.length] as Peer;
-  if (chosen.rank === 1) chosen.dial();
-  for (let i = 1; i < peers.length && chosen.rank > 0; i++) {
-    const peer = peers[(start + i) % peers.length] as Peer;
-    if (peer.rank < chosen.rank) chosen = peer;
+function bestTurn(peers: readonly Peer[], first: number, start: number): number {
+  let best = start % peers.length;
+  let bestRank = Number.POSITIVE_INFINITY;
+  let dialled = false;
+  for (let i = 0; i < peers.length; i++) {
+    const turn = (start + i) % peers.length;
+    const peer = peerAt(peers, first, turn);
+    const { rank } = peer;
+    if (rank === 1 && !dialled) {
+      peer.dial();
+      dialled = true;
+    }
+    if (rank < bestRank) {
+      best = turn;
+      bestRank = rank;
+    }
+    if (rank === 0) break;
   }
-  return chosen;
+  return best;
 }
 
 function retire(peer: Peer): void {

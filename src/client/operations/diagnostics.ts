@@ -8,12 +8,14 @@ import { EXPLAIN, EXPLAIN_REPLY, PING, PONG } from '../../wire/kinds.js';
 import type { Call, Operation } from '../core/call.js';
 import { orThrow, sendFrame } from '../core/session-frames.js';
 import type { PartitaError } from '../errors.js';
+import type { Explanation } from '../results.js';
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 export class PingOperation implements Operation {
   readonly name = 'ping';
   readonly key: undefined = undefined;
+  readonly fastest = 0;
   readonly writes = false;
   readonly replyKind: number = PONG;
   readonly #resolve: (durationMs: number) => void;
@@ -50,14 +52,15 @@ export class PingOperation implements Operation {
 export class ExplainOperation implements Operation {
   readonly name = 'explain';
   readonly key: Uint8Array;
+  readonly fastest = 0;
   readonly writes = false;
   readonly replyKind: number = EXPLAIN_REPLY;
-  readonly #resolve: (reply: ExplainReply) => void;
+  readonly #resolve: (reply: Explanation) => void;
   readonly #reject: (error: unknown) => void;
   #body: Uint8Array = NOTHING;
   #reply: ExplainReply | null = null;
 
-  constructor(key: Uint8Array, resolve: (reply: ExplainReply) => void, reject: (error: unknown) => void) {
+  constructor(key: Uint8Array, resolve: (reply: Explanation) => void, reject: (error: unknown) => void) {
     this.key = key;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -77,8 +80,8 @@ export class ExplainOperation implements Operation {
     return 0;
   }
 
-  succeed(): void {
-    this.#resolve(this.#reply as ExplainReply);
+  succeed(call: Call): void {
+    this.#resolve({ ...(this.#reply as ExplainReply), node: call.peer?.address ?? '' });
   }
 
   fail(error: PartitaError): void {

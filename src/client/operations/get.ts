@@ -18,6 +18,7 @@ export interface ReadSettings {
 export class GetOperation<T> implements Operation {
   readonly name = 'get';
   readonly key: Uint8Array;
+  readonly fastest = 0;
   readonly writes = false;
   readonly replyKind: number = GET_REPLY;
   readonly #request: { -readonly [K in keyof GetRequest]: GetRequest[K] };
@@ -63,7 +64,7 @@ export class GetOperation<T> implements Operation {
     const reply = this.#reply as GetReply;
     let result: GetResult<T>;
     try {
-      result = getResultOf(reply, this.key, this.#reading, metaOf(reply.origin, call.sends, durationMs));
+      result = getResultOf(reply, this.key, this.#reading, metaOf(reply.origin, call, durationMs));
     } catch (error) {
       this.#reject(error);
       return;

@@ -17,12 +17,19 @@ import type { MutablePut } from './put.js';
 import { getResultOf, metaOf, putResultOf } from './replies.js';
 import type { Reading } from './replies.js';
 
+/** A put, and the node that its context names; 0: none. */
+export interface RoutedPut {
+  readonly put: MutablePut;
+  readonly fastest: number;
+}
+
 /** Answers in the order of the request. */
 export type ManyDone<R> = (results: readonly (R | PartitaError)[]) => void;
 
 export class GetManyOperation<T> implements Operation {
   readonly name = 'getMany';
   readonly key: Uint8Array | undefined;
+  readonly fastest = 0;
   readonly writes = false;
   readonly replyKind: number = MULTI_GET_REPLY;
   readonly #keys: readonly Uint8Array[];
@@ -60,12 +67,7 @@ export class GetManyOperation<T> implements Operation {
       this.#reply.map((item, i) => {
         if ('failure' in item) return errorOfItem(item.failure, call);
         try {
-          return getResultOf(
-            item,
-            this.#keys[i] as Uint8Array,
-            this.#reading,
-            metaOf(item.origin, call.sends, durationMs),
-          );
+          return getResultOf(item, this.#keys[i] as Uint8Array, this.#reading, metaOf(item.origin, call, durationMs));
         } catch (error) {
           if (error instanceof PartitaError) return error;
           return new PartitaError('DECODE', `The resolver failed: ${String(error)}`, { cause: error });
@@ -82,22 +84,26 @@ export class GetManyOperation<T> implements Operation {
 export class PutManyOperation implements Operation {
   readonly name = 'putMany';
   readonly key: Uint8Array | undefined;
+  readonly fastest: number;
   readonly writes = true;
   readonly replyKind: number = MULTI_PUT_REPLY;
-  readonly #puts: readonly MutablePut[];
+  readonly #puts: readonly RoutedPut[];
   readonly #done: ManyDone<PutResult>;
   #body: Uint8Array = NOTHING;
   #reply: ManyReply<PutReply> = [];
 
-  constructor(puts: readonly MutablePut[], done: ManyDone<PutResult>) {
-    this.key = puts[0]?.key;
+  /** All of them go where the first one would. */
+  constructor(puts: readonly RoutedPut[], done: ManyDone<PutResult>) {
+    this.key = puts[0]?.put.key;
+    this.fastest = puts[0]?.fastest ?? 0;
     this.#puts = puts;
     this.#done = done;
   }
 
   measure(budgetMs: number, ringVersion: number, retry: boolean): number {
-    for (const put of this.#puts) put.retry = retry;
-    this.#body = encodeMultiPut({ budgetMs, ringVersion, namespace: '', puts: this.#puts });
+    for (const { put } of this.#puts) put.retry = retry;
+    const puts = this.#puts.map(({ put }) => put);
+    this.#body = encodeMultiPut({ budgetMs, ringVersion, namespace: '', puts });
     return FRAME_HEADER_BYTES + this.#body.length;
   }
 
@@ -112,10 +118,10 @@ export class PutManyOperation implements Operation {
 
   succeed(call: Call, durationMs: number): void {
     this.#done(
-      this.#reply.map((item) =>
+      this.#reply.map((item, i) =>
         'failure' in item
           ? errorOfItem(item.failure, call)
-          : putResultOf(item, metaOf(item.origin, call.sends, durationMs)),
+          : putResultOf(item, metaOf(item.origin, call, durationMs), this.#puts[i]?.fastest ?? 0),
       ),
     );
   }

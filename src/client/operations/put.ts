@@ -51,6 +51,7 @@ export function putRequest(
 export class PutOperation implements Operation {
   readonly name: 'put' | 'delete';
   readonly key: Uint8Array;
+  readonly fastest: number;
   readonly writes = true;
   readonly replyKind: number = PUT_REPLY;
   readonly #request: MutablePut;
@@ -66,9 +67,11 @@ export class PutOperation implements Operation {
     ownsValue: boolean,
     resolve: (result: PutResult) => void,
     reject: (error: unknown) => void,
+    fastest: number = 0,
   ) {
     this.name = request.value === undefined ? 'delete' : 'put';
     this.key = request.key;
+    this.fastest = fastest;
     this.#request = request;
     this.#ownsValue = ownsValue;
     this.#resolve = resolve;
@@ -104,7 +107,7 @@ export class PutOperation implements Operation {
 
   succeed(call: Call, durationMs: number): void {
     const reply = this.#reply as PutReply;
-    this.#resolve(putResultOf(reply, metaOf(reply.origin, call.sends, durationMs)));
+    this.#resolve(putResultOf(reply, metaOf(reply.origin, call, durationMs), this.fastest));
   }
 
   fail(error: PartitaError): void {

@@ -2,6 +2,7 @@
 import type { GetReply, PutReply, ReplyOrigin, SiblingMessage } from '../../model/messages.js';
 import type { Codec } from '../codecs.js';
 import { contextOf } from '../opaque-context.js';
+import type { Call } from '../core/call.js';
 import { PartitaError } from '../errors.js';
 import type { Resolver } from '../resolvers.js';
 import type { GetResult, PutResult, ReplyMeta, Sibling, Siblings } from '../results.js';
@@ -12,14 +13,16 @@ export interface Reading<T> {
   readonly resolver: Resolver<T> | undefined;
 }
 
-export function metaOf(origin: ReplyOrigin, attempts: number, durationMs: number): ReplyMeta {
+export function metaOf(origin: ReplyOrigin, call: Call, durationMs: number): ReplyMeta {
   const { nodeId, ringVersion, acked, durable, sloppy } = origin;
-  return { nodeId, ringVersion, acked, durable, sloppy, attempts, durationMs };
+  const owners = call.nodeIdsOf(origin.owners);
+  const fallbacks = call.nodeIdsOf(origin.fallbacks);
+  return { nodeId, ringVersion, acked, durable, sloppy, owners, fallbacks, attempts: call.sends, durationMs };
 }
 
 /** Throws PartitaError `DECODE`, or what the resolver throws. */
 export function getResultOf<T>(reply: GetReply, key: Uint8Array, reading: Reading<T>, meta: ReplyMeta): GetResult<T> {
-  const context = contextOf(new Uint8Array(reply.context));
+  const context = contextOf(new Uint8Array(reply.context), reply.origin.fastest);
   const { codec, resolver } = reading;
   const { siblings: stored } = reply;
   const first = stored[0];
@@ -34,8 +37,10 @@ export function getResultOf<T>(reply: GetReply, key: Uint8Array, reading: Readin
   return { found: true, conflict: false, value, siblings, resolved: true, context, meta };
 }
 
-export function putResultOf(reply: PutReply, meta: ReplyMeta): PutResult {
-  const context = reply.context.length === 0 ? undefined : contextOf(new Uint8Array(reply.context));
+/** `fastest`: the node that the put's own context named; a put measures none, so it is handed on. */
+export function putResultOf(reply: PutReply, meta: ReplyMeta, fastest: number): PutResult {
+  const { context: bytes, origin } = reply;
+  const context = bytes.length === 0 ? undefined : contextOf(new Uint8Array(bytes), origin.fastest || fastest);
   return { context, siblingCount: reply.siblingCount, meta };
 }
 

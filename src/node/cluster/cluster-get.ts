@@ -9,7 +9,7 @@
 import { getFailure } from '../../coordinator/failures.js';
 import { judgeBudget, judgeKey, judgeQuorum } from '../../coordinator/judge.js';
 import { type GetPort, type GetTerms, ReplicatedGet } from '../../coordinator/replicated-get.js';
-import { readU32 } from '../../lib/bytes.js';
+import { copyBytes as copyOf, readU32 } from '../../lib/bytes.js';
 import type { Timed } from '../../lib/deadline-wheel.js';
 import type { Failure } from '../../model/errors.js';
 import type { KeyHash } from '../../model/hash.js';
@@ -24,12 +24,12 @@ import { copyBytes } from '../../versioning/write.js';
 import type { ReadReplyView } from '../../wire/read-peer.js';
 import type { ReadAsker } from '../peers/request.js';
 import type { GetTarget, GetWork } from '../work.js';
+import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
 
 const NOTHING = new Uint8Array(0);
 /** Those that are late may still say what they hold before stale owners are repaired. */
 const GRACE_MS = 20;
-const KEPT_BYTES_MAX = 16_384;
 const KEY_BYTES_KEPT = 256;
 
 /** Answers of peers, as the asker of a link hears them. */
@@ -143,7 +143,8 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     terms.strict = request.strict;
     terms.deadlineMs = nowMs + request.budgetMs;
     this.#machine.start(terms, preferences.of(this.partition), nowMs);
-    if (!this.#isEnded) this.#keepKey(); // the frame goes, the question stays
+    // The frame goes, the question stays: also one whose answer nobody waits for any more.
+    if (this.#underWay > 0) this.#keepKey();
   }
 
   get waits(): boolean {
@@ -226,7 +227,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
   }
 
   repair(_get: ReplicatedGet, node: number): void {
-    this.#parts.repairs.send(this, this.#record.slice(0, this.#recordBytes), node);
+    this.#parts.repairs.send(this, copyOf(this.#record, 0, this.#recordBytes), node);
   }
 
   wakeAt(_get: ReplicatedGet, atMs: number): void {
@@ -314,8 +315,8 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
 
   /** One that does not hold the record of the moment. Large ones are made for one record, and leave with the answer. */
   #blockFor(size: number): Uint8Array {
-    if (size > KEPT_BYTES_MAX) return Buffer.allocUnsafeSlow(size);
-    if (this.#otherBlock.length < size) this.#otherBlock = new Uint8Array(Math.min(2 * size, KEPT_BYTES_MAX));
+    if (size > KEPT_BYTES_MAX) return blockOf(size);
+    if (this.#otherBlock.length < size) this.#otherBlock = blockOf(size);
     return this.#otherBlock;
   }
 

@@ -6,6 +6,7 @@
  *                                                       └─▶ PeerLink ─▶ STORE ─▶ PeerServer ─▶ RecordWrite ─▶ storage
  */
 import type { NameOf } from '../../coordinator/failures.js';
+import { HINT_LIMITS } from '../../coordinator/hint-book.js';
 import { PeerTable } from '../../coordinator/peer-table.js';
 import type { Timers } from '../../env/clock.js';
 import type { Meter } from '../../env/meter.js';
@@ -91,6 +92,8 @@ export class Cluster implements ClusterParts, Works {
     });
     const { table, links, preferences, meters } = this;
     this.hints = new HintKeeper({ services, self: ordinal, timers, links, table, preferences, meters, storage: hints });
+    services.hintStatus = () => this.hints.kept();
+    services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
     this.#server = new PeerServer(this, this.credentials);
     this.links.start();

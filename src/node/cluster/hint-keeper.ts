@@ -1,10 +1,11 @@
 /*
- * Hinted handoff (§4.6): the hands of coordinator/hint-book.ts. What a node keeps for others lies in its own store, as any
- * record does; a hint beside it says for whom. When the owner is back it is sent the record as it is then, and when the
+ * Hinted handoff (§4.6): the hands of coordinator/hint-book.ts. What a node keeps for others lies in its own store, like
+ * every record; a hint beside it says for whom. When the owner is back it is sent the record as it is then, and when the
  * last hint of a key has gone home, a node that does not own the key drops its copy.
  */
 import { type Hint, HintBook, type HintBatch, type HintPort } from '../../coordinator/hint-book.js';
 import type { TimerHandle, Timers } from '../../env/clock.js';
+import { copyBytes } from '../../lib/bytes.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { StoreHead } from '../../model/peer-messages.js';
 import type { Ack, HintStorage } from '../../storage/hint-storage.js';
@@ -284,7 +285,7 @@ class HintedRecord implements ReadRequest, StoreAsker {
 
   onRead(stored: Stored): void {
     const { bytes, start, end } = stored;
-    if (end > start) this.#delivery.found(this, bytes.slice(start, end));
+    if (end > start) this.#delivery.found(this, copyBytes(bytes, start, end));
     else this.#delivery.gone(this);
   }
 

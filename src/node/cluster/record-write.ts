@@ -11,6 +11,7 @@ import { type Stored, WAIT_FOR_EARLIER, WRITE_NOTHING, type WriteRequest } from 
 import { keyName } from '../../storage/storage-key.js';
 import { eachStamp, recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
 import { copyBytes } from '../../versioning/write.js';
+import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import type { ClusterParts } from './parts.js';
 
 /** Told once of each record. */
@@ -21,7 +22,6 @@ export interface RecordTarget {
 
 const NOTHING = new Uint8Array(0);
 const NOBODY: readonly number[] = [];
-const KEPT_BYTES_MAX = 16_384;
 
 export class RecordWrite implements WriteRequest {
   partition: PartitionId = 0 as PartitionId;
@@ -125,7 +125,7 @@ export class RecordWrite implements WriteRequest {
     const size = this.#end - this.#start;
     let block = this.#block;
     if (block.length < size) {
-      block = new Uint8Array(size <= KEPT_BYTES_MAX ? Math.min(2 * size, KEPT_BYTES_MAX) : size);
+      block = blockOf(size);
       if (size <= KEPT_BYTES_MAX) this.#block = block;
     }
     copyBytes(this.#bytes, this.#start, size, block, 0);

@@ -286,7 +286,7 @@ export class End implements Connection {
       else this.#pending[0] = first.subarray(size);
       this.#pendingBytes -= size;
       this.#underWayBytes += size;
-      this.#transmit(first.slice(0, size));
+      this.#transmit(Uint8Array.from(first.subarray(0, size))); // a Buffer's slice would be a view
     }
     if (this.#ending && this.#pending.length === 0) {
       this.#later(() => {

@@ -1,0 +1,236 @@
+/*
+ * Members of one ring on a bench: whole nodes on storages in memory, joined by a simulated network, each with a client's
+ * connection that the test speaks on. Partition p is owned by p + 1, p + 2 …, round; a key that is wanted for an owner is
+ * looked for.
+ */
+import xxhash from 'xxhash-wasm';
+import { Prng } from '../../../src/lib/prng.js';
+import type { Failure } from '../../../src/model/errors.js';
+import { hash64From } from '../../../src/model/hash.js';
+import type { GetReply, GetRequest, PutReply, PutRequest } from '../../../src/model/messages.js';
+import { PartitaNode } from '../../../src/node/node.js';
+import { partitionBits, partitionOf } from '../../../src/ring/partition.js';
+import { PreferenceTable } from '../../../src/ring/preference-table.js';
+import type { RingDocument } from '../../../src/ring/document.js';
+import type { WriteRequest } from '../../../src/storage/storage.js';
+import { Hlc } from '../../../src/versioning/hlc.js';
+import { HELLO } from '../../../src/wire/kinds.js';
+import { sizeOfGetFrame, sizeOfPutFrame, writeGetFrame, writePutFrame } from '../../../src/wire/write-requests.js';
+import { MemoryStorage } from '../../support/memory-storage.js';
+import { errorOf, helloBody, TEST_SETTINGS, TestConnection, type Frame } from '../../support/node-bench.js';
+import { PoisonPool } from '../../support/poison-pool.js';
+import { silentLog, silentMeter } from '../../support/silent.js';
+import { SimulatedTime } from '../../support/simulated-time.js';
+import { getReplyOf, putReplyOf, text } from '../../support/test-client.js';
+import { addressOf, idOf, keyedDigest, ringOf, SECRET } from '../peers/cluster.js';
+import { PeerNetwork, type Host } from '../peers/network.js';
+
+const HASH = hash64From(await xxhash());
+const NONE = new Uint8Array(0);
+
+/** A store that can be told to refuse. */
+export class TestStorage extends MemoryStorage {
+  refusal: Failure | null = null;
+
+  override write(request: WriteRequest): void {
+    if (this.refusal !== null) request.onRefused(this.refusal);
+    else super.write(request);
+  }
+}
+
+export class Member {
+  readonly ordinal: number;
+  readonly host: Host;
+  readonly storage: TestStorage;
+  readonly node: PartitaNode;
+  readonly client: TestConnection = new TestConnection('client');
+  readonly #bench: ClusterBench;
+  #requestId = 100;
+
+  constructor(bench: ClusterBench, ordinal: number, storage: TestStorage) {
+    this.#bench = bench;
+    this.ordinal = ordinal;
+    this.storage = storage;
+    const { network, time, ring } = bench;
+    this.host = network.hosts.get(addressOf(ordinal)) as Host;
+    const random = bench.random.fork();
+    this.node = new PartitaNode({
+      settings: { ...TEST_SETTINGS, valueBytesMax: 1_048_576, recordBytesMax: 4_194_304, frameBodyBytesMax: 6_000_000 },
+      storage,
+      hash: HASH,
+      clock: time,
+      timers: this.host,
+      random,
+      hlc: new Hlc(0, 0),
+      ring,
+      nodeId: idOf(ordinal),
+      ordinal,
+      meter: silentMeter,
+      log: silentLog,
+      pool: new PoisonPool(),
+      cluster: { secret: SECRET, digest: keyedDigest, dialer: network.dialerOf(this.host), hints: storage.hints },
+    });
+    this.host.acceptor = this.node.acceptor;
+    this.client.events = this.node.acceptor(this.client);
+    this.client.send(HELLO, 1, helloBody('client'));
+    this.client.take();
+  }
+
+  askPut(key: string, value: string | undefined, more: Partial<PutRequest> = {}): void {
+    const put: PutRequest = {
+      key: text(key),
+      value: value === undefined ? undefined : text(value),
+      context: NONE,
+      putId: this.#bench.putId(),
+      retry: false,
+      budgetMs: 2_000,
+      namespace: '',
+      ringVersion: 1,
+      w: 0,
+      strict: false,
+      durable: false,
+      ttlMs: 0,
+      returnSiblings: false,
+      ...more,
+    };
+    const frame = Buffer.alloc(sizeOfPutFrame(put));
+    writePutFrame(frame, 0, ++this.#requestId, put);
+    this.send(frame);
+  }
+
+  askGet(key: string, more: Partial<GetRequest> = {}): void {
+    const get: GetRequest = {
+      key: text(key),
+      budgetMs: 2_000,
+      namespace: '',
+      ringVersion: 1,
+      r: 0,
+      strict: false,
+      ...more,
+    };
+    const frame = Buffer.alloc(sizeOfGetFrame(get));
+    writeGetFrame(frame, 0, ++this.#requestId, get);
+    this.send(frame);
+  }
+
+  /** As a socket does: the chunk's memory is used again at once. */
+  send(frame: Uint8Array): void {
+    this.client.bytes(frame);
+    if (this.client.reading) frame.fill(0xee);
+  }
+
+  /** Lets time pass until the client has an answer. */
+  answer(): Frame {
+    let frame: Frame | undefined;
+    this.#bench.time.runUntil(() => {
+      frame ??= this.client.take()[0];
+      return frame !== undefined;
+    }, 10_000);
+    return frame as Frame;
+  }
+
+  put(key: string, value: string | undefined, more: Partial<PutRequest> = {}): PutReply {
+    this.askPut(key, value, more);
+    return putReplyOf(this.answer());
+  }
+
+  putError(key: string, value: string | undefined, more: Partial<PutRequest> = {}): ReturnType<typeof errorOf> {
+    this.askPut(key, value, more);
+    return errorOf(this.answer());
+  }
+
+  get(key: string, more: Partial<GetRequest> = {}): GetReply {
+    this.askGet(key, more);
+    return getReplyOf(this.answer());
+  }
+
+  getError(key: string, more: Partial<GetRequest> = {}): ReturnType<typeof errorOf> {
+    this.askGet(key, more);
+    return errorOf(this.answer());
+  }
+
+  values(key: string, more: Partial<GetRequest> = {}): string[] {
+    return this.get(key, more)
+      .siblings.map(({ value }) => Buffer.from(value).toString())
+      .sort();
+  }
+
+  holds(key: string): boolean {
+    return this.storage.record(text(key)) !== undefined;
+  }
+
+  /** Owners for whom hints are kept here, each with how many. */
+  hints(): string {
+    return (this.node.clusterStatus()?.hints ?? []).map(({ owner, count }) => `${owner}:${count}`).join(' ');
+  }
+}
+
+export class ClusterBench {
+  readonly time: SimulatedTime = new SimulatedTime();
+  readonly random: Prng;
+  readonly network: PeerNetwork;
+  readonly ring: RingDocument;
+  readonly members: readonly Member[];
+  readonly #table: PreferenceTable;
+  #putIds = 0;
+
+  /** `nodes` members, connected; N = `replicas`. */
+  constructor(
+    nodes: number,
+    replicas: number = 3,
+    storageOf: (ordinal: number) => TestStorage = () => new TestStorage(),
+  ) {
+    this.random = new Prng(7);
+    this.network = new PeerNetwork(this.time, this.random.fork());
+    this.ring = ringOf(nodes, replicas);
+    this.#table = new PreferenceTable(this.ring);
+    for (let ordinal = 1; ordinal <= nodes; ordinal++) this.network.host(addressOf(ordinal));
+    this.members = Array.from({ length: nodes }, (_, i) => new Member(this, i + 1, storageOf(i + 1)));
+    this.time.runFor(500);
+  }
+
+  node(ordinal: number): Member {
+    return this.members[ordinal - 1] as Member;
+  }
+
+  partitionOf(key: string): number {
+    const bytes = text(key);
+    HASH.hash(bytes, 0, bytes.length);
+    return partitionOf(HASH.hi, partitionBits(this.ring.partitionCount));
+  }
+
+  preferenceList(key: string): readonly number[] {
+    return [...this.#table.preferenceList(this.partitionOf(key))];
+  }
+
+  /** A key whose first owner this is, another each time for another `salt`. */
+  keyOf(ordinal: number, salt: string = ''): string {
+    for (let i = 0; ; i++) {
+      const key = `key-${salt}${i}`;
+      if (this.preferenceList(key)[0] === ordinal) return key;
+    }
+  }
+
+  /** Nobody reaches it, and it reaches nobody; its clients do. */
+  isolate(ordinal: number): void {
+    const address = addressOf(ordinal);
+    this.network.unreachable.add(address);
+    for (const { host } of this.members) {
+      this.network.cut(host.address, address);
+      this.network.cut(address, host.address);
+    }
+  }
+
+  rejoin(ordinal: number): void {
+    this.network.unreachable.delete(addressOf(ordinal));
+  }
+
+  /** Of this moment. */
+  putId(): Uint8Array {
+    const id = new Uint8Array(12);
+    const view = new DataView(id.buffer);
+    view.setUint32(0, Math.floor(this.time.wallMs() / 1_000));
+    view.setUint32(8, ++this.#putIds);
+    return id;
+  }
+}
