@@ -15,9 +15,10 @@ import type { GetResult, PutResult } from '../../src/client/results.js';
 import { toHex } from '../../src/lib/bytes.js';
 import type { Prng } from '../../src/lib/prng.js';
 import { readStamp, stampedValue } from '../support/stamp.js';
-import type { SimCluster } from './cluster.js';
-import type { History, WriteOp } from './history.js';
+import { majorityOf, type SimCluster } from './cluster.js';
+import type { History, ReadOp, WriteOp } from './history.js';
 import { Host, type SimulatedNetwork } from './network.js';
+import type { SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
 import { HASH, randomFrom } from './tools.js';
 
@@ -29,16 +30,30 @@ export interface Seen {
 
 export const NOTHING_SEEN: Seen = { context: EMPTY_CONTEXT, ids: [] };
 
+/** How many nodes are waited for (0: a majority), which ones count, and for how long. */
+export interface Terms {
+  readonly count: number;
+  readonly strict: boolean;
+  readonly timeoutMs: number;
+  /** Of a put: acknowledged after the sync. */
+  readonly durable?: boolean;
+  /** Address of the one node that may be asked. */
+  readonly at?: string;
+}
+
+type Asked = Pick<ReadOp, 'from' | 'startMs' | 'r' | 'strict'>;
+
 export interface ClientWorld {
+  readonly options: SimOptions;
   readonly network: SimulatedNetwork;
   readonly cluster: SimCluster;
   readonly history: History;
+  hostOf(address: string): Host | undefined;
   say(text: string): void;
   violation(text: string): void;
 }
 
-const CORE: Omit<CoreOptions, 'seeds'> = {
-  routing: 'ring',
+const CORE: Omit<CoreOptions, 'seeds' | 'routing'> = {
   cluster: 'simulated',
   clientName: 'sim',
   connections: 1,
@@ -94,17 +109,17 @@ export class SimClient {
     this.process = this.#newProcess();
   }
 
-  get(key: string, timeoutMs: number, done: (seen: Seen | null) => void): void {
+  get(key: string, { count, strict, timeoutMs, at }: Terms, done: (seen: Seen | null) => void): void {
     const startMs = this.process.monotonicMs();
     const reading = { codec: codecs.bytes, resolver: undefined };
     this.underWay += 1;
     const operation = new GetOperation<Uint8Array>(
       Buffer.from(key, 'latin1'),
-      { r: 0, strict: false },
+      { r: count, strict },
       reading,
       (result) => {
         this.underWay -= 1;
-        done(this.#read(key, startMs, result));
+        done(this.#read(key, { startMs, r: this.#effective(count), strict }, result));
       },
       (error) => {
         this.underWay -= 1;
@@ -112,7 +127,11 @@ export class SimClient {
         done(null);
       },
     );
-    this.#core(key).start(operation, timeoutMs, POLICY);
+    this.#core(key).start(operation, timeoutMs, POLICY, at);
+  }
+
+  #effective(count: number): number {
+    return count === 0 ? majorityOf(this.#world.cluster.replicaCount) : count;
   }
 
   /** Puts a value of `size` bytes that names itself; null: a delete. */
@@ -120,7 +139,7 @@ export class SimClient {
     key: string,
     size: number | null,
     seen: Seen,
-    more: { readonly durable: boolean; readonly timeoutMs: number },
+    terms: Terms,
     done: (write: WriteOp) => void,
   ): void {
     const { history } = this.#world;
@@ -138,12 +157,14 @@ export class SimClient {
       outcome: 'unknown',
       isDurable: false,
       acked: 0,
+      w: this.#effective(terms.count),
+      strict: terms.strict,
       attempts: 0,
     });
     const value = size === null ? undefined : stampedValue(history.seed, key, id, size);
-    const settings = { w: 0, strict: false, durable: more.durable, ttlMs: 0 };
+    const settings = { w: terms.count, strict: terms.strict, durable: terms.durable === true, ttlMs: 0 };
     const request = putRequest(Buffer.from(key, 'latin1'), value, contextBytes(seen.context), putId, settings);
-    this.#send({ write, request }, more.timeoutMs, false, done);
+    this.#send({ write, request }, terms.timeoutMs, false, done);
   }
 
   /** Sends a put again, with its own id, however long ago that was. */
@@ -184,7 +205,7 @@ export class SimClient {
     write.acked = Math.max(write.acked, result.meta.acked);
     if (result.context === undefined) return;
     const ids = write.kind === 'put' ? [write.id] : [];
-    this.#note(write.key, 'put', startMs, result.context, ids, []);
+    this.#note(write.key, { from: 'put', startMs, r: 0, strict: false }, result.context, ids, []);
   }
 
   /** Once it may have happened it stays so, whatever a later attempt is told. */
@@ -197,7 +218,7 @@ export class SimClient {
     write.endMs = this.process.monotonicMs();
   }
 
-  #read(key: string, startMs: number, result: GetResult<Uint8Array>): Seen {
+  #read(key: string, asked: Omit<Asked, 'from'>, result: GetResult<Uint8Array>): Seen {
     const ids: number[] = [];
     const faults: string[] = [];
     for (const { value } of result.found ? result.siblings : []) {
@@ -205,13 +226,12 @@ export class SimClient {
       if ('id' in stamp) ids.push(stamp.id);
       else faults.push(stamp.fault);
     }
-    return this.#note(key, 'get', startMs, result.context, ids, faults);
+    return this.#note(key, { from: 'get', ...asked }, result.context, ids, faults);
   }
 
   #note(
     key: string,
-    from: 'get' | 'put',
-    startMs: number,
+    asked: Asked,
     context: OpaqueContext,
     ids: readonly number[],
     faults: readonly string[],
@@ -220,9 +240,8 @@ export class SimClient {
     this.#world.history.read({
       key,
       client: this.index,
-      startMs,
       endMs,
-      from,
+      ...asked,
       ids,
       faults,
       context: contextBytes(context),
@@ -238,7 +257,6 @@ export class SimClient {
     let core = this.#cores[group];
     if (core !== undefined) return core;
     const { process } = this;
-    const hostOf = (address: string): Host | undefined => cluster.nodes.find((node) => node.address === address)?.host;
     const nothing = (): void => undefined;
     core = new ClientCore(
       {
@@ -246,12 +264,12 @@ export class SimClient {
         timers: process,
         callTimers: process,
         random: randomFrom(this.#random),
-        dialer: network.dialer(this.host, process, hostOf),
+        dialer: network.dialer(this.host, process, (address) => this.#world.hostOf(address)),
         token: (answer) => {
           answer(null, new Uint8Array(0));
         },
       },
-      { ...CORE, seeds: cluster.seedsOf(group) },
+      { ...CORE, routing: this.#world.options.cluster.routing, seeds: cluster.seedsOf(group) },
       { onReady: nothing, onNodeUp: nothing, onNodeDown: nothing, onRingChange: nothing, onRetry: nothing },
     );
     core.useHash(HASH);

@@ -1,36 +1,52 @@
 /*
  * The nodes of a simulation put together, and which of them a client asks for a key. This is the one place that knows
- * how many copies there are: today every node is a cluster of its own, and a fixed map says whose a key is.
- *
- * With replication it is one ring over all nodes: `ringFor` answers that ring, `seedsOf` all addresses, `view` the
- * owners' records and the hints, and `doubtMs` the time at which the last of W copies was destroyed.
+ * how many copies there are: either every node is a cluster of its own, and a fixed map says whose a key is, or there is
+ * one ring over all of them.
  */
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
 import { type RingDocument, firstRing } from '../../src/ring/document.js';
 import { nodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
-import { toHex } from '../../src/lib/bytes.js';
+import { copyBytes, toHex } from '../../src/lib/bytes.js';
 import type { Prng } from '../../src/lib/prng.js';
+import { newRing } from '../../src/ring/change.js';
+import { PreferenceTable } from '../../src/ring/preference-table.js';
 import type { Doubts } from './doubts.js';
-import type { ClusterView, LeftoverView, ReplicaView } from './evidence.js';
+import type { ClusterView, HintView, LeftoverView, ReplicaView } from './evidence.js';
+import type { WriteOp } from './history.js';
+import type { Observer } from './observer.js';
+import type { ClusterShape } from './options.js';
 import type { SimNode } from './sim-node.js';
 import { HASH } from './tools.js';
 
 export interface SimCluster {
   readonly nodes: readonly SimNode[];
+  /** N. */
+  readonly replicaCount: number;
   /** Groups of nodes that a client needs a connection core for; the keys of one group never move to another. */
   readonly groups: number;
   groupOf(key: string): number;
   seedsOf(group: number): readonly string[];
+  /** Nodes whose the key is. */
+  ownersOf(key: string): readonly number[];
+  /** Null: the node draws its own. */
+  nodeIdFor(node: SimNode): string | null;
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** `pump` lets time pass until it is told that it may stop. */
   view(pump: (done: () => boolean) => void): ClusterView;
-  doubtMs(doubts: Doubts, key: string, isDurable: boolean): number;
+  /** What was destroyed excuses the absence of this acknowledged write (doubts.ts says by which rule). */
+  mayBeGone(doubts: Doubts, observer: Observer, write: WriteOp): boolean;
+  /** What was destroyed excuses that nobody can say what is under the key. */
+  mayBeUnknown(doubts: Doubts, key: string): boolean;
 }
+
+/** R or W of a request that names none. */
+export const majorityOf = (replicaCount: number): number => Math.floor(replicaCount / 2) + 1;
 
 /** Every node alone: N = 1. */
 export class SingleNodes implements SimCluster {
   readonly nodes: readonly SimNode[];
+  readonly replicaCount: number = 1;
   readonly #random: Prng;
   readonly #partitionCount: number;
 
@@ -54,6 +70,14 @@ export class SingleNodes implements SimCluster {
     return [(this.nodes[group] as SimNode).address];
   }
 
+  ownersOf(key: string): readonly number[] {
+    return [this.groupOf(key)];
+  }
+
+  nodeIdFor(): null {
+    return null;
+  }
+
   ringFor(node: SimNode, id: string): RingDocument {
     const clusterId = new Uint8Array(16);
     this.#random.fill(clusterId);
@@ -61,19 +85,112 @@ export class SingleNodes implements SimCluster {
     return firstRing('simulated', toHex(clusterId), member, this.#partitionCount);
   }
 
-  doubtMs(doubts: Doubts, key: string, isDurable: boolean): number {
-    return doubts.since(this.groupOf(key), key, isDurable);
+  mayBeGone(doubts: Doubts, _observer: Observer, { key, isDurable, startMs }: WriteOp): boolean {
+    return startMs <= doubts.since(this.groupOf(key), key, isDurable);
+  }
+
+  mayBeUnknown(doubts: Doubts, key: string): boolean {
+    return doubts.since(this.groupOf(key), key, true) > Number.NEGATIVE_INFINITY;
   }
 
   view(pump: (done: () => boolean) => void): ClusterView {
     return {
       isSingleCopy: true,
-      writeQuorum: 1,
+      replicaCount: 1,
+      owners: (key) => this.ownersOf(key),
       replicas: (key) => [replicaOf(this.nodes[this.groupOf(key)] as SimNode, key, this.#partitionCount, pump)],
       hints: () => [],
       leftovers: () => leftoversOf(this.nodes),
     };
   }
+}
+
+/** One ring over all nodes. */
+export class RingCluster implements SimCluster {
+  readonly nodes: readonly SimNode[];
+  readonly groups: number = 1;
+  readonly replicaCount: number;
+  readonly ring: RingDocument;
+  readonly #table: PreferenceTable;
+
+  constructor(nodes: readonly SimNode[], partitionCount: number, shape: ClusterShape, random: Prng) {
+    this.nodes = nodes;
+    this.replicaCount = shape.replicaCount;
+    const drawn = (): string => {
+      const bytes = new Uint8Array(16);
+      random.fill(bytes);
+      return toHex(bytes);
+    };
+    const members = nodes.map(({ node, ordinal, address, peerAddress }) => ({
+      nodeId: nodeId(drawn()),
+      ordinal,
+      address,
+      peerAddress,
+      zone: shape.zones === 1 ? '' : `zone ${node % shape.zones}`,
+      capacity: 1,
+    }));
+    const head = { cluster: 'simulated', clusterId: drawn(), partitionCount, replicaCount: shape.replicaCount, members };
+    const ring = newRing(head, random.u32());
+    if ('fault' in ring) throw new Error(ring.fault);
+    this.ring = ring;
+    this.#table = new PreferenceTable(ring);
+  }
+
+  groupOf(): number {
+    return 0;
+  }
+
+  seedsOf(): readonly string[] {
+    return this.nodes.map(({ address }) => address);
+  }
+
+  ownersOf(key: string): readonly number[] {
+    return [...this.#table.ownersOf(partitionOfKey(key, this.ring.partitionCount))].map((ordinal) => ordinal - 1);
+  }
+
+  nodeIdFor(node: SimNode): string {
+    return this.ring.members[node.node]?.nodeId as string;
+  }
+
+  ringFor(): RingDocument {
+    return this.ring;
+  }
+
+  mayBeGone(doubts: Doubts, observer: Observer, { key, isDurable, startMs, w, putId }: WriteOp): boolean {
+    const destroyed = doubts.nodesSince(key, isDurable, startMs, Number.POSITIVE_INFINITY);
+    return destroyed.size >= w && (observer.held.get(putId)?.size ?? 0) === 0;
+  }
+
+  /** A damaged copy is repaired by whoever reads it together with a sound one: only where there is none it stays. */
+  mayBeUnknown(doubts: Doubts, key: string): boolean {
+    const destroyed = doubts.nodesSince(key, true, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    return this.ownersOf(key).every((owner) => destroyed.has(owner));
+  }
+
+  view(pump: (done: () => boolean) => void): ClusterView {
+    const { partitionCount } = this.ring;
+    return {
+      isSingleCopy: false,
+      replicaCount: this.replicaCount,
+      owners: (key) => this.ownersOf(key),
+      replicas: (key) =>
+        this.ownersOf(key).map((owner) => replicaOf(this.nodes[owner] as SimNode, key, partitionCount, pump)),
+      hints: () => hintsOf(this.nodes),
+      leftovers: () => leftoversOf(this.nodes),
+    };
+  }
+}
+
+export function hintsOf(nodes: readonly SimNode[]): readonly HintView[] {
+  return nodes.flatMap(({ node, server }) =>
+    (server?.clusterStatus()?.hints ?? []).map(({ owner, count }) => ({ node, owner: owner - 1, count })),
+  );
+}
+
+function partitionOfKey(key: string, partitionCount: number): PartitionId {
+  const bytes = Buffer.from(key, 'latin1');
+  HASH.hash(bytes, 0, bytes.length);
+  return partitionOf(HASH.hi, partitionBits(partitionCount)) as PartitionId;
 }
 
 /** What a node's store has under a key, read as the node itself would. */
@@ -109,7 +226,7 @@ class StoreRead implements ReadRequest {
 
   onRead(stored: Stored): void {
     this.state = stored.state;
-    if (stored.state === 'ok') this.record = stored.bytes.slice(stored.start, stored.end);
+    if (stored.state === 'ok') this.record = copyBytes(stored.bytes, stored.start, stored.end);
   }
 }
 
@@ -122,6 +239,7 @@ export function leftoversOf(nodes: readonly SimNode[]): readonly LeftoverView[] 
             node,
             budgetBytes: server.budget.used,
             sessions: server.sessions,
+            askingPeers: (server.clusterStatus()?.peers ?? []).reduce((sum, { inFlight }) => sum + inFlight, 0),
             connections: world.network.open.filter((end) => end.link.from === host && end.isAccepted).length,
           },
         ],

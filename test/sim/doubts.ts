@@ -4,6 +4,20 @@
  *
  *   destroyed   the medium no longer holds what it held: a lost disk, one that was rolled back, a flipped bit
  *   power       what was only in the kernel's memory is gone: excuses writes whose answer said `buffered`
+ *
+ * Where each key has one copy, what was acknowledged before its node was destroyed is excused.
+ *
+ * Where keys have several, an acknowledged write is excused only if both of these hold:
+ *
+ *   (1) since it was first sent, something was destroyed on at least W distinct nodes, W being what it asked for;
+ *   (2) no disk holds it any more: wherever it, or a record that had replaced it, was durable by the word of the store,
+ *       the disk was destroyed since, or the copy was kept for others only and was dropped after one of them had it.
+ *
+ * (1) is the promise: W disks must burn. It counts all members of the ring and not only owners, since a stand-in's copy
+ * counts towards W; and the destructions of the whole rest of the run, since nothing but reads brings a copy back to a
+ * disk that was replaced. (2) asks for more than is promised: a write whose W disks burnt is owed all the same as long as
+ * one further copy is left, since a read of all owners must find it. What (2) sees comes from watching the stores, not
+ * from what servers say.
  */
 import type { Flip } from './evidence.js';
 
@@ -17,11 +31,17 @@ export interface Destruction {
 
 export class Doubts {
   readonly #all: Destruction[] = [];
+  readonly #observed: (destruction: Destruction) => void;
 
   /** Single bits, each with what was destroyed before and after it. */
   readonly flips: Flip[] = [];
 
+  constructor(observed: (destruction: Destruction) => void = () => undefined) {
+    this.#observed = observed;
+  }
+
   add(destruction: Destruction): void {
+    this.#observed(destruction);
     const { node, key, atMs } = destruction;
     for (const flip of this.flips) {
       if (flip.node === node && (key === null || flip.key === key)) flip.untilMs = Math.min(flip.untilMs, atMs);
@@ -44,5 +64,15 @@ export class Doubts {
       since = Math.max(since, atMs);
     }
     return since;
+  }
+
+  /** Distinct nodes on which something of the key was destroyed from `fromMs` until `untilMs`. */
+  nodesSince(key: string, isDurable: boolean, fromMs: number, untilMs: number): ReadonlySet<number> {
+    const nodes = new Set<number>();
+    for (const { node, key: what, kind, atMs } of this.#all) {
+      if ((what !== null && what !== key) || (kind === 'power' && isDurable)) continue;
+      if (atMs >= fromMs && atMs <= untilMs) nodes.add(node);
+    }
+    return nodes;
   }
 }

@@ -2,7 +2,7 @@
  * What the checkers judge: what clients saw (history.ts), what an observer inside the servers saw, and what is on the
  * stores when everything has healed. The last comes through ClusterView, which whoever assembles a cluster provides.
  */
-import type { History } from './history.js';
+import type { History, WriteOp } from './history.js';
 
 /** A version that appeared in a store, once a (key, dot, put id). */
 export interface Minted {
@@ -32,10 +32,11 @@ export interface ReplicaView {
   readonly record: Uint8Array;
 }
 
+/** Hints that a node keeps for an owner. */
 export interface HintView {
   readonly node: number;
-  readonly key: string;
   readonly owner: number;
+  readonly count: number;
 }
 
 /** What a node still holds when nobody asks anything of it any more. */
@@ -44,6 +45,8 @@ export interface LeftoverView {
   /** Bytes that its connections are charged for. */
   readonly budgetBytes: number;
   readonly sessions: number;
+  /** Requests of it that peers have not answered. */
+  readonly askingPeers: number;
   /** Connections to it that the network has. */
   readonly connections: number;
 }
@@ -54,8 +57,10 @@ export interface ClusterView {
    * Each key has one copy, on one node: then every get must show what the last writes left, not only those at the end.
    */
   readonly isSingleCopy: boolean;
-  /** W: distinct nodes that must have a put on their disks before it is acknowledged. */
-  readonly writeQuorum: number;
+  /** N. */
+  readonly replicaCount: number;
+  /** Nodes whose the key is. */
+  owners(key: string): readonly number[];
   /** The owners of the key, and what they have. */
   replicas(key: string): readonly ReplicaView[];
   hints(): readonly HintView[];
@@ -80,10 +85,14 @@ export interface Evidence {
   readonly final: ReadonlyMap<string, readonly number[] | null>;
   readonly view: ClusterView;
   readonly flips: readonly Flip[];
-  /**
-   * When as many copies of what was stored under the key were destroyed as the promise allows for, last; -Infinity: never.
-   * What had been acknowledged before is nobody's promise any more: it may be there or not. `isDurable`: of what was
-   * acknowledged as being on disks.
-   */
-  doubtMs(key: string, isDurable: boolean): number;
+  /** What was destroyed excuses the absence of this acknowledged write. */
+  mayBeGone(write: WriteOp): boolean;
+  /** What was destroyed excuses that nobody can say what is under the key. */
+  mayBeUnknown(key: string): boolean;
+  /** Owners of the key on which something of it was destroyed between the two times. */
+  ownersLost(key: string, isDurable: boolean, fromMs: number, untilMs: number): number;
+  /** Key → coordinating node → ids of the puts shown by a get of all owners, after healing; null: it failed. */
+  readonly byCoordinator: ReadonlyMap<string, ReadonlyMap<number, readonly number[] | null>>;
+  /** What owners held when hints had gone home, and before anything was read; null: there is no claim about that. */
+  readonly handedOff: ReadonlyMap<string, readonly ReplicaView[]> | null;
 }

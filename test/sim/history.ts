@@ -27,6 +27,9 @@ export interface WriteOp {
   isDurable: boolean;
   /** Replicas that the answer names. */
   acked: number;
+  /** What it asked for: W, and whether only owners count. */
+  readonly w: number;
+  readonly strict: boolean;
   /** How often it was asked for, by the application; the library retries on its own. */
   attempts: number;
 }
@@ -38,6 +41,9 @@ export interface ReadOp {
   readonly startMs: number;
   readonly endMs: number;
   readonly from: 'get' | 'put';
+  /** What a get asked for: R, and whether only owners count. */
+  readonly r: number;
+  readonly strict: boolean;
   /** Puts whose values were shown, in order; `faults`: what was shown and no put wrote. */
   readonly ids: readonly number[];
   readonly faults: readonly string[];

@@ -4,7 +4,7 @@
  */
 import type { Prng } from '../../src/lib/prng.js';
 import type { SimClient } from './client.js';
-import type { SimCluster } from './cluster.js';
+import { majorityOf, type SimCluster } from './cluster.js';
 import * as disks from './disk-faults.js';
 import type { Doubts } from './doubts.js';
 import { beginNetworkFault, type NetworkFault } from './network-faults.js';
@@ -77,6 +77,9 @@ export class Nemesis {
       case 'all-down':
         for (const other of cluster.nodes) this.#down(other, random.chance(0.5) ? 'kill' : 'power');
         return;
+      case 'quorum-down':
+        this.#severalDown();
+        return;
       case 'restart':
         this.#world.say(`node ${node.node} is stopped`);
         node.stop();
@@ -114,6 +117,16 @@ export class Nemesis {
       this.#copies.delete(node); // a copy of a disk that has lost what the copy has is another fault
     }
     this.#startAgain(node, this.#random.chance(0.3) ? 5 : DOWN_MAX_MS);
+  }
+
+  /** As many as make a majority of the copies, at once. */
+  #severalDown(): void {
+    const { cluster } = this.#world;
+    const left = [...cluster.nodes];
+    for (let count = majorityOf(cluster.replicaCount); count > 0 && left.length > 0; count--) {
+      const [node] = left.splice(this.#random.int(left.length), 1);
+      if (node !== undefined) this.#down(node, this.#random.chance(0.5) ? 'kill' : 'power');
+    }
   }
 
   /** After a while; now and then it goes down again while it is still reading its log. */

@@ -6,7 +6,16 @@ import type { Host, Link, SimulatedNetwork } from './network.js';
 import { between, exponential } from './tools.js';
 
 export type NetworkFault =
-  'isolate' | 'one-way' | 'partial' | 'clog' | 'swizzle' | 'slow-link' | 'lossy-link' | 'reset';
+  | 'isolate'
+  | 'one-way'
+  | 'partial'
+  | 'clog'
+  | 'swizzle'
+  | 'slow-link'
+  | 'lossy-link'
+  | 'reset'
+  | 'cut-pair'
+  | 'flapping';
 
 export interface NetworkFaultParts {
   readonly network: SimulatedNetwork;
@@ -50,6 +59,12 @@ export function beginNetworkFault(kind: NetworkFault, parts: NetworkFaultParts):
       return;
     case 'reset':
       reset(parts, node);
+      return;
+    case 'cut-pair':
+      cut(parts, betweenNodes(parts, node));
+      return;
+    case 'flapping':
+      flap(parts, node);
   }
 }
 
@@ -73,6 +88,29 @@ function betweenSides({ network, hosts, random }: NetworkFaultParts): readonly L
       .filter((to) => side.get(from) !== side.get(to) && side.get(from) !== 'both' && side.get(to) !== 'both')
       .map((to) => network.link(from, to)),
   );
+}
+
+/** Two nodes no longer reach each other, or one of them not the other; everybody else reaches both. */
+function betweenNodes({ network, nodes, random }: NetworkFaultParts, node: Host): readonly Link[] {
+  const other = random.pick(nodes.filter((one) => one !== node));
+  const there = network.link(node, other);
+  return random.chance(0.5) ? [there] : [there, network.link(other, node)];
+}
+
+/** A node that is cut off and back, again and again. */
+function flap(parts: NetworkFaultParts, node: Host): void {
+  const { network, random, lastsMs } = parts;
+  const links = [...linksFrom(parts, node), ...linksTo(parts, node)];
+  const endsMs = network.time.monotonicMs() + lastsMs;
+  const once = (): void => {
+    if (network.time.monotonicMs() > endsMs) return;
+    for (const link of links) network.cut(link);
+    network.time.after(between(random, 20, 900), () => {
+      for (const link of links) network.heal(link);
+      network.time.after(between(random, 20, 900), once);
+    });
+  };
+  once();
 }
 
 function cut({ network, random, lastsMs }: NetworkFaultParts, links: readonly Link[]): void {

@@ -4,9 +4,10 @@
  * between the node and the observer, so it sees what they do.
  */
 import type { Failure } from '../../src/model/errors.js';
-import { toHex } from '../../src/lib/bytes.js';
+import { copyBytes, readU32, readU48, toHex } from '../../src/lib/bytes.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import {
+  DROP_RECORD,
   type ReadRequest,
   type Storage,
   type StorageStatus,
@@ -17,6 +18,9 @@ import {
 } from '../../src/storage/storage.js';
 import {
   actorHi,
+  contextCount,
+  contextStart,
+  counterIn,
   DOT_BYTES,
   PUT_ID_BYTES,
   SIBLING_HEADER_BYTES,
@@ -39,44 +43,93 @@ export interface StoreIdentity {
   readonly life: number;
 }
 
+/** A version, and its dot in the form in which contexts are asked for it. */
+interface Known {
+  readonly version: Minted;
+  readonly hi: number;
+  readonly lo: number;
+  readonly counter: number;
+}
+
+/** What one store was seen to have under its keys. */
+class StoreView {
+  /** Versions that it does not hold durably, neither themselves nor in a record that knows of them. */
+  readonly missing: Map<string, Known[]> = new Map();
+}
+
+/** What a record brings to a store, once it is durable. */
+export interface Placed {
+  readonly key: string;
+  readonly siblings: readonly Minted[];
+  /** Of those that the store did not hold: all that the record's context covers. */
+  readonly covered: readonly Known[];
+}
+
 export class Observer {
   readonly minted: Minted[] = [];
   readonly durable: Map<string, Map<number, number>> = new Map();
   readonly violations: Violation[] = [];
+  /** Put id → nodes that have it, or what replaced it, on a disk that was not destroyed since. */
+  readonly held: Map<string, Set<number>> = new Map();
   readonly #seen: Map<string, Minted> = new Map();
+  readonly #byKey: Map<string, Known[]> = new Map();
+  readonly #stores: Map<number, StoreView> = new Map();
   readonly #nowMs: () => number;
   readonly #identityOf: (ordinal: number) => StoreIdentity | undefined;
+  readonly #ownersOf: (key: string) => readonly number[];
 
-  /** `identityOf`: the node with this ordinal, as it is now. */
-  constructor(nowMs: () => number, identityOf: (ordinal: number) => StoreIdentity | undefined) {
+  /** `identityOf`: the node with this ordinal, as it is now. `ownersOf`: the nodes that a key belongs to. */
+  constructor(
+    nowMs: () => number,
+    identityOf: (ordinal: number) => StoreIdentity | undefined,
+    ownersOf: (key: string) => readonly number[],
+  ) {
     this.#nowMs = nowMs;
     this.#identityOf = identityOf;
+    this.#ownersOf = ownersOf;
   }
 
   watch(inner: Storage, node: number): Storage {
     return new WatchedStorage(inner, node, this);
   }
 
-  /** A record is about to take the place of another; answers its versions. */
-  placed(node: number, key: string, bytes: Uint8Array, at: number, before: Uint8Array): readonly Minted[] {
+  /** A record is about to take the place of another. */
+  placed(node: number, key: string, bytes: Uint8Array, at: number, before: Uint8Array): Placed {
     if (before.length > 0) {
       const lost = forgotten(before, 0, bytes, at);
       if (lost !== '') this.violations.push({ checker: 'context-growth', key, text: `node ${node} forgot ${lost}` });
     }
-    const versions: Minted[] = [];
+    const siblings: Minted[] = [];
     const first = siblingsStart(bytes, at);
     for (let i = 0; i < siblingCount(bytes, at); i++) {
-      versions.push(this.#version(node, key, bytes, first + SIBLING_HEADER_BYTES * i));
+      siblings.push(this.#version(node, key, bytes, first + SIBLING_HEADER_BYTES * i));
     }
-    return versions;
+    return { key, siblings, covered: this.covered(node, key, bytes, at) };
   }
 
-  wasMadeDurable(node: number, versions: readonly Minted[]): void {
+  /** Of the versions that the store does not hold yet: those that this record of it knows. */
+  covered(node: number, key: string, bytes: Uint8Array, at: number): readonly Known[] {
+    const entries = contextStart(bytes, at);
+    const count = contextCount(bytes, at);
+    return this.#missing(node, key).filter(
+      ({ hi, lo, counter }) => counterIn(bytes, entries, count, hi, lo) >= counter,
+    );
+  }
+
+  wasMadeDurable(node: number, { key, siblings, covered }: Placed): void {
     const nowMs = this.#nowMs();
-    for (const version of versions) {
-      version.durableMs = Math.min(version.durableMs, nowMs);
+    for (const version of siblings) {
+      // What another store keeps says nothing of what the minting node will remember.
+      if (version.ordinal === node + 1) version.durableMs = Math.min(version.durableMs, nowMs);
       this.isDurable(node, version.putId);
     }
+    if (covered.length === 0) return;
+    const store = this.#store(node);
+    store.missing.set(
+      key,
+      this.#missing(node, key).filter((known) => !covered.includes(known)),
+    );
+    for (const { version } of covered) this.isDurable(node, version.putId);
   }
 
   isDurable(node: number, putId: string): void {
@@ -86,13 +139,57 @@ export class Observer {
       this.durable.set(putId, nodes);
     }
     if (!nodes.has(node)) nodes.set(node, this.#nowMs());
+    const holders = this.held.get(putId);
+    if (holders === undefined) this.held.set(putId, new Set([node]));
+    else holders.add(node);
+  }
+
+  /** What the node's disk had under the key, or under all of them, is gone, or may be. */
+  wasDestroyed(node: number, key: string | null): void {
+    for (const [known, versions] of this.#byKey) {
+      if (key !== null && key !== known) continue;
+      this.#store(node).missing.set(known, [...versions]);
+      for (const { version } of versions) this.held.get(version.putId)?.delete(node);
+    }
+  }
+
+  /**
+   * A copy that was kept for others was dropped. Who had it from there holds it now; where no owner ever had it, the drop
+   * was wrong, and the node goes on being asked for it.
+   */
+  wasDropped(node: number, key: string): void {
+    const owners = this.#ownersOf(key).filter((owner) => owner !== node);
+    for (const { version } of this.#byKey.get(key) ?? []) {
+      const everDurable = this.durable.get(version.putId);
+      if (owners.some((owner) => everDurable?.has(owner) === true)) this.held.get(version.putId)?.delete(node);
+    }
+    this.#store(node).missing.set(key, [...(this.#byKey.get(key) ?? [])]);
+  }
+
+  #store(node: number): StoreView {
+    let store = this.#stores.get(node);
+    if (store === undefined) {
+      store = new StoreView();
+      this.#stores.set(node, store);
+    }
+    return store;
+  }
+
+  #missing(node: number, key: string): Known[] {
+    const { missing } = this.#store(node);
+    let versions = missing.get(key);
+    if (versions === undefined) {
+      versions = [...(this.#byKey.get(key) ?? [])];
+      missing.set(key, versions);
+    }
+    return versions;
   }
 
   #version(node: number, key: string, bytes: Uint8Array, header: number): Minted {
     const name = hexOf(bytes, header, header + DOT_BYTES);
     const putId = hexOf(bytes, header + SIBLING_PUT_ID, header + SIBLING_PUT_ID + PUT_ID_BYTES);
-    const known = this.#seen.get(`${key} ${name} ${putId}`);
-    if (known !== undefined) return known;
+    const seen = this.#seen.get(`${key} ${name} ${putId}`);
+    if (seen !== undefined) return seen;
     const ordinal = actorHi(bytes, header) >>> 16;
     const minter = this.#identityOf(ordinal);
     const version: Minted = {
@@ -110,6 +207,16 @@ export class Observer {
     };
     this.#seen.set(`${key} ${name} ${putId}`, version);
     this.minted.push(version);
+    const known = {
+      version,
+      hi: readU32(bytes, header),
+      lo: readU32(bytes, header + 4),
+      counter: readU48(bytes, header + 8),
+    };
+    const versions = this.#byKey.get(key);
+    if (versions === undefined) this.#byKey.set(key, [known]);
+    else versions.push(known);
+    for (const { missing } of this.#stores.values()) missing.get(key)?.push(known);
     return version;
   }
 }
@@ -118,7 +225,7 @@ export class Observer {
 class WriteOrder {
   readonly #node: number;
   readonly #observer: Observer;
-  #written: (readonly Minted[])[] = [];
+  #written: Placed[] = [];
   #durable = 0;
 
   constructor(node: number, observer: Observer) {
@@ -138,7 +245,20 @@ class WriteOrder {
   durableUntil(end: number): void {
     const done = this.#written.splice(0, end - this.#durable);
     this.#durable += done.length;
-    for (const versions of done) this.#observer.wasMadeDurable(this.#node, versions);
+    for (const placed of done) this.#observer.wasMadeDurable(this.#node, placed);
+  }
+
+  /** A record that is there already, of this process or of one before. */
+  wasThere(key: string, bytes: Uint8Array): Placed {
+    return { key, siblings: [], covered: this.#observer.covered(this.#node, key, bytes, 0) };
+  }
+
+  isDurable(placed: Placed): void {
+    this.#observer.wasMadeDurable(this.#node, placed);
+  }
+
+  dropped(key: string): void {
+    this.#observer.wasDropped(this.#node, key);
   }
 
   wasKnown(putId: string): void {
@@ -182,6 +302,8 @@ class WatchedWrite implements WriteRequest {
   #end = 0;
   /** Its put id, if it had been stored before and nothing was written. */
   #known = '';
+  /** The record that is there, if nothing was written. */
+  #there: Placed | null = null;
 
   constructor(inner: WriteRequest, order: WriteOrder) {
     this.#inner = inner;
@@ -217,18 +339,25 @@ class WatchedWrite implements WriteRequest {
   }
 
   decide(stored: Stored): number {
-    const before = stored.state === 'ok' ? stored.bytes.slice(stored.start, stored.end) : NOTHING;
+    const before = stored.state === 'ok' ? copyBytes(stored.bytes, stored.start, stored.end) : NOTHING;
     const size = this.#inner.decide(stored);
-    if (size === WAIT_FOR_EARLIER) this.#alreadyThere();
+    if (size === WAIT_FOR_EARLIER) this.#alreadyThere(before);
+    else if (size === DROP_RECORD) this.#drop();
     else if (size !== WRITE_NOTHING) this.#before = before;
     return size;
   }
 
   /** Perhaps by an earlier process, whose storage had no time to call it durable: recovery made it so. */
-  #alreadyThere(): void {
+  #alreadyThere(record: Uint8Array): void {
     const { putId } = this.#inner as { putId?: unknown };
     this.#end = this.#order.end;
     if (putId instanceof Uint8Array) this.#known = toHex(putId);
+    if (record.length > 0) this.#there = this.#order.wasThere(textOf(this.key), record);
+  }
+
+  #drop(): void {
+    this.#end = this.#order.end;
+    this.#order.dropped(textOf(this.key));
   }
 
   encode(target: Uint8Array, at: number): void {
@@ -241,6 +370,7 @@ class WatchedWrite implements WriteRequest {
   onWritten(durable: boolean): void {
     if (durable) this.#order.durableUntil(this.#end);
     if (durable && this.#known !== '') this.#order.wasKnown(this.#known);
+    if (durable && this.#there !== null) this.#order.isDurable(this.#there);
     this.#inner.onWritten(durable);
   }
 

@@ -33,7 +33,9 @@ export const FAULT_KINDS = [
   'clock',
   'client-restart',
 ] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number];
+/** What only several nodes that share keys can suffer from. */
+export const RING_FAULT_KINDS = ['quorum-down', 'cut-pair', 'flapping'] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof RING_FAULT_KINDS)[number];
 
 export interface EngineShape {
   readonly durability: Durability;
@@ -63,11 +65,27 @@ export interface WorkShape {
   readonly largeValues: boolean;
   /** Puts that ask for an ack after the sync. */
   readonly durableChance: number;
+  /** What R and W are drawn from, one for each operation; 0: what the cluster calls a majority. */
+  readonly reads: readonly number[];
+  readonly writes: readonly number[];
+  /** Operations of which only owners count. */
+  readonly strictChance: number;
+}
+
+/** `single`: every node is a cluster of its own. `ring`: one ring over all of them. */
+export interface ClusterShape {
+  readonly kind: 'single' | 'ring';
+  /** N. */
+  readonly replicaCount: number;
+  /** 1: nobody says where it stands. */
+  readonly zones: number;
+  readonly routing: 'ring' | 'any';
 }
 
 export interface SimOptions {
   readonly seed: number;
   readonly nodes: number;
+  readonly cluster: ClusterShape;
   readonly partitionCount: number;
   readonly faults: readonly FaultKind[];
   /** Mean time between two faults; Infinity: none. */
@@ -91,9 +109,10 @@ const NETWORKS: readonly NetworkShape[] = [
 /** The options of a seed; whatever is given instead stays as given. */
 export function drawOptions(seed: number, random: Prng, given: Partial<SimOptions> = {}): SimOptions {
   const faults = FAULT_KINDS.filter(() => random.chance(0.4));
-  const drawn: SimOptions = {
+  const single: SimOptions = {
     seed,
     nodes: 1 + random.int(5),
+    cluster: SINGLE,
     partitionCount: random.pick([4, 16, 16, 64]),
     faults: faults.length > 0 ? faults : ['kill'],
     faultEveryMs: random.pick([400, 1_000, 2_500, 6_000]),
@@ -103,7 +122,35 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     work: drawWork(random),
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
   };
-  return { ...drawn, ...given };
+  const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
+  const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
+  return kind === 'single' ? { ...single, ...given } : { ...single, ...drawRing(single, random, given), ...given };
+}
+
+const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };
+const SINGLE_SHARE = 0.2;
+
+/** What is other where all nodes are one cluster. */
+function drawRing(single: SimOptions, random: Prng, given: Partial<SimOptions>): Partial<SimOptions> {
+  const nodes = given.nodes ?? 3 + random.int(3);
+  const replicaCount = given.cluster?.replicaCount ?? random.pick([1, 2, 3, 3, 3, 3, 3, 3]);
+  const cluster: ClusterShape = {
+    kind: 'ring',
+    replicaCount: Math.min(replicaCount, nodes),
+    zones: random.pick([1, 1, 2, 3]),
+    routing: random.chance(0.8) ? 'ring' : 'any',
+  };
+  const more = RING_FAULT_KINDS.filter(() => random.chance(0.4));
+  const counts = (): readonly number[] =>
+    random.pick([[0], [0], [1], Array.from({ length: cluster.replicaCount + 1 }, (_, count) => count)]);
+  const quorums = { reads: counts(), writes: counts(), strictChance: random.pick([0, 0, 0.3, 1]) };
+  return {
+    nodes,
+    cluster,
+    partitionCount: random.pick([4, 16, 16, 16]),
+    faults: [...single.faults, ...more],
+    work: { ...single.work, ...quorums },
+  };
 }
 
 function drawEngine(random: Prng): EngineShape {
@@ -135,6 +182,9 @@ function drawWork(random: Prng): WorkShape {
     mix: [20, 20, random.int(20), random.int(15), 20, random.int(15), random.int(10)],
     largeValues: random.chance(0.2),
     durableChance: random.chance(0.5) ? 0 : 0.3,
+    reads: [0],
+    writes: [0],
+    strictChance: 0,
   };
 }
 
@@ -157,6 +207,6 @@ export const NODE_SETTINGS: NodeSettings = {
 
 /** One line for a report. */
 export function optionsText(options: SimOptions): string {
-  const { nodes, partitionCount, faults, faultEveryMs, engine, work, skewMaxMs } = options;
-  return JSON.stringify({ nodes, partitionCount, faults, faultEveryMs, skewMaxMs, engine, work });
+  const { nodes, cluster, partitionCount, faults, faultEveryMs, engine, work, skewMaxMs } = options;
+  return JSON.stringify({ nodes, cluster, partitionCount, faults, faultEveryMs, skewMaxMs, engine, work });
 }

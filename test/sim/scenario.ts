@@ -3,25 +3,30 @@
  *
  *   0 s        machines start, clients work, faults come and go
  *   40 s       everything is healed; clients go on until they have done enough, then stop
- *   settled    every key is read; what is there is judged against what was done
+ *   settled    hints go home; every key is read (healed-reads.ts); what is there is judged against what was done
  *   last       every key is read, merged, written back and read again: everything must work
  */
-import { NOTHING_SEEN, type Seen, type SimClient } from './client.js';
+import { NOTHING_SEEN, type Seen, type SimClient, type Terms } from './client.js';
+import { hintsOf } from './cluster.js';
 import { checkAcknowledged } from './checkers/acknowledged.js';
 import { checkClocks } from './checkers/clocks.js';
 import { checkContextGiven } from './checkers/context-given.js';
 import { checkConvergence } from './checkers/convergence.js';
 import { checkDamage } from './checkers/damage.js';
 import { checkDots } from './checkers/dots.js';
+import { checkHandedOff } from './checkers/handed-off.js';
 import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
 import { checkLeftovers } from './checkers/leftovers.js';
 import { checkLiveness, type HealedOp } from './checkers/liveness.js';
+import { checkOverlap } from './checkers/overlap.js';
 import { checkQuorum } from './checkers/quorum.js';
 import { checkResurrection } from './checkers/resurrection.js';
+import { checkSameAnywhere } from './checkers/same-anywhere.js';
 import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
-import type { Evidence } from './evidence.js';
+import type { Evidence, ReplicaView } from './evidence.js';
+import { HEALED_TIMEOUT_MS, readEverywhere, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
 import type { Violation } from './violation.js';
 import { type SeedSettings, SimWorld } from './world.js';
@@ -41,7 +46,9 @@ export interface SeedResult {
 const OPERATIONS_MIN = 300;
 /** Old connections are given up, refused writes are let in again. */
 const SETTLE_MS = 5_000;
-const HEALED_TIMEOUT_MS = 3_000;
+/** The longest that a coordinator still works on a put whose client has been answered. */
+const AFTERMATH_MS = 4_000;
+const HINTS_HOME_MS = 20_000;
 
 export function runSeed(settings: SeedSettings): SeedResult {
   const world = new SimWorld(settings);
@@ -82,10 +89,14 @@ function settle(world: SimWorld): void {
   workload.stop();
   world.pump(() => workload.underWay === 0, 20_000);
   if (workload.underWay > 0) world.violation(`${workload.underWay} operations were never answered`);
-  world.runFor(1_000);
+  world.runFor(world.cluster.replicaCount > 1 ? AFTERMATH_MS : 1_000);
+  world.pump(() => hintsOf(cluster.nodes).length === 0, HINTS_HOME_MS);
 }
 
-/** What an operator of a single copy does when its disk was damaged: there is nobody to heal it from. */
+/**
+ * What an operator of a single copy does when its disk was damaged, as there is nobody to heal it from; and of several, as
+ * long as nothing heals a whole partition from the others: what is lacking is then read and repaired key by key.
+ */
 function acceptLoss(world: SimWorld): void {
   for (const { engine, node } of world.cluster.nodes) {
     for (const partition of engine?.status().suspectPartitions ?? []) {
@@ -99,18 +110,42 @@ function acceptLoss(world: SimWorld): void {
 }
 
 function gather(world: SimWorld): Evidence {
-  const final: Map<string, readonly number[] | null> = new Map();
   const { history, observer, cluster, doubts } = world;
-  for (const key of world.workload.keys) final.set(key, get(world, key)?.ids ?? null);
+  const final: Map<string, readonly number[] | null> = new Map();
+  let handedOff: Evidence['handedOff'] = null;
+  let byCoordinator: Evidence['byCoordinator'] = new Map();
+  if (cluster.groups === 1) {
+    handedOff = ownersBeforeReads(world);
+    repairDamaged(world);
+    byCoordinator = readEverywhere(world);
+    for (const [key, answers] of byCoordinator)
+      final.set(key, [...answers.values()].find((ids) => ids !== null) ?? null);
+    world.runFor(REPAIRED_MS);
+  } else for (const key of world.workload.keys) final.set(key, get(world, key, LAST)?.ids ?? null);
   return {
     history,
     minted: observer.minted,
     durable: observer.durable,
     final,
     view: cluster.view((done) => world.pump(done)),
-    flips: doubts.flips,
-    doubtMs: (key, isDurable) => cluster.doubtMs(doubts, key, isDurable),
+    flips: cluster.replicaCount === 1 && cluster.groups > 1 ? doubts.flips : [],
+    mayBeGone: (write) => cluster.mayBeGone(doubts, observer, write),
+    mayBeUnknown: (key) => cluster.mayBeUnknown(doubts, key),
+    ownersLost: (key, isDurable, fromMs, untilMs) => {
+      const lost = doubts.nodesSince(key, isDurable, fromMs, untilMs);
+      return cluster.ownersOf(key).filter((owner) => lost.has(owner)).length;
+    },
+    byCoordinator,
+    handedOff,
   };
+}
+
+/** Null: a process has ended or a disk failed, so an owner may lack what its coordinator could not hand over any more. */
+function ownersBeforeReads(world: SimWorld): ReadonlyMap<string, readonly ReplicaView[]> | null {
+  const { cluster, doubts } = world;
+  if (!cluster.nodes.every((node) => node.incarnation === 1 && !node.mayFail && doubts.isIntact(node.node))) return null;
+  const view = cluster.view((done) => world.pump(done));
+  return new Map(world.workload.keys.map((key) => [key, view.replicas(key)]));
 }
 
 function judge(evidence: Evidence): readonly Violation[] {
@@ -124,7 +159,10 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkSingleCopy,
     checkSiblings,
     checkQuorum,
+    checkOverlap,
+    checkSameAnywhere,
     checkConvergence,
+    checkHandedOff,
     checkHints,
     checkClocks,
   ].flatMap((check) => check(evidence));
@@ -132,12 +170,18 @@ function judge(evidence: Evidence): readonly Violation[] {
 
 /** Reads, merges, writes and reads every key, one after the other. */
 function work(world: SimWorld, evidence: Evidence): readonly HealedOp[] {
-  const operations: HealedOp[] = [];
+  const operations: HealedOp[] = [...evidence.byCoordinator].flatMap(([key, answers]) =>
+    [...answers].map(([node, ids]) => {
+      const isExcused = evidence.mayBeUnknown(key);
+      const name = `${key} through node ${node}`;
+      return { kind: 'get' as const, key: name, tookMs: 0, got: ids ?? undefined, expected: null, isExcused };
+    }),
+  );
   for (const key of world.workload.keys) {
     // A damaged record of a single copy says `unknown` until it is written; the write then needs no context.
-    const isExcused = evidence.doubtMs(key, true) > Number.NEGATIVE_INFINITY;
+    const isExcused = evidence.mayBeUnknown(key);
     const startMs = world.time.monotonicMs();
-    const seen = get(world, key);
+    const seen = get(world, key, LAST);
     const getMs = world.time.monotonicMs() - startMs;
     operations.push({ kind: 'get', key, tookMs: getMs, got: seen?.ids, expected: null, isExcused });
     const written = put(world, key, seen);
@@ -145,7 +189,7 @@ function work(world: SimWorld, evidence: Evidence): readonly HealedOp[] {
     const got = written === null ? undefined : [written];
     operations.push({ kind: 'put', key, tookMs: putMs, got, expected: null, isExcused: false });
     if (written === null) continue;
-    const after = get(world, key)?.ids;
+    const after = get(world, key, LAST)?.ids;
     const expected = seen === null ? null : [written];
     operations.push({ kind: 'get', key, tookMs: 0, got: after, expected, isExcused: false });
   }
@@ -162,11 +206,15 @@ function idle(world: SimWorld, evidence: Evidence): Evidence {
   return evidence;
 }
 
+/** A majority, of owners where there are others. */
+const LAST: Terms = { count: 0, strict: true, durable: true, timeoutMs: HEALED_TIMEOUT_MS };
+const REPAIRED_MS = 2_500;
+
 const clientOf = (world: SimWorld): SimClient => world.clients[0] as SimClient;
 
-function get(world: SimWorld, key: string): Seen | null {
+function get(world: SimWorld, key: string, terms: Terms): Seen | null {
   let answer: Seen | null | undefined;
-  clientOf(world).get(key, HEALED_TIMEOUT_MS, (seen) => {
+  clientOf(world).get(key, terms, (seen) => {
     answer = seen;
   });
   world.pump(() => answer !== undefined);
@@ -177,8 +225,7 @@ function get(world: SimWorld, key: string): Seen | null {
 function put(world: SimWorld, key: string, seen: Seen | null): number | null {
   let id: number | null | undefined;
   const client = clientOf(world);
-  const more = { durable: true, timeoutMs: HEALED_TIMEOUT_MS };
-  client.write(key, 40, seen ?? client.seen.get(key) ?? NOTHING_SEEN, more, (write) => {
+  client.write(key, 40, seen ?? client.seen.get(key) ?? NOTHING_SEEN, LAST, (write) => {
     id = write.outcome === 'ok' ? write.id : null;
   });
   world.pump(() => id !== undefined);

@@ -7,6 +7,8 @@ import type { Log } from '../../src/env/meter.js';
 import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
+import { nodeId } from '../../src/model/ids.js';
+import type { ClusterOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
 import type { RingDocument } from '../../src/ring/document.js';
 import type { Engine } from '../../src/storage/engine.js';
@@ -21,7 +23,7 @@ import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
 import { NODE_SETTINGS, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
-import { HASH, randomFrom } from './tools.js';
+import { HASH, KEYED_DIGEST, randomFrom } from './tools.js';
 
 /** What the world around a node offers it, and hears of it. */
 export interface NodeWorld {
@@ -34,12 +36,17 @@ export interface NodeWorld {
   say(text: string): void;
   /** Something happened that no fault explains. */
   violation(text: string): void;
+  /** The id that the ring has given to this node; null: it draws its own. */
+  nodeIdFor(node: SimNode): string | null;
   /** The ring that the node with this id starts with; called once a life of its disk. */
   ringFor(node: SimNode, nodeId: string): RingDocument;
+  /** The machine that has the address, of clients or of peers. */
+  hostOf(address: string): Host | undefined;
 }
 
 export type NodeState = 'down' | 'starting' | 'up' | 'stopping';
 
+const SECRET = Buffer.from('the secret of the simulated cluster');
 const DRAIN_GRACE_MS = 2_000;
 const RESTART_MS = 300;
 const SERVED_WELL_MS = 60_000;
@@ -56,6 +63,7 @@ export class SimNode implements StoreIdentity {
   readonly node: number;
   readonly ordinal: number;
   readonly address: string;
+  readonly peerAddress: string;
   readonly host: Host;
   readonly clock: SkewedClock = { offsetMs: 0 };
   readonly world: NodeWorld;
@@ -82,6 +90,7 @@ export class SimNode implements StoreIdentity {
     this.node = node;
     this.ordinal = node + 1;
     this.address = `10.0.0.${this.ordinal}:7700`;
+    this.peerAddress = `10.0.0.${this.ordinal}:7701`;
     this.host = new Host(`n${node}`);
     this.world = world;
     this.#random = random;
@@ -128,6 +137,7 @@ export class SimNode implements StoreIdentity {
     if (process === null || server === null || engine === null || state !== 'up') return;
     this.state = 'stopping';
     this.world.network.unlisten(this.address);
+    this.world.network.unlisten(this.peerAddress);
     process.run(() => {
       server.drain('The node is being stopped', DRAIN_GRACE_MS, () => {
         server.stop();
@@ -185,7 +195,8 @@ export class SimNode implements StoreIdentity {
     const disk = mutant?.disk?.(this.disk) ?? this.disk;
     let meta = yield* NodeMetaFile.open(disk, HASH);
     if (meta === null && this.#wasInitialised) throw new Error('node.meta is gone');
-    meta ??= yield* NodeMetaFile.create(disk, HASH, random);
+    const given = world.nodeIdFor(this);
+    meta ??= yield* NodeMetaFile.create(disk, HASH, random, given === null ? undefined : nodeId(given));
     this.#wasInitialised = true;
     this.#meta = meta;
     this.#ring ??= world.ringFor(this, meta.meta.nodeId);
@@ -233,6 +244,7 @@ export class SimNode implements StoreIdentity {
       meter: silentMeter,
       log: this.#log(),
       pool: new BufferPool(0),
+      ...(this.#ring.members.length > 1 ? { cluster: this.#clusterOptions(process, engine) } : {}),
     });
     process.after(SERVED_WELL_MS, () => {
       meta.update({ uncleanStarts: 0 }, () => undefined);
@@ -240,7 +252,14 @@ export class SimNode implements StoreIdentity {
     this.server = server;
     this.state = 'up';
     network.listen(this.address, 'client', this.host, process, server.acceptor);
+    network.listen(this.peerAddress, 'peer', this.host, process, server.acceptor);
     world.say(`node ${this.node} is up, opening ${meta.meta.opening}`);
+  }
+
+  #clusterOptions(process: SimProcess, engine: Engine): ClusterOptions {
+    const { network } = this.world;
+    const dialer = network.dialer(this.host, process, (address) => this.world.hostOf(address));
+    return { secret: SECRET, digest: KEYED_DIGEST, dialer, hints: engine.hints };
   }
 
   #log(): Log {

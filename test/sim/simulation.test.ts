@@ -58,6 +58,9 @@ const WORK: WorkShape = {
   mix: [20, 20, 10, 10, 20, 0, 0],
   largeValues: false,
   durableChance: 0,
+  reads: [0],
+  writes: [0],
+  strictChance: 0,
 };
 
 test('clocks that are wrong, within what is allowed, change no sibling', (t) => {

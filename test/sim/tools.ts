@@ -1,13 +1,18 @@
 /* What every part of a simulation shares and nothing may depend on in time: hashes, names, keys. */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
-import type { Digest } from '../../src/env/digest.js';
+import type { Digest, KeyedDigest } from '../../src/env/digest.js';
 import { type Hash64, hash64From } from '../../src/model/hash.js';
 import type { Random } from '../../src/env/random.js';
 import type { Prng } from '../../src/lib/prng.js';
 
 export const HASH: Hash64 = hash64From(await xxhash());
 export const DIGEST: Digest = { sha256: (bytes) => createHash('sha256').update(bytes).digest() };
+
+export const KEYED_DIGEST: KeyedDigest = {
+  hmac: (key, bytes) => createHmac('sha256', key).update(bytes).digest(),
+  equal: (a, b) => Buffer.compare(a, b) === 0,
+};
 
 export function randomFrom(prng: Prng): Random {
   return {

@@ -4,7 +4,7 @@
  */
 import type { Prng } from '../../src/lib/prng.js';
 import { STAMP_BYTES_MIN } from '../support/stamp.js';
-import { NOTHING_SEEN, type Sent, type SimClient } from './client.js';
+import { NOTHING_SEEN, type Sent, type SimClient, type Terms } from './client.js';
 import type { History } from './history.js';
 import type { WorkShape } from './options.js';
 import { exponential } from './tools.js';
@@ -62,11 +62,10 @@ export class Workload {
 
   #one(client: SimClient): void {
     const key = this.#random.pick(this.keys);
-    const { timeoutMs } = this.#shape;
     const nothing = (): void => undefined;
     switch (this.#kind()) {
       case 0:
-        client.get(key, timeoutMs, nothing);
+        client.get(key, this.#terms(this.#shape.reads), nothing);
         return;
       case 1:
         client.write(key, this.#size(), client.seen.get(key) ?? NOTHING_SEEN, this.#more(), nothing);
@@ -78,7 +77,7 @@ export class Workload {
         client.write(key, null, client.seen.get(key) ?? NOTHING_SEEN, this.#more(), nothing);
         return;
       case 4:
-        client.get(key, timeoutMs, (seen) => {
+        client.get(key, this.#terms(this.#shape.reads), (seen) => {
           if (seen !== null && !this.#stopped) client.write(key, this.#size(), seen, this.#more(), nothing);
         });
         return;
@@ -105,8 +104,15 @@ export class Workload {
     return mix.findIndex((weight) => (draw -= weight) < 0);
   }
 
-  #more(): { readonly durable: boolean; readonly timeoutMs: number } {
-    return { durable: this.#random.chance(this.#shape.durableChance), timeoutMs: this.#shape.timeoutMs };
+  #more(): Terms {
+    const durable = this.#random.chance(this.#shape.durableChance);
+    return { ...this.#terms(this.#shape.writes), durable };
+  }
+
+  #terms(counts: readonly number[]): Terms {
+    const { timeoutMs, strictChance } = this.#shape;
+    const count = counts.length === 1 ? (counts[0] as number) : this.#random.pick(counts);
+    return { count, strict: strictChance > 0 && this.#random.chance(strictChance), timeoutMs };
   }
 
   #size(): number {

@@ -5,12 +5,12 @@
 import { Prng } from '../../src/lib/prng.js';
 import { SimulatedTime } from '../support/simulated-time.js';
 import { SimClient } from './client.js';
-import { type SimCluster, SingleNodes } from './cluster.js';
+import { RingCluster, type SimCluster, SingleNodes } from './cluster.js';
 import { Doubts } from './doubts.js';
 import { History } from './history.js';
 import type { Mutant } from './mutants/mutant.js';
 import { Nemesis } from './nemesis.js';
-import { SimulatedNetwork } from './network.js';
+import { type Host, SimulatedNetwork } from './network.js';
 import { Observer } from './observer.js';
 import { drawOptions, type SimOptions } from './options.js';
 import { SimNode } from './sim-node.js';
@@ -36,7 +36,7 @@ export class SimWorld {
   readonly network: SimulatedNetwork;
   readonly history: History;
   readonly observer: Observer;
-  readonly doubts: Doubts = new Doubts();
+  readonly doubts: Doubts;
   readonly kernel: Prng;
   readonly mutant: Mutant | null;
   readonly violations: Violation[] = [];
@@ -58,9 +58,13 @@ export class SimWorld {
     this.observer = new Observer(
       () => this.time.monotonicMs(),
       (ordinal) => this.cluster.nodes[ordinal - 1],
+      (key) => this.cluster.ownersOf(key),
     );
+    this.doubts = new Doubts(({ node, kind, key }) => {
+      if (kind === 'destroyed') this.observer.wasDestroyed(node, key);
+    });
     const nodes = Array.from({ length: this.options.nodes }, (_, i) => new SimNode(i, this, root.fork()));
-    this.cluster = new SingleNodes(nodes, this.options.partitionCount, root.fork());
+    this.cluster = clusterOf(nodes, this.options, root.fork());
     this.clients = Array.from({ length: this.options.work.clients }, (_, i) => new SimClient(i, this, root.fork()));
     this.workload = new Workload(this.clients, this.history, this.options.work, root.fork());
     this.nemesis = new Nemesis(this, root.fork());
@@ -71,6 +75,14 @@ export class SimWorld {
 
   ringFor(node: SimNode, nodeId: string): ReturnType<SimCluster['ringFor']> {
     return this.cluster.ringFor(node, nodeId);
+  }
+
+  nodeIdFor(node: SimNode): string | null {
+    return this.cluster.nodeIdFor(node);
+  }
+
+  hostOf(address: string): Host | undefined {
+    return this.cluster.nodes.find((node) => node.address === address || node.peerAddress === address)?.host;
   }
 
   restartClient(client: SimClient): void {
@@ -106,4 +118,10 @@ export class SimWorld {
     }
     return true;
   }
+}
+
+function clusterOf(nodes: readonly SimNode[], { cluster, partitionCount }: SimOptions, random: Prng): SimCluster {
+  return cluster.kind === 'single'
+    ? new SingleNodes(nodes, partitionCount, random)
+    : new RingCluster(nodes, partitionCount, cluster, random);
 }

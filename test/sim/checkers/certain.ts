@@ -6,7 +6,7 @@ import type { KeyHistory, WriteOp } from '../history.js';
  * when the machine that gave it goes down; and one to a later attempt may speak of what the first one did.)
  */
 export function isOwed(evidence: Evidence, write: WriteOp): boolean {
-  return write.outcome === 'ok' && write.startMs > evidence.doubtMs(write.key, write.isDurable);
+  return write.outcome === 'ok' && !evidence.mayBeGone(write);
 }
 
 /** Somebody who had read the put's value may have replaced it before `beforeMs`. */

@@ -34,13 +34,13 @@ test('convergence: a single copy may stay unknown only where something was destr
 test('hints: one is left', (t) => {
   const evidence = new MadeUp();
   t.is(checkHints(evidence).length, 0);
-  evidence.view = { ...evidence.view, hints: () => [{ node: 1, key: KEY, owner: 2 }] };
+  evidence.view = { ...evidence.view, hints: () => [{ node: 1, owner: 2, count: 3 }] };
   t.is(checkHints(evidence).length, 1);
 });
 
 test('leftovers: bytes on account, and sessions without a connection', (t) => {
   const evidence = new MadeUp();
-  const left = { node: 0, budgetBytes: 0, sessions: 2, connections: 2 };
+  const left = { node: 0, budgetBytes: 0, sessions: 2, askingPeers: 0, connections: 2 };
   const of = (more: Partial<typeof left>): number => {
     evidence.view = { ...evidence.view, leftovers: () => [{ ...left, ...more }] };
     return checkLeftovers(evidence).length;
@@ -48,6 +48,7 @@ test('leftovers: bytes on account, and sessions without a connection', (t) => {
   t.is(of({}), 0);
   t.is(of({ budgetBytes: 13 }), 1);
   t.is(of({ sessions: 3 }), 1);
+  t.is(of({ askingPeers: 1 }), 1);
 });
 
 test('liveness: an operation that fails, is late, or leaves siblings', (t) => {

@@ -7,11 +7,12 @@ import type { Violation } from '../violation.js';
 
 export function checkLeftovers(evidence: Pick<Evidence, 'view'>): Violation[] {
   const violations: Violation[] = [];
-  for (const { node, budgetBytes, sessions, connections } of evidence.view.leftovers()) {
+  for (const { node, budgetBytes, sessions, askingPeers, connections } of evidence.view.leftovers()) {
     const say = (text: string): void => {
       violations.push({ checker: 'leftovers', key: '', text: `node ${node} ${text}` });
     };
     if (budgetBytes !== 0) say(`has ${budgetBytes} bytes in its account, and nothing is under way`);
+    if (askingPeers !== 0) say(`waits for ${askingPeers} answers of peers, and nothing is under way`);
     if (sessions !== connections) say(`has ${sessions} sessions for ${connections} connections`);
   }
   return violations;

@@ -17,14 +17,27 @@ export class MadeUp implements Evidence {
   doubt: number = Number.NEGATIVE_INFINITY;
   view: Evidence['view'] = {
     isSingleCopy: true,
-    writeQuorum: 1,
+    replicaCount: 1,
+    owners: () => [0],
     replicas: () => [],
     hints: () => [],
     leftovers: () => [],
   };
 
-  doubtMs(): number {
-    return this.doubt;
+  byCoordinator: Map<string, Map<number, readonly number[] | null>> = new Map();
+  handedOff: Evidence['handedOff'] = null;
+  lostOwners: number = 0;
+
+  mayBeGone({ startMs }: WriteOp): boolean {
+    return startMs <= this.doubt;
+  }
+
+  mayBeUnknown(): boolean {
+    return this.doubt > Number.NEGATIVE_INFINITY;
+  }
+
+  ownersLost(): number {
+    return this.lostOwners;
   }
 
   /** A write that was acknowledged as durable 5 ms after it began, unless `more` says otherwise. */
@@ -41,6 +54,8 @@ export class MadeUp implements Evidence {
       outcome: 'ok',
       isDurable: true,
       acked: 1,
+      w: 1,
+      strict: false,
       attempts: 1,
       ...more,
     });
@@ -55,6 +70,8 @@ export class MadeUp implements Evidence {
       startMs,
       endMs: startMs + 5,
       from: 'get',
+      r: 1,
+      strict: false,
       ids,
       faults: [],
       context: new Uint8Array(0),

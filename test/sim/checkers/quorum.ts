@@ -7,16 +7,19 @@ import type { Violation } from '../violation.js';
 
 export function checkQuorum(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
-  const { writeQuorum } = evidence.view;
   for (const { key, writes } of evidence.history.keys.values()) {
     for (const write of writes.values()) {
       if (write.outcome !== 'ok' || !write.isDurable) continue;
-      const holders = [...(evidence.durable.get(write.putId) ?? [])].filter(([, atMs]) => atMs <= write.endMs).length;
+      const { w, strict } = write;
+      const owners = strict ? evidence.view.owners(key) : null;
+      const holders = [...(evidence.durable.get(write.putId) ?? [])].filter(
+        ([node, atMs]) => atMs <= write.endMs && (owners === null || owners.includes(node)),
+      ).length;
       const text =
-        holders < writeQuorum
-          ? `${write.kind} ${write.id} was acknowledged with ${holders} durable copies, ${writeQuorum} are needed`
-          : write.acked < writeQuorum
-            ? `${write.kind} ${write.id} was acknowledged by ${write.acked} nodes, ${writeQuorum} are needed`
+        holders < w
+          ? `${write.kind} ${write.id} was acknowledged with ${holders} durable copies${strict ? ' at owners' : ''}, ${w} are needed`
+          : write.acked < w
+            ? `${write.kind} ${write.id} was acknowledged by ${write.acked} nodes, ${w} are needed`
             : '';
       if (text !== '') violations.push({ checker: 'quorum', key, text });
     }

@@ -59,14 +59,28 @@ test('context growth: an entry gone, an entry smaller, and neither', (t) => {
 });
 
 test('quorum: acknowledged before as many nodes as are needed had it on their disks', (t) => {
-  const evidence = new MadeUp().put(1, 10, [], { acked: 2 });
-  evidence.view = { ...evidence.view, writeQuorum: 2 };
+  const evidence = new MadeUp().put(1, 10, [], { acked: 2, w: 2 });
   t.is(checkQuorum(evidence).length, 1);
   evidence.durable.set(putIdOf(1), new Map([[0, 12]]));
   t.is(checkQuorum(evidence).length, 1, 'one of two');
   evidence.durable.get(putIdOf(1))?.set(1, 16);
   t.is(checkQuorum(evidence).length, 1, 'the second one too late');
   evidence.durable.get(putIdOf(1))?.set(2, 15);
+  t.is(checkQuorum(evidence).length, 0);
+});
+
+test('quorum: a strict put counts owners only', (t) => {
+  const evidence = new MadeUp().put(1, 10, [], { acked: 2, w: 2, strict: true });
+  evidence.durable.set(
+    putIdOf(1),
+    new Map([
+      [0, 12],
+      [3, 12],
+    ]),
+  );
+  evidence.view = { ...evidence.view, owners: () => [0, 1, 2] };
+  t.is(checkQuorum(evidence).length, 1);
+  evidence.durable.get(putIdOf(1))?.set(2, 12);
   t.is(checkQuorum(evidence).length, 0);
 });
 

@@ -1,0 +1,44 @@
+/*
+ * Where R + W > N and only owners count, whoever reads meets somebody who has what was written: a strict get shows each put
+ * that a strict write left before the get began, unless somebody who had read it may have replaced it by then; and nothing
+ * that such a write had replaced.
+ *
+ * An owner on which something was destroyed since the write began may have lost it, so it is not counted: R + W must
+ * exceed N by as many. Nothing is claimed of gets and puts for which fallbacks count; with sloppy quorums a get may be
+ * older than the last put, and the design says so.
+ */
+import type { Evidence } from '../evidence.js';
+import type { KeyHistory, ReadOp, WriteOp } from '../history.js';
+import type { Violation } from '../violation.js';
+import { mayBeReplaced } from './certain.js';
+
+export function checkOverlap(evidence: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  for (const history of evidence.history.keys.values()) {
+    for (const read of history.reads) {
+      if (read.from !== 'get' || !read.strict) continue;
+      for (const write of history.writes.values()) {
+        const text = meets(evidence, read, write) ? fault(history, read, write) : '';
+        if (text !== '') violations.push({ checker: 'overlap', key: history.key, text });
+      }
+    }
+  }
+  return violations;
+}
+
+/** An owner that has the write on its disk is among those that must have answered the get. */
+function meets(evidence: Evidence, read: ReadOp, write: WriteOp): boolean {
+  if (write.outcome !== 'ok' || !write.strict || write.endMs > read.startMs) return false;
+  const { replicaCount } = evidence.view;
+  if (read.r + write.w <= replicaCount) return false;
+  return read.r + write.w - evidence.ownersLost(write.key, write.isDurable, write.startMs, read.endMs) > replicaCount;
+}
+
+function fault(history: KeyHistory, read: ReadOp, write: WriteOp): string {
+  const get = `a strict get with R = ${read.r} at ${Math.round(read.endMs)} ms`;
+  const by = `${write.kind} ${write.id}, acknowledged with W = ${write.w} at ${Math.round(write.endMs)} ms`;
+  if (write.kind === 'put' && !read.ids.includes(write.id) && !mayBeReplaced(history, write.id, read.endMs))
+    return `${get} misses ${by}`;
+  const back = write.read.find((id) => id !== write.id && read.ids.includes(id));
+  return back === undefined ? '' : `${get} shows put ${back}, which ${by} had replaced`;
+}
