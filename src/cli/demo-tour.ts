@@ -160,7 +160,7 @@ export async function tellHints(cluster: DemoCluster): Promise<void> {
 }
 
 export function howToGoOn({ nodes, folder }: DemoCluster, againAfterSeconds: number): void {
-  const [one] = nodes as readonly [DemoNode];
+  const [one, two] = nodes as readonly [DemoNode, DemoNode];
   const server = ` --server ${one.seat.client}`;
   heading('Your turn, in another terminal');
   for (const [command, about] of [
@@ -170,8 +170,12 @@ export function howToGoOn({ nodes, folder }: DemoCluster, againAfterSeconds: num
     [`node bin/partita.cjs ring show${server}`, 'who holds what'],
     [`node bin/partita.cjs bench -c 16 -d 5${server}`, 'how fast is it here?'],
     [`kill -9 ${one.pid}`, `${one.seat.name} is gone, and back after ${againAfterSeconds} s: look here`],
+    [
+      `node bin/partita.cjs hints --admin unix:${shown(two.seat.dataDir)}/admin.sock`,
+      `what ${two.seat.name} keeps for it meanwhile`,
+    ],
   ] as const) {
-    say(`  ${styleText('cyan', command.padEnd(66))} ${styleText('dim', about)}`);
+    say(`  ${styleText('cyan', command.padEnd(68))} ${styleText('dim', about)}`);
   }
   say();
   for (const { seat, pid } of nodes)

@@ -3,7 +3,7 @@
  * remembered and one object serves all replies that say the same: with several nodes and partitions a client hears some
  * dozens of them in turn. Callers get objects that are shared, and frozen.
  */
-import { toHex } from '../lib/bytes.js';
+import { copyBytes, toHex } from '../lib/bytes.js';
 import type { ReplyOrigin } from '../model/messages.js';
 import { Cursor } from './cursor.js';
 
@@ -43,7 +43,7 @@ export function readOrigin(outer: Cursor, before: ReplyOrigin): ReplyOrigin {
   if (known !== undefined && isAt(known, bytes, at, length)) return remembered[slot] as ReplyOrigin;
   const origin = decode(outer, at, at + length, before);
   if (outer.fault !== '') return origin;
-  rememberedBytes[slot] = bytes.slice(at, at + length);
+  rememberedBytes[slot] = copyBytes(bytes, at, at + length);
   remembered[slot] = origin;
   return origin;
 }

@@ -135,13 +135,7 @@ export class SimClient {
   }
 
   /** Puts a value of `size` bytes that names itself; null: a delete. */
-  write(
-    key: string,
-    size: number | null,
-    seen: Seen,
-    terms: Terms,
-    done: (write: WriteOp) => void,
-  ): void {
+  write(key: string, size: number | null, seen: Seen, terms: Terms, done: (write: WriteOp) => void): void {
     const { history } = this.#world;
     const id = history.nextId();
     const putId = newPutId(this.process, randomFrom(this.#random));
@@ -229,13 +223,7 @@ export class SimClient {
     return this.#note(key, { from: 'get', ...asked }, result.context, ids, faults);
   }
 
-  #note(
-    key: string,
-    asked: Asked,
-    context: OpaqueContext,
-    ids: readonly number[],
-    faults: readonly string[],
-  ): Seen {
+  #note(key: string, asked: Asked, context: OpaqueContext, ids: readonly number[], faults: readonly string[]): Seen {
     const endMs = this.process.monotonicMs();
     this.#world.history.read({
       key,

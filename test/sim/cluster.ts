@@ -129,7 +129,13 @@ export class RingCluster implements SimCluster {
       zone: shape.zones === 1 ? '' : `zone ${node % shape.zones}`,
       capacity: 1,
     }));
-    const head = { cluster: 'simulated', clusterId: drawn(), partitionCount, replicaCount: shape.replicaCount, members };
+    const head = {
+      cluster: 'simulated',
+      clusterId: drawn(),
+      partitionCount,
+      replicaCount: shape.replicaCount,
+      members,
+    };
     const ring = newRing(head, random.u32());
     if ('fault' in ring) throw new Error(ring.fault);
     this.ring = ring;

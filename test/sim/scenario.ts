@@ -143,7 +143,8 @@ function gather(world: SimWorld): Evidence {
 /** Null: a process has ended or a disk failed, so an owner may lack what its coordinator could not hand over any more. */
 function ownersBeforeReads(world: SimWorld): ReadonlyMap<string, readonly ReplicaView[]> | null {
   const { cluster, doubts } = world;
-  if (!cluster.nodes.every((node) => node.incarnation === 1 && !node.mayFail && doubts.isIntact(node.node))) return null;
+  if (!cluster.nodes.every((node) => node.incarnation === 1 && !node.mayFail && doubts.isIntact(node.node)))
+    return null;
   const view = cluster.view((done) => world.pump(done));
   return new Map(world.workload.keys.map((key) => [key, view.replicas(key)]));
 }

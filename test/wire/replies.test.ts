@@ -159,6 +159,20 @@ test('a written PutReply is what protobufjs reads', (t) => {
   );
 });
 
+test('an origin is its own, though it comes by a buffer in which another came before', (t) => {
+  const socket = Buffer.alloc(256);
+  const rest = { ringVersion: 1, acked: 1, durable: true, sloppy: false, owners: [1], fallbacks: [], fastest: 1 };
+  for (const digits of ['0c', '0d', '0e', '0c']) {
+    const nodeId = `${'0b'.repeat(10)}${digits}${'0b'.repeat(5)}`;
+    parts.clear();
+    parts.reserveContext(0);
+    const origin = encodeOrigin({ ...rest, nodeId });
+    writePutReplyFrame(socket, 0, 1, parts, 1, origin);
+    const reply = decodePutReply(socket, 12, sizeOfPutReplyFrame(parts, 1, origin));
+    t.is(typeof reply === 'string' ? reply : reply.origin.nodeId, nodeId);
+  }
+});
+
 test('a written Error is what is read, whatever its text', (t) => {
   fc.assert(
     fc.property(failure, u32, fc.nat(0xffffffff), (failed, ringVersion, requestId) => {

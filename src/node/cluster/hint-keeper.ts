@@ -1,6 +1,6 @@
 /*
- * Hinted handoff (§4.6): the hands of coordinator/hint-book.ts. What a node keeps for others lies in its own store, as any
- * record does; a hint beside it says for whom. When the owner is back it is sent the record as it is then, and when the
+ * Hinted handoff (§4.6): the hands of coordinator/hint-book.ts. What a node keeps for others lies in its own store, like
+ * every record; a hint beside it says for whom. When the owner is back it is sent the record as it is then, and when the
  * last hint of a key has gone home, a node that does not own the key drops its copy.
  */
 import { type Hint, HintBook, type HintBatch, type HintPort } from '../../coordinator/hint-book.js';

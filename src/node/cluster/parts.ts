@@ -4,13 +4,20 @@ import type { PeerTable } from '../../coordinator/peer-table.js';
 import type { Timers } from '../../env/clock.js';
 import type { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { MergePlan } from '../../versioning/merge.js';
+import type { KeyHash } from '../../model/hash.js';
+import type { PartitionId } from '../../model/ids.js';
 import type { PeerLinks } from '../peers/links.js';
 import type { Services } from '../services.js';
 import type { HintKeeper } from './hint-keeper.js';
 import type { ClusterMeters } from './meters.js';
 import type { Origins } from './origins.js';
 import type { Preferences } from './preferences.js';
-import type { Repairs } from './repairs.js';
+
+/** Sends a stale owner what the answers of a get came to; repairs.ts. */
+export interface ReadRepair {
+  /** `record` is kept until the repair is over, and must not change. */
+  send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number): void;
+}
 
 export interface ClusterParts {
   readonly services: Services;
@@ -27,7 +34,7 @@ export interface ClusterParts {
   /** For one synchronous stretch, as those of the services. */
   readonly merge: MergePlan;
   readonly nameOf: NameOf;
-  readonly repairs: Repairs;
+  readonly repairs: ReadRepair;
   nowMs(): number;
 }
 

@@ -123,6 +123,14 @@ export class PeerServer {
       this.#refuse(session, frame, failure('INVALID_ARGUMENT', `The record's key is not of partition ${partition}`));
       return;
     }
+    if (!preferences.isMember(partition, view.hintFor)) {
+      this.#refuse(
+        session,
+        frame,
+        failure('INVALID_ARGUMENT', `Node ${view.hintFor}, for whom it is to be kept, is no member`),
+      );
+      return;
+    }
     const store = this.#stores.take();
     const { write } = store;
     store.session = session;

@@ -32,4 +32,11 @@ export class Preferences {
   isOwner(partition: number, node: number): boolean {
     return isOwner(this.of(partition), node);
   }
+
+  /** 0, which means nobody, passes for one. */
+  isMember(partition: number, node: number): boolean {
+    const { nodes } = this.of(partition);
+    for (let i = 0; i < nodes.length; i++) if (nodes[i] === node) return true;
+    return node === 0;
+  }
 }

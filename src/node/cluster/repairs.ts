@@ -6,13 +6,13 @@ import type { KeyHash } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { StoreHead } from '../../model/peer-messages.js';
 import type { StoreAsker } from '../peers/request.js';
-import type { ClusterParts } from './parts.js';
+import type { ClusterParts, ReadRepair } from './parts.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 
 const UNDER_WAY_MAX = 256;
 const TIMEOUT_MS = 2_000;
 
-export class Repairs implements StoreAsker, RecordTarget {
+export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
   readonly #parts: ClusterParts;
   #underWay = 0;
 
@@ -20,7 +20,6 @@ export class Repairs implements StoreAsker, RecordTarget {
     this.#parts = parts;
   }
 
-  /** `record` is kept until the repair is over, and must not change. */
   send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number): void {
     const { meters, self, links } = this.#parts;
     if (this.#underWay >= UNDER_WAY_MAX) {

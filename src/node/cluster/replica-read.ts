@@ -1,11 +1,10 @@
 /* READ: what this node holds under a key, for another that coordinates a get. */
 import { copyBytes } from '../../lib/bytes.js';
-import type { Failure } from '../../model/errors.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { ReadReplyHead, ReadState } from '../../model/peer-messages.js';
 import type { ReadRequest, Stored } from '../../storage/storage.js';
 import { sizeOfReadReplyFrame, writeReadReplyFrame, writeReadReplyHead } from '../../wire/write-peer.js';
-import { OWN_CHUNK_BYTES_MIN, replyError } from '../replies.js';
+import { OWN_CHUNK_BYTES_MIN } from '../replies.js';
 import type { Session } from '../session.js';
 import type { ClusterParts } from './parts.js';
 
@@ -38,13 +37,6 @@ export class ReplicaRead implements ReadRequest {
     this.#isAnswered = false;
     this.#parts.services.storage.read(this);
     if (!this.#isAnswered) this.key = copyBytes(this.key);
-  }
-
-  refuse(session: Session, requestId: number, bodyBytes: number, refusal: Failure): void {
-    this.#parts.meters.refused.add(1);
-    replyError(session, requestId, refusal, this.#parts.preferences.ringVersion);
-    this.#over(this);
-    session.finish(bodyBytes);
   }
 
   onRead(stored: Stored): void {

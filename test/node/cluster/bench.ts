@@ -193,10 +193,14 @@ export class ClusterBench {
     return this.members[ordinal - 1] as Member;
   }
 
-  preferenceList(key: string): readonly number[] {
+  partitionOf(key: string): number {
     const bytes = text(key);
     HASH.hash(bytes, 0, bytes.length);
-    return [...this.#table.preferenceList(partitionOf(HASH.hi, partitionBits(this.ring.partitionCount)))];
+    return partitionOf(HASH.hi, partitionBits(this.ring.partitionCount));
+  }
+
+  preferenceList(key: string): readonly number[] {
+    return [...this.#table.preferenceList(this.partitionOf(key))];
   }
 
   /** A key whose first owner this is, another each time for another `salt`. */

@@ -1,0 +1,73 @@
+/*
+ * What hurt Riak's users, against five real daemons on loopback: each a script that says what went wrong, if anything did.
+ */
+import { Client, codecs } from '../../src/client/index.js';
+import { RealCluster } from '../support/real-cluster.js';
+import { fallbackThatHeardAgain, forgetfulFallback } from '../support/scars/forgetful-fallback.js';
+import { aloneAfterLoss, blindAfterLoss, oldContextAfterLoss, tombstoneAfterLoss } from '../support/scars/kv679.js';
+import { lostAck, lostAckOfKilledNode } from '../support/scars/lost-ack.js';
+import { RingOfFive } from '../support/scars/ring-of-five.js';
+import { oneWhoReadsFirst, thoseWhoNeverRead, writersInTurn } from '../support/scars/siblings.js';
+import { SMALL_STORE } from './crash.js';
+import type { Proof } from './proof.js';
+
+const SCARS: readonly (readonly [string, (ring: RingOfFive) => Promise<readonly string[]>])[] = [
+  ['lost ack, retry elsewhere', lostAck],
+  ['lost ack, and the node killed', lostAckOfKilledNode],
+  ['two writers in turn', writersInTurn],
+  ['one who reads first', oneWhoReadsFirst],
+  ['those who never read', thoseWhoNeverRead],
+  ['the fallback that forgot', forgetfulFallback],
+  ['the fallback that heard again', fallbackThatHeardAgain],
+  ['kv679: a blind put after the loss', blindAfterLoss],
+  ['kv679: an old context after the loss', oldContextAfterLoss],
+  ['kv679: a tombstone before the loss', tombstoneAfterLoss],
+  ['kv679: alone after the loss', aloneAfterLoss],
+];
+
+/** On a cluster of its own: what one script left behind must not help the next. */
+async function play(
+  script: (ring: RingOfFive) => Promise<readonly string[]>,
+  print: (line: string) => void,
+): Promise<readonly string[]> {
+  const cluster = await RealCluster.prepare({ nodes: 5, flags: SMALL_STORE });
+  try {
+    await cluster.start();
+    const client = await Client.connect<string>(
+      { seeds: cluster.addresses, codec: codecs.utf8 },
+      { timeoutMs: 10_000 },
+    );
+    const ring = new RingOfFive(cluster, client);
+    client.destroy();
+    return await script(ring);
+  } catch (error) {
+    for (const line of cluster.transcript().split('\n').slice(-60)) print(`| ${line.slice(0, 400)}`);
+    return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  } finally {
+    await cluster.dispose();
+  }
+}
+
+export const prove: Proof = {
+  name: 'riak-scars',
+  question: "Does what lost or multiplied the data of Riak's users happen here?",
+  async run({ full, print }) {
+    const rounds = full ? 5 : 1;
+    let faulty = 0;
+    for (let round = 1; round <= rounds; round++) {
+      for (const [name, script] of SCARS) {
+        const startedMs = performance.now();
+        const faults = await play(script, print);
+        if (faults.length > 0) faulty += 1;
+        print(
+          `${name}: ${faults.length === 0 ? 'as it should be' : 'NOT AS IT SHOULD BE'} (${Math.round(performance.now() - startedMs)} ms)`,
+        );
+        for (const fault of faults) print(`  ${fault}`);
+      }
+    }
+    return {
+      held: faulty === 0,
+      summary: `${SCARS.length} scenarios, ${rounds} times each on five real daemons, ${faulty} not as they should be`,
+    };
+  },
+};
