@@ -34,6 +34,8 @@ export interface SimCluster {
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** `pump` lets time pass until it is told that it may stop. */
   view(pump: (done: () => boolean) => void): ClusterView;
+  /** As many disks were destroyed since the write was first sent as its W, whatever is left elsewhere. */
+  isPromiseVoid(doubts: Doubts, write: WriteOp): boolean;
   /** What was destroyed excuses the absence of this acknowledged write (doubts.ts says by which rule). */
   mayBeGone(doubts: Doubts, observer: Observer, write: WriteOp): boolean;
   /** What was destroyed excuses that nobody can say what is under the key. */
@@ -85,8 +87,12 @@ export class SingleNodes implements SimCluster {
     return firstRing('simulated', toHex(clusterId), member, this.#partitionCount);
   }
 
-  mayBeGone(doubts: Doubts, _observer: Observer, { key, isDurable, startMs }: WriteOp): boolean {
+  isPromiseVoid(doubts: Doubts, { key, isDurable, startMs }: WriteOp): boolean {
     return startMs <= doubts.since(this.groupOf(key), key, isDurable);
+  }
+
+  mayBeGone(doubts: Doubts, _observer: Observer, write: WriteOp): boolean {
+    return this.isPromiseVoid(doubts, write);
   }
 
   mayBeUnknown(doubts: Doubts, key: string): boolean {
@@ -162,9 +168,12 @@ export class RingCluster implements SimCluster {
     return this.ring;
   }
 
-  mayBeGone(doubts: Doubts, observer: Observer, { key, isDurable, startMs, w, putId }: WriteOp): boolean {
-    const destroyed = doubts.nodesSince(key, isDurable, startMs, Number.POSITIVE_INFINITY);
-    return destroyed.size >= w && (observer.held.get(putId)?.size ?? 0) === 0;
+  isPromiseVoid(doubts: Doubts, { key, isDurable, startMs, w }: WriteOp): boolean {
+    return doubts.nodesSince(key, isDurable, startMs, Number.POSITIVE_INFINITY).size >= w;
+  }
+
+  mayBeGone(doubts: Doubts, observer: Observer, write: WriteOp): boolean {
+    return this.isPromiseVoid(doubts, write) && (observer.held.get(write.putId)?.size ?? 0) === 0;
   }
 
   /** A damaged copy is repaired by whoever reads it together with a sound one: only where there is none it stays. */

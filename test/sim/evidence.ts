@@ -85,6 +85,8 @@ export interface Evidence {
   readonly final: ReadonlyMap<string, readonly number[] | null>;
   readonly view: ClusterView;
   readonly flips: readonly Flip[];
+  /** As many disks were destroyed since the write was first sent as its W, whatever is left elsewhere. */
+  isPromiseVoid(write: WriteOp): boolean;
   /** What was destroyed excuses the absence of this acknowledged write. */
   mayBeGone(write: WriteOp): boolean;
   /** What was destroyed excuses that nobody can say what is under the key. */
@@ -95,4 +97,8 @@ export interface Evidence {
   readonly byCoordinator: ReadonlyMap<string, ReadonlyMap<number, readonly number[] | null>>;
   /** What owners held when hints had gone home, and before anything was read; null: there is no claim about that. */
   readonly handedOff: ReadonlyMap<string, readonly ReplicaView[]> | null;
+  /** What nodes counted, by metric and labels. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Nothing was destroyed on any disk. */
+  readonly isIntact: boolean;
 }

@@ -179,8 +179,10 @@ export class Nemesis {
     this.#world.say(`node ${node.node}: ${kind}`);
     node.crash(kind === 'rot-log' ? 'kill' : 'power');
     if (kind === 'lost-disk') node.loseDisk();
-    else if (kind === 'rot-log') disks.rotLog(node, this.#random);
-    else if (copy !== undefined) node.rollBack(copy);
+    else if (kind === 'rot-log') {
+      disks.rotLog(node, this.#random);
+      node.beginLife();
+    }    else if (copy !== undefined) node.rollBack(copy);
     this.#copies.delete(node);
     doubt(null);
     this.#startAgain(node, DOWN_MAX_MS);

@@ -55,11 +55,16 @@ interface Known {
 class StoreView {
   /** Versions that it does not hold durably, neither themselves nor in a record that knows of them. */
   readonly missing: Map<string, Known[]> = new Map();
+  /** When something of a key was destroyed last. */
+  readonly destroyedMs: Map<string, number> = new Map();
 }
+
+const EVERY_KEY = '';
 
 /** What a record brings to a store, once it is durable. */
 export interface Placed {
   readonly key: string;
+  readonly atMs: number;
   readonly siblings: readonly Minted[];
   /** Of those that the store did not hold: all that the record's context covers. */
   readonly covered: readonly Known[];
@@ -104,11 +109,16 @@ export class Observer {
     for (let i = 0; i < siblingCount(bytes, at); i++) {
       siblings.push(this.#version(node, key, bytes, first + SIBLING_HEADER_BYTES * i));
     }
-    return { key, siblings, covered: this.covered(node, key, bytes, at) };
+    return { key, atMs: this.#nowMs(), siblings, covered: this.#covered(node, key, bytes, at) };
+  }
+
+  /** A record that is there already, of this process or of one before. */
+  there(node: number, key: string, bytes: Uint8Array): Placed {
+    return { key, atMs: this.#nowMs(), siblings: [], covered: this.#covered(node, key, bytes, 0) };
   }
 
   /** Of the versions that the store does not hold yet: those that this record of it knows. */
-  covered(node: number, key: string, bytes: Uint8Array, at: number): readonly Known[] {
+  #covered(node: number, key: string, bytes: Uint8Array, at: number): readonly Known[] {
     const entries = contextStart(bytes, at);
     const count = contextCount(bytes, at);
     return this.#missing(node, key).filter(
@@ -116,20 +126,22 @@ export class Observer {
     );
   }
 
-  wasMadeDurable(node: number, { key, siblings, covered }: Placed): void {
+  wasMadeDurable(node: number, { key, atMs, siblings, covered }: Placed): void {
     const nowMs = this.#nowMs();
     for (const version of siblings) {
       // What another store keeps says nothing of what the minting node will remember.
       if (version.ordinal === node + 1) version.durableMs = Math.min(version.durableMs, nowMs);
       this.isDurable(node, version.putId);
     }
-    if (covered.length === 0) return;
+    for (const { version } of covered) this.isDurable(node, version.putId);
+    // What was destroyed in between stays so, though its log entry is durable only now: the log is not read for it again.
+    if (covered.length === 0 || atMs <= this.#destroyedMs(node, key)) return;
     const store = this.#store(node);
     store.missing.set(
       key,
       this.#missing(node, key).filter((known) => !covered.includes(known)),
     );
-    for (const { version } of covered) this.isDurable(node, version.putId);
+    for (const { version } of covered) this.#isHeld(node, version.putId);
   }
 
   isDurable(node: number, putId: string): void {
@@ -139,6 +151,9 @@ export class Observer {
       this.durable.set(putId, nodes);
     }
     if (!nodes.has(node)) nodes.set(node, this.#nowMs());
+  }
+
+  #isHeld(node: number, putId: string): void {
     const holders = this.held.get(putId);
     if (holders === undefined) this.held.set(putId, new Set([node]));
     else holders.add(node);
@@ -146,6 +161,7 @@ export class Observer {
 
   /** What the node's disk had under the key, or under all of them, is gone, or may be. */
   wasDestroyed(node: number, key: string | null): void {
+    this.#store(node).destroyedMs.set(key ?? EVERY_KEY, this.#nowMs());
     for (const [known, versions] of this.#byKey) {
       if (key !== null && key !== known) continue;
       this.#store(node).missing.set(known, [...versions]);
@@ -164,6 +180,11 @@ export class Observer {
       if (owners.some((owner) => everDurable?.has(owner) === true)) this.held.get(version.putId)?.delete(node);
     }
     this.#store(node).missing.set(key, [...(this.#byKey.get(key) ?? [])]);
+  }
+
+  #destroyedMs(node: number, key: string): number {
+    const { destroyedMs } = this.#store(node);
+    return Math.max(destroyedMs.get(key) ?? -1, destroyedMs.get(EVERY_KEY) ?? -1);
   }
 
   #store(node: number): StoreView {
@@ -248,9 +269,8 @@ class WriteOrder {
     for (const placed of done) this.#observer.wasMadeDurable(this.#node, placed);
   }
 
-  /** A record that is there already, of this process or of one before. */
   wasThere(key: string, bytes: Uint8Array): Placed {
-    return { key, siblings: [], covered: this.#observer.covered(this.#node, key, bytes, 0) };
+    return this.#observer.there(this.#node, key, bytes);
   }
 
   isDurable(placed: Placed): void {

@@ -4,6 +4,7 @@
  *   npm run sim -- --seed N          one seed, every event told
  *   npm run sim -- --seeds A..B      all of them, on every core
  *   npm run sim -- --seconds S       as many as fit, from 1 on (or --from N)
+ *   … --workers N                    on so many cores at most
  *
  * With --hard every seed has five nodes and every kind of fault, about three a second.
  *
@@ -14,12 +15,14 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { FAULT_KINDS, optionsText, type SimOptions } from './options.js';
+import { FAULT_KINDS, optionsText, RING_FAULT_KINDS, type SimOptions } from './options.js';
+import { short } from './client.js';
 import { runSeed, type SeedResult } from './scenario.js';
+import type { Violation } from './violation.js';
 import type { SeedSettings } from './world.js';
 
 const TWICE_EVERY = 20;
-const HARD: Partial<SimOptions> = { nodes: 5, faults: FAULT_KINDS, faultEveryMs: 300 };
+const HARD: Partial<SimOptions> = { nodes: 5, faults: [...FAULT_KINDS, ...RING_FAULT_KINDS], faultEveryMs: 300 };
 const isHard = process.argv.includes('--hard');
 const settingsOf = (seed: number): SeedSettings => (isHard ? { seed, given: HARD } : { seed });
 const SHOWN_MAX = 10;
@@ -34,7 +37,19 @@ interface Answer {
   readonly simulatedMs: number;
   /** CPU time of the worker on it. */
   readonly cpuMs: number;
+  readonly isRing: boolean;
+  /** Of TOLD. */
+  readonly counts: readonly number[];
 }
+
+/** What nodes do for each other, and how a report calls it. */
+const TOLD: readonly (readonly [string, string])[] = [
+  ['partita_peer_requests_total store ok', 'copies stored for others'],
+  ['partita_peer_requests_total read ok', 'read for others'],
+  ['partita_forwarded_total', 'puts forwarded'],
+  ['partita_read_repairs_total', 'repairs'],
+  ['partita_hints_delivered_total', 'hints delivered'],
+];
 
 function answerOf(seed: number): Answer {
   const before = process.cpuUsage();
@@ -55,21 +70,27 @@ function answerOf(seed: number): Answer {
     acknowledged: sum(({ acknowledged }) => acknowledged),
     simulatedMs: sum(({ simulatedMs }) => simulatedMs),
     cpuMs: (user + system) / 1_000,
+    isRing: first.isRing,
+    counts: TOLD.map(([name]) => first.counts.get(name) ?? 0),
   };
 }
 
-type Ran = Pick<SeedResult, 'traceHash' | 'events' | 'operations' | 'acknowledged' | 'simulatedMs'> & {
+type Ran = Pick<SeedResult, 'traceHash' | 'events' | 'operations' | 'acknowledged' | 'simulatedMs' | 'counts'> & {
   readonly violations: readonly string[];
+  readonly isRing: boolean;
 };
+const told = ({ checker, key, text }: Violation): string => `${checker} ${short(key)}: ${text}`;
 
 /** A simulation that throws is a finding like any other. */
 function safely(seed: number): Ran {
   try {
     const result = runSeed(settingsOf(seed));
-    return { ...result, violations: result.violations.map(({ checker, key, text }) => `${checker} ${key}: ${text}`) };
+    const isRing = result.options.cluster.kind === 'ring';
+    return { ...result, isRing, violations: result.violations.map(told) };
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { violations: [text], traceHash: '', events: 0, operations: 0, acknowledged: 0, simulatedMs: 0 };
+    const nothing = { traceHash: '', events: 0, operations: 0, acknowledged: 0, simulatedMs: 0, isRing: false };
+    return { violations: [text], ...nothing, counts: new Map() };
   }
 }
 
@@ -79,7 +100,8 @@ function replay(seed: number): boolean {
   console.log(
     `seed ${seed}: ${result.events} events, ${result.operations} operations, ${result.acknowledged} writes acknowledged, trace ${result.traceHash}`,
   );
-  for (const { checker, key, text } of result.violations) console.log(`VIOLATION ${checker} ${key}: ${text}`);
+  for (const [name, text] of TOLD) console.log(`${result.counts.get(name) ?? 0} ${text}`);
+  for (const violation of result.violations) console.log(`VIOLATION ${told(violation)}`);
   console.log(`${result.violations.length} violations`);
   return result.violations.length === 0;
 }
@@ -88,15 +110,16 @@ interface Range {
   readonly from: number;
   readonly to: number;
   readonly seconds: number;
+  readonly workersMax: number;
 }
 
 /** Deals seeds to workers until there are none left, or no time. */
-async function runMany({ from, to, seconds }: Range): Promise<boolean> {
+async function runMany({ from, to, seconds, workersMax }: Range): Promise<boolean> {
   const startedMs = performance.now();
   const answers: Answer[] = [];
   let next = from;
   const deal = (): number | null => (next <= to && performance.now() - startedMs < seconds * 1_000 ? next++ : null);
-  const workers = Math.min(availableParallelism(), to - from + 1);
+  const workers = Math.min(workersMax, to - from + 1);
   await Promise.all(Array.from({ length: workers }, () => work(deal, answers)));
   return report(answers, (performance.now() - startedMs) / 1_000, workers);
 }
@@ -144,6 +167,9 @@ function report(answers: readonly Answer[], seconds: number, workers: number): b
     `${answers.length} seeds in ${seconds.toFixed(0)} s by ${workers} workers: ${sum(({ operations }) => operations)} operations, ` +
       `${sum(({ acknowledged }) => acknowledged)} writes acknowledged, ${events} events`,
   );
+  const rings = answers.filter(({ isRing }) => isRing);
+  const counts = TOLD.map(([, text], index) => `${rings.reduce((total, one) => total + (one.counts[index] ?? 0), 0)} ${text}`);
+  console.log(`${rings.length} of the seeds are rings of several nodes: ${counts.join(', ')}`);
   console.log(
     `${Math.round(events / cpuS)} events and ${Math.round(simulatedS / cpuS)} simulated seconds a CPU second; ` +
       `${Math.round(events / seconds)} events a second in all`,
@@ -162,6 +188,7 @@ async function main(): Promise<void> {
       from: { type: 'string' },
       worker: { type: 'boolean' },
       hard: { type: 'boolean' },
+      workers: { type: 'string' },
     },
   });
   if (values.worker === true) {
@@ -179,7 +206,8 @@ async function main(): Promise<void> {
   if (to === Number.POSITIVE_INFINITY && seconds === Number.POSITIVE_INFINITY) {
     throw new Error('Say which seeds: --seed N, --seeds A..B or --seconds S');
   }
-  process.exitCode = (await runMany({ from, to, seconds })) ? 0 : 1;
+  const workersMax = values.workers === undefined ? availableParallelism() : numberOf('workers', values.workers);
+  process.exitCode = (await runMany({ from, to, seconds, workersMax })) ? 0 : 1;
 }
 
 function numberOf(name: string, text: string): number {

@@ -6,7 +6,7 @@
  *   settled    hints go home; every key is read (healed-reads.ts); what is there is judged against what was done
  *   last       every key is read, merged, written back and read again: everything must work
  */
-import { NOTHING_SEEN, type Seen, type SimClient, type Terms } from './client.js';
+import { NOTHING_SEEN, type Seen, short, type SimClient, type Terms } from './client.js';
 import { hintsOf } from './cluster.js';
 import { checkAcknowledged } from './checkers/acknowledged.js';
 import { checkClocks } from './checkers/clocks.js';
@@ -19,6 +19,7 @@ import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
 import { checkLeftovers } from './checkers/leftovers.js';
 import { checkLiveness, type HealedOp } from './checkers/liveness.js';
+import { checkNever } from './checkers/never.js';
 import { checkOverlap } from './checkers/overlap.js';
 import { checkQuorum } from './checkers/quorum.js';
 import { checkResurrection } from './checkers/resurrection.js';
@@ -40,6 +41,8 @@ export interface SeedResult {
   readonly operations: number;
   readonly acknowledged: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
+  /** What nodes counted, by metric and labels. */
+  readonly counts: ReadonlyMap<string, number>;
   readonly evidence: Evidence;
 }
 
@@ -62,7 +65,7 @@ export function runSeed(settings: SeedSettings): SeedResult {
   const evidence = gather(world);
   const violations = [...world.violations, ...world.observer.violations, ...judge(evidence)];
   violations.push(...checkLiveness(work(world, evidence), HEALED_TIMEOUT_MS), ...checkLeftovers(idle(world, evidence)));
-  for (const { checker, key, text } of violations) world.say(`VIOLATION ${checker} ${key}: ${text}`);
+  for (const { checker, key, text } of violations) world.say(`VIOLATION ${checker} ${short(key)}: ${text}`);
   let acknowledged = 0;
   for (const { outcome } of world.history.byPutId.values()) if (outcome === 'ok') acknowledged += 1;
   return {
@@ -74,6 +77,7 @@ export function runSeed(settings: SeedSettings): SeedResult {
     operations: world.history.operations,
     acknowledged,
     faults: world.nemesis.counts,
+    counts: world.meter.counts,
     evidence,
   };
 }
@@ -130,6 +134,7 @@ function gather(world: SimWorld): Evidence {
     view: cluster.view((done) => world.pump(done)),
     flips: cluster.replicaCount === 1 && cluster.groups > 1 ? doubts.flips : [],
     mayBeGone: (write) => cluster.mayBeGone(doubts, observer, write),
+    isPromiseVoid: (write) => cluster.isPromiseVoid(doubts, write),
     mayBeUnknown: (key) => cluster.mayBeUnknown(doubts, key),
     ownersLost: (key, isDurable, fromMs, untilMs) => {
       const lost = doubts.nodesSince(key, isDurable, fromMs, untilMs);
@@ -137,6 +142,8 @@ function gather(world: SimWorld): Evidence {
     },
     byCoordinator,
     handedOff,
+    counts: world.meter.counts,
+    isIntact: cluster.nodes.every(({ node }) => doubts.isIntact(node)),
   };
 }
 
@@ -165,6 +172,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkConvergence,
     checkHandedOff,
     checkHints,
+    checkNever,
     checkClocks,
   ].flatMap((check) => check(evidence));
 }

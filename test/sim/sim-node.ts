@@ -15,8 +15,8 @@ import type { Engine } from '../../src/storage/engine.js';
 import { NodeMetaFile } from '../../src/storage/node-meta.js';
 import { Hlc } from '../../src/versioning/hlc.js';
 import { MemoryMedium, MemoryPartitionFiles } from '../support/memory-partition-file.js';
-import { silentMeter } from '../support/silent.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
+import type { CountingMeter } from './counting-meter.js';
 import type { Mutant } from './mutants/mutant.js';
 import { Host, type SimulatedNetwork } from './network.js';
 import { openNodeEngine } from './node-engine.js';
@@ -30,6 +30,7 @@ export interface NodeWorld {
   readonly options: SimOptions;
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
+  readonly meter: CountingMeter;
   /** Bits that no disk rolls back. */
   readonly kernel: Prng;
   readonly mutant: Mutant | null;
@@ -163,6 +164,11 @@ export class SimNode implements StoreIdentity {
     this.#wasInitialised = false;
   }
 
+  /** Something on the disk is no longer what it was: what it had kept is not what it will remember. */
+  beginLife(): void {
+    this.life += 1;
+  }
+
   copyDisk(): DiskCopy {
     return { disk: this.disk.clone(), commits: new Map(this.medium.commits), ring: this.#ring };
   }
@@ -241,7 +247,7 @@ export class SimNode implements StoreIdentity {
       ring: this.#ring,
       nodeId: meta.meta.nodeId,
       ordinal: this.ordinal,
-      meter: silentMeter,
+      meter: world.meter,
       log: this.#log(),
       pool: new BufferPool(0),
       ...(this.#ring.members.length > 1 ? { cluster: this.#clusterOptions(process, engine) } : {}),

@@ -6,6 +6,7 @@ import { Prng } from '../../src/lib/prng.js';
 import { SimulatedTime } from '../support/simulated-time.js';
 import { SimClient } from './client.js';
 import { RingCluster, type SimCluster, SingleNodes } from './cluster.js';
+import { CountingMeter } from './counting-meter.js';
 import { Doubts } from './doubts.js';
 import { History } from './history.js';
 import type { Mutant } from './mutants/mutant.js';
@@ -36,6 +37,7 @@ export class SimWorld {
   readonly network: SimulatedNetwork;
   readonly history: History;
   readonly observer: Observer;
+  readonly meter: CountingMeter = new CountingMeter();
   readonly doubts: Doubts;
   readonly kernel: Prng;
   readonly mutant: Mutant | null;

@@ -143,7 +143,8 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     terms.strict = request.strict;
     terms.deadlineMs = nowMs + request.budgetMs;
     this.#machine.start(terms, preferences.of(this.partition), nowMs);
-    if (!this.#isEnded) this.#keepKey(); // the frame goes, the question stays
+    // The frame goes, the question stays: also one whose answer nobody waits for any more.
+    if (this.#underWay > 0) this.#keepKey();
   }
 
   get waits(): boolean {

@@ -9,6 +9,7 @@ import {
 } from '../../../src/wire/codec-multi.js';
 import { frameOf } from '../../../src/wire/frame.js';
 import { MULTI_GET, MULTI_PUT } from '../../../src/wire/kinds.js';
+import type { ReadRequest } from '../../../src/storage/storage.js';
 import { isFault } from '../../../src/wire/plain.js';
 import { text } from '../../support/test-client.js';
 import { ClusterBench, TestStorage } from './bench.js';
@@ -293,4 +294,32 @@ test('hints of an earlier opening are delivered', (t) => {
   t.true(after.node(3).holds(key));
   t.is(after.node(standIn).hints(), '');
   t.false(after.node(standIn).holds(key));
+});
+
+/** Its reads are answered later, as those of a cold file. */
+class ColdStorage extends TestStorage {
+  later: ((fire: () => void) => void) | null = null;
+  readonly keysRead: string[] = [];
+
+  override read(request: ReadRequest): void {
+    this.later?.(() => {
+      this.keysRead.push(Buffer.from(request.key).toString());
+      super.read(request);
+    });
+  }
+}
+
+test('a get that has failed at once still knows its key when the cold store is ready to read it', (t) => {
+  const cold = new ColdStorage();
+  const bench = new ClusterBench(3, 3, (ordinal) => (ordinal === 1 ? cold : new TestStorage()));
+  cold.later = (fire) => {
+    bench.time.after(30, fire);
+  };
+  const key = bench.keyOf(1);
+  bench.isolate(2);
+  bench.isolate(3);
+  bench.time.runFor(8_000); // the connections are gone: nobody can even be asked
+  t.is(bench.node(1).getError(key, { r: 3 }).code, 'QUORUM_UNAVAILABLE');
+  bench.time.runFor(100);
+  t.deepEqual(cold.keysRead, [key]);
 });

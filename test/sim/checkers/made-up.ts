@@ -27,9 +27,15 @@ export class MadeUp implements Evidence {
   byCoordinator: Map<string, Map<number, readonly number[] | null>> = new Map();
   handedOff: Evidence['handedOff'] = null;
   lostOwners: number = 0;
+  counts: Map<string, number> = new Map();
+  isIntact: boolean = true;
 
-  mayBeGone({ startMs }: WriteOp): boolean {
+  isPromiseVoid({ startMs }: WriteOp): boolean {
     return startMs <= this.doubt;
+  }
+
+  mayBeGone(write: WriteOp): boolean {
+    return this.isPromiseVoid(write);
   }
 
   mayBeUnknown(): boolean {

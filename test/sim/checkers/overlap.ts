@@ -10,7 +10,7 @@
 import type { Evidence } from '../evidence.js';
 import type { KeyHistory, ReadOp, WriteOp } from '../history.js';
 import type { Violation } from '../violation.js';
-import { mayBeReplaced } from './certain.js';
+import { mayBeReplaced, mayReturn } from './certain.js';
 
 export function checkOverlap(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
@@ -18,7 +18,7 @@ export function checkOverlap(evidence: Evidence): Violation[] {
     for (const read of history.reads) {
       if (read.from !== 'get' || !read.strict) continue;
       for (const write of history.writes.values()) {
-        const text = meets(evidence, read, write) ? fault(history, read, write) : '';
+        const text = meets(evidence, read, write) ? fault(evidence, history, read, write) : '';
         if (text !== '') violations.push({ checker: 'overlap', key: history.key, text });
       }
     }
@@ -34,11 +34,14 @@ function meets(evidence: Evidence, read: ReadOp, write: WriteOp): boolean {
   return read.r + write.w - evidence.ownersLost(write.key, write.isDurable, write.startMs, read.endMs) > replicaCount;
 }
 
-function fault(history: KeyHistory, read: ReadOp, write: WriteOp): string {
+function fault(evidence: Evidence, history: KeyHistory, read: ReadOp, write: WriteOp): string {
   const get = `a strict get with R = ${read.r} at ${Math.round(read.endMs)} ms`;
   const by = `${write.kind} ${write.id}, acknowledged with W = ${write.w} at ${Math.round(write.endMs)} ms`;
   if (write.kind === 'put' && !read.ids.includes(write.id) && !mayBeReplaced(history, write.id, read.endMs))
     return `${get} misses ${by}`;
-  const back = write.read.find((id) => id !== write.id && read.ids.includes(id));
+  const back = write.read.find((id) => {
+    const other = history.writes.get(id);
+    return id !== write.id && read.ids.includes(id) && other !== undefined && !mayReturn(evidence, history, other, write);
+  });
   return back === undefined ? '' : `${get} shows put ${back}, which ${by} had replaced`;
 }

@@ -4,7 +4,7 @@
  */
 import type { Evidence } from '../evidence.js';
 import type { Violation } from '../violation.js';
-import { isOwed } from './certain.js';
+import { isOwed, mayReturn } from './certain.js';
 
 export function checkResurrection(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
@@ -12,7 +12,8 @@ export function checkResurrection(evidence: Evidence): Violation[] {
     const history = evidence.history.of(key);
     for (const id of ids ?? []) {
       const by = history.readersOf(id).find((reader) => reader.id !== id && isOwed(evidence, reader));
-      if (by === undefined) continue;
+      const write = history.writes.get(id);
+      if (by === undefined || (write !== undefined && mayReturn(evidence, history, write, by))) continue;
       violations.push({
         checker: 'resurrection',
         key,
