@@ -1,4 +1,5 @@
 import type { Mutant } from './mutant.js';
+import { RING_BUGS } from './ring-bugs.js';
 import {
   ackBeforeSync,
   damagedIsAbsent,
@@ -32,4 +33,5 @@ export const MUTANTS: readonly Mutant[] = [
   retryIsSecondWrite,
   contextOfUnread,
   clockForgotten,
+  ...RING_BUGS,
 ];
