@@ -3,7 +3,6 @@
  * again for the same key it must not count on from what it has forgotten: a dot that it gives out twice makes the second
  * value look as if it had been overwritten.
  */
-import { hintsKept } from '../hints-kept.js';
 import { showsEverywhere } from './ring-of-five.js';
 import type { KeyNodes, RingOfFive } from './ring-of-five.js';
 
@@ -17,8 +16,8 @@ async function putAtFallback({ key, owners, fallbacks }: KeyNodes, value: string
 /** Only then has it forgotten. */
 async function hintsGone({ key, fallbacks }: KeyNodes): Promise<readonly string[]> {
   for (let attempt = 0; attempt < 100; attempt++) {
-    if ((await hintsKept(fallbacks[0].daemon)) === 0) return [];
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    if ((await fallbacks[0].hintsKept()) === 0) return [];
+    await fallbacks[0].pass(100);
   }
   return [`the fallback still keeps a hint of ${key} after 10 s`];
 }
