@@ -32,7 +32,7 @@ export const hintGoneBeforeDelivery: Mutant = {
       to: 'this.#parts.services.storage.read(new HintedRecord(this, hint.id, hint.version, place)); this.#book.acked(hint.id, hint.version);',
     },
   ],
-  given: ringOf(5, AWAY, { work: WORK }),
+  given: ringOf(5, ['flapping', 'reset', 'pause', 'clog'], { faultEveryMs: 250, work: WORK }),
 };
 
 export const hintGoneByStaleAck: Mutant = {

@@ -1,9 +1,13 @@
 /* Planted bugs of versions where several nodes mint, merge and show them. Compiled passages only. */
+import type { FaultKind } from '../options.js';
 import type { Mutant } from './mutant.js';
 import { AWAY, ringOf, WORK } from './ring-shapes.js';
 
 const MERGE = 'versioning/merge.js';
 const RETRIES = { ...WORK, keys: 2, timeoutMs: 300, mix: [20, 10, 10, 0, 20, 40, 20] };
+/** Some go on without the others, for whoever asks for one node only. */
+const APART: readonly FaultKind[] = ['isolate', 'cut-pair', 'partial', 'pause'];
+const HASTY = { ...RETRIES, thinkMs: 60, reads: [1], writes: [1] };
 const ANY_NODE = { kind: 'ring', replicaCount: 3, zones: 1, routing: 'any' } as const;
 
 export const counterAmnesia: Mutant = {
@@ -19,6 +23,27 @@ export const counterAmnesia: Mutant = {
   given: ringOf(4, ['rollback', 'kill'], { faultEveryMs: 400, work: WORK }),
 };
 
+export const actorIsNode: Mutant = {
+  name: 'actor-is-node',
+  what: "a node's versions are named after the node and counted from what its store has of the key",
+  edits: [
+    {
+      file: 'versioning/put.js',
+      from: 'this.#hasFreshActor = !this.#markHolds(token);',
+      to: `this.markActorHi = (this.#ordinal << 16) >>> 0;
+        this.markActorLo = 0;
+        const { bytes, start, end } = this.#local;
+        const { markActorHi: hi, markActorLo: lo } = this;
+        const local = start === end ? 0 : counterIn(bytes, contextStart(bytes, start), contextCount(bytes, start), hi, lo);
+        const given = token === null ? 0 : counterIn(token.bytes, token.entries, token.entryCount, hi, lo);
+        this.markCounter = local + 1;
+        this.#hasFreshActor = local === 0 && given === 0;`,
+    },
+    { file: 'versioning/put.js', from: '#mint(token) {', to: '#mint(token) { if (token !== 0) return;' },
+  ],
+  given: ringOf(4, ['lost-disk', 'rollback', 'kill'], { faultEveryMs: 400, work: WORK }),
+};
+
 export const clientsClockOnly: Mutant = {
   name: 'clients-clock-only',
   what: "the next counter is one above what the client's context says, whatever this store has minted",
@@ -27,6 +52,19 @@ export const clientsClockOnly: Mutant = {
       file: 'versioning/put.js',
       from: 'this.markCounter = this.#local.markCounter + 1;',
       to: 'this.markCounter = (token === null ? 0 : counterIn(token.bytes, token.entries, token.entryCount, this.markActorHi, this.markActorLo)) + 1;',
+    },
+  ],
+  given: ringOf(4, AWAY, { work: WORK }),
+};
+
+export const contextIgnored: Mutant = {
+  name: 'context-ignored',
+  what: 'a put takes nothing away, whatever its client has read',
+  edits: [
+    {
+      file: 'versioning/put.js',
+      from: 'if (token !== null && covers(token.bytes, token.entries, token.entryCount, bytes, header)) {',
+      to: 'if (false) {',
     },
   ],
   given: ringOf(4, AWAY, { work: WORK }),
@@ -56,6 +94,13 @@ export const markFromElsewhere: Mutant = {
     },
   ],
   given: ringOf(4, ['lost-disk', 'rollback', 'kill', 'isolate'], { faultEveryMs: 400, work: WORK }),
+};
+
+export const readIdsForgotten: Mutant = {
+  name: 'read-ids-forgotten',
+  what: 'a put does not remember which puts its client had read, only which it took away itself',
+  edits: [{ file: 'versioning/put.js', from: 'this.#rememberShown(token, put.putId);', to: 'void token;' }],
+  given: ringOf(5, APART, { faultEveryMs: 300, cluster: ANY_NODE, work: HASTY }),
 };
 
 export const siblingLostInMerge: Mutant = {
@@ -110,7 +155,7 @@ export const overwrittenShown: Mutant = {
   edits: [
     { file: 'versioning/view.js', from: 'if (!isRemembered && this.#isAlive', to: 'if (this.#isAlive' },
   ],
-  given: ringOf(5, AWAY, { cluster: ANY_NODE, work: RETRIES }),
+  given: ringOf(5, APART, { faultEveryMs: 300, cluster: ANY_NODE, work: HASTY }),
 };
 
 export const idsOfOneSide: Mutant = {

@@ -8,6 +8,7 @@ import {
   tombstoneAfterLoss,
 } from './kv679.js';
 import { lostAck, lostAckOfKilledNode } from './lost-ack.js';
+import { oneOfThreeHintsHome, putAfterUnread, retryWhereItNeverWas } from './replicas.js';
 import type { RingOfFive } from './ring-of-five.js';
 import { oneWhoReadsFirst, thoseWhoNeverRead, writersInTurn } from './siblings.js';
 
@@ -26,4 +27,7 @@ export const SCARS: readonly (readonly [string, Scar])[] = [
   ['kv679: a tombstone before the loss', tombstoneAfterLoss],
   ['kv679: alone after the loss', aloneAfterLoss],
   ['kv679: put back from a backup', alreadyWrittenAfterBackup],
+  ['a put on what a put was told', putAfterUnread],
+  ['one of three hints has gone home', oneOfThreeHintsHome],
+  ['a retry where the put never was', retryWhereItNeverWas],
 ];
