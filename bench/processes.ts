@@ -208,9 +208,10 @@ export function startDaemon(options: DaemonOptions): Promise<ServerProcess> {
 export class GeneratorProcess {
   readonly #process: JsonProcess;
 
-  constructor(core: number | undefined) {
+  /** `prefix` as startFloor's. */
+  constructor(core: number | undefined, prefix: readonly string[] = []) {
     const script = fileURLToPath(new URL('./generator.js', import.meta.url));
-    this.#process = new JsonProcess([...pinnedTo(core), process.execPath, script]);
+    this.#process = new JsonProcess([...prefix, ...pinnedTo(core), process.execPath, script]);
   }
 
   async run(plan: Partial<Plan>): Promise<RunResult> {

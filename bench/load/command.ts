@@ -25,6 +25,10 @@ export function registerBench(command: Command): void {
   command
     .description('Measure get and put: closed loop, or open loop at a fixed rate with -R')
     .option('--server <address>', 'host:port of a node', PLAN_DEFAULTS.server)
+    .option(
+      '--routing <how>',
+      'any: all nodes in turn; ring: an owner of each key (default: the server alone; with --sdk ring)',
+    )
     .option('-c, --connections <n>', 'connections in all', '10')
     .option('-p, --pipelining <n>', 'requests in flight a connection (default 1; with -R 128)')
     .option('-d, --duration <time>', 'how long, in seconds or with a unit', '10')

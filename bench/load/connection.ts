@@ -50,6 +50,8 @@ export interface ConnectionOwner {
 }
 
 export class RawConnection {
+  /** Of its node, among those that the run is spread over. */
+  readonly place: number;
   readonly #owner: ConnectionOwner;
   readonly #dialect: WireDialect;
   readonly #socket: Socket;
@@ -77,7 +79,8 @@ export class RawConnection {
   #orderHead: number = 0;
   #orderCount: number = 0;
 
-  constructor(owner: ConnectionOwner, server: string, inFlight: number) {
+  constructor(owner: ConnectionOwner, server: string, inFlight: number, place: number) {
+    this.place = place;
     this.#owner = owner;
     this.#dialect = owner.dialect;
     this.#greeted = owner.dialect.greeting.length === 0;
@@ -101,6 +104,11 @@ export class RawConnection {
 
   get freeSlots(): number {
     return this.#greeted && this.#open ? this.#freeCount : 0;
+  }
+
+  /** Slots that are not free, abandoned ones too. */
+  get taken(): number {
+    return this.slots - this.#freeCount;
   }
 
   /** Requests whose answers are waited for; abandoned ones are not. */

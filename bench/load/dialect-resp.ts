@@ -4,12 +4,15 @@
  */
 import { KEY_BYTES, MISMATCH, NOT_FOUND, writeKey } from './dialect.js';
 import type { WireDialect } from './dialect.js';
+import { OPERATIONS } from './plan.js';
 import type { Plan } from './plan.js';
 import { OK } from './recorder.js';
 
 const CR = 13;
+const COLON = 58;
 const DOLLAR = 36;
 const MINUS = 45;
+const P_OF_PONG = 80;
 
 interface Template {
   readonly bytes: Buffer;
@@ -46,6 +49,10 @@ export class RespDialect implements WireDialect {
   readonly #get: Template = command(['GET', Buffer.alloc(KEY_BYTES)]);
   readonly #delete: Template = command(['DEL', Buffer.alloc(KEY_BYTES)]);
   readonly #sets: Map<number, Template> = new Map();
+  /** Sent behind each SET and answered behind its answer; empty: a SET is done when the server says so. */
+  readonly #wait: Buffer;
+  readonly #waitReplicas: number;
+  #waited: number = 0;
   #operations: number = 0;
   #type: number = 0;
   #length: number = 0;
@@ -55,7 +62,13 @@ export class RespDialect implements WireDialect {
     this.#sizes = new Set(plan.sizes.map((size) => size.bytes));
     for (const bytes of this.#sizes)
       this.#sets.set(bytes, command(['SET', Buffer.alloc(KEY_BYTES), Buffer.alloc(bytes, 0x2e)]));
-    this.requestBytesMax = Math.max(...this.#sizes) + 128;
+    this.#waitReplicas = plan.waitReplicas;
+    if (plan.waitReplicas > 0 && plan.mix.put !== OPERATIONS.reduce((sum, operation) => sum + plan.mix[operation], 0)) {
+      throw new Error('waitReplicas goes with puts alone: only their replies come in pairs');
+    }
+    const timeout = String(Math.ceil(plan.timeoutMs / 2)); // so that it is told, and not given up
+    this.#wait = plan.waitReplicas > 0 ? command(['WAIT', String(plan.waitReplicas), timeout]).bytes : Buffer.alloc(0);
+    this.requestBytesMax = Math.max(...this.#sizes) + 256;
   }
 
   greetingFault(): string {
@@ -70,7 +83,7 @@ export class RespDialect implements WireDialect {
     const template = this.#sets.get(valueBytes) as Template;
     const end = this.#write(template, target, at, key);
     if (valueBytes >= 4) target.writeUInt32BE(this.#operations++ >>> 0, at + template.valueAt);
-    return end;
+    return end + this.#wait.copy(target, end);
   }
 
   writeDelete(target: Buffer, at: number, _requestId: number, key: number): number {
@@ -82,7 +95,7 @@ export class RespDialect implements WireDialect {
     if (lineEnd < 0 || lineEnd + 2 > end) return 0;
     this.#type = bytes[start] as number;
     if (this.#type === MINUS) this.#text = bytes.toString('latin1', start + 1, lineEnd);
-    if (this.#type !== DOLLAR) return lineEnd + 2 - start;
+    if (this.#type !== DOLLAR) return this.#withWait(bytes, start, lineEnd + 2, end);
     this.#length = Number(bytes.toString('latin1', start + 1, lineEnd));
     const size = lineEnd + 2 - start + (this.#length < 0 ? 0 : this.#length + 2);
     return size <= end - start ? size : 0;
@@ -97,7 +110,17 @@ export class RespDialect implements WireDialect {
   }
 
   judgeWrite(): string {
-    return this.#type === MINUS ? `redis_${(this.#text.split(' ')[0] ?? '').toLowerCase()}` : OK;
+    if (this.#type === MINUS) return `redis_${(this.#text.split(' ')[0] ?? '').toLowerCase()}`;
+    return this.#waited < this.#waitReplicas ? 'redis_wait' : OK;
+  }
+
+  /** Where SETs wait for replicas, their reply and that of WAIT are one. */
+  #withWait(bytes: Buffer, start: number, next: number, end: number): number {
+    if (this.#wait.length === 0 || bytes[start + 1] === P_OF_PONG) return next - start;
+    const lineEnd = bytes.indexOf(CR, next);
+    if (lineEnd < 0 || lineEnd + 2 > end) return 0;
+    this.#waited = bytes[next] === COLON ? Number(bytes.toString('latin1', next + 1, lineEnd)) : 0;
+    return lineEnd + 2 - start;
   }
 
   #write(template: Template, target: Buffer, at: number, key: number): number {

@@ -1,7 +1,7 @@
 /* From flags to a plan: everything that can be wrong with them is said here, before a connection is made. */
 import { IN_FLIGHT_MAX } from './connection.js';
 import { NO_OPERATIONS, OPERATIONS } from './plan.js';
-import type { Mix, Operation, Plan, SizeShare } from './plan.js';
+import type { Mix, Operation, Plan, Routing, SizeShare } from './plan.js';
 import { UsageError, parseCount, parseDurationMs, parseShare, parseSize } from './units.js';
 import { VERIFIED_VALUE_BYTES_MIN } from './value.js';
 import { ZIPFIAN_THETA } from './zipf.js';
@@ -10,6 +10,7 @@ import type { KeyDistribution } from './zipf.js';
 /** As commander hands them over: text or booleans. */
 export interface BenchFlags {
   readonly server: string;
+  readonly routing?: string;
   readonly connections: string;
   readonly pipelining?: string;
   readonly duration: string;
@@ -113,6 +114,12 @@ export function parseSizes(text: string): readonly SizeShare[] {
   });
 }
 
+function parseRouting(text: string | undefined): Routing {
+  if (text === undefined) return 'seed';
+  if (text === 'any' || text === 'ring') return text;
+  throw new UsageError(`--routing is "${text}": take any (all nodes in turn) or ring (an owner of each key)`);
+}
+
 function positive(text: string, what: string, max: number): number {
   const count = parseCount(text, what);
   if (count < 1 || count > max) throw new UsageError(`${what} is ${text}: it lies between 1 and ${max}`);
@@ -130,6 +137,7 @@ export function planOf(flags: BenchFlags): Plan {
   const plan: Plan = {
     title: flags.title ?? '',
     server: flags.server,
+    routing: parseRouting(flags.routing),
     sender: flags.sdk === true ? 'sdk' : 'raw',
     dialect: 'partita',
     connections: positive(flags.connections, '--connections', 10_000),
@@ -152,6 +160,7 @@ export function planOf(flags: BenchFlags): Plan {
     preloadFrom: 0,
     verify: flags.verify === true,
     durable: flags.durable === true,
+    waitReplicas: 0,
   };
   checkPlan(plan);
   return plan;

@@ -12,6 +12,9 @@ export type Mix = Readonly<Record<Operation, number>>;
 /** What the other end speaks. `echo` sends frames back as they are (bench/floor-echo.ts), `resp` is Redis's protocol. */
 export type Dialect = 'partita' | 'echo' | 'resp';
 
+/** Which nodes are asked (routes.ts): the server that was named, all members in turn, or the owners of each key. */
+export type Routing = 'seed' | 'any' | 'ring';
+
 export interface SizeShare {
   readonly bytes: number;
   readonly share: number;
@@ -21,6 +24,8 @@ export interface Plan {
   readonly title: string;
   /** `host:port`, or `unix:/path` */
   readonly server: string;
+  /** By the SDK, `seed` is what it does by itself: by the ring. */
+  readonly routing: Routing;
   readonly sender: 'raw' | 'sdk';
   readonly dialect: Dialect;
   /** In all threads together, like `amount`, `rate` and `keys`. */
@@ -51,6 +56,8 @@ export interface Plan {
   readonly verify: boolean;
   /** Ask for durable acks, whatever the server's default. */
   readonly durable: boolean;
+  /** Redis: a SET counts when so many replicas have it (WAIT); 0: at once. */
+  readonly waitReplicas: number;
 }
 
 export const NO_OPERATIONS: Mix = { get: 0, put: 0, delete: 0, insert: 0, rmw: 0 };
@@ -58,6 +65,7 @@ export const NO_OPERATIONS: Mix = { get: 0, put: 0, delete: 0, insert: 0, rmw: 0
 export const PLAN_DEFAULTS: Plan = {
   title: '',
   server: '127.0.0.1:7700',
+  routing: 'seed',
   sender: 'raw',
   dialect: 'partita',
   connections: 10,
@@ -79,6 +87,7 @@ export const PLAN_DEFAULTS: Plan = {
   preloadFrom: 0,
   verify: false,
   durable: false,
+  waitReplicas: 0,
 };
 
 /** The i-th of `parts` shares of `total`: they differ by at most one and their sum is exactly `total`. */

@@ -44,6 +44,7 @@ export class SdkShare implements Share {
       connectionsPerNode: shareOf(plan.connections, thread, threads),
       timeoutMs: plan.timeoutMs,
       retry: false,
+      routing: plan.routing === 'any' ? 'any' : 'ring',
       clientName: 'partita bench',
     });
   }

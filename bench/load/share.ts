@@ -7,7 +7,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { Prng } from '../../src/lib/prng.js';
-import { RawConnection } from './connection.js';
+import { IN_FLIGHT_MAX, RawConnection } from './connection.js';
 import type { ConnectionOwner } from './connection.js';
 import { CONTEXT_UNKNOWN, ContextStore } from './contexts.js';
 import type { ContextMemory } from './contexts.js';
@@ -21,6 +21,7 @@ import type { Plan } from './plan.js';
 import { shareOf } from './plan.js';
 import { Recorder } from './recorder.js';
 import type { ShareResult } from './recorder.js';
+import type { OwnerRoutes, Routes } from './routes.js';
 import { OperationSource } from './source.js';
 
 export type Phase = 'connecting' | 'preloading' | 'ready' | 'warming up' | 'running' | 'draining';
@@ -75,7 +76,12 @@ export class RawShare implements Share, ConnectionOwner {
   readonly #plan: Plan;
   readonly #thread: number;
   readonly #threads: number;
+  readonly #routes: Routes;
   readonly #connections: Set<RawConnection> = new Set();
+  /** By the place of their node; looked at only where an operation looks for an owner. */
+  readonly #byPlace: readonly RawConnection[][];
+  #turn: number = 0;
+  #underWay: number = 0;
   /** Keys to be preloaded once more: at once, or after a pause because the server refused them. */
   readonly #unsettled: number[] = [];
   readonly #refused: number[] = [];
@@ -95,8 +101,10 @@ export class RawShare implements Share, ConnectionOwner {
   #sweep: NodeJS.Timeout | undefined;
   #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(plan: Plan, thread: number, threads: number, memory?: ContextMemory) {
+  constructor(plan: Plan, thread: number, threads: number, routes: Routes, memory?: ContextMemory) {
     this.#plan = plan;
+    this.#routes = routes;
+    this.#byPlace = routes.addresses.map(() => []);
     this.#thread = thread;
     this.#threads = threads;
     this.recorder = new Recorder(plan.rate > 0);
@@ -110,7 +118,7 @@ export class RawShare implements Share, ConnectionOwner {
     }, SWEEP_INTERVAL_MS);
     try {
       await this.#until(() => {
-        for (let i = 0; i < this.#connectionCount; i++) this.#connect();
+        for (let i = 0; i < this.#connectionCount; i++) this.#connect(i % this.#routes.addresses.length);
       });
       if (this.#plan.preload && this.#plan.dialect !== 'echo') {
         this.#phase = 'preloading';
@@ -159,14 +167,17 @@ export class RawShare implements Share, ConnectionOwner {
   }
 
   slotFreed(connection: RawConnection, nowMs: number): void {
+    this.#underWay--;
     switch (this.#phase) {
       case 'preloading':
         this.#preloadNext(connection, nowMs);
         return;
       case 'warming up':
-      case 'running':
-        this.#next(connection, nowMs);
+      case 'running': {
+        const used = this.#next(connection, nowMs);
+        if (used !== connection) used?.flush(nowMs);
         return;
+      }
       default:
         this.#checkDrained();
     }
@@ -191,8 +202,12 @@ export class RawShare implements Share, ConnectionOwner {
 
   closed(connection: RawConnection, reason: string): void {
     this.#connections.delete(connection);
+    const { place, taken } = connection;
+    this.#underWay -= taken;
+    const others = this.#byPlace[place]?.filter((other) => other !== connection) ?? [];
+    this.#byPlace[place]?.splice(0, Infinity, ...others);
     if (this.#phase === 'connecting') {
-      this.#settle?.reject(new Error(`Cannot reach ${this.#plan.server}: ${reason}`));
+      this.#settle?.reject(new Error(`Cannot reach ${this.#routes.addresses[place]}: ${reason}`));
       return;
     }
     if (this.#phase === 'draining' || this.#phase === 'ready') {
@@ -201,12 +216,14 @@ export class RawShare implements Share, ConnectionOwner {
     }
     if (++this.#reconnects > RECONNECTS_MAX) {
       this.#settle?.reject(
-        new Error(`Lost ${this.#plan.server} ${RECONNECTS_MAX} times, the last time because ${reason}`),
+        new Error(`Lost ${this.#routes.addresses[place]} ${RECONNECTS_MAX} times, the last time because ${reason}`),
       );
       return;
     }
+    // What it had under way was the last of it: nobody else will find that there is nothing more to begin.
+    if (this.#started >= this.#amount) this.#drain();
     setTimeout(() => {
-      if (this.#phase !== 'draining' && this.#phase !== 'ready') this.#connect();
+      if (this.#phase !== 'draining' && this.#phase !== 'ready') this.#connect(place);
     }, RECONNECT_DELAY_MS);
   }
 
@@ -214,9 +231,22 @@ export class RawShare implements Share, ConnectionOwner {
     return shareOf(this.#plan.connections, this.#thread, this.#threads);
   }
 
-  #connect(): void {
-    const inFlight = this.#plan.preload ? Math.max(PRELOAD_IN_FLIGHT, this.#plan.inFlight) : this.#plan.inFlight;
-    this.#connections.add(new RawConnection(this, this.#plan.server, inFlight));
+  /** Requests that may be under way on all connections together. */
+  get #inFlightMax(): number {
+    return this.#connectionCount * this.#plan.inFlight;
+  }
+
+  #connect(place: number): void {
+    const { addresses, owners } = this.#routes;
+    let slots = this.#plan.preload ? Math.max(PRELOAD_IN_FLIGHT, this.#plan.inFlight) : this.#plan.inFlight;
+    if (owners !== undefined) {
+      // All that is under way may be one node's business.
+      const ofANode = Math.max(1, Math.floor(this.#connectionCount / addresses.length));
+      slots = Math.min(IN_FLIGHT_MAX, Math.max(slots, Math.ceil(this.#inFlightMax / ofANode)));
+    }
+    const connection = new RawConnection(this, addresses[place] as string, slots, place);
+    this.#connections.add(connection);
+    this.#byPlace[place]?.push(connection);
   }
 
   /** A promise that `#settle` decides, from inside or after `start`. */
@@ -230,7 +260,8 @@ export class RawShare implements Share, ConnectionOwner {
   async #drive(phase: 'warming up' | 'running', durationMs: number, amount: number): Promise<ShareResult> {
     const plan = this.#plan;
     this.#phase = phase;
-    for (let missing = this.#connectionCount - this.#connections.size; missing > 0; missing--) this.#connect();
+    for (let missing = this.#connectionCount - this.#connections.size; missing > 0; missing--)
+      this.#connect(this.#emptiest());
     this.#started = 0;
     this.#amount = amount;
     this.#startMs = performance.now();
@@ -284,28 +315,60 @@ export class RawShare implements Share, ConnectionOwner {
     } else if (this.#phase !== 'draining' && this.#schedule === undefined) {
       while (this.#usable(connection) > 0 && this.#started < this.#amount) this.#next(connection, nowMs);
     }
-    connection.flush(nowMs);
+    if (this.#routes.owners === undefined) connection.flush(nowMs);
+    else for (const any of this.#connections) any.flush(nowMs);
   }
 
-  /** Free slots that the plan lets us use: a connection has more when it preloaded. */
+  /** Where a connection is missed most. */
+  #emptiest(): number {
+    const counts = this.#byPlace.map((connections) => connections.length);
+    return counts.indexOf(Math.min(...counts));
+  }
+
+  /** Free slots that the plan lets us use: a connection has more when it preloaded, or when requests look for owners. */
   #usable(connection: RawConnection): number {
+    if (this.#routes.owners !== undefined) return connection.freeSlots > 0 ? this.#inFlightMax - this.#underWay : 0;
     return connection.freeSlots - Math.max(0, connection.slots - this.#plan.inFlight);
   }
 
-  #next(connection: RawConnection, nowMs: number): void {
+  /** Begins the next operation, here or with an owner of its key; returns the connection, which is to be flushed. */
+  #next(connection: RawConnection, nowMs: number): RawConnection | undefined {
     if (this.#started >= this.#amount) {
       this.#drain();
-      return;
+      return undefined;
     }
-    if (this.#usable(connection) <= 0) return;
+    if (this.#usable(connection) <= 0) return undefined;
     let intendedMs = nowMs;
     if (this.#schedule !== undefined) {
       intendedMs = this.#schedule.take(nowMs);
-      if (intendedMs < 0) return;
+      if (intendedMs < 0) return undefined;
     }
     this.#started++;
     this.source.next();
+    const { owners } = this.#routes;
+    const used = owners === undefined ? connection : this.#ofAnOwner(owners, connection);
+    this.#begin(used, intendedMs, nowMs);
+    return used;
+  }
+
+  #begin(connection: RawConnection, intendedMs: number, nowMs: number): void {
+    this.#underWay++;
     connection.begin(intendedMs, nowMs);
+  }
+
+  /** A connection for the operation that the source holds; `here` if it is an owner's, or if no owner has room. */
+  #ofAnOwner(owners: OwnerRoutes, here: RawConnection): RawConnection {
+    const partition = owners.partition(this.source.key);
+    if (this.#schedule === undefined && owners.owns(partition, here.place)) return here;
+    const turn = this.#turn++;
+    for (let i = 0; i < owners.replicaCount; i++) {
+      const connections = this.#byPlace[owners.owner(partition, turn + i)] ?? [];
+      for (let j = 0; j < connections.length; j++) {
+        const connection = connections[(turn + j) % connections.length] as RawConnection;
+        if (connection.freeSlots > 0) return connection;
+      }
+    }
+    return here;
   }
 
   #pace(): void {
@@ -333,7 +396,7 @@ export class RawShare implements Share, ConnectionOwner {
 
   #preloadNext(connection: RawConnection, nowMs: number): void {
     if (this.source.nextPreload()) {
-      connection.begin(nowMs, nowMs);
+      this.#begin(connection, nowMs, nowMs);
       return;
     }
     const key = this.#unsettled.pop();
@@ -342,7 +405,7 @@ export class RawShare implements Share, ConnectionOwner {
       return;
     }
     this.source.again(key);
-    connection.begin(nowMs, nowMs);
+    this.#begin(connection, nowMs, nowMs);
   }
 
   #preloadFailed(key: number, code: string): void {

@@ -105,7 +105,7 @@ export function header(plan: Plan): string {
       : 'closed loop: a connection waits for its answers; a stall delays what would have been asked meanwhile';
   return [
     `Running ${what} @ ${plan.server}${plan.title === '' ? '' : `: ${plan.title}`}`,
-    `${plan.connections} connections with ${plan.inFlight} in flight, ${plan.threads} load thread${plan.threads === 1 ? '' : 's'}, ${plan.sender === 'raw' ? 'raw frames' : 'the SDK'}`,
+    `${plan.connections} connections with ${plan.inFlight} in flight, ${plan.threads} load thread${plan.threads === 1 ? '' : 's'}, ${plan.sender === 'raw' ? 'raw frames' : 'the SDK'}${plan.routing === 'seed' ? '' : `, routed by ${plan.routing}`}`,
     `${plan.workload === '' ? '' : `YCSB ${plan.workload}: `}${mix.join(',')}; ${keys}; values of ${sizes.join(', ')}; seed ${plan.seed}`,
     loop,
   ].join('\n');

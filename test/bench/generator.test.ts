@@ -111,6 +111,14 @@ test('refusals are counted by their code', async (t) => {
   t.is(result.errorRate, 0.25);
 });
 
+test('an amount ends when its last requests are never answered', async (t) => {
+  const mute = (server: ToyServer): void => {
+    server.silentEach = 1;
+  };
+  const { result } = await against(mute, { amount: 4, connections: 2, timeoutMs: 150 });
+  t.deepEqual(result.codes, { timeout: 4 });
+});
+
 test("a request without an answer times out, and its late answer is nobody else's", async (t) => {
   const silent = (server: ToyServer): void => {
     server.silentEach = 50;

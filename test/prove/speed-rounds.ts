@@ -11,7 +11,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GeneratorProcess, cpuOf, hasProgram, pinnedTo, startDaemon, startFloor } from '../../bench/processes.js';
-import type { ServerProcess } from '../../bench/processes.js';
+import type { CpuReading, ServerProcess } from '../../bench/processes.js';
 import { CpuGroup } from '../support/faults/cgroup.js';
 import type { Mix, Plan } from '../../bench/load/plan.js';
 import { NO_OPERATIONS } from '../../bench/load/plan.js';
@@ -47,7 +47,8 @@ const SETTLE_ATTEMPTS_MAX = 100;
 
 export interface Target {
   readonly address: string;
-  readonly pid: number;
+  /** Of all the processes that serve it: their CPU is the price. */
+  readonly pids: readonly number[];
   readonly plan: Partial<Plan>;
 }
 
@@ -56,14 +57,18 @@ export class SpeedWorld {
   readonly #base: Partial<Plan>;
   readonly #stops: (() => Promise<void>)[] = [];
   readonly #group: CpuGroup | undefined = CpuGroup.make('speed');
+  readonly #generatorGroup: CpuGroup | undefined = CpuGroup.make('speed-generator');
 
   constructor(base: Partial<Plan>) {
     this.#base = base;
     this.#stops.push(() => {
       this.#group?.remove();
+      this.#generatorGroup?.remove();
       return Promise.resolve();
     });
-    this.generator = new GeneratorProcess(GENERATOR_CORE);
+    this.#group?.first();
+    this.#generatorGroup?.first();
+    this.generator = new GeneratorProcess(GENERATOR_CORE, this.#generatorGroup?.prefix);
     this.#stops.push(() => this.generator.stop());
   }
 
@@ -117,13 +122,23 @@ export class SpeedWorld {
       child.kill('SIGTERM');
       await exited;
     });
-    const target: Target = { address: `127.0.0.1:${REDIS_PORT}`, pid: child.pid ?? 0, plan: { dialect: 'resp' } };
+    const target: Target = { address: `127.0.0.1:${REDIS_PORT}`, pids: [child.pid ?? 0], plan: { dialect: 'resp' } };
     await this.#whenReached(target);
     return target;
   }
 
+  /** Words before a server's command. */
+  get prefix(): readonly string[] {
+    return [...(this.#group?.prefix ?? []), ...pinnedTo(SERVER_CORE)];
+  }
+
+  /** To be done when the world ends, the last one first. */
+  atEnd(stop: () => Promise<void>): void {
+    this.#stops.push(stop);
+  }
+
   async run(target: Target, shape: Shape, mix: Partial<Mix>, more: Partial<Plan> = {}): Promise<Line> {
-    const before = cpuOf(target.pid);
+    const before = cpuOfAll(target.pids);
     const result = await this.generator.run({
       ...this.#base,
       ...target.plan,
@@ -134,8 +149,8 @@ export class SpeedWorld {
       ...more,
     });
     // What puts leave behind to be flushed is part of their price, and must not be charged to whoever is measured next.
-    if ((mix.put ?? 0) > 0 || more.preload === true) await settled(target.pid);
-    const after = cpuOf(target.pid);
+    if ((mix.put ?? 0) > 0 || more.preload === true) await settled(target.pids);
+    const after = cpuOfAll(target.pids);
     if (result.errors > 0 || result.mismatches > 0) {
       throw new Error(
         `${shape.name}: requests failed: ${JSON.stringify(result.codes)} ${result.mismatchTexts.join('; ')}`,
@@ -159,7 +174,7 @@ export class SpeedWorld {
   }
 
   #target(server: ServerProcess, plan: Partial<Plan>): Target {
-    return { address: server.address, pid: server.pid, plan };
+    return { address: server.address, pids: [server.pid], plan };
   }
 
   async #whenReached(target: Target): Promise<void> {
@@ -176,12 +191,18 @@ export class SpeedWorld {
   }
 }
 
-/** Waits until a process has nothing more to do: less than 3 % of a core over 300 ms. */
-async function settled(pid: number): Promise<void> {
+function cpuOfAll(pids: readonly number[]): CpuReading {
+  const readings = pids.map(cpuOf);
+  const sum = (of: (reading: CpuReading) => number): number => readings.reduce((total, one) => total + of(one), 0);
+  return { allUs: sum(({ allUs }) => allUs), mainUs: sum(({ mainUs }) => mainUs) };
+}
+
+/** Waits until processes have nothing more to do: less than 3 % of a core each over 300 ms. */
+async function settled(pids: readonly number[]): Promise<void> {
   for (let attempt = 0; attempt < SETTLE_ATTEMPTS_MAX; attempt++) {
-    const before = cpuOf(pid).allUs;
+    const before = cpuOfAll(pids).allUs;
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    if (cpuOf(pid).allUs - before < 0.03 * SETTLE_MS * 1000) return;
+    if (cpuOfAll(pids).allUs - before < 0.03 * SETTLE_MS * 1000 * pids.length) return;
   }
 }
 

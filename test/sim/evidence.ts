@@ -99,6 +99,6 @@ export interface Evidence {
   readonly handedOff: ReadonlyMap<string, readonly ReplicaView[]> | null;
   /** What nodes counted, by metric and labels. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Nothing was destroyed on any disk. */
-  readonly isIntact: boolean;
+  /** No process has ended and no disk failed. */
+  readonly isUndisturbed: boolean;
 }

@@ -143,16 +143,19 @@ function gather(world: SimWorld): Evidence {
     byCoordinator,
     handedOff,
     counts: world.meter.counts,
-    isIntact: cluster.nodes.every(({ node }) => doubts.isIntact(node)),
+    isUndisturbed: isUndisturbed(world),
   };
 }
 
-/** Null: a process has ended or a disk failed, so an owner may lack what its coordinator could not hand over any more. */
+/** No process has ended and no disk failed. */
+function isUndisturbed({ cluster, doubts }: SimWorld): boolean {
+  return cluster.nodes.every((node) => node.incarnation === 1 && !node.mayFail && doubts.isIntact(node.node));
+}
+
+/** Null: an owner may lack what its coordinator could not hand over any more. */
 function ownersBeforeReads(world: SimWorld): ReadonlyMap<string, readonly ReplicaView[]> | null {
-  const { cluster, doubts } = world;
-  if (!cluster.nodes.every((node) => node.incarnation === 1 && !node.mayFail && doubts.isIntact(node.node)))
-    return null;
-  const view = cluster.view((done) => world.pump(done));
+  if (!isUndisturbed(world)) return null;
+  const view = world.cluster.view((done) => world.pump(done));
   return new Map(world.workload.keys.map((key) => [key, view.replicas(key)]));
 }
 

@@ -24,6 +24,8 @@ export interface RealClusterOptions {
   /** More for one of them, by its name. */
   readonly flagsOf?: (name: string) => readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Words before `node`: `['taskset', '-c', '0']`. */
+  readonly prefix?: readonly string[];
   /** For each node its clients' and its peers'; free ones otherwise. */
   readonly ports?: readonly number[];
 }
@@ -54,7 +56,7 @@ export class RealCluster {
 
   /** Made and not started; whoever calls it also calls `dispose`. */
   static async prepare(options: RealClusterOptions = {}): Promise<RealCluster> {
-    const { nodes = 3, replicas = 3, partitions = 16, flags = [], flagsOf = () => [], env = {} } = options;
+    const { nodes = 3, replicas = 3, partitions = 16, flags = [], flagsOf = () => [], env = {}, prefix = [] } = options;
     const { path: folder, remove } = temporaryFolder('cluster');
     const ports = options.ports ?? (await freePorts(2 * nodes));
     const seats = Array.from({ length: nodes }, (_, i) => ({
@@ -76,6 +78,7 @@ export class RealCluster {
         init: false,
         dataDir: join(folder, name),
         env,
+        prefix,
         flags: [
           ...['--init-from', file, '--node', name, '--client-listen', client, '--peer-listen', peer, ...secret],
           ...flags,

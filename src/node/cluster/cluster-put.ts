@@ -18,6 +18,9 @@ import type { StoreHead } from '../../model/peer-messages.js';
 import { keyName } from '../../storage/storage-key.js';
 import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
 import { copyBytes } from '../../versioning/write.js';
+import { decodeError } from '../../wire/codec-connection.js';
+import { ERROR } from '../../wire/kinds.js';
+import { isFault } from '../../wire/plain.js';
 import type { StoreReplyView } from '../../wire/read-peer.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
 import type { StoreAsker } from '../peers/request.js';
@@ -132,6 +135,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   #underWay = 0;
   #isEnded = true;
   #forwarding: Forwarding | null = null;
+  /** A node that it was forwarded to, and that has not answered, may have done it. */
+  #mayHaveHappened = false;
   #goesElsewhere = false;
   #record: Uint8Array = NOTHING;
   #block: Uint8Array = NOTHING;
@@ -155,6 +160,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     this.startedMs = nowMs;
     this.#refusal = null;
     this.#forwarding = null;
+    this.#mayHaveHappened = false;
     this.#goesElsewhere = false;
     this.#isEnded = true;
     const refusal = this.#local.prepare(this.#localPart, request, nowMs);
@@ -188,12 +194,20 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     const { w, strict, deadlineMs } = this.#terms;
     const request = this.#local.requestAgain(w, strict);
     const forwarding = new Forwarding(this.#parts, this, request, this.#preference, deadlineMs, cannotStore);
+    forwarding.mayHaveHappened = this.#mayHaveHappened;
     this.#forwarding = forwarding;
     forwarding.to(node);
   }
 
   /** The owner has answered the client's request. */
   onForwarded(kind: number, bytes: Uint8Array, start: number, end: number): void {
+    if (kind === ERROR && this.#forwarding?.mayHaveHappened === true) {
+      // It tells the truth of itself, and knows nothing of the owner that was asked before and has not answered.
+      const error = decodeError(bytes, start, end);
+      this.#mayHaveHappened = true;
+      this.#fail(isFault(error) ? failure('UNAVAILABLE', `An owner's answer cannot be read: ${error}`) : error);
+      return;
+    }
     const target = this.#target as PutTarget;
     this.#target = null;
     target.onForwarded(this, kind, bytes, start, end);
@@ -202,10 +216,10 @@ export class ClusterPut implements PutWork, PutPort, Timed {
 
   /** No owner could be reached: this node does it, as a fallback; `isRetry`: one of them may have done it as well. */
   onNobody(isRetry: boolean): void {
-    const forwarding = this.#forwarding as Forwarding;
     this.#forwarding = null;
+    this.#mayHaveHappened = isRetry;
     if (this.#refusal !== null) {
-      this.#fail(forwarding.mayHaveHappened ? { ...this.#refusal, outcomeUnknown: true } : this.#refusal);
+      this.#fail(this.#refusal);
       return;
     }
     if (isRetry) this.#local.retry = true;
@@ -312,7 +326,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
       target.onStored(this);
     } else {
       const refusal = put.outcome === 'refused' ? this.#refusal : null;
-      target.onFailure(this, refusal ?? putFailure(put, this.#parts.nameOf));
+      target.onFailure(this, this.#honest(refusal ?? putFailure(put, this.#parts.nameOf)));
     }
   }
 
@@ -351,8 +365,13 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   #fail(refusal: Failure): void {
     const target = this.#target as PutTarget;
     this.#target = null;
-    target.onFailure(this, refusal);
+    target.onFailure(this, this.#honest(refusal));
     target.onOver(this);
+  }
+
+  /** Whoever refused it did nothing; somebody else may have. */
+  #honest(refusal: Failure): Failure {
+    return this.#mayHaveHappened ? { ...refusal, outcomeUnknown: true } : refusal;
   }
 
   #overIfSo(): void {

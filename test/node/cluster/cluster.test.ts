@@ -194,6 +194,22 @@ test('with nobody left to hand it on to, what the store said is the answer', (t)
   t.is(error.text, 'Disk full');
 });
 
+for (const [who, away, silent] of [
+  ['this node refuses', [], [2, 3, 4]],
+  ['another node refuses', [3, 4], [2]],
+] as const) {
+  test(`a put that a silent owner may have done, and that ${who} afterwards, may have happened`, (t) => {
+    const bench = new ClusterBench(5);
+    for (const owner of away) bench.isolate(owner);
+    bench.time.runFor(4_000);
+    for (const owner of silent) bench.node(owner).host.stop();
+    for (const full of [1, 5]) bench.node(full).storage.refusal = failure('DISK_FULL', 'Disk full');
+    const error = bench.node(5).putError(bench.keyOf(2), 'apple', { w: 1, budgetMs: 5_000 });
+    t.is(error.code, 'DISK_FULL');
+    t.true(error.outcomeUnknown);
+  });
+}
+
 test('an owner that does not know is not counted, and is repaired', (t) => {
   const bench = new ClusterBench(3);
   const key = bench.keyOf(1);

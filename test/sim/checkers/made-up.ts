@@ -28,7 +28,7 @@ export class MadeUp implements Evidence {
   handedOff: Evidence['handedOff'] = null;
   lostOwners: number = 0;
   counts: Map<string, number> = new Map();
-  isIntact: boolean = true;
+  isUndisturbed: boolean = true;
 
   isPromiseVoid({ startMs }: WriteOp): boolean {
     return startMs <= this.doubt;

@@ -1,11 +1,8 @@
 /*
- * Worlds in which planted bugs show soon: small keys, much going on, and faults that the bug needs. What
+ * Worlds in which planted bugs of replication show soon: small keys, much going on, and faults that the bug needs. What
  * is not said here the seed draws.
  */
-import type { ClusterShape, EngineShape, FaultKind, SimOptions, WorkShape } from '../options.js';
-
-/** Every node is a cluster of its own. */
-export const ALONE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };
+import type { EngineShape, FaultKind, SimOptions, WorkShape } from '../options.js';
 
 export const ringOf = (nodes: number, faults: readonly FaultKind[], more: Partial<SimOptions> = {}): Partial<SimOptions> => ({
   nodes,

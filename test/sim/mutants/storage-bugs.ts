@@ -4,7 +4,6 @@ import type { ReadRequest, Stored } from '../../../src/storage/storage.js';
 import { textOf } from '../tools.js';
 import type { Mutant } from './mutant.js';
 import { entriesOf, putTogether, takeApart } from './record-edits.js';
-import { ALONE } from './ring-shapes.js';
 import { EditedWrite, PassingRead, PassingStorage, PassingWrite, storedWith, wrappingWrites } from './wrappers.js';
 
 const ACK_AFTER_MS = 0.01;
@@ -121,7 +120,7 @@ export const syncIsALie: Mutant = {
 export const damagedIsAbsent: Mutant = {
   name: 'damaged-is-absent',
   what: 'a record that fails its check reads as not found',
-  given: { cluster: ALONE, faults: ['rot-file', 'restart'], faultEveryMs: 1_000 },
+  given: { faults: ['rot-file', 'restart'], faultEveryMs: 1_000 },
   storage: (inner) =>
     new (class extends PassingStorage {
       override read(request: ReadRequest): void {

@@ -14,7 +14,6 @@ import type { Stored } from '../../../src/storage/storage.js';
 import { HASH, randomFrom } from '../tools.js';
 import type { Mutant } from './mutant.js';
 import { putTogether, takeApart } from './record-edits.js';
-import { ALONE } from './ring-shapes.js';
 import { EditedWrite, PassingWrite, storedWith, wrappingWrites } from './wrappers.js';
 
 export const mintByOwnEntry: Mutant = {
@@ -110,6 +109,6 @@ export const lastWriterWins: Mutant = {
 export const clockForgotten: Mutant = {
   name: 'clock-forgotten',
   what: 'a node starts with a clock that knows none of the stamps it gave before',
-  given: { cluster: ALONE, faults: ['clock', 'kill', 'restart'], faultEveryMs: 400, skewMaxMs: 50_000 },
+  given: { faults: ['clock', 'kill', 'restart'], faultEveryMs: 400, skewMaxMs: 50_000 },
   forgetsClock: true,
 };

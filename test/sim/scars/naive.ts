@@ -9,7 +9,7 @@ export const NAIVE: Readonly<Record<string, string>> = {
   'one who reads first': 'context-ignored',
   'those who never read': 'sibling-lost-in-merge',
   'the fallback that forgot': 'actor-is-node',
-  'the fallback that heard again': 'actor-is-node',
+  'the fallback that heard again': 'mint-by-own-entry',
   'kv679: a blind put after the loss': 'actor-is-node',
   'kv679: an old context after the loss': 'actor-is-node',
   'kv679: a tombstone before the loss': 'actor-is-node',

@@ -94,7 +94,7 @@ export interface OneFigures {
   readonly refused: readonly Operation[];
 }
 
-/** The promise to puts with w = 1: accepted as long as any node is reachable from the client. */
+/** The promise to puts with w = 1: accepted while the client can reach a node. */
 export function judgeOne(operations: readonly Operation[], stage: Pick<Stage, 'wasReachable'>): OneFigures {
   const puts = operations.filter((one) => one.stream === 'one' && one.kind === 'put');
   const failed = puts.filter(({ outcome }) => outcome !== 'ok');

@@ -88,6 +88,12 @@ export class CpuGroup extends Cgroup {
     return made && new CpuGroup(...made);
   }
 
+  /** Its processes come before everything else that the machine does; niceness alone counts within a session only. */
+  first(): void {
+    if (this.#isV2) this.write('cpu.weight', '10000');
+    else this.write('cpu.shares', '262144');
+  }
+
   /** All processes of the group together: `share` of one core, 0..1; undefined: as much as they want. */
   limit(share: number | undefined): void {
     const quotaUs = share === undefined ? undefined : Math.round(share * CPU_PERIOD_US);

@@ -69,7 +69,7 @@ export class RealNode implements ScriptedNode {
     socket.write(encodeFrame(kinds.PUT, 2, v1.Put.encode(put).finish()));
     try {
       for (let attempt = 0; attempt < 100; attempt++) {
-        if ((await this.get(key)).values.includes(value)) return;
+        if ((await this.get(key, 1)).values.includes(value)) return;
         await this.pass(20);
       }
       throw new Error(`The put of ${key} did not arrive within 2 s`);
