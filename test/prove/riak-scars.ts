@@ -3,33 +3,13 @@
  */
 import { Client, codecs } from '../../src/client/index.js';
 import { RealCluster } from '../support/real-cluster.js';
-import { fallbackThatHeardAgain, forgetfulFallback } from '../support/scars/forgetful-fallback.js';
-import { aloneAfterLoss, blindAfterLoss, oldContextAfterLoss, tombstoneAfterLoss } from '../support/scars/kv679.js';
-import { lostAck, lostAckOfKilledNode } from '../support/scars/lost-ack.js';
-import { RingOfFive } from '../support/scars/ring-of-five.js';
-import { oneWhoReadsFirst, thoseWhoNeverRead, writersInTurn } from '../support/scars/siblings.js';
+import { type Scar, SCARS } from '../support/scars/all.js';
+import { RealRing } from '../support/scars/real-ring.js';
 import { SMALL_STORE } from './crash.js';
 import type { Proof } from './proof.js';
 
-const SCARS: readonly (readonly [string, (ring: RingOfFive) => Promise<readonly string[]>])[] = [
-  ['lost ack, retry elsewhere', lostAck],
-  ['lost ack, and the node killed', lostAckOfKilledNode],
-  ['two writers in turn', writersInTurn],
-  ['one who reads first', oneWhoReadsFirst],
-  ['those who never read', thoseWhoNeverRead],
-  ['the fallback that forgot', forgetfulFallback],
-  ['the fallback that heard again', fallbackThatHeardAgain],
-  ['kv679: a blind put after the loss', blindAfterLoss],
-  ['kv679: an old context after the loss', oldContextAfterLoss],
-  ['kv679: a tombstone before the loss', tombstoneAfterLoss],
-  ['kv679: alone after the loss', aloneAfterLoss],
-];
-
 /** On a cluster of its own: what one script left behind must not help the next. */
-async function play(
-  script: (ring: RingOfFive) => Promise<readonly string[]>,
-  print: (line: string) => void,
-): Promise<readonly string[]> {
+async function play(script: Scar, print: (line: string) => void): Promise<readonly string[]> {
   const cluster = await RealCluster.prepare({ nodes: 5, flags: SMALL_STORE });
   try {
     await cluster.start();
@@ -37,7 +17,7 @@ async function play(
       { seeds: cluster.addresses, codec: codecs.utf8 },
       { timeoutMs: 10_000 },
     );
-    const ring = new RingOfFive(cluster, client);
+    const ring = new RealRing(cluster, client);
     client.destroy();
     return await script(ring);
   } catch (error) {

@@ -160,6 +160,11 @@ export class RingCluster implements SimCluster {
     return [...this.#table.ownersOf(partitionOfKey(key, this.ring.partitionCount))].map((ordinal) => ordinal - 1);
   }
 
+  /** Owners first. */
+  preferenceList(key: string): readonly number[] {
+    return [...this.#table.preferenceList(partitionOfKey(key, this.ring.partitionCount))].map((ordinal) => ordinal - 1);
+  }
+
   nodeIdFor(node: SimNode): string {
     return this.ring.members[node.node]?.nodeId as string;
   }

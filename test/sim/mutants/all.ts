@@ -1,5 +1,6 @@
 import { SINGLE } from '../options.js';
 import type { Mutant } from './mutant.js';
+import { RING_BUGS } from './ring-bugs.js';
 import {
   ackBeforeSync,
   damagedIsAbsent,
@@ -36,4 +37,7 @@ const OF_ONE_NODE: readonly Mutant[] = [
 ];
 
 /** Every planted bug; each must be found. */
-export const MUTANTS: readonly Mutant[] = OF_ONE_NODE.map((mutant) => ({ ...mutant, shape: SINGLE }));
+export const MUTANTS: readonly Mutant[] = [
+  ...OF_ONE_NODE.map((mutant) => ({ ...mutant, given: { cluster: SINGLE, ...mutant.given } })),
+  ...RING_BUGS,
+];
