@@ -152,17 +152,13 @@ export const onePutShownTwice: Mutant = {
 export const overwrittenShown: Mutant = {
   name: 'overwritten-shown',
   what: 'a version whose put is known to have been overwritten is shown',
-  edits: [
-    { file: 'versioning/view.js', from: 'if (!isRemembered && this.#isAlive', to: 'if (this.#isAlive' },
-  ],
+  edits: [{ file: 'versioning/view.js', from: 'if (!isRemembered && this.#isAlive', to: 'if (this.#isAlive' }],
   given: ringOf(5, APART, { faultEveryMs: 300, cluster: ANY_NODE, work: HASTY }),
 };
 
 export const idsOfOneSide: Mutant = {
   name: 'ids-of-one-side',
   what: 'a merge remembers the overwritten puts of one side only',
-  edits: [
-    { file: MERGE, from: 'remembered.addAll(this.#b.bytes, this.#b.ids, this.#b.idCount);', to: '' },
-  ],
+  edits: [{ file: MERGE, from: 'remembered.addAll(this.#b.bytes, this.#b.ids, this.#b.idCount);', to: '' }],
   given: ringOf(5, AWAY, { cluster: ANY_NODE, work: RETRIES }),
 };

@@ -132,7 +132,8 @@ export class SimRing implements RingOfFive {
   }
 
   until(done: () => boolean, what: string): void {
-    if (!this.world.pump(done, PATIENCE_MS)) throw new Error(`Within ${PATIENCE_MS} ms it does not happen that ${what}`);
+    if (!this.world.pump(done, PATIENCE_MS))
+      throw new Error(`Within ${PATIENCE_MS} ms it does not happen that ${what}`);
   }
 
   #newProcess(): SimProcess {
