@@ -16,7 +16,7 @@ export function three(options: Partial<CoreOptions> = {}): Several {
 
 type Trio = readonly [FakeNode, FakeNode, FakeNode];
 
-export const listed = ({ listOf }: Several, key: string = 'k'): Trio => listOf(key) as readonly FakeNode[] as Trio;
+export const listed = ({ listOf }: Several, key: string = 'k'): Trio => listOf(key) as Trio;
 
 /** The node takes requests and answers none; what it was asked can be answered later. */
 export function holds(node: FakeNode): { request: Request; peer: ScriptedPeer }[] {
