@@ -1,10 +1,15 @@
 /* The generator against a server in memory: it says what happened, and nothing else. */
 import test from 'ava';
+import xxhash from 'xxhash-wasm';
 import type { ContextMemory } from '../../bench/load/contexts.js';
 import type { Plan } from '../../bench/load/plan.js';
 import { NO_OPERATIONS, PLAN_DEFAULTS } from '../../bench/load/plan.js';
 import type { RunResult } from '../../bench/load/result.js';
+import { OwnerRoutes } from '../../bench/load/routes.js';
+import { keyBytes } from '../../bench/load/dialect.js';
 import { runPlan } from '../../bench/load/run.js';
+import { hash64From } from '../../src/model/hash.js';
+import type { RingMessage } from '../../src/model/messages.js';
 import { ToyServer } from './toy-server.js';
 
 async function against(
@@ -173,3 +178,49 @@ test('open loop with too few slots: response time tells what service time hides'
   t.true((get?.response.max ?? 0) > 2 * (get?.service.percentiles['p50'] ?? 0));
   t.true(result.unsent > 0);
 });
+
+/** Three nodes, of which each owns every third partition of 64, alone. */
+async function threeToys(): Promise<{ toys: readonly ToyServer[]; ring: RingMessage }> {
+  const toys = [1, 2, 3].map(() => new ToyServer());
+  const addresses = await Promise.all(toys.map((toy) => toy.listen()));
+  const members = addresses.map((address, i) => ({ nodeId: `${i + 1}`.repeat(32), ordinal: i + 1, address, zone: '' }));
+  const owners = Array.from({ length: 64 }, (_, partition) => (partition % 3) + 1);
+  const ring = { version: 1, clusterId: '0'.repeat(32), partitionCount: 64, replicaCount: 1, members, owners };
+  toys.forEach((toy, i) => {
+    toy.ring = ring;
+    toy.nodeId = `${i + 1}`.repeat(32);
+  });
+  return { toys, ring };
+}
+
+async function keysByToy(routing: 'any' | 'ring', rate: number): Promise<{ at: string[][]; owner: string[][] }> {
+  const { toys, ring } = await threeToys();
+  const server = ring.members[0]?.address ?? '';
+  const mix = { ...NO_OPERATIONS, put: 1 };
+  const plan: Plan = { ...PLAN_DEFAULTS, server, routing, rate, mix, keys: 200, connections: 6, amount: 400 };
+  const { result } = await runPlan(plan);
+  await Promise.all(toys.map((toy) => toy.close()));
+  if (result.count !== 400 || result.errors > 0) throw new Error(JSON.stringify(result.codes));
+  const routes = new OwnerRoutes(ring, hash64From(await xxhash()));
+  const owner: string[][] = [[], [], []];
+  for (let key = 0; key < 200; key++) owner[routes.owner(routes.partition(key), 0)]?.push(keyBytes(key).toString());
+  return { at: toys.map((toy) => [...toy.entries.keys()]), owner };
+}
+
+for (const rate of [0, 4_000]) {
+  const loop = rate === 0 ? 'closed' : 'open';
+  test(`by ring, every key is asked of its owner alone (${loop} loop)`, async (t) => {
+    const { at, owner } = await keysByToy('ring', rate);
+    t.true(at.every((keys) => keys.length > 20));
+    at.forEach((keys, i) => {
+      for (const key of keys) t.true(owner[i]?.includes(key), `${key} at ${i}`);
+    });
+  });
+
+  test(`by any, keys are asked of nodes that do not own them (${loop} loop)`, async (t) => {
+    const { at, owner } = await keysByToy('any', rate);
+    at.forEach((keys, i) => {
+      t.true(keys.some((key) => owner[i]?.includes(key) === false));
+    });
+  });
+}

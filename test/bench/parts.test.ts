@@ -223,6 +223,14 @@ test('numbers with units, and what is refused', (t) => {
   t.is(showMicros(87.4), '87 µs');
 });
 
+test('routing is by any or by ring, or not at all', (t) => {
+  t.is(planOf(FLAGS).routing, 'seed');
+  t.is(planOf({ ...FLAGS, routing: 'ring' }).routing, 'ring');
+  t.throws(() => planOf({ ...FLAGS, routing: 'best' }), {
+    message: '--routing is "best": take any (all nodes in turn) or ring (an owner of each key)',
+  });
+});
+
 test('workloads are those of YCSB, and e is refused in so many words', (t) => {
   t.deepEqual(planOf({ ...FLAGS, workload: 'd' }).mix, { ...NO_OPERATIONS, get: 95, insert: 5 });
   t.is(planOf({ ...FLAGS, workload: 'A' }).distribution.kind, 'zipfian');
@@ -292,4 +300,22 @@ test('RESP replies: whole, cut off, and errors', (t) => {
   t.is(dialect.judgeWrite(), 'redis_oom');
   t.is(dialect.parse(bytes, 23, bytes.length), 5);
   t.is(dialect.judgeWrite(), 'ok');
+});
+
+test('a SET that waits for replicas is done when the second line is there, and not without enough of them', (t) => {
+  const mix = { ...NO_OPERATIONS, put: 1 };
+  const dialect = new RespDialect({ ...PLAN_DEFAULTS, mix, waitReplicas: 2, sizes: [{ bytes: 3, share: 1 }] });
+  const target = Buffer.alloc(dialect.requestBytesMax);
+  const end = dialect.writePut(target, 0, 0, 7, 3);
+  t.regex(target.toString('latin1', 0, end), /SET[^]*user000000000007[^]*\*3\r\n\$4\r\nWAIT\r\n\$1\r\n2\r\n/);
+  const bytes = Buffer.from('+PONG\r\n+OK\r\n:2\r\n+OK\r\n:1\r\n-OOM no\r\n:0\r\n');
+  t.is(dialect.parse(bytes, 0, bytes.length), 7);
+  t.is(dialect.parse(bytes, 7, 12), 0);
+  t.is(dialect.parse(bytes, 7, bytes.length), 9);
+  t.is(dialect.judgeWrite(), 'ok');
+  t.is(dialect.parse(bytes, 16, bytes.length), 9);
+  t.is(dialect.judgeWrite(), 'redis_wait');
+  t.is(dialect.parse(bytes, 25, bytes.length), 13);
+  t.is(dialect.judgeWrite(), 'redis_oom');
+  t.throws(() => new RespDialect({ ...PLAN_DEFAULTS, waitReplicas: 1 }), { message: /puts alone/ });
 });

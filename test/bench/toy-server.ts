@@ -6,7 +6,9 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { failure } from '../../src/model/errors.js';
 import { FRAME_OVERHEAD_BYTES, VALUE_BYTES_DEFAULT_MAX } from '../../src/model/limits.js';
+import type { RingMessage } from '../../src/model/messages.js';
 import { encodeHelloReply } from '../../src/wire/codec-connection.js';
+import { encodeRingReply } from '../../src/wire/codec-ring.js';
 import { FrameDecoder, frameOf } from '../../src/wire/frame.js';
 import * as kinds from '../../src/wire/kinds.js';
 import {
@@ -60,6 +62,9 @@ export class ToyServer {
   /** At this request (0: never) the whole server stands still for `stallMs`. */
   stallAt: number = 0;
   stallMs: number = 200;
+  /** What it says of its ring, and who of it it is. */
+  ring: RingMessage | undefined;
+  nodeId: string = NODE_ID;
   /** At this request all connections are dropped. */
   dropAt: number = 0;
   readonly #server: Server;
@@ -101,7 +106,11 @@ export class ToyServer {
       {
         onFrame: (kind, requestId, bytes, start, end) => {
           if (kind === kinds.HELLO) {
-            send(Buffer.from(frameOf(kinds.HELLO_REPLY, requestId, hello())));
+            send(Buffer.from(frameOf(kinds.HELLO_REPLY, requestId, hello(this.nodeId))));
+            return;
+          }
+          if (kind === kinds.RING_FETCH && this.ring !== undefined) {
+            send(Buffer.from(frameOf(kinds.RING_REPLY, requestId, encodeRingReply(this.ring))));
             return;
           }
           const number = ++this.#requests;
@@ -180,12 +189,12 @@ function refusal(requestId: number): Buffer {
   return frame;
 }
 
-function hello(): Uint8Array {
+function hello(nodeId: string): Uint8Array {
   return encodeHelloReply({
     version: 1,
     cluster: 'toy',
     clusterId: '0'.repeat(32),
-    nodeId: NODE_ID,
+    nodeId,
     ringVersion: 1,
     features: 0,
     valueBytesMax: VALUE_BYTES_DEFAULT_MAX,
