@@ -7,8 +7,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { Prng } from '../../src/lib/prng.js';
-import { IN_FLIGHT_MAX, RawConnection } from './connection.js';
-import type { ConnectionOwner } from './connection.js';
+import type { ConnectionOwner, RawConnection } from './connection.js';
 import { CONTEXT_UNKNOWN, ContextStore } from './contexts.js';
 import type { ContextMemory } from './contexts.js';
 import { ThreadCpu } from './cpu.js';
@@ -21,7 +20,8 @@ import type { Plan } from './plan.js';
 import { shareOf } from './plan.js';
 import { Recorder } from './recorder.js';
 import type { ShareResult } from './recorder.js';
-import type { OwnerRoutes, Routes } from './routes.js';
+import { FanOut } from './fan-out.js';
+import type { Routes } from './routes.js';
 import { OperationSource } from './source.js';
 
 export type Phase = 'connecting' | 'preloading' | 'ready' | 'warming up' | 'running' | 'draining';
@@ -46,8 +46,6 @@ const RECONNECT_DELAY_MS = 100;
 const RECONNECTS_MAX = 100;
 const PRELOAD_RETRY_DELAY_MS = 50;
 const NO_SLOT_WAIT_MS = 5;
-/** So much is loaded with more requests under way than the run will have: it is not what is measured. */
-const PRELOAD_IN_FLIGHT = 16;
 
 function contextsOf(plan: Plan, threads: number, memory: ContextMemory | undefined): ContextStore {
   const known = threads === 1 ? memory?.get(plan.server) : undefined;
@@ -76,12 +74,7 @@ export class RawShare implements Share, ConnectionOwner {
   readonly #plan: Plan;
   readonly #thread: number;
   readonly #threads: number;
-  readonly #routes: Routes;
-  readonly #connections: Set<RawConnection> = new Set();
-  /** By the place of their node; looked at only where an operation looks for an owner. */
-  readonly #byPlace: readonly RawConnection[][];
-  #turn: number = 0;
-  #underWay: number = 0;
+  readonly #fanOut: FanOut;
   /** Keys to be preloaded once more: at once, or after a pause because the server refused them. */
   readonly #unsettled: number[] = [];
   readonly #refused: number[] = [];
@@ -103,10 +96,9 @@ export class RawShare implements Share, ConnectionOwner {
 
   constructor(plan: Plan, thread: number, threads: number, routes: Routes, memory?: ContextMemory) {
     this.#plan = plan;
-    this.#routes = routes;
-    this.#byPlace = routes.addresses.map(() => []);
     this.#thread = thread;
     this.#threads = threads;
+    this.#fanOut = new FanOut(plan, routes, shareOf(plan.connections, thread, threads));
     this.recorder = new Recorder(plan.rate > 0);
     this.source = new OperationSource(plan, thread, threads);
     this.dialect = dialectOf(plan, thread, threads, memory);
@@ -118,7 +110,7 @@ export class RawShare implements Share, ConnectionOwner {
     }, SWEEP_INTERVAL_MS);
     try {
       await this.#until(() => {
-        for (let i = 0; i < this.#connectionCount; i++) this.#connect(i % this.#routes.addresses.length);
+        this.#fanOut.complete(this);
       });
       if (this.#plan.preload && this.#plan.dialect !== 'echo') {
         this.#phase = 'preloading';
@@ -167,7 +159,7 @@ export class RawShare implements Share, ConnectionOwner {
   }
 
   slotFreed(connection: RawConnection, nowMs: number): void {
-    this.#underWay--;
+    this.#fanOut.ended();
     switch (this.#phase) {
       case 'preloading':
         this.#preloadNext(connection, nowMs);
@@ -201,13 +193,10 @@ export class RawShare implements Share, ConnectionOwner {
   }
 
   closed(connection: RawConnection, reason: string): void {
-    this.#connections.delete(connection);
-    const { place, taken } = connection;
-    this.#underWay -= taken;
-    const others = this.#byPlace[place]?.filter((other) => other !== connection) ?? [];
-    this.#byPlace[place]?.splice(0, Infinity, ...others);
+    const { place } = connection;
+    this.#fanOut.remove(connection);
     if (this.#phase === 'connecting') {
-      this.#settle?.reject(new Error(`Cannot reach ${this.#routes.addresses[place]}: ${reason}`));
+      this.#settle?.reject(new Error(`Cannot reach ${this.#fanOut.addressOf(place)}: ${reason}`));
       return;
     }
     if (this.#phase === 'draining' || this.#phase === 'ready') {
@@ -216,37 +205,19 @@ export class RawShare implements Share, ConnectionOwner {
     }
     if (++this.#reconnects > RECONNECTS_MAX) {
       this.#settle?.reject(
-        new Error(`Lost ${this.#routes.addresses[place]} ${RECONNECTS_MAX} times, the last time because ${reason}`),
+        new Error(`Lost ${this.#fanOut.addressOf(place)} ${RECONNECTS_MAX} times, the last time because ${reason}`),
       );
       return;
     }
     // What it had under way was the last of it: nobody else will find that there is nothing more to begin.
     if (this.#started >= this.#amount) this.#drain();
     setTimeout(() => {
-      if (this.#phase !== 'draining' && this.#phase !== 'ready') this.#connect(place);
+      if (this.#phase !== 'draining' && this.#phase !== 'ready') this.#fanOut.connect(this, place);
     }, RECONNECT_DELAY_MS);
   }
 
   get #connectionCount(): number {
     return shareOf(this.#plan.connections, this.#thread, this.#threads);
-  }
-
-  /** Requests that may be under way on all connections together. */
-  get #inFlightMax(): number {
-    return this.#connectionCount * this.#plan.inFlight;
-  }
-
-  #connect(place: number): void {
-    const { addresses, owners } = this.#routes;
-    let slots = this.#plan.preload ? Math.max(PRELOAD_IN_FLIGHT, this.#plan.inFlight) : this.#plan.inFlight;
-    if (owners !== undefined) {
-      // All that is under way may be one node's business.
-      const ofANode = Math.max(1, Math.floor(this.#connectionCount / addresses.length));
-      slots = Math.min(IN_FLIGHT_MAX, Math.max(slots, Math.ceil(this.#inFlightMax / ofANode)));
-    }
-    const connection = new RawConnection(this, addresses[place] as string, slots, place);
-    this.#connections.add(connection);
-    this.#byPlace[place]?.push(connection);
   }
 
   /** A promise that `#settle` decides, from inside or after `start`. */
@@ -260,8 +231,7 @@ export class RawShare implements Share, ConnectionOwner {
   async #drive(phase: 'warming up' | 'running', durationMs: number, amount: number): Promise<ShareResult> {
     const plan = this.#plan;
     this.#phase = phase;
-    for (let missing = this.#connectionCount - this.#connections.size; missing > 0; missing--)
-      this.#connect(this.#emptiest());
+    this.#fanOut.complete(this);
     this.#started = 0;
     this.#amount = amount;
     this.#startMs = performance.now();
@@ -304,7 +274,7 @@ export class RawShare implements Share, ConnectionOwner {
   /** Every slot of every connection starts. */
   #fill(): void {
     const nowMs = performance.now();
-    for (const connection of this.#connections) this.#fillOne(connection, nowMs);
+    for (const connection of this.#fanOut.connections) this.#fillOne(connection, nowMs);
     if (this.#phase === 'preloading') this.#checkLoaded();
   }
 
@@ -313,22 +283,9 @@ export class RawShare implements Share, ConnectionOwner {
       const slots = connection.freeSlots;
       for (let i = 0; i < slots; i++) this.#preloadNext(connection, nowMs);
     } else if (this.#phase !== 'draining' && this.#schedule === undefined) {
-      while (this.#usable(connection) > 0 && this.#started < this.#amount) this.#next(connection, nowMs);
+      while (this.#fanOut.usable(connection) > 0 && this.#started < this.#amount) this.#next(connection, nowMs);
     }
-    if (this.#routes.owners === undefined) connection.flush(nowMs);
-    else for (const any of this.#connections) any.flush(nowMs);
-  }
-
-  /** Where a connection is missed most. */
-  #emptiest(): number {
-    const counts = this.#byPlace.map((connections) => connections.length);
-    return counts.indexOf(Math.min(...counts));
-  }
-
-  /** Free slots that the plan lets us use: a connection has more when it preloaded, or when requests look for owners. */
-  #usable(connection: RawConnection): number {
-    if (this.#routes.owners !== undefined) return connection.freeSlots > 0 ? this.#inFlightMax - this.#underWay : 0;
-    return connection.freeSlots - Math.max(0, connection.slots - this.#plan.inFlight);
+    this.#fanOut.flush(connection, nowMs);
   }
 
   /** Begins the next operation, here or with an owner of its key; returns the connection, which is to be flushed. */
@@ -337,7 +294,7 @@ export class RawShare implements Share, ConnectionOwner {
       this.#drain();
       return undefined;
     }
-    if (this.#usable(connection) <= 0) return undefined;
+    if (this.#fanOut.usable(connection) <= 0) return undefined;
     let intendedMs = nowMs;
     if (this.#schedule !== undefined) {
       intendedMs = this.#schedule.take(nowMs);
@@ -345,30 +302,9 @@ export class RawShare implements Share, ConnectionOwner {
     }
     this.#started++;
     this.source.next();
-    const { owners } = this.#routes;
-    const used = owners === undefined ? connection : this.#ofAnOwner(owners, connection);
-    this.#begin(used, intendedMs, nowMs);
+    const used = this.#fanOut.connectionFor(this.source.key, connection);
+    this.#fanOut.begin(used, intendedMs, nowMs);
     return used;
-  }
-
-  #begin(connection: RawConnection, intendedMs: number, nowMs: number): void {
-    this.#underWay++;
-    connection.begin(intendedMs, nowMs);
-  }
-
-  /** A connection for the operation that the source holds; `here` if it is an owner's, or if no owner has room. */
-  #ofAnOwner(owners: OwnerRoutes, here: RawConnection): RawConnection {
-    const partition = owners.partition(this.source.key);
-    if (this.#schedule === undefined && owners.owns(partition, here.place)) return here;
-    const turn = this.#turn++;
-    for (let i = 0; i < owners.replicaCount; i++) {
-      const connections = this.#byPlace[owners.owner(partition, turn + i)] ?? [];
-      for (let j = 0; j < connections.length; j++) {
-        const connection = connections[(turn + j) % connections.length] as RawConnection;
-        if (connection.freeSlots > 0) return connection;
-      }
-    }
-    return here;
   }
 
   #pace(): void {
@@ -378,15 +314,15 @@ export class RawShare implements Share, ConnectionOwner {
       if (this.#phase === 'draining') return -1;
       const nowMs = performance.now();
       let tried = 0;
-      while (schedule.nextMs <= nowMs && tried <= this.#connections.size) {
-        if (turn.length === 0) turn = [...this.#connections];
+      while (schedule.nextMs <= nowMs && tried <= this.#fanOut.connections.size) {
+        if (turn.length === 0) turn = [...this.#fanOut.connections];
         const connection = turn.pop();
         if (connection === undefined) break;
-        tried = this.#usable(connection) > 0 ? 0 : tried + 1;
+        tried = this.#fanOut.usable(connection) > 0 ? 0 : tried + 1;
         this.#next(connection, nowMs);
         if (this.#phase !== 'warming up' && this.#phase !== 'running') return -1;
       }
-      for (const connection of this.#connections) connection.flush(nowMs);
+      this.#fanOut.flushAll(nowMs);
       const waitMs = schedule.nextMs - nowMs;
       if (waitMs <= 0) return NO_SLOT_WAIT_MS; // a slot that becomes free takes what is due by itself
       return Number.isFinite(waitMs) ? waitMs : -1;
@@ -396,7 +332,7 @@ export class RawShare implements Share, ConnectionOwner {
 
   #preloadNext(connection: RawConnection, nowMs: number): void {
     if (this.source.nextPreload()) {
-      this.#begin(connection, nowMs, nowMs);
+      this.#fanOut.begin(connection, nowMs, nowMs);
       return;
     }
     const key = this.#unsettled.pop();
@@ -405,7 +341,7 @@ export class RawShare implements Share, ConnectionOwner {
       return;
     }
     this.source.again(key);
-    this.#begin(connection, nowMs, nowMs);
+    this.#fanOut.begin(connection, nowMs, nowMs);
   }
 
   #preloadFailed(key: number, code: string): void {
@@ -437,14 +373,14 @@ export class RawShare implements Share, ConnectionOwner {
 
   #checkDrained(): void {
     if (this.#phase !== 'draining') return;
-    for (const connection of this.#connections) if (connection.waiting > 0) return;
+    for (const connection of this.#fanOut.connections) if (connection.waiting > 0) return;
     this.#settle?.resolve();
   }
 
   #sweepSlots(): void {
     this.dialect.seconds = Math.floor(Date.now() / 1000);
     const nowMs = performance.now();
-    for (const connection of this.#connections) {
+    for (const connection of this.#fanOut.connections) {
       if (connection.abandonOlder(nowMs - this.#plan.timeoutMs, nowMs)) connection.close();
     }
     if (this.#phase === 'draining') this.#checkDrained();
@@ -454,6 +390,6 @@ export class RawShare implements Share, ConnectionOwner {
     clearInterval(this.#sweep);
     clearTimeout(this.#retryTimer);
     this.#phase = 'ready';
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#fanOut.connections) connection.close();
   }
 }

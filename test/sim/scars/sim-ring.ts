@@ -48,6 +48,7 @@ const CORE = {
   waitingMax: 8,
   connectTimeoutMs: 1_000,
   keepAliveMs: 5_000,
+  attemptTimeoutMs: 0,
   ringPollMs: 10_000,
   retryBudget: { ratio: 1, minPerSecond: 10 },
   routing: 'any',
