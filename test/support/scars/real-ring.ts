@@ -1,5 +1,5 @@
 /* Five real daemons on loopback. */
-import { cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import type { Client } from '../../../src/client/index.js';
 import * as kinds from '../../../src/wire/kinds.js';
 import { partita } from '../../../src/wire/protobuf.js';
@@ -55,7 +55,8 @@ export class RealNode implements ScriptedNode {
   backUp(): () => void {
     const { dataDir } = this.daemon;
     const copy = `${dataDir}.copy`;
-    cpSync(dataDir, copy, { recursive: true });
+    // What it listens on is there, and is none of its data.
+    cpSync(dataDir, copy, { recursive: true, filter: (path) => !lstatSync(path).isSocket() });
     return () => {
       rmSync(dataDir, { recursive: true, force: true });
       renameSync(copy, dataDir);
