@@ -2,6 +2,7 @@ import { KEY_BYTES_MAX } from '../model/limits.js';
 import { parseAddress } from '../net/address.js';
 import type { Codec } from './codecs.js';
 import type { Context } from './context.js';
+import type { AttemptTimeout } from './core/attempt-limit.js';
 import type { RetryPolicy } from './core/call.js';
 import { SLOTS_MAX } from '../lib/request-slots.js';
 import type { RetryBudgetOptions } from './core/retry-budget.js';
@@ -74,6 +75,13 @@ export interface ClientOptions<T = Uint8Array> {
   readonly connectTimeoutMs?: number;
   /** Deadline of calls that do not say theirs, ms, 1..60_000, default 1_000. */
   readonly timeoutMs?: number;
+  /**
+   * When a node has not answered for so long, the call goes to the next node as well, and whichever answers first ends it;
+   * the silent node is passed over until it says something. Such an attempt counts as a retry, in `attemptsMax` and in the
+   * budget. ms, 1..60_000; 0: never; `auto`, the default: 250 at first, then four times the recent 99th percentile, but no
+   * more than 500 or a third of the call's `timeoutMs`, and no less than 50.
+   */
+  readonly attemptTimeoutMs?: number | 'auto';
   /** A connection silent for so long is asked for a sign, and dropped when silent once more. ms, 100..600_000, default 10_000. */
   readonly keepAliveMs?: number;
   /** How often the ring is asked for, ms, 100..600_000, default 10_000 (§6.4). */
@@ -104,6 +112,7 @@ export interface ResolvedOptions {
   readonly waitingMax: number;
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
+  readonly attemptTimeoutMs: AttemptTimeout;
   readonly keepAliveMs: number;
   readonly ringPollMs: number;
   readonly retry: RetryPolicy;
@@ -125,6 +134,7 @@ export function resolveOptions(options: Omit<ClientOptions, 'codec' | 'resolver'
     waitingMax: within('maxWaitingPerNode', options.maxWaitingPerNode ?? 8_192, 0, 1_000_000),
     connectTimeoutMs: within('connectTimeoutMs', options.connectTimeoutMs ?? 3_000, 1, TIMEOUT_MS_MAX),
     timeoutMs: within('timeoutMs', options.timeoutMs ?? 1_000, 1, TIMEOUT_MS_MAX),
+    attemptTimeoutMs: attemptTimeout(options.attemptTimeoutMs),
     keepAliveMs: within('keepAliveMs', options.keepAliveMs ?? 10_000, 100, 600_000),
     ringPollMs: within('ringPollMs', options.ringPollMs ?? 10_000, 100, 600_000),
     retry: retryPolicy(options.retry, DEFAULT_RETRY),
@@ -150,6 +160,11 @@ export function retryPolicy(wanted: Partial<RetryPolicy> | false | undefined, ot
 
 export function timeoutOf(wanted: number | undefined, otherwise: number): number {
   return wanted === undefined ? otherwise : between('timeoutMs', wanted, 1, TIMEOUT_MS_MAX);
+}
+
+function attemptTimeout(wanted: number | 'auto' | undefined): AttemptTimeout {
+  if (wanted === undefined || wanted === 'auto') return 'auto';
+  return between('attemptTimeoutMs', wanted, 0, TIMEOUT_MS_MAX);
 }
 
 export function replicasOf(name: 'r' | 'w', wanted: number | undefined): number {

@@ -109,10 +109,12 @@ export interface ClientStats {
   readonly sent: number;
   readonly received: number;
   readonly retries: number;
+  /** Those of them that were sent while an earlier attempt had not been answered. */
+  readonly hedges: number;
   /** Retries that the budget did not allow. */
   readonly retriesDenied: number;
   readonly timeouts: number;
-  /** Replies to calls that had been given up. */
+  /** Replies to calls that had been given up, or answered by another node first. */
   readonly lateReplies: number;
   /** Of calls that succeeded, since the start; read from a histogram with 3 % steps. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };

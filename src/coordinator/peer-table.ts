@@ -10,7 +10,7 @@
  * asked is never known to have recovered; so whoever was not asked for PROBE_INTERVAL_MS comes first, once. The get that
  * probes loses at most its patience.
  */
-import { LatencyEstimate } from './latency-estimate.js';
+import { LatencyEstimate } from '../lib/latency-estimate.js';
 import { HEALTH_LIMITS, type HealthLimits, PeerHealth } from './peer-health.js';
 import type { PeerView } from './preference.js';
 

@@ -4,26 +4,22 @@
  * whoever rewrites it decides anew what the bug would be.
  */
 import { readFileSync } from 'node:fs';
+import { type Passage, plant } from '../support/planted.js';
 import { claim } from './timeline.js';
 
 const FOLDER = new URL('../../src/coordinator/', import.meta.url);
 
-export interface Mutant {
+export interface Mutant extends Passage {
   readonly bug: string;
   /** In which file the passage is; the machine's own unless said otherwise. */
   readonly file?: string;
-  readonly from: string;
-  readonly to: string;
 }
 
 /** The module `name` with the mutant in it or in a file that it imports. */
 export async function loadMutant(name: string, mutant: Mutant): Promise<Readonly<Record<string, unknown>>> {
   const file = mutant.file ?? name;
   claim(file === name || readFileSync(new URL(name, FOLDER), 'utf8').includes(`'./${file}'`), `${name} uses ${file}`);
-  const inner = moduleOf(file, (source) => {
-    claim(source.split(mutant.from).length === 2, `${mutant.bug}: the passage is in ${file} exactly once`);
-    return source.replace(mutant.from, () => mutant.to);
-  });
+  const inner = moduleOf(file, (source) => plant(source, mutant, mutant.bug, file));
   const url = file === name ? inner : moduleOf(name, (source) => source.replace(`'./${file}'`, `'${inner}'`));
   return (await import(url)) as Readonly<Record<string, unknown>>;
 }

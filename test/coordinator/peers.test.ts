@@ -1,6 +1,6 @@
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
-import { LatencyEstimate } from '../../src/coordinator/latency-estimate.js';
+import { LatencyEstimate } from '../../src/lib/latency-estimate.js';
 import { PeerHealth } from '../../src/coordinator/peer-health.js';
 import { PeerTable } from '../../src/coordinator/peer-table.js';
 import { Prng } from '../../src/lib/prng.js';

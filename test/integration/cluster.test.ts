@@ -133,6 +133,34 @@ test.serial('One that stands still does not hold up the others, whichever of the
   });
 });
 
+test.serial('One that stands still holds up no client: its calls go to the others', async (t) => {
+  const cluster = await RealCluster.startFor(t);
+  await allConnected(t, cluster);
+  await using db = await cluster.connect({ routing: 'ring' });
+  const durations: number[] = [];
+  const timed = async <R extends { readonly meta: { readonly durationMs: number } }>(call: Promise<R>): Promise<R> => {
+    const result = await call;
+    durations.push(result.meta.durationMs);
+    return result;
+  };
+  const begun = await Promise.all(Array.from({ length: 40 }, (_, i) => db.put(`key-${i}`, 'before')));
+  t.is(new Set(begun.map(({ meta }) => meta.nodeId)).size, 3, 'each node is asked for some of the keys');
+  cluster.node(3).signal('SIGSTOP');
+  for (let i = 0; i < 40; i++) {
+    const before = await timed(db.get(`key-${i}`));
+    await timed(db.put(`key-${i}`, 'meanwhile', { context: before.context }));
+    const after = await timed(db.get(`key-${i}`));
+    t.deepEqual(after.found ? after.siblings.map(({ value }) => value) : [], ['meanwhile']);
+  }
+  t.true(Math.max(...durations) < 1_000, `${Math.max(...durations)} ms`);
+  t.true(db.stats().hedges > 0, 'keys of n3 were asked for');
+  cluster.node(3).signal('SIGCONT');
+  await until(t, 'it is asked again', async () => {
+    const reads = await Promise.all(Array.from({ length: 40 }, (_, i) => db.get(`key-${i}`)));
+    return new Set(reads.map(({ meta }) => meta.nodeId)).size === 3;
+  });
+});
+
 test.serial('Kept hints survive the nodes that keep them', async (t) => {
   const cluster = await RealCluster.startFor(t);
   await allConnected(t, cluster);

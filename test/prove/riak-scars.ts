@@ -1,35 +1,17 @@
 /*
- * What hurt Riak's users, against five real daemons on loopback: each a script that says what went wrong, if anything did.
+ * What hurt Riak's users, each a script that says what went wrong, if anything did: on five simulated nodes, and on five real
+ * daemons on loopback. (test/sim/scars/ plants the bug that each script is there for.)
  */
 import { Client, codecs } from '../../src/client/index.js';
 import { RealCluster } from '../support/real-cluster.js';
-import { fallbackThatHeardAgain, forgetfulFallback } from '../support/scars/forgetful-fallback.js';
-import { aloneAfterLoss, blindAfterLoss, oldContextAfterLoss, tombstoneAfterLoss } from '../support/scars/kv679.js';
-import { lostAck, lostAckOfKilledNode } from '../support/scars/lost-ack.js';
-import { RingOfFive } from '../support/scars/ring-of-five.js';
-import { oneWhoReadsFirst, thoseWhoNeverRead, writersInTurn } from '../support/scars/siblings.js';
+import { type Scar, SCARS } from '../support/scars/all.js';
+import { RealRing } from '../support/scars/real-ring.js';
 import { SMALL_STORE } from './crash.js';
+import { play as playSimulated } from '../sim/scars/play.js';
 import type { Proof } from './proof.js';
 
-const SCARS: readonly (readonly [string, (ring: RingOfFive) => Promise<readonly string[]>])[] = [
-  ['lost ack, retry elsewhere', lostAck],
-  ['lost ack, and the node killed', lostAckOfKilledNode],
-  ['two writers in turn', writersInTurn],
-  ['one who reads first', oneWhoReadsFirst],
-  ['those who never read', thoseWhoNeverRead],
-  ['the fallback that forgot', forgetfulFallback],
-  ['the fallback that heard again', fallbackThatHeardAgain],
-  ['kv679: a blind put after the loss', blindAfterLoss],
-  ['kv679: an old context after the loss', oldContextAfterLoss],
-  ['kv679: a tombstone before the loss', tombstoneAfterLoss],
-  ['kv679: alone after the loss', aloneAfterLoss],
-];
-
 /** On a cluster of its own: what one script left behind must not help the next. */
-async function play(
-  script: (ring: RingOfFive) => Promise<readonly string[]>,
-  print: (line: string) => void,
-): Promise<readonly string[]> {
+async function play(script: Scar, print: (line: string) => void): Promise<readonly string[]> {
   const cluster = await RealCluster.prepare({ nodes: 5, flags: SMALL_STORE });
   try {
     await cluster.start();
@@ -37,7 +19,7 @@ async function play(
       { seeds: cluster.addresses, codec: codecs.utf8 },
       { timeoutMs: 10_000 },
     );
-    const ring = new RingOfFive(cluster, client);
+    const ring = new RealRing(cluster, client);
     client.destroy();
     return await script(ring);
   } catch (error) {
@@ -48,26 +30,38 @@ async function play(
   }
 }
 
+async function played(
+  where: string,
+  run: (script: Scar) => Promise<readonly string[]>,
+  print: (line: string) => void,
+): Promise<number> {
+  let faulty = 0;
+  for (const [name, script] of SCARS) {
+    const startedMs = performance.now();
+    const faults = await run(script);
+    if (faults.length > 0) faulty += 1;
+    const verdict = faults.length === 0 ? 'as it should be' : 'NOT AS IT SHOULD BE';
+    print(`${where}: ${name}: ${verdict} (${Math.round(performance.now() - startedMs)} ms)`);
+    for (const fault of faults) print(`  ${fault}`);
+  }
+  return faulty;
+}
+
 export const prove: Proof = {
   name: 'riak-scars',
   question: "Does what lost or multiplied the data of Riak's users happen here?",
   async run({ full, print }) {
     const rounds = full ? 5 : 1;
-    let faulty = 0;
+    const simulated = await played('simulated', (script) => playSimulated(script), print);
+    let real = 0;
     for (let round = 1; round <= rounds; round++) {
-      for (const [name, script] of SCARS) {
-        const startedMs = performance.now();
-        const faults = await play(script, print);
-        if (faults.length > 0) faulty += 1;
-        print(
-          `${name}: ${faults.length === 0 ? 'as it should be' : 'NOT AS IT SHOULD BE'} (${Math.round(performance.now() - startedMs)} ms)`,
-        );
-        for (const fault of faults) print(`  ${fault}`);
-      }
+      real += await played('real', (script) => play(script, print), print);
     }
     return {
-      held: faulty === 0,
-      summary: `${SCARS.length} scenarios, ${rounds} times each on five real daemons, ${faulty} not as they should be`,
+      held: simulated + real === 0,
+      summary:
+        `${SCARS.length} scripts, on five simulated nodes, ${simulated} not as they should be; ` +
+        `${rounds} times each on five real daemons, ${real} not as they should be`,
     };
   },
 };

@@ -62,6 +62,7 @@ const CORE: Omit<CoreOptions, 'seeds' | 'routing'> = {
   connectTimeoutMs: 1_000,
   keepAliveMs: 5_000,
   ringPollMs: 10_000,
+  attemptTimeoutMs: 'auto',
   retryBudget: { ratio: 0.2, minPerSecond: 10 },
 };
 const POLICY: RetryPolicy = { attemptsMax: 3, baseDelayMs: 25, maxDelayMs: 1_000 };

@@ -160,6 +160,11 @@ export class RingCluster implements SimCluster {
     return [...this.#table.ownersOf(partitionOfKey(key, this.ring.partitionCount))].map((ordinal) => ordinal - 1);
   }
 
+  /** Owners first. */
+  preferenceList(key: string): readonly number[] {
+    return [...this.#table.preferenceList(partitionOfKey(key, this.ring.partitionCount))].map((ordinal) => ordinal - 1);
+  }
+
   nodeIdFor(node: SimNode): string {
     return this.ring.members[node.node]?.nodeId as string;
   }
@@ -173,7 +178,17 @@ export class RingCluster implements SimCluster {
   }
 
   mayBeGone(doubts: Doubts, observer: Observer, write: WriteOp): boolean {
-    return this.isPromiseVoid(doubts, write) && (observer.held.get(write.putId)?.size ?? 0) === 0;
+    return this.isPromiseVoid(doubts, write) && !this.#isHeld(observer, write);
+  }
+
+  /** By an owner; or by a stand-in, as long as no owner ever had it from there. */
+  #isHeld({ held, durable }: Observer, { key, putId }: WriteOp): boolean {
+    const owners = this.ownersOf(key);
+    const holders = held.get(putId);
+    if (holders === undefined || holders.size === 0) return false;
+    return (
+      owners.some((owner) => holders.has(owner)) || !owners.some((owner) => durable.get(putId)?.has(owner) === true)
+    );
   }
 
   /** A damaged copy is repaired by whoever reads it together with a sound one: only where there is none it stays. */

@@ -92,7 +92,8 @@ export class SimConnection implements Connection {
 
   sendChunk(bytes: Uint8Array): void {
     this.#seal();
-    this.#push(Buffer.from(bytes));
+    // Not copied before it leaves, as the real one does not: whoever changes it in between is found out.
+    this.#push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
     this.#flushLater();
   }
 
@@ -216,7 +217,7 @@ export class SimConnection implements Connection {
         this.#queueBytes -= piece.length;
         this.#inFlightBytes += piece.length;
       }
-      this.#transmit(piece);
+      this.#transmit(typeof piece === 'string' ? piece : Buffer.from(piece));
     }
     this.#wasQueued = this.#queue.length > 0;
   }

@@ -10,13 +10,14 @@
  * Where keys have several, an acknowledged write is excused only if both of these hold:
  *
  *   (1) since it was first sent, something was destroyed on at least W distinct nodes, W being what it asked for;
- *   (2) no disk holds it any more: wherever it, or a record that had replaced it, was durable by the word of the store,
- *       the disk was destroyed since, or the copy was kept for others only and was dropped after one of them had it.
+ *   (2) no owner's disk holds it any more: wherever it, or a record that had replaced it, was durable by the word of the
+ *       store, the disk was destroyed since; and it is not so that only a stand-in ever had it, whose disk is sound.
  *
  * (1) is the promise: W disks must burn. It counts all members of the ring and not only owners, since a stand-in's copy
  * counts towards W; and the destructions of the whole rest of the run, since nothing but reads brings a copy back to a
  * disk that was replaced. (2) asks for more than is promised: a write whose W disks burnt is owed all the same as long as
- * one further copy is left, since a read of all owners must find it. What (2) sees comes from watching the stores, not
+ * one further copy is left, since a read of all owners must find it. (What a stand-in still has after an owner had it from
+ * there is asked for by nobody: hints go home once.) What (2) sees comes from watching the stores, not
  * from what servers say.
  */
 import type { Flip } from './evidence.js';

@@ -1,29 +1,76 @@
 /*
- * Plants each bug of mutants/ and runs seeds until a checker finds it. A table: the bug, how many seeds it took, which
- * checkers saw it in the seed that did. Exits 1 if one of them was not found within the seeds allowed.
+ * Plants each bug of mutants/ and runs seeds until a checker finds it. A table: the bug, how it is planted, how many seeds
+ * it took, which checkers saw it in the seed that did. Exits 1 if one of them was not found.
  *
- *   npm run sim:mutants               all, at most 1,000 seeds each
- *   npm run sim:mutants -- --only NAME --seeds N --from N
+ *   npm run sim:mutants               all, at most 25 seeds each, for three minutes at most
+ *   npm run sim:mutants -- --full     all, at most 1,000 seeds each
+ *   npm run sim:mutants -- --only NAME,NAME --seeds N --from N --seconds S
  */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { MUTANTS } from './mutants/all.js';
-import { hunt } from './mutants/hunt.js';
+import { hunt, type HuntTerms, type Kill } from './mutants/hunt.js';
+import type { Mutant } from './mutants/mutant.js';
 
-function main(): void {
+const SHORT = { seeds: 25, seconds: 180 };
+const FULL = { seeds: 1_000, seconds: Number.POSITIVE_INFINITY };
+
+async function main(): Promise<boolean> {
   const { values } = parseArgs({
-    options: { only: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' } },
+    options: {
+      only: { type: 'string' },
+      seeds: { type: 'string' },
+      from: { type: 'string' },
+      seconds: { type: 'string' },
+      full: { type: 'boolean' },
+    },
   });
-  const mutants = MUTANTS.filter(({ name }) => values.only === undefined || name === values.only);
+  const bounds = values.full === true ? FULL : SHORT;
+  const names = values.only?.split(',');
+  const mutants = MUTANTS.filter(({ name }) => names === undefined || names.includes(name));
   if (mutants.length === 0) throw new Error(`No planted bug is called ${values.only}`);
-  let missed = 0;
-  console.log(`${'bug'.padEnd(24)}${'seeds'.padStart(6)}  found by`);
-  for (const mutant of mutants) {
-    const { seeds, checkers } = hunt(mutant, Number(values.from ?? 1), Number(values.seeds ?? 1_000));
-    if (checkers.length === 0) missed += 1;
-    console.log(`${mutant.name.padEnd(24)}${String(seeds).padStart(6)}  ${checkers.join(', ') || 'NOBODY'}`);
-  }
-  console.log(`${mutants.length - missed} of ${mutants.length} planted bugs found`);
-  process.exitCode = missed === 0 ? 0 : 1;
+  const seconds = values.seconds === undefined ? bounds.seconds : Number(values.seconds);
+  const kills = await huntAll(mutants, {
+    from: Number(values.from ?? 1),
+    seedsMax: Number(values.seeds ?? bounds.seeds),
+    untilMs: performance.now() + 1_000 * seconds,
+  });
+  const missed = kills.filter(({ checkers }) => checkers.length === 0);
+  const most = Math.max(...kills.map(({ seeds }) => seeds));
+  console.log(
+    `${kills.length - missed.length} of ${kills.length} planted bugs found, with at most ${most} seeds each` +
+      (missed.length === 0 ? '' : `; not found: ${missed.map(({ mutant }) => mutant.name).join(', ')}`),
+  );
+  return missed.length === 0;
 }
 
-main();
+/** A hunt uses one core at a time. */
+async function huntAll(mutants: readonly Mutant[], terms: HuntTerms): Promise<readonly Kill[]> {
+  const kills: Kill[] = [];
+  const left = [...mutants];
+  const hunters = Array.from({ length: Math.min(availableParallelism(), left.length) }, async () => {
+    for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
+      const kill = await hunt(mutant, terms);
+      kills.push(kill);
+      tell(kill);
+    }
+  });
+  console.log(`${'bug'.padEnd(28)}${'planted by'.padEnd(12)}${'seeds'.padStart(6)}  found by`);
+  await Promise.all(hunters);
+  return kills;
+}
+
+function tell({ mutant, seeds, checkers, text }: Kill): void {
+  const by = mutant.edits === undefined ? 'wrapper' : 'text';
+  const found = checkers.join(', ') || 'NOBODY';
+  console.log(`${mutant.name.padEnd(28)}${by.padEnd(12)}${String(seeds).padStart(6)}  ${found}`);
+  if (text !== '') console.log(`${''.padEnd(48)}${text.split('\n')[0]?.slice(0, 160)}`);
+}
+
+process.exitCode = await main().then(
+  (isHeld) => (isHeld ? 0 : 1),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    return 2;
+  },
+);

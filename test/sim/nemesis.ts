@@ -182,7 +182,7 @@ export class Nemesis {
     else if (kind === 'rot-log') {
       disks.rotLog(node, this.#random);
       node.beginLife();
-    }    else if (copy !== undefined) node.rollBack(copy);
+    } else if (copy !== undefined) node.rollBack(copy);
     this.#copies.delete(node);
     doubt(null);
     this.#startAgain(node, DOWN_MAX_MS);

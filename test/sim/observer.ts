@@ -81,17 +81,11 @@ export class Observer {
   readonly #stores: Map<number, StoreView> = new Map();
   readonly #nowMs: () => number;
   readonly #identityOf: (ordinal: number) => StoreIdentity | undefined;
-  readonly #ownersOf: (key: string) => readonly number[];
 
-  /** `identityOf`: the node with this ordinal, as it is now. `ownersOf`: the nodes that a key belongs to. */
-  constructor(
-    nowMs: () => number,
-    identityOf: (ordinal: number) => StoreIdentity | undefined,
-    ownersOf: (key: string) => readonly number[],
-  ) {
+  /** `identityOf`: the node with this ordinal, as it is now. */
+  constructor(nowMs: () => number, identityOf: (ordinal: number) => StoreIdentity | undefined) {
     this.#nowMs = nowMs;
     this.#identityOf = identityOf;
-    this.#ownersOf = ownersOf;
   }
 
   watch(inner: Storage, node: number): Storage {
@@ -167,19 +161,6 @@ export class Observer {
       this.#store(node).missing.set(known, [...versions]);
       for (const { version } of versions) this.held.get(version.putId)?.delete(node);
     }
-  }
-
-  /**
-   * A copy that was kept for others was dropped. Who had it from there holds it now; where no owner ever had it, the drop
-   * was wrong, and the node goes on being asked for it.
-   */
-  wasDropped(node: number, key: string): void {
-    const owners = this.#ownersOf(key).filter((owner) => owner !== node);
-    for (const { version } of this.#byKey.get(key) ?? []) {
-      const everDurable = this.durable.get(version.putId);
-      if (owners.some((owner) => everDurable?.has(owner) === true)) this.held.get(version.putId)?.delete(node);
-    }
-    this.#store(node).missing.set(key, [...(this.#byKey.get(key) ?? [])]);
   }
 
   #destroyedMs(node: number, key: string): number {
@@ -277,10 +258,6 @@ class WriteOrder {
     this.#observer.wasMadeDurable(this.#node, placed);
   }
 
-  dropped(key: string): void {
-    this.#observer.wasDropped(this.#node, key);
-  }
-
   wasKnown(putId: string): void {
     this.#observer.isDurable(this.#node, putId);
   }
@@ -362,7 +339,7 @@ class WatchedWrite implements WriteRequest {
     const before = stored.state === 'ok' ? copyBytes(stored.bytes, stored.start, stored.end) : NOTHING;
     const size = this.#inner.decide(stored);
     if (size === WAIT_FOR_EARLIER) this.#alreadyThere(before);
-    else if (size === DROP_RECORD) this.#drop();
+    else if (size === DROP_RECORD) this.#end = this.#order.end;
     else if (size !== WRITE_NOTHING) this.#before = before;
     return size;
   }
@@ -373,11 +350,6 @@ class WatchedWrite implements WriteRequest {
     this.#end = this.#order.end;
     if (putId instanceof Uint8Array) this.#known = toHex(putId);
     if (record.length > 0) this.#there = this.#order.wasThere(textOf(this.key), record);
-  }
-
-  #drop(): void {
-    this.#end = this.#order.end;
-    this.#order.dropped(textOf(this.key));
   }
 
   encode(target: Uint8Array, at: number): void {

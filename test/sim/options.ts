@@ -127,7 +127,8 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   return kind === 'single' ? { ...single, ...given } : { ...single, ...drawRing(single, random, given), ...given };
 }
 
-const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };
+/** Every node a cluster of its own. */
+export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };
 const SINGLE_SHARE = 0.2;
 
 /** What is other where all nodes are one cluster. */

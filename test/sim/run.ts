@@ -168,7 +168,9 @@ function report(answers: readonly Answer[], seconds: number, workers: number): b
       `${sum(({ acknowledged }) => acknowledged)} writes acknowledged, ${events} events`,
   );
   const rings = answers.filter(({ isRing }) => isRing);
-  const counts = TOLD.map(([, text], index) => `${rings.reduce((total, one) => total + (one.counts[index] ?? 0), 0)} ${text}`);
+  const counts = TOLD.map(
+    ([, text], index) => `${rings.reduce((total, one) => total + (one.counts[index] ?? 0), 0)} ${text}`,
+  );
   console.log(`${rings.length} of the seeds are rings of several nodes: ${counts.join(', ')}`);
   console.log(
     `${Math.round(events / cpuS)} events and ${Math.round(simulatedS / cpuS)} simulated seconds a CPU second; ` +

@@ -60,7 +60,6 @@ export class SimWorld {
     this.observer = new Observer(
       () => this.time.monotonicMs(),
       (ordinal) => this.cluster.nodes[ordinal - 1],
-      (key) => this.cluster.ownersOf(key),
     );
     this.doubts = new Doubts(({ node, kind, key }) => {
       if (kind === 'destroyed') this.observer.wasDestroyed(node, key);

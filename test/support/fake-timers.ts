@@ -53,6 +53,18 @@ export class FakeTimers implements Clock, Timers {
     }
   }
 
+  /** The loop stands still: all timers that come due meanwhile fire in one turn, at its end, before anything else is done. */
+  stall(ms: number): void {
+    this.settle();
+    this.#nowMs += ms;
+    const due = this.#entries
+      .filter((entry) => entry.atMs <= this.#nowMs)
+      .sort((a, b) => a.atMs - b.atMs || a.sequence - b.sequence);
+    this.#entries = this.#entries.filter((entry) => !due.includes(entry));
+    for (const { fire } of due) fire();
+    this.settle();
+  }
+
   /** Lets time pass; everything due on the way happens at its time. */
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;

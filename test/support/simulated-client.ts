@@ -35,6 +35,7 @@ const OPTIONS: CoreOptions = {
   connectTimeoutMs: 1_000,
   keepAliveMs: 10_000,
   ringPollMs: 10_000,
+  attemptTimeoutMs: 0,
   retryBudget: { ratio: 0.2, minPerSecond: 10 },
 };
 const POLICY: RetryPolicy = { attemptsMax: 3, baseDelayMs: 25, maxDelayMs: 1_000 };

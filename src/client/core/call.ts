@@ -5,7 +5,11 @@
  *                    ┌────────────── attempt failed, retry paid for ◀──────────────┐
  *                    ▼                                                             │
  *   start ──▶ waiting (in a peer's queue) ──▶ sent (in a link's slot) ──▶ done     backing-off
- *                    └─────────────────── deadline, abort, close: done, from any state
+ *                    ▲                             │
+ *                    └── silent for too long: ─────┘  set aside, still in its slot, while the next attempt begins
+ *
+ * Deadline, abort and close: done, from any state. The state is that of the latest attempt; those set aside are `earlier`.
+ * Whichever answers first ends the call. An attempt is known by its link and request id.
  */
 import type { TimerHandle } from '../../env/clock.js';
 import type { Connection } from '../../env/transport.js';
@@ -54,7 +58,7 @@ export type CallState = 'waiting' | 'sent' | 'backing-off' | 'done';
 
 /** The connection that a call was sent by, as the call's owner needs it. */
 export interface CallLink {
-  abandon(call: Call): void;
+  abandon(requestId: number): void;
   /** A call that was sent at `sentMs` had no answer in time. */
   doubt(sentMs: number): void;
 }
@@ -63,12 +67,25 @@ export interface CallLink {
 export interface CallPeer {
   readonly address: string;
   readonly isUp: boolean;
+  /** 0: connected, and not known to be silent. */
+  readonly rank: number;
   readonly lastError: PartitaError | null;
   readonly waiting: Set<Call>;
 }
 
+/** An attempt that was silent for too long, and may be answered all the same. */
+export interface EarlierAttempt {
+  readonly peer: CallPeer;
+  readonly link: CallLink;
+  readonly requestId: number;
+  readonly sentMs: number;
+}
+
+const NONE: readonly EarlierAttempt[] = [];
+
 export interface CallOwner {
-  onDeadline(call: Call): void;
+  /** The time that the call has set in `deadlineMs` has come. */
+  onTime(call: Call): void;
   nodeIdsOf(ordinals: readonly number[]): readonly string[];
 }
 
@@ -76,7 +93,12 @@ export class Call implements Timed {
   readonly operation: Operation;
   readonly policy: RetryPolicy;
   readonly startedMs: number;
+  /** Deadline of the whole. */
+  readonly endMs: number;
+  /** When to look after it next: when its latest attempt has been silent for too long, or at the end. */
   deadlineMs: number;
+  /** How often that was set: what was decided about an earlier attempt does not hold for the next. */
+  looks: number = 0;
   /** Address of the node that is meant and no other, as long as it is known. */
   readonly pinned: string | undefined;
   /** Partition of the key; -1: no ring yet, or no key. */
@@ -100,6 +122,7 @@ export class Call implements Timed {
   peer: CallPeer | null = null;
   link: CallLink | null = null;
   requestId: number = 0;
+  earlier: readonly EarlierAttempt[] = NONE;
   backoff: TimerHandle | null = null;
   lastFailure: PartitaError | null = null;
   /** Once, when the call is done; set by whoever has to let go of something then. */
@@ -115,19 +138,65 @@ export class Call implements Timed {
     operation: Operation,
     policy: RetryPolicy,
     startedMs: number,
-    deadlineMs: number,
+    endMs: number,
     pinned: string | undefined,
   ) {
     this.#owner = owner;
     this.operation = operation;
     this.policy = policy;
     this.startedMs = startedMs;
-    this.deadlineMs = deadlineMs;
+    this.endMs = endMs;
+    this.deadlineMs = endMs;
     this.pinned = pinned;
   }
 
   expire(): void {
-    this.#owner.onDeadline(this);
+    this.#owner.onTime(this);
+  }
+
+  /** The attempt under way goes on on its own, and another one may begin. */
+  setAside(): void {
+    const { peer, link, requestId, sentMs } = this;
+    if (peer === null || link === null) return;
+    this.earlier = [...this.earlier, { peer, link, requestId, sentMs }];
+    this.link = null;
+  }
+
+  /** The latest attempt is over, and nothing follows it: the one before is the latest. False when there is none. */
+  fallBack(): boolean {
+    const last = this.earlier.at(-1);
+    if (last === undefined) return false;
+    this.earlier = this.earlier.slice(0, -1);
+    this.state = 'sent';
+    this.peer = last.peer;
+    this.link = last.link;
+    this.requestId = last.requestId;
+    this.sentMs = last.sentMs;
+    return true;
+  }
+
+  /** When the attempt was sent; it is over, and out of its slot. */
+  settle(link: CallLink, requestId: number): number {
+    if (this.link === link && this.requestId === requestId) {
+      this.link = null;
+      return this.sentMs;
+    }
+    const attempt = this.earlier.find((earlier) => earlier.link === link && earlier.requestId === requestId);
+    this.earlier = this.earlier.filter((earlier) => earlier !== attempt);
+    return attempt?.sentMs ?? this.sentMs;
+  }
+
+  /** A link is gone with every attempt on it; whether the latest was among them. */
+  lose(link: CallLink): boolean {
+    const wasLatest = this.link === link;
+    if (wasLatest) this.link = null;
+    if (this.earlier.length > 0) this.earlier = this.earlier.filter((earlier) => earlier.link !== link);
+    return wasLatest;
+  }
+
+  /** An attempt of it is under way there. */
+  isAt(peer: CallPeer): boolean {
+    return (this.link !== null && this.peer === peer) || this.earlier.some((earlier) => earlier.peer === peer);
   }
 
   /** The nodes that a reply names. */

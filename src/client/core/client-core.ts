@@ -5,25 +5,32 @@
  * What it promises of every call: exactly one answer, by its deadline; at most `attemptsMax` attempts, retries within
  * the budget; a put is resent only with its own id and `retry` set; and an error after which the put may have happened
  * says so (§2.3: a client must never be told less than the truth about a write).
+ *
+ * And it does not wait for a node that says nothing: an attempt that has been silent for too long (attempt-limit.ts) is
+ * joined by one at the next node. Both are under way then, and the first answer ends the call; an error of one does not, as
+ * long as another may still succeed, unless it refuses the request as such.
  */
 import type { Clock, Timers } from '../../env/clock.js';
 import type { Hash64 } from '../../model/hash.js';
 import type { HelloReply, RingMessage } from '../../model/messages.js';
 import type { OwnerTable } from '../../ring/owner-table.js';
-import { BUDGET_MS_MAX } from '../../model/limits.js';
 import { ERROR, nameOfKind } from '../../wire/kinds.js';
-import { ConnectionError, OverloadedError, PartitaError, ProtocolError, TimeoutError, errorOf } from '../errors.js';
+import { ConnectionError, ProtocolError, errorOf } from '../errors.js';
+import type { PartitaError } from '../errors.js';
 import { Counters } from '../counters.js';
 import type { ClientStats, NodeInfo } from '../results.js';
-import { fullJitterMs } from '../../lib/backoff.js';
+import { AttemptLimit } from './attempt-limit.js';
+import type { AttemptTimeout } from './attempt-limit.js';
+import { Attempts } from './attempts.js';
+import type { AttemptsOwner } from './attempts.js';
 import { CallList } from './call-list.js';
 import { Call } from './call.js';
 import type { CallOwner, Operation, OperationName, RetryPolicy } from './call.js';
-import { deadlineText, phaseOf } from './deadline.js';
+import { abortedError, deadlineError, detailsOf, phaseOf } from './endings.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { Link } from './link.js';
 import type { Peer, PeerEvents, PeerOptions, PeerWorld } from './peer.js';
-import { RetryBudget } from './retry-budget.js';
+import { Retries } from './retries.js';
 import type { RetryBudgetOptions } from './retry-budget.js';
 import { RingWatch } from './ring-watch.js';
 import { Routes } from './routes.js';
@@ -34,6 +41,7 @@ export interface CoreOptions extends PeerOptions {
   readonly routing: 'ring' | 'any';
   readonly retryBudget: RetryBudgetOptions;
   readonly ringPollMs: number;
+  readonly attemptTimeoutMs: AttemptTimeout;
 }
 
 export interface CoreWorld extends PeerWorld {
@@ -49,12 +57,14 @@ export interface CoreEvents {
   onRetry(operation: OperationName, attempt: number, cause: PartitaError): void;
 }
 
-export class ClientCore implements PeerEvents, CallOwner {
+export class ClientCore implements PeerEvents, CallOwner, AttemptsOwner {
   readonly clock: Clock;
   readonly #world: CoreWorld;
   readonly #events: CoreEvents;
   readonly #wheel: DeadlineWheel;
-  readonly #budget: RetryBudget;
+  readonly #limit: AttemptLimit;
+  readonly #retries: Retries;
+  readonly #attempts: Attempts;
   readonly #routes: Routes;
   readonly #ring: RingWatch;
   readonly #counters: Counters = new Counters();
@@ -68,8 +78,18 @@ export class ClientCore implements PeerEvents, CallOwner {
     this.#world = world;
     this.#events = events;
     this.#wheel = new DeadlineWheel(world.clock, world.callTimers);
-    this.#budget = new RetryBudget(world.clock, options.retryBudget);
+    this.#limit = new AttemptLimit(options.attemptTimeoutMs);
     this.#routes = new Routes(world, options, this);
+    this.#retries = new Retries(world, this.#routes, this.#counters, options.retryBudget);
+    this.#attempts = new Attempts(this, {
+      clock: world.clock,
+      timers: world.callTimers,
+      wheel: this.#wheel,
+      routes: this.#routes,
+      retries: this.#retries,
+      limit: this.#limit,
+      counters: this.#counters,
+    });
     this.#ring = new RingWatch(this, world.timers, world.random, options.ringPollMs, (ring) => this.#adoptRing(ring));
   }
 
@@ -83,9 +103,8 @@ export class ClientCore implements PeerEvents, CallOwner {
       return call;
     }
     this.#calls.add(call);
-    this.#budget.earn();
-    this.#wheel.add(call);
-    this.#dispatch(call, nowMs);
+    this.#retries.earn();
+    this.#attempts.dispatch(call, nowMs);
     return call;
   }
 
@@ -97,11 +116,8 @@ export class ClientCore implements PeerEvents, CallOwner {
   /** The caller is no longer interested. No effect on a call that has ended. */
   abort(call: Call, cause: unknown): void {
     if (call.state === 'done') return;
-    this.#release(call);
-    this.#fail(
-      call,
-      new PartitaError('ABORTED', `The ${call.operation.name} was aborted`, { ...this.#details(call), cause }),
-    );
+    this.#attempts.release(call);
+    this.fail(call, abortedError(call, cause));
   }
 
   /** Until it is there, calls go to any node. */
@@ -170,42 +186,67 @@ export class ClientCore implements PeerEvents, CallOwner {
     this.#closed = error;
     this.#ring.stop();
     for (const call of this.#calls.all()) {
-      this.#release(call);
-      this.#fail(call, errorOf(error.code, error.message, { ...this.#details(call), cause: error.cause }));
+      this.#attempts.release(call);
+      this.fail(call, errorOf(error.code, error.message, { ...detailsOf(call), cause: error.cause }));
     }
     this.#finishClosing();
   }
 
   // ── from the wheel and the peers ──────────────────────────────────────────────────────────────────────────────────
 
-  onDeadline(call: Call): void {
+  onTime(call: Call): void {
     if (call.state === 'done') return;
+    if (this.#world.clock.monotonicMs() < call.endMs) {
+      this.#attempts.suspect(call);
+      return;
+    }
     this.#counters.timeouts += 1;
+    if (call.state !== 'sent') {
+      if (call.state === 'waiting') call.peer?.waiting.delete(call);
+      call.fallBack();
+    }
     const phase = phaseOf(call);
     call.link?.doubt(call.sentMs);
-    this.#release(call);
-    const cause = call.lastFailure ?? call.peer?.lastError ?? undefined;
-    const details = { ...this.#details(call), retryable: true, cause };
-    this.#fail(call, new TimeoutError(deadlineText(call, phase), phase, details));
+    this.#attempts.release(call);
+    this.fail(call, deadlineError(call, phase));
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== null;
+  }
+
+  onRetry(operation: OperationName, attempt: number, cause: PartitaError): void {
+    this.#events.onRetry(operation, attempt, cause);
   }
 
   onTurn(peer: Peer, link: Link, call: Call): void {
-    this.#send(peer, link, call, this.#world.clock.monotonicMs());
+    this.#attempts.send(peer, link, call, this.#world.clock.monotonicMs());
   }
 
   onReturned(call: Call): void {
     call.peer = null;
-    this.#dispatch(call, this.#world.clock.monotonicMs());
+    call.attempts -= 1; // that one has not begun
+    this.#attempts.dispatch(call, this.#world.clock.monotonicMs());
   }
 
-  onReply(peer: Peer, call: Call, kind: number, bytes: Uint8Array, start: number, end: number, link: Link): void {
+  onReply(
+    peer: Peer,
+    link: Link,
+    call: Call,
+    requestId: number,
+    kind: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     this.#counters.received += 1;
-    call.link = null;
+    const wasLatest = call.link === link && call.requestId === requestId;
+    const sentMs = call.settle(link, requestId);
     const { operation } = call;
     if (kind === ERROR) {
       const heard = errorOfFrame(bytes, start, end, peer.address);
       this.#ring.notice(heard.ringVersion, this.#routes.ringVersion, peer.address);
-      this.onAttemptFailed(call, heard.error);
+      this.#attempts.failed(call, heard.error, wasLatest, true);
       return;
     }
     let ringVersion: number;
@@ -219,11 +260,15 @@ export class ClientCore implements PeerEvents, CallOwner {
         cause,
         outcomeUnknown: operation.writes,
       });
-      this.onAttemptFailed(call, error);
+      this.#attempts.failed(call, error, wasLatest, true);
       link.close(error);
       return;
     }
-    const durationMs = this.#world.clock.monotonicMs() - call.startedMs;
+    const nowMs = this.#world.clock.monotonicMs();
+    const durationMs = nowMs - call.startedMs;
+    this.#limit.record(kind, nowMs - sentMs, nowMs);
+    this.#attempts.release(call);
+    call.peer = peer;
     this.#end(call);
     this.#counters.latency.record(durationMs);
     operation.succeed(call, durationMs);
@@ -245,115 +290,18 @@ export class ClientCore implements PeerEvents, CallOwner {
     this.#events.onNodeDown(peer.info, error);
   }
 
-  onAttemptFailed(call: Call, error: PartitaError): void {
-    const wasSent = call.state === 'sent';
-    call.link = null;
-    call.lastFailure = error;
-    if (
-      call.operation.writes &&
-      wasSent &&
-      (error.outcomeUnknown || error.code === 'CONNECTION' || error.code === 'PROTOCOL')
-    ) {
-      call.maybeDone = true;
-    }
-    if (this.#closed !== null || !this.#mayRetry(call, error, wasSent)) {
-      this.#fail(call, this.#lastWord(call, error));
-      return;
-    }
-    this.#retryLater(call, error);
+  onLost(call: Call, link: Link, error: PartitaError): void {
+    if (call.state === 'done') return;
+    this.#attempts.failed(call, error, call.lose(link), true);
   }
 
-  // ── attempts ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #dispatch(call: Call, nowMs: number): void {
-    const peer = this.#routes.pick(call);
-    call.peer = peer;
-    call.attempts += 1;
-    const link = peer.waiting.size === 0 ? peer.linkWithRoom() : null;
-    if (link !== null) {
-      this.#send(peer, link, call, nowMs);
-      return;
-    }
-    call.state = 'waiting';
-    if (peer.enqueue(call)) return;
-    const text = `${peer.waiting.size} calls wait for ${peer.address} already; slow down, or raise maxWaitingPerNode`;
-    this.#fail(call, new OverloadedError('OVERLOADED', text, { ...this.#details(call), retryable: true }));
-  }
-
-  #send(peer: Peer, link: Link, call: Call, nowMs: number): void {
-    const { operation } = call;
-    const budgetMs = Math.max(1, Math.min(BUDGET_MS_MAX, Math.floor(call.deadlineMs - nowMs)));
-    const bytes = operation.measure(budgetMs, this.#routes.ringVersion, call.sends > 0);
-    if (!link.send(call, operation, bytes)) {
-      const text = `A ${operation.name} takes a frame of ${bytes} bytes, and ${peer.address} accepts bodies up to ${link.bodyBytesMax}`;
-      this.#fail(call, new PartitaError('TOO_LARGE', text, this.#details(call)));
-      return;
-    }
-    call.state = 'sent';
-    call.sends += 1;
-    call.sentMs = nowMs;
-    this.#counters.sent += 1;
-  }
-
-  #mayRetry(call: Call, error: PartitaError, wasSent: boolean): boolean {
-    if (!error.retryable || call.attempts >= call.policy.attemptsMax) return false;
-    if (this.#world.clock.monotonicMs() + this.#spareMs(call, error) >= call.deadlineMs) return false;
-    if (!wasSent) return true; // it cost no node anything
-    if (this.#budget.take()) return true;
-    this.#counters.retriesDenied += 1;
-    return false;
-  }
-
-  /** A node that asks to be spared is; the next of the list need not wait for that. */
-  #spareMs(call: Call, error: PartitaError): number {
-    return error.retryAfterMs === undefined || this.#routes.hasAnother(call) ? 0 : error.retryAfterMs;
-  }
-
-  #retryLater(call: Call, error: PartitaError): void {
-    const { baseDelayMs, maxDelayMs } = call.policy;
-    const jitterMs = fullJitterMs(this.#world.random, baseDelayMs, maxDelayMs, call.attempts);
-    const delayMs = Math.max(this.#spareMs(call, error), jitterMs);
-    call.state = 'backing-off';
-    this.#counters.retries += 1;
-    this.#events.onRetry(call.operation.name, call.attempts + 1, error);
-    call.backoff = this.#world.callTimers.after(delayMs, () => {
-      call.backoff = null;
-      this.#dispatch(call, this.#world.clock.monotonicMs());
-    });
-  }
-
-  /** The call leaves whoever holds it. */
-  #release(call: Call): void {
-    call.backoff?.cancel();
-    call.backoff = null;
-    call.peer?.waiting.delete(call);
-    const { link } = call;
-    if (link === null) return;
-    call.link = null;
-    if (call.operation.writes) call.maybeDone = true;
-    link.abandon(call);
+  onUnsent(call: Call, error: PartitaError): void {
+    this.#attempts.failed(call, error, true, false);
   }
 
   // ── endings ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The error of the last attempt, with what all attempts together know. */
-  #lastWord(call: Call, error: PartitaError): PartitaError {
-    const { code, message, retryable, cause, context, retryAfterMs } = error;
-    return errorOf(code, message, {
-      ...this.#details(call),
-      retryable,
-      cause,
-      context,
-      retryAfterMs,
-      node: error.node ?? call.peer?.address,
-    });
-  }
-
-  #details(call: Call): { node: string | undefined; attempts: number; outcomeUnknown: boolean } {
-    return { node: call.peer?.address, attempts: call.sends, outcomeUnknown: call.maybeDone };
-  }
-
-  #fail(call: Call, error: PartitaError): void {
+  fail(call: Call, error: PartitaError): void {
     this.#end(call);
     call.operation.fail(error);
     this.#noticeEnd();

@@ -7,7 +7,8 @@
  * connection: after that nothing it says can be trusted. Request id 0 is the connection's own (hello, pings).
  *
  * A connection on which a call waited in vain, and on which nothing else came either, is *silent* until something does: it
- * is asked for a sign at once, and other nodes are preferred meanwhile. A node that hangs keeps its connections open.
+ * is asked for a sign at once, and other nodes are preferred meanwhile. A node that hangs keeps its connections open. One
+ * that gives signs and no answers (it cannot reach the other nodes, or its disk hangs) is *stuck*, which is worth a pause.
  */
 import type { Clock, TimerHandle, Timers } from '../../env/clock.js';
 import type { Connection, ConnectionEvents, Dialer } from '../../env/transport.js';
@@ -46,10 +47,14 @@ export interface LinkWorld {
 export interface LinkEvents {
   onReady(link: Link, hello: HelloReply): void;
   /** The call is out of its slot. */
-  onReply(link: Link, call: Call, kind: number, bytes: Uint8Array, start: number, end: number): void;
+  onReply(link: Link, call: Call, requestId: number, kind: number, bytes: Uint8Array, start: number, end: number): void;
   onLateReply(): void;
   onRoom(link: Link): void;
   onSilent(): void;
+  /** It says something, but a call waited in vain, and no other was answered meanwhile. */
+  onStuck(): void;
+  /** It was stuck, and has answered a call. */
+  onAnswered(): void;
   /** It was silent, and is no more. */
   onHeard(): void;
   onDraining(link: Link, reason: string): void;
@@ -75,6 +80,9 @@ export class Link implements ConnectionEvents {
   #bodyBytesMax: number = FRAME_BODY_BYTES_BEFORE_HELLO;
   #awaitsPong: boolean = false;
   #isSilent: boolean = false;
+  /** Last answer to a call that was no error. */
+  #answeredMs: number = 0;
+  #isStuck: boolean = false;
 
   constructor(address: string, world: LinkWorld, options: LinkOptions, events: LinkEvents) {
     this.address = address;
@@ -150,16 +158,28 @@ export class Link implements ConnectionEvents {
   }
 
   /** The caller has gone; its id stays reserved. */
-  abandon(call: Call): void {
-    this.#slots.abandon(call.requestId);
+  abandon(requestId: number): void {
+    if (this.state === 'closed') return;
+    this.#slots.abandon(requestId);
     this.#endIfDrained();
   }
 
+  /** A call that was sent at `sentMs` has waited for too long. */
   doubt(sentMs: number): void {
-    if (this.state !== 'ready' || this.#isSilent || this.#heardMs > sentMs) return;
+    if (this.state !== 'ready' || this.#isSilent) return;
+    if (this.#heardMs > sentMs) {
+      if (this.#answeredMs <= sentMs) this.#doubtIdleTalk();
+      return;
+    }
     this.#isSilent = true;
     this.#askForSign();
     this.#events.onSilent();
+  }
+
+  /** Signs and refusals come, answers do not. */
+  #doubtIdleTalk(): void {
+    this.#isStuck = true;
+    this.#events.onStuck();
   }
 
   /** Nothing new from now on; ends when the last answer has come. */
@@ -218,10 +238,18 @@ export class Link implements ConnectionEvents {
       this.#violation(`A ${nameOfKind(kind)} came for request ${requestId}, which is not under way`);
       return;
     }
+    if (kind !== ERROR) this.#noteAnswer();
     if (call === null) this.#events.onLateReply();
-    else this.#events.onReply(this, call, kind, bytes, start, end);
+    else this.#events.onReply(this, call, requestId, kind, bytes, start, end);
     if (this.state === 'draining') this.#endIfDrained();
     else if (this.hasRoom) this.#events.onRoom(this);
+  }
+
+  #noteAnswer(): void {
+    this.#answeredMs = this.#heardMs;
+    if (!this.#isStuck) return;
+    this.#isStuck = false;
+    this.#events.onAnswered();
   }
 
   #onGreeting(kind: number, bytes: Uint8Array, start: number, end: number): void {

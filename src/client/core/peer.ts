@@ -21,6 +21,9 @@ const REDIAL_MAX_MS = 2_000;
 /** A connection that ends sooner does not count as a success: a node that accepts and hangs up is not dialled in a loop. */
 const PROVEN_MS = 1_000;
 
+/** So long a node that gives signs of life and no answers is passed over, unless it answers; then calls try it again. */
+const STUCK_MS = 1_000;
+
 export interface PeerOptions extends LinkOptions {
   readonly connections: number;
   /** Calls that may wait for this node. */
@@ -36,12 +39,24 @@ export interface PeerWorld extends LinkWorld {
 export interface PeerEvents {
   /** `call` is in nobody's hands; the peer asks for it to be sent by `link`. */
   onTurn(peer: Peer, link: Link, call: Call): void;
-  onReply(peer: Peer, call: Call, kind: number, bytes: Uint8Array, start: number, end: number, link: Link): void;
+  /** The attempt is known by its link and request id. */
+  onReply(
+    peer: Peer,
+    link: Link,
+    call: Call,
+    requestId: number,
+    kind: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void;
   onLateReply(): void;
   onUp(peer: Peer, hello: HelloReply): void;
   onDown(peer: Peer, error: PartitaError): void;
-  /** An attempt is over without an answer. */
-  onAttemptFailed(call: Call, error: PartitaError): void;
+  /** A connection was lost with the call on it. */
+  onLost(call: Call, link: Link, error: PartitaError): void;
+  /** The call has waited for a connection, and there will be none for now. */
+  onUnsent(call: Call, error: PartitaError): void;
   /** The peer takes no more calls for now: place this one anew. */
   onReturned(call: Call): void;
 }
@@ -63,6 +78,8 @@ export class Peer implements LinkEvents {
   #up: boolean = false;
   /** A connection of it is silent. */
   #silent: boolean = false;
+  /** Until when it counts as stuck; 0: it does not. */
+  #stuckMs: number = 0;
   #closed: boolean = false;
   #readyMs: number = 0;
   #opening: boolean = false;
@@ -75,10 +92,10 @@ export class Peer implements LinkEvents {
     this.#events = events;
   }
 
-  /** The lower the better to send to: connected, perhaps soon (or silent for the moment), not now. */
+  /** The lower the better to send to: 0 connected, 1 perhaps soon, 2 connected and silent or stuck, 3 not now. */
   get rank(): number {
-    if (this.#up) return this.#silent ? 1 : 0;
-    return this.#failures === 0 && !this.isDraining ? 1 : 2;
+    if (this.#up) return this.#silent || this.#isStuck() ? 2 : 0;
+    return this.#failures === 0 && !this.isDraining ? 1 : 3;
   }
 
   get isUp(): boolean {
@@ -152,12 +169,29 @@ export class Peer implements LinkEvents {
     this.onRoom(link);
   }
 
-  onReply(link: Link, call: Call, kind: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#events.onReply(this, call, kind, bytes, start, end, link);
+  onReply(
+    link: Link,
+    call: Call,
+    requestId: number,
+    kind: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    this.#events.onReply(this, link, call, requestId, kind, bytes, start, end);
   }
 
   onSilent(): void {
     this.#silent = true;
+    this.giveBack();
+  }
+
+  onStuck(): void {
+    this.#stuckMs = this.#world.clock.monotonicMs() + STUCK_MS;
+  }
+
+  onAnswered(): void {
+    this.#stuckMs = 0;
   }
 
   onHeard(): void {
@@ -205,9 +239,10 @@ export class Peer implements LinkEvents {
     this.#failures = isProven ? 1 : this.#failures + 1;
     this.lastError = error;
     this.#silent = false;
+    this.#stuckMs = 0;
     this.#noticeDown(error);
     this.#dialLater();
-    for (const call of lost) this.#events.onAttemptFailed(call, error);
+    for (const call of lost) this.#events.onLost(call, link, error);
     if (!wasReady && !this.#hasReady()) this.#failWaiting(error);
   }
 
@@ -227,7 +262,7 @@ export class Peer implements LinkEvents {
   #failWaiting(error: PartitaError): void {
     for (const call of [...this.waiting]) {
       if (!this.waiting.delete(call)) continue;
-      this.#events.onAttemptFailed(call, error);
+      this.#events.onUnsent(call, error);
     }
   }
 
@@ -239,6 +274,10 @@ export class Peer implements LinkEvents {
       this.#redial = null;
       this.dial();
     });
+  }
+
+  #isStuck(): boolean {
+    return this.#stuckMs > 0 && this.#world.clock.monotonicMs() < this.#stuckMs;
   }
 
   #hasReady(): boolean {

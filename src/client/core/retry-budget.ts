@@ -1,7 +1,8 @@
 /*
  * How much of the load may be retries. Retries multiply load exactly when a cluster can bear it least, so they are paid
  * for: between two retries the bucket gains a share of the calls made since, or a small constant rate, whichever is
- * more. With the defaults: 20 % of the calls, at least 10 a second; an empty bucket means that the failure is reported.
+ * more. With the defaults: 20 % of the calls, at least 10 a second; an empty bucket means that the failure is reported. What
+ * is paid for, and what is free, is told in retries.ts.
  */
 import type { Clock } from '../../env/clock.js';
 

@@ -1,8 +1,8 @@
 /*
  * Which node a call goes to. With a ring: the owners of the key in order, then its fallbacks in the order in which the
  * servers take them (§4.3); without one, or with `routing: 'any'`, the nodes in turn. A put begins at the owner that
- * answered the read of its context first (§5). A node that is connected is preferred to one that may soon be, and that
- * to one that is down; and an attempt begins one place behind the node that the one before went to.
+ * answered the read of its context first (§5). A node that is connected is preferred to one that may soon be, that to
+ * one that is silent or stuck, and that to one that is down or has the call under way; and an attempt begins one place behind the node that the one before went to.
  *
  * Nodes are known by address (seeds, members) and by id (once connected). A seed given as `localhost:7700` and a member
  * that advertises `10.0.0.5:7700` may be one node: then its connection serves both.
@@ -63,11 +63,11 @@ export class Routes {
     if (call.partition < 0 && call.operation.key !== undefined) this.#place(call, call.operation.key);
     if (call.partition >= 0) {
       const row = this.#row(call.partition);
-      call.turn = bestTurn(row, call.first, call.turn + 1);
+      call.turn = bestTurn(row, call.first, call.turn + 1, call);
       return peerAt(row, call.first, call.turn);
     }
     if (call.turn < 0) this.#turn = (this.#turn + 1) % this.#peers.length;
-    call.turn = bestTurn(this.#peers, 0, call.turn < 0 ? this.#turn : call.turn + 1);
+    call.turn = bestTurn(this.#peers, 0, call.turn < 0 ? this.#turn : call.turn + 1, call);
     return peerAt(this.#peers, 0, call.turn);
   }
 
@@ -76,12 +76,17 @@ export class Routes {
     const partition = this.#partitionOf(key);
     const peers = partition < 0 ? this.#peers : this.#row(partition);
     const first = partition < 0 ? 0 : this.#placeOf(fastest, partition);
-    return peerAt(peers, first, bestTurn(peers, first, partition < 0 ? this.#turn : 0));
+    return peerAt(peers, first, bestTurn(peers, first, partition < 0 ? this.#turn : 0, null));
   }
 
   /** Somebody else is there to take the call's next attempt. */
   hasAnother(call: Call): boolean {
     return call.pinned === undefined && this.#peers.some((peer) => peer !== call.peer && peer.rank === 0);
+  }
+
+  /** Somebody who does not have the call yet may answer it before those who do. */
+  hasFresh(call: Call): boolean {
+    return this.#peers.some((peer) => peer !== call.peer && peer.rank <= 1 && !call.isAt(peer));
   }
 
   nodeIdsOf(ordinals: readonly number[]): readonly string[] {
@@ -187,18 +192,22 @@ function peerAt(peers: readonly Peer[], first: number, turn: number): Peer {
   return peers[turn === 0 ? first : turn - 1] as Peer;
 }
 
+/** Behind all others: a node that has the call already. */
+const RANK_TAKEN = 4;
+
 /**
  * The turn of the first peer of the lowest rank, looking from `start` round. One that would have been better, were it
  * connected, is dialled in passing: this call does not wait for it, the next ones find it.
  */
-function bestTurn(peers: readonly Peer[], first: number, start: number): number {
+function bestTurn(peers: readonly Peer[], first: number, start: number, call: Call | null): number {
+  const isSpread = call !== null && call.earlier.length > 0;
   let best = start % peers.length;
   let bestRank = Number.POSITIVE_INFINITY;
   let dialled = false;
   for (let i = 0; i < peers.length; i++) {
     const turn = (start + i) % peers.length;
     const peer = peerAt(peers, first, turn);
-    const { rank } = peer;
+    const rank = isSpread && call.isAt(peer) ? RANK_TAKEN : peer.rank;
     if (rank === 1 && !dialled) {
       peer.dial();
       dialled = true;

@@ -17,7 +17,7 @@ import {
   WRITE_NOTHING,
   type WriteRequest,
 } from '../../storage/storage.js';
-import { keyOfName } from '../../storage/storage-key.js';
+import { keyName, keyOfName } from '../../storage/storage-key.js';
 import type { StoreReplyView } from '../../wire/read-peer.js';
 import type { StoreAsker } from '../peers/request.js';
 import type { PeerTable } from '../../coordinator/peer-table.js';
@@ -29,6 +29,8 @@ import type { Preferences } from './preferences.js';
 /** How often it is looked whether an owner is back. */
 const LOOK_MS = 200;
 const DELIVERY_TIMEOUT_MS = 5_000;
+/** Copies that wait for a store that takes writes again; of more, some would stay. */
+const DROPS_WAITING_MAX = 65_536;
 
 export interface HintKeeperParts {
   readonly services: Services;
@@ -52,6 +54,8 @@ export interface HintsKept {
 export class HintKeeper implements HintPort {
   readonly #parts: HintKeeperParts;
   readonly #book: HintBook;
+  /** Copies that nobody needs and that could not be dropped. */
+  #drops: Place[] = [];
   #timer: TimerHandle | null = null;
   #stopped = false;
 
@@ -102,14 +106,26 @@ export class HintKeeper implements HintPort {
       },
     });
     this.#changed();
-    if (this.#isNeeded(partition, key)) return;
-    this.#parts.services.storage.write(new CopyDrop(this.#placeOf(hint), () => this.#isNeeded(partition, key)));
+    if (!this.#isNeeded(partition, key)) this.#drop(this.#placeOf(hint));
   }
 
   deliver(batch: HintBatch): void {
     const { owner, ticket, hints } = batch;
     const delivery = new Delivery(this.#parts, this.#book, owner, ticket, hints.length);
     for (const hint of [...hints]) delivery.send(hint, this.#placeOf(hint));
+  }
+
+  #drop(place: Place): void {
+    const name = keyName(place.key, 0, place.key.length);
+    const drop = new CopyDrop(
+      place,
+      () => this.#isNeeded(place.partition, name),
+      () => {
+        if (this.#drops.length < DROPS_WAITING_MAX) this.#drops.push(place);
+        this.#changed();
+      },
+    );
+    this.#parts.services.storage.write(drop);
   }
 
   #isNeeded(partition: PartitionId, name: string): boolean {
@@ -127,11 +143,14 @@ export class HintKeeper implements HintPort {
     const { meters, timers } = this.#parts;
     meters.hints.set(this.#book.count);
     meters.hintBytes.set(this.#book.bytes);
-    if (this.#timer !== null || this.#stopped || this.#book.count === 0) return;
+    if (this.#timer !== null || this.#stopped || (this.#book.count === 0 && this.#drops.length === 0)) return;
     this.#timer = timers.after(LOOK_MS, () => {
       this.#timer = null;
       const nowMs = this.#parts.services.clock.monotonicMs();
       for (const owner of [...this.#book.owners()]) this.#book.deliver(owner, nowMs);
+      const drops = this.#drops;
+      this.#drops = [];
+      for (const place of drops) this.#drop(place);
       this.#changed();
     });
   }
@@ -174,13 +193,15 @@ class CopyDrop implements WriteRequest {
   readonly markActorLo: number = 0;
   readonly markCounter: number = 0;
   readonly #isNeeded: () => boolean;
+  readonly #again: () => void;
 
-  constructor(place: Place, isNeeded: () => boolean) {
+  constructor(place: Place, isNeeded: () => boolean, again: () => void) {
     this.partition = place.partition;
     this.key = place.key;
     this.hashHi = place.hashHi;
     this.hashLo = place.hashLo;
     this.#isNeeded = isNeeded;
+    this.#again = again;
   }
 
   decide(stored: Stored): number {
@@ -192,8 +213,10 @@ class CopyDrop implements WriteRequest {
 
   onWritten(): void {}
 
-  /** The store takes no writes just now: the copy stays, and harms nobody. */
-  onRefused(): void {}
+  /** The store takes no writes just now. */
+  onRefused(): void {
+    this.#again();
+  }
 }
 
 /** One batch to one owner: each record is read when its turn comes, so it goes out as it is then. */

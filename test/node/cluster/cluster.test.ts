@@ -339,3 +339,21 @@ test('a get that has failed at once still knows its key when the cold store is r
   bench.time.runFor(100);
   t.deepEqual(cold.keysRead, [key]);
 });
+
+test('a copy that nobody needs any more is dropped as soon as the store takes writes', (t) => {
+  const bench = new ClusterBench(5);
+  const key = bench.keyOf(2);
+  bench.isolate(3);
+  bench.time.runFor(4_000);
+  bench.node(2).put(key, 'apple', { w: 3 });
+  const standIn = bench.node(bench.preferenceList(key)[3] as number);
+  t.true(standIn.holds(key));
+  standIn.storage.refusal = failure('DISK_FULL', 'Disk full');
+  bench.rejoin(3);
+  bench.time.runFor(10_000);
+  t.is(standIn.hints(), '', 'the hint has gone home all the same');
+  t.true(standIn.holds(key));
+  standIn.storage.refusal = null;
+  bench.time.runFor(1_000);
+  t.false(standIn.holds(key));
+});

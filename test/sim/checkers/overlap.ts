@@ -41,7 +41,9 @@ function fault(evidence: Evidence, history: KeyHistory, read: ReadOp, write: Wri
     return `${get} misses ${by}`;
   const back = write.read.find((id) => {
     const other = history.writes.get(id);
-    return id !== write.id && read.ids.includes(id) && other !== undefined && !mayReturn(evidence, history, other, write);
+    return (
+      id !== write.id && read.ids.includes(id) && other !== undefined && !mayReturn(evidence, history, other, write)
+    );
   });
   return back === undefined ? '' : `${get} shows put ${back}, which ${by} had replaced`;
 }

@@ -1,4 +1,6 @@
+import { SINGLE } from '../options.js';
 import type { Mutant } from './mutant.js';
+import { RING_BUGS } from './ring-bugs.js';
 import {
   ackBeforeSync,
   damagedIsAbsent,
@@ -17,8 +19,8 @@ import {
   sameActorAgain,
 } from './version-bugs.js';
 
-/** Every planted bug; each must be found. */
-export const MUTANTS: readonly Mutant[] = [
+/** What a node does alone is looked for where no other node makes good for it. */
+const OF_ONE_NODE: readonly Mutant[] = [
   ackBeforeSync,
   syncIsALie,
   refusedYetStored,
@@ -32,4 +34,10 @@ export const MUTANTS: readonly Mutant[] = [
   retryIsSecondWrite,
   contextOfUnread,
   clockForgotten,
+];
+
+/** Every planted bug; each must be found. */
+export const MUTANTS: readonly Mutant[] = [
+  ...OF_ONE_NODE.map((mutant) => ({ ...mutant, given: { cluster: SINGLE, ...mutant.given } })),
+  ...RING_BUGS,
 ];

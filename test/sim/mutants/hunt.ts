@@ -1,7 +1,8 @@
 /*
- * Looks for a planted bug, seed by seed. Only what a checker finds with the bug and not without it is a find.
+ * Looks for a planted bug, seed by seed. Only what a checker finds with the bug and not without it is a find: each seed
+ * that finds something is run again in a process that has no bug.
  */
-import { runSeed } from '../scenario.js';
+import { BugProcess } from './asked-process.js';
 import type { Mutant } from './mutant.js';
 
 export interface Kill {
@@ -9,23 +10,33 @@ export interface Kill {
   /** Seeds run; the last one found it, unless `checkers` is empty. */
   readonly seeds: number;
   readonly checkers: readonly string[];
+  readonly text: string;
 }
 
-export function hunt(mutant: Mutant, from: number, seedsMax: number): Kill {
-  for (let seeds = 1; seeds <= seedsMax; seeds++) {
-    const checkers = found(mutant, from + seeds - 1);
-    if (checkers.length > 0) return { mutant, seeds, checkers };
+export interface HuntTerms {
+  readonly from: number;
+  readonly seedsMax: number;
+  /** On performance.now(): no further seed is begun after it. */
+  readonly untilMs: number;
+}
+
+export async function hunt(mutant: Mutant, { from, seedsMax, untilMs }: HuntTerms): Promise<Kill> {
+  const planted = await BugProcess.start(mutant, 'planted');
+  let sound: BugProcess | null = null;
+  try {
+    let seeds = 0;
+    while (seeds < seedsMax && performance.now() < untilMs) {
+      const seed = from + seeds;
+      seeds += 1;
+      const { checkers, text } = await planted.run(seed);
+      if (checkers.length === 0) continue;
+      sound ??= await BugProcess.start(mutant, 'sound');
+      if ((await sound.run(seed)).checkers.length === 0) return { mutant, seeds, checkers, text };
+      if (checkers.includes('stuck')) break; // the process is gone
+    }
+    return { mutant, seeds, checkers: [], text: '' };
+  } finally {
+    planted.end();
+    sound?.end();
   }
-  return { mutant, seeds: seedsMax, checkers: [] };
-}
-
-/** Checkers that find something in this seed, and nothing in the same seed without the bug. */
-function found(mutant: Mutant, seed: number): readonly string[] {
-  const checkers = checkersOf(seed, mutant);
-  return checkers.length === 0 || checkersOf(seed).length > 0 ? [] : checkers;
-}
-
-function checkersOf(seed: number, mutant?: Mutant): readonly string[] {
-  const { violations } = runSeed(mutant === undefined ? { seed } : { seed, mutant });
-  return [...new Set(violations.map(({ checker }) => checker))].sort();
 }

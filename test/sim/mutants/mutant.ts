@@ -1,10 +1,14 @@
 /*
- * A bug that is planted on purpose, by wrapping what a node is built from. A simulator that finds none of them proves
- * nothing by finding none in the real code.
+ * A bug that is planted on purpose. A simulator that finds none of them proves nothing by finding none in the real code.
+ *
+ * It is planted by wrapping what a node is built from, or, where there is nothing to wrap, by changing passages of
+ * compiled sources as they are loaded (edits; planted.ts). Either way the sources carry no switch for it.
  */
 import type { Disk } from '../../../src/env/disk.js';
 import type { Random } from '../../../src/env/random.js';
 import type { Storage } from '../../../src/storage/storage.js';
+import type { Passage } from '../../support/planted.js';
+import type { SimOptions } from '../options.js';
 
 /** What a wrapper may use of the node around it. */
 export interface MutantWorld {
@@ -15,9 +19,17 @@ export interface MutantWorld {
   nowMs(): number;
 }
 
+/** A passage of a file below dist/src. */
+export interface Edit extends Passage {
+  readonly file: string;
+}
+
 export interface Mutant {
   readonly name: string;
   readonly what: string;
+  readonly edits?: readonly Edit[];
+  /** What the seeds do not draw for it: a bug of hints needs owners that are away. */
+  readonly given?: Partial<SimOptions>;
   storage?(inner: Storage, world: MutantWorld): Storage;
   disk?(inner: Disk): Disk;
   /** The bits that actors are drawn from; `opening` counts the starts on this disk. */

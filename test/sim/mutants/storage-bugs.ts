@@ -120,6 +120,7 @@ export const syncIsALie: Mutant = {
 export const damagedIsAbsent: Mutant = {
   name: 'damaged-is-absent',
   what: 'a record that fails its check reads as not found',
+  given: { faults: ['rot-file', 'restart'], faultEveryMs: 1_000 },
   storage: (inner) =>
     new (class extends PassingStorage {
       override read(request: ReadRequest): void {

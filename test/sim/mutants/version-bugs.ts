@@ -49,6 +49,7 @@ function withOwnMark(stored: Stored, ordinal: number): Stored {
 export const sameActorAgain: Mutant = {
   name: 'same-actor-again',
   what: "a node draws its actors' bits from a seed that every start begins anew",
+  given: { faults: ['kill', 'restart', 'lost-disk', 'rollback'], faultEveryMs: 400 },
   random: (_inner, ordinal) => randomFrom(new Prng(ordinal)),
 };
 
@@ -108,5 +109,6 @@ export const lastWriterWins: Mutant = {
 export const clockForgotten: Mutant = {
   name: 'clock-forgotten',
   what: 'a node starts with a clock that knows none of the stamps it gave before',
+  given: { faults: ['clock', 'kill', 'restart'], faultEveryMs: 400, skewMaxMs: 50_000 },
   forgetsClock: true,
 };

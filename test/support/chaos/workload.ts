@@ -34,8 +34,6 @@ const SHARES: readonly (readonly [Stream | 'read', number])[] = [
 const ONE_KEYS_FACTOR = 8;
 /** A run whose store answers nothing at all must not fill the memory. */
 const UNDER_WAY_MAX = 5_000;
-/** Who wants every put accepted that some node could take must be willing to ask them all. */
-const RETRY_ALWAYS = { attemptsMax: 20, budget: { ratio: 1, minPerSecond: 1_000 } };
 const TICK_MS = 10;
 const READERS = 8;
 const FINAL_TIMEOUT_MS = 5_000;
@@ -63,7 +61,7 @@ export class Workload {
     this.#prng = new Prng(options.seed);
     const { seeds, timeoutMs, oneTimeoutMs } = options;
     this.#client = new Client({ seeds, timeoutMs });
-    this.#oneClient = new Client({ seeds, timeoutMs: oneTimeoutMs, retry: RETRY_ALWAYS }).withDefaults({ w: 1 });
+    this.#oneClient = new Client({ seeds, timeoutMs: oneTimeoutMs }).withDefaults({ w: 1 });
   }
 
   async connect(): Promise<void> {

@@ -67,3 +67,25 @@ export async function aloneAfterLoss(ring: RingOfFive): Promise<readonly string[
   for (const node of others) await node.start();
   return showsEverywhere('puts of the node that forgot, alone', all, key, ['blind', 'on-context']);
 }
+
+/** kv679_restart from a backup: the node comes back as it was two puts ago, under its own name, and writes at once. */
+export async function alreadyWrittenAfterBackup(ring: RingOfFive): Promise<readonly string[]> {
+  const { key, owners, fallbacks, all } = ring.of('kv679-backup');
+  await writeMuch(owners[0], key);
+  await owners[0].kill();
+  const putBack = owners[0].backUp();
+  await owners[0].start();
+  await owners[0].put(key, 'lost-one', { w: 3 });
+  const { values, context } = await owners[1].get(key, 3);
+  const others = [...owners.slice(1), ...fallbacks];
+  await owners[0].kill();
+  for (const node of others) await node.kill();
+  putBack();
+  await owners[0].start();
+  await owners[0].put(key, 'blind', { w: 1 });
+  await owners[0].put(key, 'on-context', { context, w: 1 });
+  for (const node of others) await node.start();
+  const faults =
+    values.join(' ') === `lost-one v${PUTS}` ? [] : [`before the backup was put back ${values.join(' ')} was shown`];
+  return [...faults, ...(await showsEverywhere('puts of the node from a backup', all, key, ['blind', 'on-context']))];
+}

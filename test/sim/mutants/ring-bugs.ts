@@ -1,0 +1,11 @@
+/* Bugs that are planted by text, in rings of several nodes. Imports nothing of src/ but types: see planted.ts. */
+import * as hints from './hint-bugs.js';
+import * as merges from './merge-bugs.js';
+import type { Mutant } from './mutant.js';
+import * as replicas from './replica-bugs.js';
+
+export const RING_BUGS: readonly Mutant[] = [
+  ...Object.values(merges),
+  ...Object.values(hints),
+  ...Object.values(replicas),
+];
