@@ -155,7 +155,7 @@ export const overwrittenShown: Mutant = {
   edits: [
     { file: 'versioning/view.js', from: 'if (!isRemembered && this.#isAlive', to: 'if (this.#isAlive' },
   ],
-  given: ringOf(5, APART, { faultEveryMs: 300, cluster: ANY_NODE, work: HASTY }),
+  given: ringOf(5, APART, { faultEveryMs: 400, cluster: ANY_NODE, work: { ...RETRIES, strictChance: 1 } }),
 };
 
 export const idsOfOneSide: Mutant = {
