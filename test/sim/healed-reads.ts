@@ -6,10 +6,13 @@
  *   a stale copy is found by a read of all owners, and repaired after it.
  */
 import type { Seen, Terms } from './client.js';
+import type { ReplicaView } from './evidence.js';
 import type { SimWorld } from './world.js';
 
 export const HEALED_TIMEOUT_MS = 3_000;
 const REPAIR_MS = 1_000;
+/** The slowest network has brought a repair by then. */
+const REPAIRED_MS = 2_500;
 
 /** Only where something was destroyed: elsewhere a damaged record would be a bug, and is not to be mended. */
 export function repairDamaged(world: SimWorld): void {
@@ -20,6 +23,23 @@ export function repairDamaged(world: SimWorld): void {
     readThrough(world, key, cluster.ownersOf(key), { count: 1, strict: true, timeoutMs: HEALED_TIMEOUT_MS });
   }
   world.runFor(REPAIR_MS);
+}
+
+/**
+ * Each key by one get of all owners, through one of them: that alone must make them agree. What they hold then, of each key
+ * that could be read.
+ */
+export function readOnce(world: SimWorld): ReadonlyMap<string, readonly ReplicaView[]> {
+  const { cluster, workload } = world;
+  const terms = { count: cluster.replicaCount, strict: true, timeoutMs: HEALED_TIMEOUT_MS };
+  const read = workload.keys.filter((key, index) => {
+    const owners = cluster.ownersOf(key);
+    const [seen] = readThrough(world, key, [owners[index % owners.length] as number], terms).values();
+    return seen !== null;
+  });
+  world.runFor(REPAIRED_MS);
+  const view = cluster.view((done) => world.pump(done));
+  return new Map(read.map((key) => [key, view.replicas(key)]));
 }
 
 /** Each key through each node, all owners asked. Key → coordinating node → what it showed; null: it failed. */

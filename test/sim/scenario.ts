@@ -27,7 +27,7 @@ import { checkSameAnywhere } from './checkers/same-anywhere.js';
 import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
 import type { Evidence, ReplicaView } from './evidence.js';
-import { HEALED_TIMEOUT_MS, readEverywhere, repairDamaged } from './healed-reads.js';
+import { HEALED_TIMEOUT_MS, readEverywhere, readOnce, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
 import type { Violation } from './violation.js';
 import { type SeedSettings, SimWorld } from './world.js';
@@ -117,10 +117,12 @@ function gather(world: SimWorld): Evidence {
   const { history, observer, cluster, doubts } = world;
   const final: Map<string, readonly number[] | null> = new Map();
   let handedOff: Evidence['handedOff'] = null;
+  let afterOneRead: Evidence['afterOneRead'] = new Map();
   let byCoordinator: Evidence['byCoordinator'] = new Map();
   if (cluster.groups === 1) {
     handedOff = ownersBeforeReads(world);
     repairDamaged(world);
+    afterOneRead = readOnce(world);
     byCoordinator = readEverywhere(world);
     for (const [key, answers] of byCoordinator)
       final.set(key, [...answers.values()].find((ids) => ids !== null) ?? null);
@@ -132,7 +134,7 @@ function gather(world: SimWorld): Evidence {
     durable: observer.durable,
     final,
     view: cluster.view((done) => world.pump(done)),
-    flips: cluster.replicaCount === 1 && cluster.groups > 1 ? doubts.flips : [],
+    flips: cluster.replicaCount === 1 ? doubts.flips : [],
     mayBeGone: (write) => cluster.mayBeGone(doubts, observer, write),
     isPromiseVoid: (write) => cluster.isPromiseVoid(doubts, write),
     mayBeUnknown: (key) => cluster.mayBeUnknown(doubts, key),
@@ -142,6 +144,7 @@ function gather(world: SimWorld): Evidence {
     },
     byCoordinator,
     handedOff,
+    afterOneRead,
     counts: world.meter.counts,
     isUndisturbed: isUndisturbed(world),
   };

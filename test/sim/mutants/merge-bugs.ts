@@ -153,7 +153,7 @@ export const overwrittenShown: Mutant = {
   name: 'overwritten-shown',
   what: 'a version whose put is known to have been overwritten is shown',
   edits: [{ file: 'versioning/view.js', from: 'if (!isRemembered && this.#isAlive', to: 'if (this.#isAlive' }],
-  given: ringOf(5, APART, { faultEveryMs: 300, cluster: ANY_NODE, work: HASTY }),
+  given: ringOf(5, APART, { faultEveryMs: 400, cluster: ANY_NODE, work: { ...RETRIES, strictChance: 1 } }),
 };
 
 export const idsOfOneSide: Mutant = {

@@ -63,7 +63,10 @@ export const unknownCounts: Mutant = {
       to: "if (state === 'found' || state === 'absent' || state === 'unknown')\n                count += 1;",
     },
   ],
-  given: ringOf(4, ['rot-file', 'restart'], { work: STRICT }),
+  given: ringOf(4, ['rot-file', 'restart'], {
+    cluster: { kind: 'ring', replicaCount: 1, zones: 1, routing: 'ring' },
+    work: { ...STRICT, keys: 20, mix: [40, 10, 5, 2, 10, 0, 0] },
+  }),
 };
 
 export const maybeSaidNever: Mutant = {
@@ -107,7 +110,10 @@ export const olderRecordRepairs: Mutant = {
       to: 'this.#parts.repairs.send(this, this.first, node);',
     },
   ],
-  given: ringOf(4, ['kill', 'power', 'lost-disk', 'pause'], { work: WORK }),
+  given: ringOf(4, ['rollback', 'kill', 'quorum-down'], {
+    faultEveryMs: 400,
+    work: { ...WORK, keys: 40, mix: [10, 20, 5, 2, 10, 0, 0] },
+  }),
 };
 
 export const absentNotRepaired: Mutant = {
