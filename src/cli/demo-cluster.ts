@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
 import { parseAddress } from '../daemon/config-units.js';
 import { hash64From } from '../model/hash.js';
@@ -17,6 +18,8 @@ import { areFree, freePorts } from '../net/free-ports.js';
 import type { Io } from './io.js';
 
 const NAMES = ['n1', 'n2', 'n3'];
+const LOOK_MS = 100;
+const LOOKS_MAX = 150;
 const USUAL_PORTS = [7_700, 7_701, 7_702, 7_703, 7_704, 7_705];
 
 type Tell = (text: string) => void;
@@ -51,6 +54,18 @@ export class DemoCluster {
   async start(): Promise<void> {
     const started = await Promise.allSettled(this.nodes.map((node) => node.start()));
     for (const one of started) if (one.status === 'rejected') throw one.reason;
+    await this.#connected();
+  }
+
+  /** Until all nodes reach each other: a put in the first moment could find too few of them. */
+  async #connected(): Promise<void> {
+    const others = this.nodes.length - 1;
+    for (let look = 0; look < LOOKS_MAX; look++) {
+      const seen = await Promise.all(this.nodes.map((node) => node.status()));
+      if (seen.every((status) => status?.['peersUp'] === others)) return;
+      await rest(LOOK_MS);
+    }
+    throw new Error(`The nodes did not reach each other within ${(LOOKS_MAX * LOOK_MS) / 1_000} s`);
   }
 
   nameOf(nodeId: string): string {

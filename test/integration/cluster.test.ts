@@ -143,8 +143,10 @@ test.serial('One that stands still holds up no client: its calls go to the other
     durations.push(result.meta.durationMs);
     return result;
   };
-  const begun = await Promise.all(Array.from({ length: 40 }, (_, i) => db.put(`key-${i}`, 'before')));
-  t.is(new Set(begun.map(({ meta }) => meta.nodeId)).size, 3, 'each node is asked for some of the keys');
+  await until(t, 'each node is asked for some of the keys', async () => {
+    const begun = await Promise.all(Array.from({ length: 40 }, (_, i) => db.get(`key-${i}`)));
+    return new Set(begun.map(({ meta }) => meta.nodeId)).size === 3;
+  });
   cluster.node(3).signal('SIGSTOP');
   for (let i = 0; i < 40; i++) {
     const before = await timed(db.get(`key-${i}`));
