@@ -12,6 +12,7 @@ import { MUTANTS } from './mutants/all.js';
 import { hunt, type HuntTerms, type Kill } from './mutants/hunt.js';
 import type { Mutant } from './mutants/mutant.js';
 
+const SEEDS_FIRST = 3;
 const SHORT = { seeds: 25, seconds: 180 };
 const FULL = { seeds: 1_000, seconds: Number.POSITIVE_INFINITY };
 
@@ -44,26 +45,42 @@ async function main(): Promise<boolean> {
   return missed.length === 0;
 }
 
-/** A hunt uses one core at a time. */
+/** All of them with a few seeds first: what is hard to find must not take the time of the others. */
 async function huntAll(mutants: readonly Mutant[], terms: HuntTerms): Promise<readonly Kill[]> {
+  console.log(`${'bug'.padEnd(28)}${'planted by'.padEnd(12)}${'seeds'.padStart(6)}  found by`);
+  const few = Math.min(SEEDS_FIRST, terms.seedsMax);
+  const first = await huntEach(mutants, { ...terms, seedsMax: few }, few === terms.seedsMax ? 0 : few);
+  const left = first.filter(({ checkers }) => checkers.length === 0).map(({ mutant }) => mutant);
+  if (few === terms.seedsMax || left.length === 0) return first;
+  const more = { ...terms, from: terms.from + few, seedsMax: terms.seedsMax - few };
+  const second = (await huntEach(left, more, 0, few)).map((kill) => ({ ...kill, seeds: kill.seeds + few }));
+  return [...first.filter(({ checkers }) => checkers.length > 0), ...second];
+}
+
+/** A hunt uses one core at a time. Those that may be looked for again are not told of when they are not found. */
+async function huntEach(
+  mutants: readonly Mutant[],
+  terms: HuntTerms,
+  untold: number,
+  before: number = 0,
+): Promise<readonly Kill[]> {
   const kills: Kill[] = [];
   const left = [...mutants];
   const hunters = Array.from({ length: Math.min(availableParallelism(), left.length) }, async () => {
     for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
       const kill = await hunt(mutant, terms);
       kills.push(kill);
-      tell(kill);
+      if (kill.checkers.length > 0 || untold === 0) tell(kill, before);
     }
   });
-  console.log(`${'bug'.padEnd(28)}${'planted by'.padEnd(12)}${'seeds'.padStart(6)}  found by`);
   await Promise.all(hunters);
   return kills;
 }
 
-function tell({ mutant, seeds, checkers, text }: Kill): void {
+function tell({ mutant, seeds, checkers, text }: Kill, before: number): void {
   const by = mutant.edits === undefined ? 'wrapper' : 'text';
   const found = checkers.join(', ') || 'NOBODY';
-  console.log(`${mutant.name.padEnd(28)}${by.padEnd(12)}${String(seeds).padStart(6)}  ${found}`);
+  console.log(`${mutant.name.padEnd(28)}${by.padEnd(12)}${String(before + seeds).padStart(6)}  ${found}`);
   if (text !== '') console.log(`${''.padEnd(48)}${text.split('\n')[0]?.slice(0, 160)}`);
 }
 

@@ -32,11 +32,7 @@ function differences(evidence: Needed, key: string, replicas: readonly ReplicaVi
       // A single copy that was damaged stays so until its key is written: there is nobody to heal it from.
       // Several are repaired by whoever reads them, unless none of them is left.
       if (!evidence.mayBeUnknown(key)) say('cannot say what it holds');
-    } else if (
-      first !== undefined &&
-      first.state !== 'unknown' &&
-      !Buffer.from(first.record).equals(replica.record)
-    ) {
+    } else if (first !== undefined && first.state !== 'unknown' && !Buffer.from(first.record).equals(replica.record)) {
       say(`holds ${replica.record.length} bytes, node ${first.node} other ${first.record.length}`);
     }
   }

@@ -15,7 +15,8 @@ export function checkDamage(evidence: Pick<Evidence, 'history' | 'flips' | 'view
     const history = evidence.history.of(key);
     const writes = [...history.writes.values()];
     for (const read of history.reads) {
-      if (read.from !== 'get' || !(isSingleCopy || read.strict) || read.startMs < atMs || read.endMs > untilMs) continue;
+      if (read.from !== 'get' || !(isSingleCopy || read.strict) || read.startMs < atMs || read.endMs > untilMs)
+        continue;
       if (writes.some((write) => write.endMs >= atMs && write.startMs <= read.endMs)) continue;
       const missed = writes.find(
         (write) =>

@@ -94,9 +94,7 @@ export const hintsLostOverRestart: Mutant = {
 export const hintRestoredAsUnsynced: Mutant = {
   name: 'hint-restored-as-unsynced',
   what: 'a hint that was on the disk is restored as one that waits for its first sync',
-  edits: [
-    { file: 'coordinator/hint-book.js', from: 'durableVersion: hint.version };', to: 'durableVersion: 0 };' },
-  ],
+  edits: [{ file: 'coordinator/hint-book.js', from: 'durableVersion: hint.version };', to: 'durableVersion: 0 };' }],
   given: ringOf(5, [...AWAY, 'restart', 'kill'], { work: WORK }),
 };
 
@@ -104,7 +102,11 @@ export const blockSharedByPuts: Mutant = {
   name: 'block-shared-by-puts',
   what: "a put's record lies where the next put lays its own, though a fallback may yet be sent it",
   edits: [
-    { file: 'node/cluster/cluster-put.js', from: 'let block = this.#block;', to: 'let block = ClusterPut.block ?? NOTHING;' },
+    {
+      file: 'node/cluster/cluster-put.js',
+      from: 'let block = this.#block;',
+      to: 'let block = ClusterPut.block ?? NOTHING;',
+    },
     { file: 'node/cluster/cluster-put.js', from: 'this.#block = block;', to: 'ClusterPut.block = block;' },
   ],
   given: ringOf(5, AWAY, { work: WORK }),

@@ -29,7 +29,7 @@ export async function hunt(mutant: Mutant, { from, seedsMax, untilMs }: HuntTerm
       const seed = from + seeds;
       seeds += 1;
       const { checkers, text } = await planted.run(seed);
-      if (checkers.length === 0) continue;
+      if (!isItsOwn(mutant, checkers)) continue;
       sound ??= await BugProcess.start(mutant, 'sound');
       if ((await sound.run(seed)).checkers.length === 0) return { mutant, seeds, checkers, text };
       if (checkers.includes('stuck')) break; // the process is gone
@@ -40,3 +40,6 @@ export async function hunt(mutant: Mutant, { from, seedsMax, untilMs }: HuntTerm
     sound?.end();
   }
 }
+
+const isItsOwn = ({ foundBy }: Mutant, checkers: readonly string[]): boolean =>
+  checkers.some((checker) => foundBy?.includes(checker) ?? true);

@@ -4,7 +4,11 @@
  */
 import type { EngineShape, FaultKind, SimOptions, WorkShape } from '../options.js';
 
-export const ringOf = (nodes: number, faults: readonly FaultKind[], more: Partial<SimOptions> = {}): Partial<SimOptions> => ({
+export const ringOf = (
+  nodes: number,
+  faults: readonly FaultKind[],
+  more: Partial<SimOptions> = {},
+): Partial<SimOptions> => ({
   nodes,
   cluster: { kind: 'ring', replicaCount: 3, zones: 1, routing: 'ring' },
   partitionCount: 4,

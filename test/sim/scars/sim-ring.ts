@@ -100,7 +100,7 @@ export class SimRing implements RingOfFive {
     const process = this.#send(address, asking, heard);
     this.until(() => 'result' in heard || 'error' in heard, 'a node answers');
     process.end();
-    if ('result' in heard) return heard.result as T;
+    if ('result' in heard) return heard.result;
     throw refusalOf(heard.error);
   }
 
@@ -132,7 +132,8 @@ export class SimRing implements RingOfFive {
   }
 
   until(done: () => boolean, what: string): void {
-    if (!this.world.pump(done, PATIENCE_MS)) throw new Error(`Within ${PATIENCE_MS} ms it does not happen that ${what}`);
+    if (!this.world.pump(done, PATIENCE_MS))
+      throw new Error(`Within ${PATIENCE_MS} ms it does not happen that ${what}`);
   }
 
   #newProcess(): SimProcess {
@@ -171,7 +172,7 @@ class SimulatedNode implements ScriptedNode {
   putUnheard(key: string, value: string, putId: Uint8Array): Promise<void> {
     const { held } = this.#ring.world.observer;
     const isStored = (): boolean => (held.get(toHex(putId))?.size ?? 0) > 0;
-    this.#ring.askUnheard(this.#node.address, this.#putting(key, value, { putId }) as Asking<unknown>, isStored);
+    this.#ring.askUnheard(this.#node.address, this.#putting(key, value, { putId }), isStored);
     return Promise.resolve();
   }
 

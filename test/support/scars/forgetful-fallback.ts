@@ -55,7 +55,8 @@ export async function fallbackThatHeardAgain(ring: RingOfFive): Promise<readonly
   putBack();
   await owners[2].start();
   await owners[2].put(key, 'second', { w: 2 }); // the fallback is given it for an owner that is away
-  for (let attempt = 0; attempt < 100 && (await fallbacks[0].hintsKept()) === 0; attempt++) await fallbacks[0].pass(100);
+  for (let attempt = 0; attempt < 100 && (await fallbacks[0].hintsKept()) === 0; attempt++)
+    await fallbacks[0].pass(100);
   await fallbacks[0].put(key, 'third', { w: 1 });
   await owners[0].start();
   await owners[1].start();

@@ -85,6 +85,7 @@ export async function alreadyWrittenAfterBackup(ring: RingOfFive): Promise<reado
   await owners[0].put(key, 'blind', { w: 1 });
   await owners[0].put(key, 'on-context', { context, w: 1 });
   for (const node of others) await node.start();
-  const faults = values.join(' ') === `lost-one v${PUTS}` ? [] : [`before the backup was put back ${values.join(' ')} was shown`];
+  const faults =
+    values.join(' ') === `lost-one v${PUTS}` ? [] : [`before the backup was put back ${values.join(' ')} was shown`];
   return [...faults, ...(await showsEverywhere('puts of the node from a backup', all, key, ['blind', 'on-context']))];
 }
