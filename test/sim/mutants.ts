@@ -36,7 +36,7 @@ async function main(): Promise<boolean> {
     seedsMax: Number(values.seeds ?? bounds.seeds),
     untilMs: performance.now() + 1_000 * seconds,
   });
-  const missed = kills.filter(({ checkers }) => checkers.length === 0);
+  const missed = kills.filter((kill) => !isFound(kill));
   const most = Math.max(...kills.map(({ seeds }) => seeds));
   console.log(
     `${kills.length - missed.length} of ${kills.length} planted bugs found, with at most ${most} seeds each` +
@@ -49,38 +49,34 @@ async function main(): Promise<boolean> {
 async function huntAll(mutants: readonly Mutant[], terms: HuntTerms): Promise<readonly Kill[]> {
   console.log(`${'bug'.padEnd(28)}${'planted by'.padEnd(12)}${'seeds'.padStart(6)}  found by`);
   const few = Math.min(SEEDS_FIRST, terms.seedsMax);
-  const first = await huntEach(mutants, { ...terms, seedsMax: few }, few === terms.seedsMax ? 0 : few);
-  const left = first.filter(({ checkers }) => checkers.length === 0).map(({ mutant }) => mutant);
-  if (few === terms.seedsMax || left.length === 0) return first;
-  const more = { ...terms, from: terms.from + few, seedsMax: terms.seedsMax - few };
-  const second = (await huntEach(left, more, 0, few)).map((kill) => ({ ...kill, seeds: kill.seeds + few }));
-  return [...first.filter(({ checkers }) => checkers.length > 0), ...second];
+  const soon = (await huntEach(mutants, { ...terms, seedsMax: few }, 0)).filter(isFound);
+  const left = mutants.filter((mutant) => !soon.some((kill) => kill.mutant === mutant));
+  const late = await huntEach(left, { ...terms, from: terms.from + few, seedsMax: terms.seedsMax - few }, few);
+  for (const kill of late) if (!isFound(kill)) tell(kill);
+  return [...soon, ...late];
 }
 
-/** A hunt uses one core at a time. Those that may be looked for again are not told of when they are not found. */
-async function huntEach(
-  mutants: readonly Mutant[],
-  terms: HuntTerms,
-  untold: number,
-  before: number = 0,
-): Promise<readonly Kill[]> {
+/** `before`: seeds that each has been looked for with already. A hunt uses one core at a time. */
+async function huntEach(mutants: readonly Mutant[], terms: HuntTerms, before: number): Promise<readonly Kill[]> {
   const kills: Kill[] = [];
   const left = [...mutants];
   const hunters = Array.from({ length: Math.min(availableParallelism(), left.length) }, async () => {
     for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
       const kill = await hunt(mutant, terms);
-      kills.push(kill);
-      if (kill.checkers.length > 0 || untold === 0) tell(kill, before);
+      kills.push({ ...kill, seeds: before + kill.seeds });
+      if (isFound(kill)) tell({ ...kill, seeds: before + kill.seeds });
     }
   });
   await Promise.all(hunters);
   return kills;
 }
 
-function tell({ mutant, seeds, checkers, text }: Kill, before: number): void {
+const isFound = ({ checkers }: Kill): boolean => checkers.length > 0;
+
+function tell({ mutant, seeds, checkers, text }: Kill): void {
   const by = mutant.edits === undefined ? 'wrapper' : 'text';
   const found = checkers.join(', ') || 'NOBODY';
-  console.log(`${mutant.name.padEnd(28)}${by.padEnd(12)}${String(before + seeds).padStart(6)}  ${found}`);
+  console.log(`${mutant.name.padEnd(28)}${by.padEnd(12)}${String(seeds).padStart(6)}  ${found}`);
   if (text !== '') console.log(`${''.padEnd(48)}${text.split('\n')[0]?.slice(0, 160)}`);
 }
 
