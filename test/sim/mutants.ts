@@ -2,7 +2,7 @@
  * Plants each bug of mutants/ and runs seeds until a checker finds it. A table: the bug, how it is planted, how many seeds
  * it took, which checkers saw it in the seed that did. Exits 1 if one of them was not found.
  *
- *   npm run sim:mutants               all, at most 25 seeds each, for three minutes at most
+ *   npm run sim:mutants               all, at most 25 seeds each, for five minutes at most
  *   npm run sim:mutants -- --full     all, at most 1,000 seeds each
  *   npm run sim:mutants -- --only NAME,NAME --seeds N --from N --seconds S
  */
@@ -13,7 +13,7 @@ import { hunt, type HuntTerms, type Kill } from './mutants/hunt.js';
 import type { Mutant } from './mutants/mutant.js';
 
 const SEEDS_FIRST = 3;
-const SHORT = { seeds: 25, seconds: 180 };
+const SHORT = { seeds: 25, seconds: 300 };
 const FULL = { seeds: 1_000, seconds: Number.POSITIVE_INFINITY };
 
 async function main(): Promise<boolean> {
@@ -49,22 +49,26 @@ async function main(): Promise<boolean> {
 async function huntAll(mutants: readonly Mutant[], terms: HuntTerms): Promise<readonly Kill[]> {
   console.log(`${'bug'.padEnd(28)}${'planted by'.padEnd(12)}${'seeds'.padStart(6)}  found by`);
   const few = Math.min(SEEDS_FIRST, terms.seedsMax);
-  const soon = (await huntEach(mutants, { ...terms, seedsMax: few }, 0)).filter(isFound);
-  const left = mutants.filter((mutant) => !soon.some((kill) => kill.mutant === mutant));
-  const late = await huntEach(left, { ...terms, from: terms.from + few, seedsMax: terms.seedsMax - few }, few);
+  const first = await huntEach(
+    mutants.map((mutant) => ({ mutant, seeds: 0 })),
+    { ...terms, seedsMax: few },
+  );
+  const left = first.filter((kill) => !isFound(kill));
+  const late = await huntEach(left, { ...terms, from: terms.from + few, seedsMax: terms.seedsMax - few });
   for (const kill of late) if (!isFound(kill)) tell(kill);
-  return [...soon, ...late];
+  return [...first.filter(isFound), ...late];
 }
 
-/** `before`: seeds that each has been looked for with already. A hunt uses one core at a time. */
-async function huntEach(mutants: readonly Mutant[], terms: HuntTerms, before: number): Promise<readonly Kill[]> {
+/** `seeds`: with which each has been looked for already. A hunt uses one core at a time. */
+async function huntEach(wanted: readonly Pick<Kill, 'mutant' | 'seeds'>[], terms: HuntTerms): Promise<readonly Kill[]> {
   const kills: Kill[] = [];
-  const left = [...mutants];
+  const left = [...wanted];
   const hunters = Array.from({ length: Math.min(availableParallelism(), left.length) }, async () => {
-    for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
-      const kill = await hunt(mutant, terms);
-      kills.push({ ...kill, seeds: before + kill.seeds });
-      if (isFound(kill)) tell({ ...kill, seeds: before + kill.seeds });
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const { seeds, ...found } = await hunt(next.mutant, terms);
+      const kill = { ...found, seeds: next.seeds + seeds };
+      kills.push(kill);
+      if (isFound(kill)) tell(kill);
     }
   });
   await Promise.all(hunters);

@@ -21,6 +21,7 @@ export interface HuntTerms {
 }
 
 export async function hunt(mutant: Mutant, { from, seedsMax, untilMs }: HuntTerms): Promise<Kill> {
+  if (performance.now() >= untilMs) return { mutant, seeds: 0, checkers: [], text: '' };
   const planted = await BugProcess.start(mutant, 'planted');
   let sound: BugProcess | null = null;
   try {
