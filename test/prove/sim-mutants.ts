@@ -1,6 +1,6 @@
 /*
  * Bugs planted on purpose (test/sim/mutants/): a simulator that does not find them proves nothing by finding no others. The
- * short form gives up after three minutes; what it has not found by then it says, and does not hold.
+ * short form gives up after five minutes; what it has not found by then it says, and does not hold.
  */
 import { runOwnProgram } from '../support/own-program.js';
 import type { Proof } from './proof.js';

@@ -21,6 +21,7 @@ export interface HuntTerms {
 }
 
 export async function hunt(mutant: Mutant, { from, seedsMax, untilMs }: HuntTerms): Promise<Kill> {
+  if (performance.now() >= untilMs) return { mutant, seeds: 0, checkers: [], text: '' };
   const planted = await BugProcess.start(mutant, 'planted');
   let sound: BugProcess | null = null;
   try {
@@ -29,7 +30,7 @@ export async function hunt(mutant: Mutant, { from, seedsMax, untilMs }: HuntTerm
       const seed = from + seeds;
       seeds += 1;
       const { checkers, text } = await planted.run(seed);
-      if (checkers.length === 0) continue;
+      if (!isItsOwn(mutant, checkers)) continue;
       sound ??= await BugProcess.start(mutant, 'sound');
       if ((await sound.run(seed)).checkers.length === 0) return { mutant, seeds, checkers, text };
       if (checkers.includes('stuck')) break; // the process is gone
@@ -40,3 +41,6 @@ export async function hunt(mutant: Mutant, { from, seedsMax, untilMs }: HuntTerm
     sound?.end();
   }
 }
+
+const isItsOwn = ({ foundBy }: Mutant, checkers: readonly string[]): boolean =>
+  checkers.some((checker) => foundBy?.includes(checker) ?? true);

@@ -5,9 +5,8 @@ import { AWAY, ringOf, WORK } from './ring-shapes.js';
 
 const MERGE = 'versioning/merge.js';
 const RETRIES = { ...WORK, keys: 2, timeoutMs: 300, mix: [20, 10, 10, 0, 20, 40, 20] };
-/** Some go on without the others, for whoever asks for one node only. */
+/** Some go on without the others. */
 const APART: readonly FaultKind[] = ['isolate', 'cut-pair', 'partial', 'pause'];
-const HASTY = { ...RETRIES, thinkMs: 60, reads: [1], writes: [1] };
 const ANY_NODE = { kind: 'ring', replicaCount: 3, zones: 1, routing: 'any' } as const;
 
 export const counterAmnesia: Mutant = {
@@ -100,7 +99,12 @@ export const readIdsForgotten: Mutant = {
   name: 'read-ids-forgotten',
   what: 'a put does not remember which puts its client had read, only which it took away itself',
   edits: [{ file: 'versioning/put.js', from: 'this.#rememberShown(token, put.putId);', to: 'void token;' }],
-  given: ringOf(5, APART, { faultEveryMs: 300, cluster: ANY_NODE, work: HASTY }),
+  given: ringOf(5, APART, {
+    faultEveryMs: 300,
+    cluster: ANY_NODE,
+    work: { ...RETRIES, keys: 12, thinkMs: 60, mix: [10, 5, 15, 0, 25, 20, 30], reads: [1], writes: [1] },
+  }),
+  foundBy: ['resurrection', 'overlap'],
 };
 
 export const siblingLostInMerge: Mutant = {

@@ -34,6 +34,8 @@ export interface Mutant {
   disk?(inner: Disk): Disk;
   /** The bits that actors are drawn from; `opening` counts the starts on this disk. */
   random?(inner: Random, ordinal: number): Random;
+  /** Only a find of one of these is its own: in its worlds other things go wrong as well. */
+  readonly foundBy?: readonly string[];
   /** Starts with a clock that has forgotten every stamp. */
   readonly forgetsClock?: boolean;
 }
