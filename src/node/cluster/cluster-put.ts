@@ -16,7 +16,6 @@ import { failure, type Failure } from '../../model/errors.js';
 import type { PutRequest } from '../../model/messages.js';
 import type { StoreHead } from '../../model/peer-messages.js';
 import { keyName } from '../../storage/storage-key.js';
-import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
 import { copyBytes } from '../../versioning/write.js';
 import { decodeError } from '../../wire/codec-connection.js';
 import { ERROR } from '../../wire/kinds.js';
@@ -27,6 +26,7 @@ import type { StoreAsker } from '../peers/request.js';
 import { PutOperation, type RecordKeeper } from '../put.js';
 import type { PutTarget, PutWork } from '../work.js';
 import { Forwarding } from './forwarding.js';
+import { type RecordTarget, RecordWrite } from './record-write.js';
 import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
 
@@ -307,10 +307,16 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     this.#overIfSo();
   }
 
+  /** With the record: where this node owns no copy, its own may have gone home for another owner, and been dropped. */
   keepHint(_put: ReplicatedPut, owner: number): void {
-    const record = this.#record;
-    const name = keyName(record, recordKeyStart(0), recordKeyEnd(record, 0));
-    this.#parts.hints.add(this.#local.partition, name, owner, record.length);
+    const { partition, hashHi, hashLo } = this.#local;
+    const write = new RecordWrite(this.#parts);
+    write.partition = partition;
+    write.hashHi = hashHi;
+    write.hashLo = hashLo;
+    write.durable = true;
+    write.hintFor = [owner];
+    write.start(UNTOLD, this.#record, 0, this.#record.length);
   }
 
   reply(put: ReplicatedPut): void {
@@ -386,6 +392,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
 
 const NOBODY: readonly number[] = [];
 const FRESH: Circumstances = { forwarded: false, cannotStore: false, excluded: NOBODY };
+/** What becomes of a hint is nobody's business any more. */
+const UNTOLD: RecordTarget = { onMerged: () => undefined, onRefused: () => undefined };
 const NO_ROOM = failure('OVERLOADED', 'There is no room for more hints on this node');
 const FORWARDED: Circumstances = { forwarded: true, cannotStore: false, excluded: NOBODY };
 const CANNOT_STORE: Circumstances = { forwarded: false, cannotStore: true, excluded: NOBODY };
