@@ -4,7 +4,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import { RealDisk } from '../../src/disk/real-disk.js';
 import type { Clock, Timers } from '../../src/env/clock.js';
@@ -133,6 +133,14 @@ async function write(engine: Engine, name: string, value: string | null, counter
   });
 }
 
+/** Neither the store's timers nor the pool's threads keep a process alive: a daemon has its listeners for that. */
+function stayAlive(t: ExecutionContext): void {
+  const timer = setInterval(() => undefined, 1_000);
+  t.teardown(() => {
+    clearInterval(timer);
+  });
+}
+
 /** At once while the file is warm; on a busy machine it may seem cold, and then the pool answers. */
 async function read(engine: Engine, name: string): Promise<TestRead> {
   const request = new TestRead(name, 16);
@@ -142,6 +150,7 @@ async function read(engine: Engine, name: string): Promise<TestRead> {
 }
 
 test('hints and what was dropped are found again on a real disk', async (t) => {
+  stayAlive(t);
   const folder = mkdtempSync(join(tmpdir(), 'partita-engine-'));
   t.teardown(() => {
     rmSync(folder, { recursive: true });
@@ -188,6 +197,7 @@ test('hints and what was dropped are found again on a real disk', async (t) => {
 });
 
 test('put, flush, scrub, stop, and find everything again', async (t) => {
+  stayAlive(t);
   const folder = mkdtempSync(join(tmpdir(), 'partita-engine-'));
   t.teardown(() => {
     rmSync(folder, { recursive: true });
