@@ -15,6 +15,7 @@ async function play(script: Scar, print: (line: string) => void): Promise<readon
   const cluster = await RealCluster.prepare({ nodes: 5, flags: SMALL_STORE });
   try {
     await cluster.start();
+    await cluster.connected();
     const client = await Client.connect<string>(
       { seeds: cluster.addresses, codec: codecs.utf8 },
       { timeoutMs: 10_000 },

@@ -4,6 +4,7 @@
  * node comes back where it was.
  */
 import { join } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import { Client, codecs } from '../../src/client/index.js';
 import type { ClientOptions } from '../../src/client/index.js';
 import { freePorts } from '../../src/net/free-ports.js';
@@ -11,6 +12,9 @@ import { Daemon, type LogLine } from './daemon.js';
 import { runCli } from './run-cli.js';
 import { temporaryFolder } from './temporary.js';
 import type { TeardownContext } from './temporary.js';
+
+const CONNECTED_WITHIN_MS = 20_000;
+const POLL_MS = 50;
 
 export interface RealClusterOptions {
   /** Default: 3. */
@@ -114,6 +118,17 @@ export class RealCluster {
 
   async start(): Promise<void> {
     await Promise.all(this.members.map(({ daemon }) => daemon.start()));
+  }
+
+  /** Until each node reaches all others: a put in the first moment may find too few of them. */
+  async connected(): Promise<void> {
+    const numbers = this.members.map((_, i) => i + 1);
+    for (const deadline = performance.now() + CONNECTED_WITHIN_MS; ;) {
+      const seen = await Promise.all(numbers.map((n) => this.status(n)));
+      if (seen.every((status) => status['peersUp'] === numbers.length - 1)) return;
+      if (performance.now() > deadline) throw new Error(`Not all nodes reach each other:\n${this.transcript()}`);
+      await rest(POLL_MS);
+    }
   }
 
   /** Each drains; answers how they ended. */
