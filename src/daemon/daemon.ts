@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
 import type { Acceptor, Dialer } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
@@ -34,6 +35,9 @@ const DRAIN_GRACE_MS = 20_000;
 /** A sync that has not come back for this long: the watchdog is not fed any more. */
 const STUCK_MS = 30_000;
 const ADMIN_CONNECTIONS_MAX = 64;
+/** How long a start waits for the other nodes, and how often it looks. */
+const REACH_PEERS_MS = 1_000;
+const REACH_LOOK_MS = 10;
 const HEALED_BY_NOBODY =
   'They answer UNKNOWN_STATE to reads. Restore the directory from a copy, or start once with --accept-loss to serve what is there';
 const HEALED_BY_OTHERS =
@@ -86,7 +90,7 @@ export const startNode: StartNode = async (start) => {
     pool,
     ...(cluster === null ? {} : { cluster }),
   });
-  const listeners = await openListeners(start, node.acceptor, pool, queue);
+  const listeners = await openListeners(start, node.acceptor, pool, queue, () => othersReached(node));
   const [client, peer, admin] = listeners.map(({ address }) => address) as [string, string, string];
   return {
     ready: { client, peer, admin, nodeId: member.nodeId },
@@ -192,6 +196,7 @@ async function openListeners(
   accept: Acceptor,
   pool: BufferPool,
   queue: FlushQueue,
+  beforeClients: () => Promise<void>,
 ): Promise<Listener[]> {
   const { config, log, meter } = start;
   await mkdir(dirname(config.admin.socket), { recursive: true, mode: 0o750 });
@@ -209,14 +214,25 @@ async function openListeners(
     );
   const listeners: Listener[] = [];
   try {
-    listeners.push(await open('client', addressText(config.client.listen), config.limits.connectionsMax));
     listeners.push(await open('peer', addressText(config.peer.listen), config.limits.connectionsMax));
     listeners.push(await open('admin', `unix:${config.admin.socket}`, ADMIN_CONNECTIONS_MAX));
+    await beforeClients();
+    listeners.unshift(await open('client', addressText(config.client.listen), config.limits.connectionsMax));
     return listeners;
   } catch (error) {
     for (const listener of listeners) listener.close(() => {});
     throw new StartRefusedError((error as Error).message, { cause: error });
   }
+}
+
+/**
+ * A node that has just started reaches nobody yet, and would refuse what needs a quorum. Clients have the other nodes
+ * meanwhile, so it lets them in when it reaches its peers too; not later than in a moment, since some may be down for long.
+ */
+async function othersReached(node: PartitaNode): Promise<void> {
+  const startedMs = realClock.monotonicMs();
+  const isMissing = (): boolean => node.clusterStatus()?.peers.some(({ state }) => state !== 'ready') ?? false;
+  while (isMissing() && realClock.monotonicMs() - startedMs < REACH_PEERS_MS) await rest(REACH_LOOK_MS);
 }
 
 function addressText({ host, port }: Address): string {

@@ -2,6 +2,7 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { copyFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout as rest } from 'node:timers/promises';
 import { freePorts } from '../../src/net/free-ports.js';
 import type { Client } from '../../src/client/index.js';
@@ -254,3 +255,34 @@ test.serial(
       );
   },
 );
+
+test.serial('A node lets clients in when it reaches the others, or when they have had their time', async (t) => {
+  const cluster = await RealCluster.startFor(t);
+  await allConnected(t, cluster);
+  await cluster.node(1).kill();
+  for (const n of [2, 3]) cluster.node(n).signal('SIGSTOP');
+  let isReady = false;
+  const starting = cluster.node(1).start();
+  void starting.then(() => (isReady = true));
+  await until(t, 'its peers may dial it', () => isReached(cluster.member(1).peer));
+  t.false(await isReached(cluster.member(1).client), 'while it reaches nobody, clients have the other nodes');
+  t.false(isReady);
+  await starting;
+  for (const n of [2, 3]) cluster.node(n).signal('SIGCONT');
+  await allConnected(t, cluster);
+  await using db = await cluster.connect({ seeds: [cluster.member(1).client], routing: 'any', retry: false });
+  t.is((await db.put('tea', 'there', { w: 3, strict: true })).meta.acked, 3);
+});
+
+/** Somebody listens there. */
+function isReached(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(address.split(':').at(-1)), '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+  });
+}
