@@ -214,6 +214,10 @@ export class GeneratorProcess {
     this.#process = new JsonProcess([...prefix, ...pinnedTo(core), process.execPath, script]);
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   async run(plan: Partial<Plan>): Promise<RunResult> {
     this.#process.write(JSON.stringify(plan));
     const line = await this.#process.next((any) => 'result' in any || 'error' in any, 3_600_000);

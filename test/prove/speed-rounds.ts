@@ -8,6 +8,7 @@
  * those of servers with a whole core. Where no such group can be made, lines of floors are void and so is what is said of them.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GeneratorProcess, cpuOf, hasProgram, pinnedTo, startDaemon, startFloor } from '../../bench/processes.js';
@@ -125,6 +126,15 @@ export class SpeedWorld {
     const target: Target = { address: `127.0.0.1:${REDIS_PORT}`, pids: [child.pid ?? 0], plan: { dialect: 'resp' } };
     await this.#whenReached(target);
     return target;
+  }
+
+  /** From now on these servers and the generator run on every core, and get in each other's way as they do. */
+  everywhere(targets: readonly Target[]): void {
+    const cores = `0-${cpus().length - 1}`;
+    for (const pid of [this.generator.pid, ...targets.flatMap(({ pids }) => pids)]) {
+      const { status, stderr } = spawnSync('taskset', ['-acp', cores, String(pid)], { encoding: 'utf8' });
+      if (status !== 0) throw new Error(`taskset -acp ${cores} ${pid}: ${stderr}`);
+    }
   }
 
   /** Words before a server's command. */
