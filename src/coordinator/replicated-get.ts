@@ -274,7 +274,7 @@ export class ReplicatedGet {
   }
 
   #repair(): void {
-    if (this.outcome !== 'answered' || this.#found === 0) return;
+    if (this.#found === 0) return; // also when too few have answered: who does not know is told what the others do
     for (let row = 0; row < this.#asked.count; row++) {
       if (!this.#asked.isOwnerRow(row)) continue;
       const state = this.#asked.state(row);
