@@ -41,11 +41,16 @@ function cursorOf(text: string): Uint8Array {
   throw new UsageError('--cursor: not a cursor as this command prints it: begin without one');
 }
 
+function base64Of(text: string, what: string): Buffer {
+  const bytes = base64Bytes(text);
+  if (bytes === null) throw new UsageError(`${what}: not base64`);
+  return bytes;
+}
+
 /** Strict: what is no base64 is not half understood. */
-export function base64Of(text: string, what: string): Buffer {
+export function base64Bytes(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64');
-  if (bytes.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '')) return bytes;
-  throw new UsageError(`${what}: not base64`);
+  return bytes.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '') ? bytes : null;
 }
 
 /** Asks for pages until `limit` keys were seen or there are no more. */

@@ -13,7 +13,7 @@
 import { Context, PartitaError } from '../client/index.js';
 import type { Sibling } from '../client/index.js';
 import { KEY_BYTES_MAX, SIBLINGS_MAX, VALUE_BYTES_HARD_MAX } from '../model/limits.js';
-import { keyFields } from './keys-pages.js';
+import { base64Bytes, keyFields } from './keys-pages.js';
 import { asText } from './output.js';
 
 export interface KeyLine {
@@ -105,8 +105,7 @@ function bytesOf(fields: Fields, name: string, before: string = ''): Uint8Array 
     if (/[\ud800-\udfff]/u.test(text)) throw new LineFault(`${before}${name}: half a character, which is no UTF-8`);
     return Buffer.from(text, 'utf8');
   }
-  const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : null;
-  if (bytes === null || bytes.toString('base64').replace(/=+$/, '') !== String(base64).replace(/=+$/, ''))
-    throw new LineFault(`${before}${name}Base64: not base64`);
+  const bytes = typeof base64 === 'string' ? base64Bytes(base64) : null;
+  if (bytes === null) throw new LineFault(`${before}${name}Base64: not base64`);
   return bytes;
 }

@@ -40,7 +40,9 @@ export async function runKeys(io: Io, options: KeysOptions): Promise<number> {
   if (format === 'table' && keys.length > 0)
     printTable(io, ['key', 'versions', 'state', 'record bytes', 'written', 'partition'], keys.map(rowOf));
   // A list for programs stays one; what people should know goes beside it.
-  (format === 'table' ? io.out : io.err).call(io, `${summary(last, count, selection.firstOwner)}\n`);
+  const words = `${summary(last, count, selection.firstOwner)}\n`;
+  if (format === 'table') io.out(words);
+  else io.err(words);
   return EXIT_DONE;
 }
 

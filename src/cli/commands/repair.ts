@@ -108,7 +108,7 @@ function wordsOf(look: Look | undefined, best: string): string {
   if (look === undefined) return '';
   if ('error' in look) return `not asked: ${look.error}`;
   const { state } = look.explanation;
-  if (state === 'damaged') return 'unknown: damaged';
+  if (state === 'damaged') return 'unknown: damaged or lost';
   if (state === 'absent') return best === '' ? 'nothing' : 'missing';
   const isBest = printOf(look) === best;
   if (state === 'suspect')
