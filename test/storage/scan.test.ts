@@ -292,7 +292,7 @@ test('a suspect partition shows what it has, without marks', async (t) => {
   t.false(found.hadMarks);
 });
 
-test('a flush between the question and the answer hides nothing', async (t) => {
+test('a flush between the question and the answer hides nothing', (t) => {
   for (let steps = 0; steps < 60; steps++) {
     const store = engineStore({ seed: steps, batchOperationsMax: 2 });
     const { world } = store;
