@@ -147,6 +147,8 @@ const SILENT: Io = {
   env: {},
   stdinIsTTY: false,
   stdoutIsTTY: false,
+  stderrIsTTY: false,
+  drained: () => Promise.resolve(),
   stdin: nothing(),
   out: () => {},
   err: () => {},

@@ -7,7 +7,9 @@ import { Command, CommanderError } from 'commander';
 import { EXIT_DONE, EXIT_USAGE, describeError, exitCodeOf } from './exit-codes.js';
 import { processIo } from './io.js';
 import type { Io } from './io.js';
-import { addCommonOptions, addOutputOption } from './session.js';
+import { addKeyCommands } from './key-commands.js';
+import type { Action } from './key-commands.js';
+import { addAdminOptions, addCommonOptions, addOutputOption } from './session.js';
 
 /** Runs a command to its end; answers the exit code. */
 export async function partita(argv: readonly string[], io: Io = processIo()): Promise<number> {
@@ -26,11 +28,6 @@ export async function partita(argv: readonly string[], io: Io = processIo()): Pr
     return exitCodeOf(error);
   }
 }
-
-type Action = (
-  name: string,
-  run: (command: Command, args: readonly string[]) => Promise<number>,
-) => (...args: unknown[]) => Promise<void>;
 
 function build(io: Io, action: Action): Command {
   const program = new Command('partita')
@@ -51,6 +48,7 @@ function build(io: Io, action: Action): Command {
   addCommonOptions(program);
   addDataCommands(program, io, action);
   addDiagnosticCommands(program, io, action);
+  addKeyCommands(program, { io, action, merged });
   addClusterCommands(program, io, action);
   return program;
 }
@@ -119,10 +117,8 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
       action('ping', async (command) => (await import('./commands/ping.js')).runPing(io, merged(program, command))),
     );
 
-  addOutputOption(program.command('hints'))
+  addAdminOptions(addOutputOption(program.command('hints')))
     .description('show what a node keeps for owners that it could not reach: how much, for whom, since when')
-    .option('--admin <unix:/path>', "the node's admin socket (default: as its configuration says)")
-    .option('-c, --config <file>', 'the configuration of the node (default: PARTITA_CONFIG)')
     .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 5s)')
     .addHelpText(
       'after',

@@ -39,6 +39,13 @@ export function addOutputOption(command: Command): Command {
   );
 }
 
+/** For commands that ask one node on its own machine. */
+export function addAdminOptions(command: Command): Command {
+  return command
+    .option('--admin <unix:/path>', "the node's admin socket (default: as its configuration says)")
+    .option('-c, --config <file>', 'the configuration of the node (default: PARTITA_CONFIG)');
+}
+
 export function serversOf(io: Io, options: CommonOptions): readonly string[] {
   if (options.server !== undefined) return options.server;
   const listed = (io.env['PARTITA_SERVER'] ?? '')

@@ -14,7 +14,7 @@
  * After the reply: those that were asked and have not answered get a short grace, since what they hold may be newer or
  * older than what the client was shown. Then every owner that answered, and whose answer is not what the merge of all
  * came to, is sent the merged record (read repair). An owner that said "unknown" is sent it too: its copy is damaged or
- * gone. A fallback never is: it would hold a record for nobody. Owners that did not answer are left to hints and
+ * gone. (That one also when too few have answered: it may be why.) A fallback never is: it would hold a record for nobody. Owners that did not answer are left to hints and
  * anti-entropy. So one get repairs at most N nodes, and only what it has seen to be stale.
  *
  * The machine's shape, tickets and time are those of replicated-put.ts.
@@ -273,15 +273,17 @@ export class ReplicatedGet {
     return true;
   }
 
+  /** When too few have answered, only those who do not know: a damaged copy may be what makes them too few. */
   #repair(): void {
-    if (this.outcome !== 'answered' || this.#found === 0) return;
+    if (this.#found === 0) return;
+    const isAnswered = this.outcome === 'answered';
     for (let row = 0; row < this.#asked.count; row++) {
       if (!this.#asked.isOwnerRow(row)) continue;
       const state = this.#asked.state(row);
       const isStale =
-        state === 'absent' ||
         state === 'unknown' ||
-        (state === 'found' && this.#found > 1 && this.#port.isStale(this, row));
+        (isAnswered && state === 'absent') ||
+        (isAnswered && state === 'found' && this.#found > 1 && this.#port.isStale(this, row));
       if (isStale) this.#port.repair(this, this.#asked.node(row));
     }
   }

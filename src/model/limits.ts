@@ -27,6 +27,8 @@ export const RETRY_WINDOW_S = 60;
 export const CLOCK_SKEW_MAX_MS = 60_000;
 
 export const MULTI_KEYS_MAX = 1_024;
+/** Keys in one reply to KEYS. */
+export const LISTED_KEYS_MAX = 1_000;
 export const PARTITIONS_MAX = 4_096;
 export const PARTITIONS_DEFAULT = 256;
 

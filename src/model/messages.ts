@@ -165,6 +165,52 @@ export interface HintsOfOwner {
   readonly oldestMs: number;
 }
 
+/** `partita keys`: which keys a node has, in pages. */
+export interface KeysRequest {
+  readonly budgetMs: number;
+  readonly prefix: Uint8Array;
+  /** null: all that the node owns. */
+  readonly partition: number | null;
+  /** Only partitions of which the node is the first owner. */
+  readonly firstOwner: boolean;
+  /** Also keys of which readers are shown nothing. */
+  readonly all: boolean;
+  /** Empty: from the start. */
+  readonly cursor: Uint8Array;
+  readonly limit: number;
+}
+
+export interface KeysReply {
+  readonly keys: readonly ListedKey[];
+  /** Empty: this was all. */
+  readonly cursor: Uint8Array;
+  readonly nodeId: string;
+  readonly ringVersion: number;
+  readonly partitionCount: number;
+  /** Partitions that are listed, how many of them are done, and how many may lack keys. */
+  readonly selected: number;
+  readonly done: number;
+  readonly suspect: number;
+  /** Looked at for this reply. */
+  readonly records: number;
+}
+
+export interface ListedKey {
+  /** Empty: the record is damaged, and its key was too long to be kept beside it. */
+  readonly key: Uint8Array;
+  /** 16 hexadecimal digits. */
+  readonly hash: string;
+  readonly partition: number;
+  /** Versions that readers are shown. */
+  readonly siblings: number;
+  readonly tombstones: number;
+  readonly expired: number;
+  readonly recordBytes: number;
+  /** Of the newest version. */
+  readonly writtenMs: number;
+  readonly damaged: boolean;
+}
+
 /** `partita explain`: everything stored under a key but the values. */
 export interface ExplainReply {
   readonly found: boolean;

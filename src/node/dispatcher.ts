@@ -9,6 +9,7 @@ import { ringMessage } from '../ring/document.js';
 import { partitionOf } from '../ring/partition.js';
 import { decodeHints, encodeHintsReply } from '../wire/codec-admin.js';
 import { decodePing } from '../wire/codec-connection.js';
+import { decodeKeys, encodeKeysReply } from '../wire/codec-keys.js';
 import { decodeMultiGet, decodeMultiPut } from '../wire/codec-multi.js';
 import { decodeExplain, decodeRingFetch, encodeExplainReply, encodeRingReply } from '../wire/codec-ring.js';
 import {
@@ -18,6 +19,8 @@ import {
   GET,
   HINTS,
   HINTS_REPLY,
+  KEYS,
+  KEYS_REPLY,
   MULTI_GET,
   MULTI_GET_REPLY,
   MULTI_PUT,
@@ -35,6 +38,7 @@ import type { ReplyParts } from '../wire/write-replies.js';
 import { Explanation } from './explain.js';
 import { hintsReply } from './hints-reply.js';
 import type { Incoming } from './incoming.js';
+import { listKeys } from './keys-listing.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
 import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut, replyRange } from './replies.js';
@@ -153,6 +157,9 @@ export class Dispatcher {
         return;
       case HINTS:
         this.#hints(session, frame);
+        return;
+      case KEYS:
+        this.#keys(session, frame);
         return;
       default:
         session.finish(bodyBytes);
@@ -341,6 +348,28 @@ export class Dispatcher {
     }
     const body = encodeHintsReply(hintsReply(this.#services));
     this.#answer(session, 'hints', HINTS_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
+  }
+
+  #keys(session: Session, frame: Incoming): void {
+    const request = decodeKeys(frame.bytes, frame.start, frame.end);
+    if (isFault(request)) {
+      this.#malformed(session, frame, `KEYS cannot be read: ${request}`);
+      return;
+    }
+    const { requestId, bodyBytes, nowMs } = frame;
+    const refuse = (refusal: Failure): void => {
+      replyError(session, requestId, refusal, this.#services.ring.version);
+      this.#services.meters.keys.failed();
+      session.finish(bodyBytes);
+    };
+    const kept = { ...request, prefix: copyBytes(request.prefix), cursor: copyBytes(request.cursor) };
+    const refusal =
+      judgeBudget(request.budgetMs) ??
+      listKeys(this.#services, kept, (reply) => {
+        if ('code' in reply) refuse(reply);
+        else this.#answer(session, 'keys', KEYS_REPLY, requestId, encodeKeysReply(reply), bodyBytes, nowMs);
+      });
+    if (refusal !== null) refuse(refusal);
   }
 
   #answer(

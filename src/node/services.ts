@@ -19,7 +19,7 @@ import type { NodeSettings } from './settings.js';
 import { SizeWarnings } from './size-warnings.js';
 
 export type OperationName =
-  'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping' | 'hints';
+  'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping' | 'hints' | 'keys';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -83,6 +83,7 @@ export class Services {
   readonly hlc: Hlc;
   readonly ring: RingDocument;
   readonly nodeId: string;
+  readonly ordinal: number;
   readonly partitionBits: number;
   readonly plan: PutPlan;
   readonly view: RecordView = new RecordView();
@@ -110,6 +111,7 @@ export class Services {
     this.hlc = hlc;
     this.ring = ring;
     this.nodeId = nodeId;
+    this.ordinal = ordinal;
     this.partitionBits = partitionBits(ring.partitionCount);
     this.plan = new PutPlan(random, ordinal, settings.recordBytesMax);
     const origin = (durable: boolean): Uint8Array =>
@@ -137,6 +139,7 @@ export class Services {
       ring: meterOf('ring'),
       ping: meterOf('ping'),
       hints: meterOf('hints'),
+      keys: meterOf('keys'),
     };
   }
 

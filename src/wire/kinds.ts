@@ -41,6 +41,8 @@ export const FORWARD_REPLY = 0x45;
 
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
+export const KEYS = 0x82;
+export const KEYS_REPLY = 0x83;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -82,6 +84,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [FORWARD_REPLY, 'FORWARD_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
+  [KEYS, 'KEYS'],
+  [KEYS_REPLY, 'KEYS_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

@@ -206,12 +206,13 @@ export class GetWorld implements GetPort, PeerView {
 
   repair(_get: ReplicatedGet, node: number): void {
     const attempt = this.#current;
-    claim(attempt.succeeded && !attempt.ended, 'repair follows a reply');
+    claim(attempt.repliedMs >= 0 && !attempt.ended, 'repair follows a reply');
     claim(!attempt.repaired.has(node), 'a node is repaired once');
     claim(this.#isOwner(node), 'only owners are repaired');
     const question = attempt.questions.get(node);
     claim(question !== undefined && question.answer !== '', 'only who answered is known to be stale');
     claim(question?.versions !== attempt.merged && attempt.merged > 0, 'only what is stale is repaired');
+    claim(attempt.succeeded || question?.answer === 'unknown', 'a get that failed repairs those who did not know');
     attempt.repaired.set(node, attempt.merged);
   }
 
@@ -329,7 +330,13 @@ export class GetWorld implements GetPort, PeerView {
   }
 
   #checkRepairs(attempt: Attempt): void {
-    if (!attempt.succeeded) return;
+    if (!attempt.succeeded) {
+      for (const { node, answer } of attempt.questions.values()) {
+        const isOwed = answer === 'unknown' && attempt.merged > 0 && this.#isOwner(node);
+        claim(attempt.repaired.has(node) === isOwed, `${node} does not know, and is left so`);
+      }
+      return;
+    }
     const { graceMs } = this.#scenario;
     const open = [...attempt.questions.values()].filter(({ answer, fault }) => answer === '' && fault === '');
     claim(open.length === 0 || this.#time.nowMs >= attempt.repliedMs + graceMs, 'late answers have their grace');

@@ -183,8 +183,18 @@ const GET: readonly Mutant[] = [
   { bug: 'all that were found are repaired', from: ' && this.#port.isStale(this, row)', to: '' },
   {
     bug: 'an owner that has nothing is not repaired',
-    from: "state === 'absent' ||\n                state === 'unknown'",
-    to: "state === 'unknown'",
+    from: "(isAnswered && state === 'absent') ||",
+    to: '',
+  },
+  {
+    bug: 'a get that failed repairs nobody',
+    from: "state === 'unknown' ||",
+    to: "(isAnswered && state === 'unknown') ||",
+  },
+  {
+    bug: 'a get that failed repairs all that differ',
+    from: "const isAnswered = this.outcome === 'answered';",
+    to: 'const isAnswered = true;',
   },
   {
     bug: 'late answers have no grace',

@@ -80,6 +80,17 @@ test('A failed get says whether nodes were missing or did not know', (t) => {
   t.false(getFailure(unknowing.get, nameOf).outcomeUnknown);
 });
 
+test('Too few because one does not know: it is told what the others have, and so the next get may succeed', (t) => {
+  const get = new GetScript({ nodes: [1, 2, 3], quorum: 3 });
+  get.answer(1);
+  get.answer(2);
+  t.deepEqual(get.answer(3, 'unknown'), ['too-few 2/3', 'repair 3', 'ended']);
+  const nothing = new GetScript({ nodes: [1, 2, 3], quorum: 3 });
+  nothing.answer(1, 'absent');
+  nothing.answer(2, 'absent');
+  t.deepEqual(nothing.answer(3, 'unknown'), ['too-few 2/3', 'ended']);
+});
+
 test('A node that holds the key only as a fallback looks into its own store before it asks another fallback', (t) => {
   const get = new GetScript({ self: 5, suspects: [1, 2, 3] });
   t.deepEqual(get.lines, ['read', 'ask 4']);

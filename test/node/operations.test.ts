@@ -8,6 +8,10 @@ import {
 import { decodeExplainReply, decodeRingReply, encodeExplain, encodeRingFetch } from '../../src/wire/codec-ring.js';
 import { EXPLAIN, EXPLAIN_REPLY, MULTI_GET, MULTI_PUT, RING_FETCH } from '../../src/wire/kinds.js';
 import { isFault } from '../../src/wire/plain.js';
+import { CONTEXT_ENTRY_BYTES } from '../../src/versioning/record.js';
+import { TOKEN_FIXED_BYTES, tokenBytes, writeTokenFixed } from '../../src/versioning/token.js';
+import { seal, writeDot } from '../../src/versioning/write.js';
+import { HASH } from '../storage/engine-requests.js';
 import { errorOf, NodeBench } from '../support/node-bench.js';
 import { getReplyOf, putReplyOf, TestClient, text, textOf } from '../support/test-client.js';
 
@@ -326,4 +330,26 @@ test('a key that gathers siblings is warned of, by its hash and not each time', 
   t.is(bench.warnings.length, 1);
   t.like(bench.warnings[0], { event: 'key-grows', siblings: 25 });
   t.false(JSON.stringify(bench.warnings).includes('secret-key'));
+});
+
+test('so is one whose context grows; at 4,096 actors the put is refused', (t) => {
+  const contextOf = (key: string, actors: number): Uint8Array => {
+    const token = new Uint8Array(tokenBytes(actors, 0));
+    HASH.hash(text(key), 0, key.length);
+    writeTokenFixed(token, 0, actors, 0, { hi: HASH.hi, lo: HASH.lo });
+    for (let i = 0; i < actors; i++) writeDot(token, TOKEN_FIXED_BYTES + CONTEXT_ENTRY_BYTES * i, 1, i, 1);
+    seal(token, 0, token.length, HASH);
+    return token;
+  };
+  const bench = new NodeBench();
+  const client = new TestClient(bench);
+  client.put('few', 'v', { context: contextOf('few', 62) });
+  t.deepEqual(bench.warnings, []);
+  client.put('many', 'v', { context: contextOf('many', 63) });
+  t.like(bench.warnings[0], { event: 'key-grows', siblings: 1, contextEntries: 64 });
+  client.put('most', 'v', { context: contextOf('most', 4_095) });
+  const refused = client.putError('more', 'v', { context: contextOf('more', 4_096) });
+  t.deepEqual([refused.code, refused.outcomeUnknown], ['TOO_LARGE', false]);
+  t.regex(refused.text, /would exceed 4096 actors/);
+  t.deepEqual(client.values('more'), []);
 });

@@ -37,6 +37,8 @@ export interface Terms {
   readonly timeoutMs: number;
   /** Of a put: acknowledged after the sync. */
   readonly durable?: boolean;
+  /** Of a put: how long it lives; absent: for ever. */
+  readonly ttlMs?: number;
   /** Address of the one node that may be asked. */
   readonly at?: string;
 }
@@ -154,10 +156,11 @@ export class SimClient {
       acked: 0,
       w: this.#effective(terms.count),
       strict: terms.strict,
+      ttlMs: size === null ? 0 : (terms.ttlMs ?? 0),
       attempts: 0,
     });
     const value = size === null ? undefined : stampedValue(history.seed, key, id, size);
-    const settings = { w: terms.count, strict: terms.strict, durable: terms.durable === true, ttlMs: 0 };
+    const settings = { w: terms.count, strict: terms.strict, durable: terms.durable === true, ttlMs: write.ttlMs };
     const request = putRequest(Buffer.from(key, 'latin1'), value, contextBytes(seen.context), putId, settings);
     this.#send({ write, request }, terms.timeoutMs, false, done);
   }

@@ -101,6 +101,11 @@ export interface Evidence {
   readonly afterOneRead: ReadonlyMap<string, readonly ReplicaView[]>;
   /** What nodes counted, by metric and labels. */
   readonly counts: ReadonlyMap<string, number>;
+  /** What the right time was when the run began, and how far any clock may have been off. */
+  readonly wallStartMs: number;
+  readonly skewMaxMs: number;
+  /** When the last read of `final` and `byCoordinator` had been answered. */
+  readonly endMs: number;
   /** No process has ended and no disk failed. */
   readonly isUndisturbed: boolean;
 }

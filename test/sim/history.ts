@@ -30,6 +30,8 @@ export interface WriteOp {
   /** What it asked for: W, and whether only owners count. */
   readonly w: number;
   readonly strict: boolean;
+  /** How long it lives; 0: for ever. */
+  readonly ttlMs: number;
   /** How often it was asked for, by the application; the library retries on its own. */
   attempts: number;
 }

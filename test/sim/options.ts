@@ -70,6 +70,8 @@ export interface WorkShape {
   readonly writes: readonly number[];
   /** Operations of which only owners count. */
   readonly strictChance: number;
+  /** Puts that expire. */
+  readonly ttlChance: number;
 }
 
 /** `single`: every node is a cluster of its own. `ring`: one ring over all of them. */
@@ -124,7 +126,9 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
-  return kind === 'single' ? { ...single, ...given } : { ...single, ...drawRing(single, random, given), ...given };
+  const drawn = kind === 'single' ? single : { ...single, ...drawRing(single, random, given) };
+  const ttlChance = random.pick([0, 0, 0.2, 0.5]); // after all the rest, too
+  return { ...drawn, work: { ...drawn.work, ttlChance }, ...given };
 }
 
 /** Every node a cluster of its own. */
@@ -186,6 +190,7 @@ function drawWork(random: Prng): WorkShape {
     reads: [0],
     writes: [0],
     strictChance: 0,
+    ttlChance: 0,
   };
 }
 

@@ -14,6 +14,7 @@ import { checkContextGiven } from './checkers/context-given.js';
 import { checkConvergence } from './checkers/convergence.js';
 import { checkDamage } from './checkers/damage.js';
 import { checkDots } from './checkers/dots.js';
+import { checkExpiry } from './checkers/expiry.js';
 import { checkHandedOff } from './checkers/handed-off.js';
 import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
@@ -146,6 +147,9 @@ function gather(world: SimWorld): Evidence {
     handedOff,
     afterOneRead,
     counts: world.meter.counts,
+    wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
+    skewMaxMs: Math.max(world.options.skewMaxMs, world.startSkewMs) + ROUNDING_MS,
+    endMs: world.time.monotonicMs(),
     isUndisturbed: isUndisturbed(world),
   };
 }
@@ -170,6 +174,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkDamage,
     checkContextGiven,
     checkResurrection,
+    checkExpiry,
     checkSingleCopy,
     checkSiblings,
     checkQuorum,
@@ -224,6 +229,8 @@ function idle(world: SimWorld, evidence: Evidence): Evidence {
 /** A majority, of owners where there are others. */
 const LAST: Terms = { count: 0, strict: true, durable: true, timeoutMs: HEALED_TIMEOUT_MS };
 const REPAIRED_MS = 2_500;
+/** Clocks count whole milliseconds. */
+const ROUNDING_MS = 2;
 
 const clientOf = (world: SimWorld): SimClient => world.clients[0] as SimClient;
 

@@ -101,6 +101,7 @@ const WORK: WorkShape = {
   reads: [0],
   writes: [0],
   strictChance: 0,
+  ttlChance: 0,
 };
 
 test('clocks that are wrong, within what is allowed, change no sibling', (t) => {
@@ -159,6 +160,7 @@ const APART: Partial<SimOptions> = {
     reads: [1],
     writes: [1],
     strictChance: 0,
+    ttlChance: 0,
   },
 };
 

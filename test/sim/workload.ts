@@ -12,6 +12,8 @@ import { exponential } from './tools.js';
 const REMEMBERED_SENT_MAX = 32;
 const LARGE_BYTES = 40_000;
 const MORE = 150;
+/** Some pass while the run lasts, some in its course, some after it by every clock. */
+const TTLS_MS = [300, 2_000, 10_000, 40_000, 3_600_000] as const;
 
 export class Workload {
   readonly keys: readonly string[];
@@ -106,7 +108,8 @@ export class Workload {
 
   #more(): Terms {
     const durable = this.#random.chance(this.#shape.durableChance);
-    return { ...this.#terms(this.#shape.writes), durable };
+    const expires = this.#shape.ttlChance > 0 && this.#random.chance(this.#shape.ttlChance);
+    return { ...this.#terms(this.#shape.writes), durable, ...(expires ? { ttlMs: this.#random.pick(TTLS_MS) } : {}) };
   }
 
   #terms(counts: readonly number[]): Terms {

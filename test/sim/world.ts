@@ -46,6 +46,7 @@ export class SimWorld {
   readonly clients: readonly SimClient[];
   readonly workload: Workload;
   readonly nemesis: Nemesis;
+  readonly startSkewMs: number;
   readonly #print: ((line: string) => void) | undefined;
 
   constructor(settings: SeedSettings) {
@@ -71,6 +72,7 @@ export class SimWorld {
     this.nemesis = new Nemesis(this, root.fork());
     const clocks = root.fork();
     const skewMs = settings.startSkewMs ?? 0;
+    this.startSkewMs = skewMs;
     for (const { clock } of [...nodes, ...this.clients]) clock.offsetMs = Math.round((2 * clocks.float() - 1) * skewMs);
   }
 

@@ -30,6 +30,8 @@ export async function runCli(
     env,
     stdinIsTTY: stdin === undefined,
     stdoutIsTTY: isTTY,
+    stderrIsTTY: false,
+    drained: () => Promise.resolve(),
     stdin: input(),
     out: (bytes) => {
       out.push(Buffer.from(bytes));

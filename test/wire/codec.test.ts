@@ -4,6 +4,7 @@ import { toHex } from '../../src/lib/bytes.js';
 import { MULTI_KEYS_MAX } from '../../src/model/limits.js';
 import * as admin from '../../src/wire/codec-admin.js';
 import * as connection from '../../src/wire/codec-connection.js';
+import * as listing from '../../src/wire/codec-keys.js';
 import * as multi from '../../src/wire/codec-multi.js';
 import * as ring from '../../src/wire/codec-ring.js';
 import { countAt } from '../../src/wire/cursor.js';
@@ -88,6 +89,39 @@ const ringMessage = fc
       }),
     }),
   );
+const keysRequest = fc.record({
+  budgetMs: u32,
+  prefix: bytes,
+  partition: fc.option(u32, { nil: null }),
+  firstOwner: fc.boolean(),
+  all: fc.boolean(),
+  cursor: bytes,
+  limit: u32,
+});
+const keysReply = fc.record({
+  keys: fc.array(
+    fc.record({
+      key: bytes,
+      hash: fc.stringMatching(/^[0-9a-f]{16}$/),
+      partition: u32,
+      siblings: u32,
+      tombstones: u32,
+      expired: u32,
+      recordBytes: u32,
+      writtenMs: u53,
+      damaged: fc.boolean(),
+    }),
+    { maxLength: 3 },
+  ),
+  cursor: bytes,
+  nodeId: hexId,
+  ringVersion: u32,
+  partitionCount: u32,
+  selected: u32,
+  done: u32,
+  suspect: u32,
+  records: u32,
+});
 const explainReply = fc.record({
   found: fc.boolean(),
   partition: u32,
@@ -170,6 +204,8 @@ const CODECS: Readonly<Record<string, Codec>> = {
   },
   ExplainReply: { messages: explainReply, encode: ring.encodeExplainReply, decode: ring.decodeExplainReply },
   Hints: { messages: fc.record({ budgetMs: u32 }), encode: admin.encodeHints, decode: admin.decodeHints },
+  Keys: { messages: keysRequest, encode: listing.encodeKeys, decode: listing.decodeKeys },
+  KeysReply: { messages: keysReply, encode: listing.encodeKeysReply, decode: listing.decodeKeysReply },
   HintsReply: { messages: hintsReply, encode: admin.encodeHintsReply, decode: admin.decodeHintsReply },
 };
 

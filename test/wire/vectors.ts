@@ -8,6 +8,7 @@ import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js'
 import * as admin from '../../src/wire/codec-admin.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
+import * as listing from '../../src/wire/codec-keys.js';
 import * as multi from '../../src/wire/codec-multi.js';
 import * as ring from '../../src/wire/codec-ring.js';
 import { frameOf } from '../../src/wire/frame.js';
@@ -99,6 +100,8 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.EXPLAIN_REPLY, framed(kinds.EXPLAIN_REPLY, ring.encodeExplainReply, ring.decodeExplainReply)],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
+  [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],
+  [kinds.KEYS_REPLY, framed(kinds.KEYS_REPLY, listing.encodeKeysReply, listing.decodeKeysReply)],
 ]);
 
 function framed<M>(kind: number, encode: (message: M) => Uint8Array, decode: Codec['decode']): Codec {

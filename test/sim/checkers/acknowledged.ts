@@ -1,6 +1,6 @@
 /*
  * No acknowledged write is lost: after healing its value is still there, or somebody who had *read* that value wrote over
- * it, and what he wrote is accounted for in turn.
+ * it, and what he wrote is accounted for in turn; or it has expired.
  *
  * The server's own clocks have no say in it. "A later write's context covers its dot" would excuse a store whose
  * counters went backwards, and that is the very bug that loses data without a trace.
@@ -9,6 +9,7 @@ import type { Evidence } from '../evidence.js';
 import type { KeyHistory } from '../history.js';
 import type { Violation } from '../violation.js';
 import { isOwed } from './certain.js';
+import { mayHaveExpired } from './expiry.js';
 
 export function checkAcknowledged(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
@@ -18,7 +19,11 @@ export function checkAcknowledged(evidence: Evidence): Violation[] {
     const present = new Set(ids);
     for (const write of history.writes.values()) {
       if (write.kind !== 'put' || !isOwed(evidence, write)) continue;
-      if (isAccountedFor(history, write.id, present)) continue;
+      const isThere = (id: number): boolean => {
+        const other = history.writes.get(id);
+        return present.has(id) || (other !== undefined && mayHaveExpired(evidence, other, evidence.endMs));
+      };
+      if (isAccountedFor(history, write.id, isThere)) continue;
       violations.push({
         checker: 'acknowledged',
         key,
@@ -30,14 +35,14 @@ export function checkAcknowledged(evidence: Evidence): Violation[] {
 }
 
 /** Writers have read only what was there before them, so this ends. */
-function isAccountedFor(history: KeyHistory, id: number, present: ReadonlySet<number>): boolean {
-  if (present.has(id)) return true;
+function isAccountedFor(history: KeyHistory, id: number, isThere: (id: number) => boolean): boolean {
+  if (isThere(id)) return true;
   return history
     .readersOf(id)
     .some(
       (reader) =>
         reader.id !== id &&
         reader.outcome !== 'refused' &&
-        (reader.kind === 'delete' || isAccountedFor(history, reader.id, present)),
+        (reader.kind === 'delete' || isAccountedFor(history, reader.id, isThere)),
     );
 }

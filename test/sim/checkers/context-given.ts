@@ -11,6 +11,7 @@ import type { KeyHistory, ReadOp } from '../history.js';
 import { HASH } from '../tools.js';
 import type { Violation } from '../violation.js';
 import { isOwed, mayBeReplaced } from './certain.js';
+import { mayHaveExpired } from './expiry.js';
 
 interface KnownDot {
   readonly hi: number;
@@ -56,6 +57,7 @@ function unread(
     if (counterIn(token.bytes, token.entries, token.entryCount, hi, lo) < counter) continue;
     const write = history.writes.get(id);
     if (write === undefined || write.kind === 'delete' || read.ids.includes(id)) continue;
+    if (mayHaveExpired(evidence, write, read.endMs)) continue; // hidden, and covered all the same
     if (!isOwed(evidence, write) || mayBeReplaced(history, id, read.endMs) || found.includes(id)) continue;
     found.push(id);
   }

@@ -6,8 +6,9 @@
 import type { Evidence } from '../evidence.js';
 import type { Violation } from '../violation.js';
 import { mayBeReplaced } from './certain.js';
+import { type Clocks, mayHaveExpired } from './expiry.js';
 
-export function checkDamage(evidence: Pick<Evidence, 'history' | 'flips' | 'view'>): Violation[] {
+export function checkDamage(evidence: Clocks & Pick<Evidence, 'history' | 'flips' | 'view'>): Violation[] {
   const violations: Violation[] = [];
   const { isSingleCopy, owners } = evidence.view;
   for (const { node, key, atMs, sinceMs, untilMs } of evidence.flips) {
@@ -27,7 +28,8 @@ export function checkDamage(evidence: Pick<Evidence, 'history' | 'flips' | 'view
           write.startMs > sinceMs &&
           write.endMs < read.startMs &&
           !read.ids.includes(write.id) &&
-          !mayBeReplaced(history, write.id, read.endMs),
+          !mayBeReplaced(history, write.id, read.endMs) &&
+          !mayHaveExpired(evidence, write, read.endMs),
       );
       if (missed === undefined) continue;
       violations.push({

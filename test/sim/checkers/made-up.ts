@@ -30,6 +30,9 @@ export class MadeUp implements Evidence {
   lostOwners: number = 0;
   counts: Map<string, number> = new Map();
   isUndisturbed: boolean = true;
+  wallStartMs: number = 1_000;
+  skewMaxMs: number = 100;
+  endMs: number = 100_000;
 
   isPromiseVoid({ startMs }: WriteOp): boolean {
     return startMs <= this.doubt;
@@ -63,6 +66,7 @@ export class MadeUp implements Evidence {
       acked: 1,
       w: 1,
       strict: false,
+      ttlMs: 0,
       attempts: 1,
       ...more,
     });

@@ -11,6 +11,7 @@ import type { Evidence } from '../evidence.js';
 import type { KeyHistory, ReadOp, WriteOp } from '../history.js';
 import type { Violation } from '../violation.js';
 import { mayBeReplaced, mayReturn } from './certain.js';
+import { mayHaveExpired } from './expiry.js';
 
 export function checkOverlap(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
@@ -37,7 +38,8 @@ function meets(evidence: Evidence, read: ReadOp, write: WriteOp): boolean {
 function fault(evidence: Evidence, history: KeyHistory, read: ReadOp, write: WriteOp): string {
   const get = `a strict get with R = ${read.r} at ${Math.round(read.endMs)} ms`;
   const by = `${write.kind} ${write.id}, acknowledged with W = ${write.w} at ${Math.round(write.endMs)} ms`;
-  if (write.kind === 'put' && !read.ids.includes(write.id) && !mayBeReplaced(history, write.id, read.endMs))
+  const isMissing = write.kind === 'put' && !read.ids.includes(write.id);
+  if (isMissing && !mayBeReplaced(history, write.id, read.endMs) && !mayHaveExpired(evidence, write, read.endMs))
     return `${get} misses ${by}`;
   const back = write.read.find((id) => {
     const other = history.writes.get(id);

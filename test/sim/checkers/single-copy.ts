@@ -9,6 +9,7 @@ import type { Evidence } from '../evidence.js';
 import type { KeyHistory, ReadOp } from '../history.js';
 import type { Violation } from '../violation.js';
 import { isOwed, mayBeReplaced } from './certain.js';
+import { mayHaveExpired } from './expiry.js';
 
 export function checkSingleCopy(evidence: Evidence): Violation[] {
   if (!evidence.view.isSingleCopy) return [];
@@ -33,6 +34,7 @@ function missing(evidence: Evidence, history: KeyHistory, read: ReadOp): readonl
   for (const write of history.writes.values()) {
     if (write.kind !== 'put' || write.endMs > read.startMs || !isOwed(evidence, write)) continue;
     if (read.ids.includes(write.id) || mayBeReplaced(history, write.id, read.endMs)) continue;
+    if (mayHaveExpired(evidence, write, read.endMs)) continue;
     texts.push(`misses put ${write.id}, acknowledged at ${Math.round(write.endMs)} ms`);
   }
   return texts;

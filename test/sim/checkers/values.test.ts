@@ -2,6 +2,7 @@
 import test from 'ava';
 import { checkAcknowledged } from './acknowledged.js';
 import { checkDamage } from './damage.js';
+import { checkExpiry } from './expiry.js';
 import { checkInvented } from './invented.js';
 import { KEY, MadeUp, texts } from './made-up.js';
 import { checkResurrection } from './resurrection.js';
@@ -91,4 +92,22 @@ test('damage: a record of which a bit flipped reads as not found', (t) => {
   const lostDisk = damaged().get(30, []);
   for (const one of lostDisk.flips) one.untilMs = 25;
   t.is(checkDamage(lostDisk).length, 0);
+});
+
+test('expiry: shown when every clock was past its end; gone while none was', (t) => {
+  // It was stamped 1,010 by a clock that may be 100 off, and lives for 50: all clocks are past that at 160.
+  const expiring = (): MadeUp => new MadeUp().put(1, 10, [], { ttlMs: 50 }).mint(1, 1, { wallMs: 1_010 });
+  t.is(checkExpiry(expiring().get(155, [1])).length, 0);
+  t.is(checkExpiry(expiring().get(170, [1])).length, 1);
+  t.is(checkExpiry(expiring().mint(1, 2, { wallMs: 1_100 }).get(170, [1])).length, 0, 'minted again, later');
+  t.is(checkExpiry(new MadeUp().put(1, 10).mint(1, 1, { wallMs: 1_010 }).get(170, [1])).length, 0, 'it never expires');
+  const long = (): MadeUp => new MadeUp().put(1, 10, [], { ttlMs: 500 }).mint(1, 1, { wallMs: 1_010 });
+  t.is(checkSingleCopy(long().get(300, [])).length, 1);
+  t.is(checkSingleCopy(long().get(420, [])).length, 0);
+  const late = (endMs: number): number => {
+    const evidence = long().left([]);
+    evidence.endMs = endMs;
+    return checkAcknowledged(evidence).length;
+  };
+  t.deepEqual([late(300), late(420)], [1, 0]);
 });

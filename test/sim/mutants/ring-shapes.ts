@@ -32,6 +32,7 @@ export const WORK: WorkShape = {
   reads: [0],
   writes: [0],
   strictChance: 0,
+  ttlChance: 0,
 };
 
 /** A sync is made when it is due, or asked for. */
