@@ -4,7 +4,7 @@ import { FreeSlices, TASK_KINDS } from '../../src/background/slices.js';
 test('free slices: everybody goes on at the end of the turn, in the order of asking', (t) => {
   const ends: (() => void)[] = [];
   const slices = new FreeSlices({
-    after: () => t.fail('nobody is made to wait') as never,
+    after: () => t.fail('nobody is made to wait'),
     endOfTurn: (fire) => ends.push(fire),
   });
   const went: string[] = [];
