@@ -31,6 +31,7 @@ import { bookkeepingKey, hashBound, isRecordKey, keyName, keyOfName, storageKey 
 import { OLD_HASH, OLD_NONE, OLD_UNKNOWN, type BufferedRecord } from './write-buffer.js';
 
 const SCAN_ENTRIES = 256;
+const NOTHING_OVER: ReadonlyMap<string, BufferedRecord> = new Map();
 
 /** Leaves `hash` with what a record adds to its leaf. */
 export function hashHeader(bytes: Uint8Array, start: number, hash: Hash64): void {
@@ -49,14 +50,20 @@ export function groupKey(group: number): Uint8Array {
   return bookkeepingKey(`leaves/${group.toString(16).padStart(4, '0')}`);
 }
 
-/** One group of stored leaves; of a file that has none yet, zeros. */
-export function readGroup(file: Pick<PartitionFile, 'get'>, group: number, leaves: Uint32Array, first: number): void {
+/** One group of stored leaves; of a file that has none yet, zeros, and the answer is false. */
+export function readGroup(
+  file: Pick<PartitionFile, 'get'>,
+  group: number,
+  leaves: Uint32Array,
+  first: number,
+): boolean {
   const bytes = file.get(groupKey(group));
   if (bytes === null || bytes.length !== LEAVES_PER_GROUP * LEAF_BYTES) {
     leaves.fill(0, first * WORDS_PER_LEAF, (first + LEAVES_PER_GROUP) * WORDS_PER_LEAF);
-  } else {
-    decodeLeaves(bytes, leaves, first, LEAVES_PER_GROUP);
+    return false;
   }
+  decodeLeaves(bytes, leaves, first, LEAVES_PER_GROUP);
+  return true;
 }
 
 const GROUP_BYTES = LEAVES_PER_GROUP * LEAF_BYTES;
@@ -201,6 +208,11 @@ export class Leaves {
       }
       this.#remake(partition, leaf, over, groups.of(partition.file, leaf), leaf * LEAF_BYTES);
     }
+  }
+
+  /** The leaf in `groups` as it follows from the good records of the file alone. */
+  remakeAlone(partition: Partition, leaf: number, groups: LeafGroups): void {
+    this.#remake(partition, leaf, NOTHING_OVER, groups.of(partition.file, leaf), leaf * LEAF_BYTES);
   }
 
   /** The leaf at `stored[at]`, from the good records of the file, those that `over` replaces apart, and from `over`. */

@@ -25,7 +25,9 @@ import { Leaves } from './engine-leaves.js';
 import { Pressure } from './engine-pressure.js';
 import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
+import { EngineScrub } from './engine-scrub.js';
 import { SpaceWatch } from './engine-space.js';
+import { statusOf } from './engine-status.js';
 import { StoredSlots, type StoredSlot } from './engine-stored.js';
 import { Suspicions } from './engine-suspicion.js';
 import { Throttle } from './engine-throttle.js';
@@ -40,6 +42,7 @@ import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
 export class Engine implements Storage {
   readonly hints: EngineHints;
+  readonly scrub: EngineScrub;
   readonly #deps: EngineDeps;
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
@@ -101,6 +104,16 @@ export class Engine implements Storage {
         this.#writeHeld(request);
       },
     );
+    this.scrub = new EngineScrub({
+      ...deps,
+      cache: this.#cache,
+      leaves: this.#leaves,
+      turn: this.#turn,
+      suspicions: this.#suspicions,
+      partitions: this.#partitions,
+      isOpen: () => this.#state === 'open',
+      fail: this.#fails,
+    });
     this.#reader = this.#makeReader();
     this.#flusher = this.#makeFlusher();
   }
@@ -166,18 +179,7 @@ export class Engine implements Storage {
   }
 
   status(): StorageStatus {
-    return {
-      opening: this.#options.opening,
-      lastLsn: this.#log.lastLsn,
-      durableLsn: this.#log.durableLsn,
-      bufferBytes: this.#buffer.bytes,
-      bufferBytesMax: this.#buffer.bytesMax,
-      logSegments: this.#log.segments,
-      suspectPartitions: this.#partitions.filter((p) => p.suspicion !== SUSPICIONS.none).map((p) => p.id),
-      diskFull: this.#space.full,
-      damagedRecords: this.#suspicions.damagedRecords,
-      quarantined: this.#opened.quarantined,
-    };
+    return statusOf(this.#options, this.#opened, this.#space, this.#suspicions);
   }
 
   /** Merkle leaves of a partition as a read would find it, the buffer included; only to be read, before the next write. */
@@ -224,7 +226,7 @@ export class Engine implements Storage {
   }
 
   #closeWhenQuiet(done: (error: Error | null) => void): void {
-    if (this.#reader.waiting > 0 || this.#release.busy) {
+    if (this.#reader.waiting > 0 || this.#release.busy || this.scrub.busy) {
       this.#deps.timers.after(1, () => {
         this.#closeWhenQuiet(done);
       });
@@ -267,8 +269,7 @@ export class Engine implements Storage {
     const partition = this.#partitionAt(request.partition);
     const name = keyName(request.key, 0, request.key.length);
     const slot = this.#slots.take();
-    const found = this.#reader.find(partition, request, name, slot);
-    if (found) this.#replace(partition, request, name, slot);
+    if (this.#reader.find(partition, request, name, slot)) this.#replace(partition, request, name, slot);
     else this.#reader.wait(partition, request, name);
     this.#slots.give(slot);
   }
