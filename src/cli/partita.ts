@@ -132,6 +132,8 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
       action('hints', async (command) => (await import('./commands/hints.js')).runHints(io, merged(program, command))),
     );
 
+  addBackgroundCommands(program, io, action);
+
   const config = program.command('config').description('the configuration of the daemon');
   addOutputOption(config.command('show'))
     .description('print the settings as they would take effect')
@@ -164,6 +166,42 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
     .passThroughOptions()
     .allowUnknownOption()
     .action(action('bench', async (command) => (await import('./commands/bench.js')).runBench(io, command.args)));
+}
+
+function addAdminOptions(command: Command): Command {
+  return addOutputOption(command)
+    .option('--admin <unix:/path>', "the node's admin socket (default: as its configuration says)")
+    .option('-c, --config <file>', 'the configuration of the node (default: PARTITA_CONFIG)')
+    .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 5s)');
+}
+
+function addBackgroundCommands(program: Command, io: Io, action: Action): void {
+  addAdminOptions(program.command('background'))
+    .description('show what background work is given on a node, to whom, and why no more')
+    .addHelpText('after', '\nExample:\n  $ partita background --config /etc/partita/n1.toml\n')
+    .action(
+      action('background', async (command) =>
+        (await import('./commands/background.js')).runBackground(io, merged(program, command)),
+      ),
+    );
+
+  const scrub = program.command('scrub').description('verify what a node stores, while it runs');
+  addAdminOptions(scrub.command('status'))
+    .description('show how far the scrub is, and what it has found')
+    .action(
+      action('scrub status', async (command) =>
+        (await import('./commands/scrub.js')).runScrub(io, 'status', merged(program, command)),
+      ),
+    );
+  addAdminOptions(scrub.command('start'))
+    .description('read and verify all partitions of a node now, one after the other, as background work')
+    .option('--partition <n>', 'this one only')
+    .addHelpText('after', '\nExample:\n  $ partita scrub start --config /etc/partita/n1.toml --partition 17\n')
+    .action(
+      action('scrub start', async (command) =>
+        (await import('./commands/scrub.js')).runScrub(io, 'start', merged(program, command)),
+      ),
+    );
 }
 
 function addClusterCommands(program: Command, io: Io, action: Action): void {

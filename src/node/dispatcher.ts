@@ -12,6 +12,7 @@ import { decodePing } from '../wire/codec-connection.js';
 import { decodeMultiGet, decodeMultiPut } from '../wire/codec-multi.js';
 import { decodeExplain, decodeRingFetch, encodeExplainReply, encodeRingReply } from '../wire/codec-ring.js';
 import {
+  BACKGROUND,
   DELETE,
   EXPLAIN,
   EXPLAIN_REPLY,
@@ -28,10 +29,12 @@ import {
   PUT_REPLY,
   RING_FETCH,
   RING_REPLY,
+  SCRUB,
 } from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
 import { decodeDeleteInto, decodeGetInto, decodePutInto, GetRequestView, PutRequestView } from '../wire/requests.js';
 import type { ReplyParts } from '../wire/write-replies.js';
+import { type AdminAnswer, answerBackground } from './background-reply.js';
 import { Explanation } from './explain.js';
 import { hintsReply } from './hints-reply.js';
 import type { Incoming } from './incoming.js';
@@ -153,6 +156,10 @@ export class Dispatcher {
         return;
       case HINTS:
         this.#hints(session, frame);
+        return;
+      case BACKGROUND:
+      case SCRUB:
+        this.#tell(session, frame, answerBackground(this.#services, frame));
         return;
       default:
         session.finish(bodyBytes);
@@ -343,6 +350,18 @@ export class Dispatcher {
     this.#answer(session, 'hints', HINTS_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
   }
 
+  /** Administration that is answered at once. */
+  #tell(session: Session, frame: Incoming, answer: AdminAnswer): void {
+    const { requestId, bodyBytes, nowMs } = frame;
+    if (typeof answer === 'string') {
+      this.#malformed(session, frame, answer);
+    } else if (answer.body === null) {
+      replyError(session, requestId, answer.refusal, this.#services.ring.version);
+      this.#services.meters[answer.op].failed();
+      session.finish(bodyBytes);
+    } else this.#answer(session, answer.op, answer.kind, requestId, answer.body, bodyBytes, nowMs);
+  }
+
   #answer(
     session: Session,
     op: OperationName,
@@ -358,7 +377,8 @@ export class Dispatcher {
   }
 
   #count(op: OperationName, startedMs: number): void {
-    this.#services.meters[op].ok(this.#services.clock.monotonicMs() - startedMs);
+    const nowMs = this.#services.clock.monotonicMs();
+    this.#services.meters[op].ok(nowMs - startedMs, nowMs);
   }
 
   #malformed(session: Session, frame: Incoming, text: string): void {

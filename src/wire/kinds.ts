@@ -41,6 +41,10 @@ export const FORWARD_REPLY = 0x45;
 
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
+export const BACKGROUND = 0x90;
+export const BACKGROUND_REPLY = 0x91;
+export const SCRUB = 0x92;
+export const SCRUB_REPLY = 0x93;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -82,6 +86,10 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [FORWARD_REPLY, 'FORWARD_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
+  [BACKGROUND, 'BACKGROUND'],
+  [BACKGROUND_REPLY, 'BACKGROUND_REPLY'],
+  [SCRUB, 'SCRUB'],
+  [SCRUB_REPLY, 'SCRUB_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

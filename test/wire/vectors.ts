@@ -6,6 +6,7 @@
 import { fromHex, toHex } from '../../src/lib/bytes.js';
 import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js';
 import * as admin from '../../src/wire/codec-admin.js';
+import * as background from '../../src/wire/codec-background.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as multi from '../../src/wire/codec-multi.js';
@@ -99,6 +100,13 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.EXPLAIN_REPLY, framed(kinds.EXPLAIN_REPLY, ring.encodeExplainReply, ring.decodeExplainReply)],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
+  [kinds.BACKGROUND, framed(kinds.BACKGROUND, background.encodeBackground, background.decodeBackground)],
+  [
+    kinds.BACKGROUND_REPLY,
+    framed(kinds.BACKGROUND_REPLY, background.encodeBackgroundReply, background.decodeBackgroundReply),
+  ],
+  [kinds.SCRUB, framed(kinds.SCRUB, background.encodeScrub, background.decodeScrub)],
+  [kinds.SCRUB_REPLY, framed(kinds.SCRUB_REPLY, background.encodeScrubReply, background.decodeScrubReply)],
 ]);
 
 function framed<M>(kind: number, encode: (message: M) => Uint8Array, decode: Codec['decode']): Codec {
