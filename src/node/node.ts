@@ -28,7 +28,7 @@ import type { Incoming } from './incoming.js';
 import type { PeerCredentials } from './peers/credentials.js';
 import { PING } from '../wire/kinds.js';
 import { PutOperation } from './put.js';
-import { Services } from './services.js';
+import { type BackgroundView, Services } from './services.js';
 import { Session, type SessionHost } from './session.js';
 import { type NodeSettings, SWEEP_INTERVAL_MS } from './settings.js';
 
@@ -162,6 +162,11 @@ export class PartitaNode implements SessionHost {
   /** The other members and the hints kept for them; null: this node is a cluster of its own. */
   clusterStatus(): ClusterStatus | null {
     return this.#cluster?.status() ?? null;
+  }
+
+  /** How background work fares here. */
+  get background(): BackgroundView {
+    return this.#background;
   }
 
   #tellIfIdle(): void {

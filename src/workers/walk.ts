@@ -17,7 +17,7 @@ import type { DamagedEntry, RebuiltLeaves, ScrubSlice, SliceTask } from '../env/
 import { compareBytes, equalBytes, readU32 } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { leafIndex, leafStart, LEAVES_PER_GROUP, toggleLeaf, WORDS_PER_LEAF } from '../repair/merkle.js';
-import { hashHeader, isGoodEntry, readGroup } from '../storage/engine-leaves.js';
+import { hashHeader, isGoodEntry, storedGroups } from '../storage/engine-leaves.js';
 import { MARK_BYTES } from '../storage/engine-mark.js';
 import { hashBound, isRecordKey, keyInStorageKey, storageKey } from '../storage/storage-key.js';
 import { checkRecord, RECORD_FIXED_BYTES, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
@@ -245,14 +245,13 @@ class Slice {
 
   /** Leaves [from, to) against those that the same snapshot stores. */
   #compare(from: number, to: number): void {
-    const stored = new Uint32Array(LEAVES_PER_GROUP * WORDS_PER_LEAF);
-    for (let group = Math.floor(from / LEAVES_PER_GROUP); group * LEAVES_PER_GROUP < to; group++) {
-      const isStored = readGroup(this.#snapshot, group, stored, 0);
-      const made = this.#groups.get(group);
-      if (!isStored && made === undefined) continue;
+    const firstGroup = Math.floor(from / LEAVES_PER_GROUP);
+    const stored = storedGroups(this.#snapshot, firstGroup, Math.ceil(to / LEAVES_PER_GROUP));
+    for (const group of new Set([...stored.keys(), ...this.#groups.keys()])) {
       const first = Math.max(from, group * LEAVES_PER_GROUP);
       const last = Math.min(to, (group + 1) * LEAVES_PER_GROUP);
-      for (let leaf = first; leaf < last; leaf++) this.#compareLeaf(leaf, stored, made ?? EMPTY_GROUP);
+      const [told, made] = [stored.get(group) ?? EMPTY_GROUP, this.#groups.get(group) ?? EMPTY_GROUP];
+      for (let leaf = first; leaf < last; leaf++) this.#compareLeaf(leaf, told, made);
     }
   }
 
