@@ -128,6 +128,8 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
       action('hints', async (command) => (await import('./commands/hints.js')).runHints(io, merged(program, command))),
     );
 
+  addBackgroundCommands(program, io, action);
+
   const config = program.command('config').description('the configuration of the daemon');
   addOutputOption(config.command('show'))
     .description('print the settings as they would take effect')
@@ -160,6 +162,38 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
     .passThroughOptions()
     .allowUnknownOption()
     .action(action('bench', async (command) => (await import('./commands/bench.js')).runBench(io, command.args)));
+}
+
+function addBackgroundCommands(program: Command, io: Io, action: Action): void {
+  addAdminOptions(addOutputOption(program.command('background')))
+    .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 5s)')
+    .description('show what background work is given on a node, to whom, and why no more')
+    .addHelpText('after', '\nExample:\n  $ partita background --config /etc/partita/n1.toml\n')
+    .action(
+      action('background', async (command) =>
+        (await import('./commands/background.js')).runBackground(io, merged(program, command)),
+      ),
+    );
+
+  const scrub = program.command('scrub').description('verify what a node stores, while it runs');
+  addAdminOptions(addOutputOption(scrub.command('status')))
+    .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 5s)')
+    .description('show how far the scrub is, and what it has found')
+    .action(
+      action('scrub status', async (command) =>
+        (await import('./commands/scrub.js')).runScrub(io, 'status', merged(program, command)),
+      ),
+    );
+  addAdminOptions(addOutputOption(scrub.command('start')))
+    .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 5s)')
+    .description('read and verify all partitions of a node now, one after the other, as background work')
+    .option('--partition <n>', 'this one only')
+    .addHelpText('after', '\nExample:\n  $ partita scrub start --config /etc/partita/n1.toml --partition 17\n')
+    .action(
+      action('scrub start', async (command) =>
+        (await import('./commands/scrub.js')).runScrub(io, 'start', merged(program, command)),
+      ),
+    );
 }
 
 function addClusterCommands(program: Command, io: Io, action: Action): void {

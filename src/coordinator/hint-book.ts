@@ -176,24 +176,19 @@ export class HintBook {
     else this.#outstanding.set(partition, left);
   }
 
+  /** About the bytes of the batch that `deliver` would send now; 0: none. */
+  due(owner: number, nowMs: number): number {
+    const queue = this.#queues.get(owner);
+    if (queue === undefined || queue.ticket !== 0 || nowMs < queue.retryAtMs) return 0;
+    if (!this.#peers.isHealthy(owner, nowMs)) return 0;
+    return this.#fill(queue) + HINT_OVERHEAD_BYTES * this.#batch.hints.length;
+  }
+
   /** Sends the next batch, if the owner is believed up, none is under way, and there is something that is durable. */
   deliver(owner: number, nowMs: number): void {
     const queue = this.#queues.get(owner);
-    if (queue === undefined || queue.ticket !== 0 || nowMs < queue.retryAtMs) return;
-    if (!this.#peers.isHealthy(owner, nowMs)) return;
+    if (queue === undefined || this.due(owner, nowMs) === 0) return;
     const batch = this.#batch;
-    batch.hints.length = 0;
-    let bytes = 0;
-    for (const entry of queue.hints.values()) {
-      if (batch.hints.length >= this.#limits.batchCountMax) break;
-      // Its first sync is under way. A newer version that is not synced yet is sent all the same: else a hint that is
-      // written all the time would never go home.
-      if (entry.durableVersion === 0) continue;
-      if (batch.hints.length > 0 && bytes + entry.bytes > this.#limits.batchBytesMax) break;
-      bytes += entry.bytes;
-      batch.hints.push(entry);
-    }
-    if (batch.hints.length === 0) return;
     this.#lastTicket += 1;
     queue.ticket = this.#lastTicket;
     batch.owner = owner;
@@ -203,6 +198,23 @@ export class HintBook {
       queue.hints.set(entry.key, entry);
     }
     this.#port.deliver(batch);
+  }
+
+  /** Lays the next batch out; answers the bytes of its records. */
+  #fill(queue: Queue): number {
+    const { hints } = this.#batch;
+    hints.length = 0;
+    let bytes = 0;
+    for (const entry of queue.hints.values()) {
+      if (hints.length >= this.#limits.batchCountMax) break;
+      // Its first sync is under way. A newer version that is not synced yet is sent all the same: else a hint that is
+      // written all the time would never go home.
+      if (entry.durableVersion === 0) continue;
+      if (hints.length > 0 && bytes + entry.bytes > this.#limits.batchBytesMax) break;
+      bytes += entry.bytes;
+      hints.push(entry);
+    }
+    return bytes;
   }
 
   /** All answers to the batch are in, or (`ok` false) no more will come. */

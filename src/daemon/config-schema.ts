@@ -43,6 +43,10 @@ export interface Settings {
   readonly 'storage.syncTarget': number;
   readonly 'background.requestTarget': number;
   readonly 'background.loopDelayTarget': number;
+  readonly 'background.bytesPerSecondMin': number;
+  readonly 'background.bytesPerSecondMax': number;
+  readonly 'scrub.period': number;
+  readonly 'scrub.bytesPerSecondMax': number;
 }
 
 function text<T>(parse: (text: string) => Parsed<T>): z.ZodType<T> {
@@ -171,6 +175,18 @@ const SETTINGS = {
     'Background work shrinks while request p99 is above this',
   ),
   'background.loopDelayTarget': setting(duration('1ms', '10s'), '20ms', 'The same for event-loop delay'),
+  'background.bytesPerSecondMin': setting(
+    size('16KiB', '1GiB'),
+    '512KiB',
+    'What background work gets however busy the node is: hints must go home',
+  ),
+  'background.bytesPerSecondMax': setting(
+    size('1MiB', '16GiB'),
+    '64MiB',
+    'What it gets at most, all kinds of it together',
+  ),
+  'scrub.period': setting(duration('1min', '365d'), '14d', 'Each partition is read and verified once in this time'),
+  'scrub.bytesPerSecondMax': setting(size('16KiB', '1GiB'), '8MiB', 'The scrub reads no faster than this'),
 } satisfies { readonly [Path in keyof Settings]: Setting<Settings[Path]> };
 
 export interface SettingDescription {

@@ -37,6 +37,10 @@ const SHOW: Readonly<Record<string, (config: Config) => string>> = {
   'storage.syncTarget': (c) => formatDuration(c.storage.syncTargetMs),
   'background.requestTarget': (c) => formatDuration(c.background.requestTargetMs),
   'background.loopDelayTarget': (c) => formatDuration(c.background.loopDelayTargetMs),
+  'background.bytesPerSecondMin': (c) => formatSize(c.background.bytesPerSecondMin),
+  'background.bytesPerSecondMax': (c) => formatSize(c.background.bytesPerSecondMax),
+  'scrub.period': (c) => formatDuration(c.scrub.periodMs),
+  'scrub.bytesPerSecondMax': (c) => formatSize(c.scrub.bytesPerSecondMax),
 };
 
 const MEMORY_ROWS: readonly (keyof Config['memory'])[] = [

@@ -56,6 +56,13 @@ export interface StorageConfig {
 export interface BackgroundConfig {
   readonly requestTargetMs: number;
   readonly loopDelayTargetMs: number;
+  readonly bytesPerSecondMin: number;
+  readonly bytesPerSecondMax: number;
+}
+
+export interface ScrubConfig {
+  readonly periodMs: number;
+  readonly bytesPerSecondMax: number;
 }
 
 export interface Config {
@@ -76,6 +83,7 @@ export interface Config {
   readonly limits: ConnectionLimits;
   readonly storage: StorageConfig;
   readonly background: BackgroundConfig;
+  readonly scrub: ScrubConfig;
   /** The shares of `memoryMax`. */
   readonly memory: MemoryShares;
 }

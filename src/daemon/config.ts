@@ -12,7 +12,7 @@ import type { Auto, SettingDescription, Settings } from './config-schema.js';
 import { suggestion } from './config-suggest.js';
 import { ConfigError } from './config-types.js';
 import type { Address, Config, LoadedConfig, Origin } from './config-types.js';
-import { formatAddress, isLoopback } from './config-units.js';
+import { formatAddress, formatSize, isLoopback } from './config-units.js';
 import { planMemory } from './memory.js';
 import type { MemoryPlan } from './memory.js';
 
@@ -100,7 +100,7 @@ function place(
 }
 
 function finish(settings: Settings, origins: Map<string, Origin>, env: ConfigSources['env']): LoadedConfig {
-  const faults = listenFaults(settings, origins);
+  const faults = [...listenFaults(settings, origins), ...rateFaults(settings, origins)];
   const planned = planMemory({
     memoryMax: settings.memoryMax,
     valueBytesMax: settings.valueBytesMax,
@@ -126,6 +126,14 @@ function listenFaults(settings: Settings, origins: ReadonlyMap<string, Origin>):
         `${origins.get(path)?.from ?? ''}: ${path}: ${formatAddress(settings[path])} can be reached from other hosts, ` +
         'and nothing is encrypted: whoever is on the way reads and changes all of it. Listen on 127.0.0.1, or say insecureListen = true (--insecure-listen)',
     );
+}
+
+function rateFaults(settings: Settings, origins: ReadonlyMap<string, Origin>): string[] {
+  const { 'background.bytesPerSecondMin': min, 'background.bytesPerSecondMax': max } = settings;
+  if (min <= max) return [];
+  return [
+    `${origins.get('background.bytesPerSecondMin')?.from ?? ''}: background.bytesPerSecondMin: ${formatSize(min)} is more than background.bytesPerSecondMax, ${formatSize(max)}: lower the one or raise the other`,
+  ];
 }
 
 function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], origins: Map<string, Origin>): Config {
@@ -167,7 +175,10 @@ function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], 
     background: {
       requestTargetMs: settings['background.requestTarget'],
       loopDelayTargetMs: settings['background.loopDelayTarget'],
+      bytesPerSecondMin: settings['background.bytesPerSecondMin'],
+      bytesPerSecondMax: settings['background.bytesPerSecondMax'],
     },
+    scrub: { periodMs: settings['scrub.period'], bytesPerSecondMax: settings['scrub.bytesPerSecondMax'] },
     memory: plan.memory,
   };
 }

@@ -15,6 +15,7 @@ import { BufferPool } from '../lib/buffer-pool.js';
 import { TcpDialer } from '../net/dialer.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
+import type { BackgroundOptions } from '../node/background.js';
 import type { ClusterOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
 import type { HintStorage } from '../storage/hint-storage.js';
@@ -24,6 +25,7 @@ import type { Address, Config } from './config-types.js';
 import { answered, promised } from './flows.js';
 import type { ProcessLog } from './logging.js';
 import { type NodeDirectory, openDirectory } from './node-directory.js';
+import { type LoopDelayMonitor, monitorLoopDelay } from './loop-delay.js';
 import { nodeSettings } from './node-settings.js';
 import { statusFigures, statusLine } from './node-status.js';
 import { kernelRandom, realClock, realDigest, realTimers } from './real-world.js';
@@ -70,6 +72,7 @@ export const startNode: StartNode = async (start) => {
   logOpening(log, directory, config);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
   await settleSuspects(start, storage, ring.replicaCount);
+  const loopDelay = monitorLoopDelay();
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
   const cluster =
@@ -88,6 +91,7 @@ export const startNode: StartNode = async (start) => {
     meter,
     log,
     pool,
+    background: backgroundOptions(config, directory, storage, loopDelay),
     ...(cluster === null ? {} : { cluster }),
   });
   const listeners = await openListeners(start, node.acceptor, pool, queue, () => othersReached(node));
@@ -104,11 +108,31 @@ export const startNode: StartNode = async (start) => {
         node.drain('The node is being stopped', DRAIN_GRACE_MS, done);
       });
       node.stop();
+      loopDelay.stop();
       await storage.close();
       lock.release();
     },
   };
 };
+
+function backgroundOptions(
+  { background, scrub, storage }: Config,
+  { meta }: NodeDirectory,
+  { engine }: StorageWorld,
+  loopDelay: LoopDelayMonitor,
+): BackgroundOptions {
+  const { requestTargetMs, loopDelayTargetMs, bytesPerSecondMin, bytesPerSecondMax } = background;
+  return {
+    targets: { requestMs: requestTargetMs, loopDelayMs: loopDelayTargetMs, syncMs: storage.syncTargetMs },
+    bounds: { min: bytesPerSecondMin, max: bytesPerSecondMax },
+    loopDelayMs: () => {
+      const { p99Ms } = loopDelay.read();
+      loopDelay.reset();
+      return p99Ms;
+    },
+    scrub: { store: engine.scrub, verifySoon: !meta.lastStop.clean && meta.meta.opening > 1, ...scrub },
+  };
+}
 
 /** True as long as what is written becomes durable, sooner or later. */
 function syncsComeBack(storage: StorageWorld): () => boolean {

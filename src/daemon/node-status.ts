@@ -21,8 +21,16 @@ export function statusLine(storage: StorageStatus, node: PartitaNode): string {
 /** For the log, when somebody asks by SIGUSR2. */
 export function statusFigures(node: PartitaNode): Readonly<Record<string, unknown>> {
   const cluster = node.clusterStatus();
-  if (cluster === null) return {};
-  return { peersUp: peersUp(cluster), peers: cluster.peers, hints: hintCount(cluster), hintsFor: cluster.hints };
+  const { background } = node;
+  const own = { background: background.status(), scrub: background.scrubStatus() };
+  if (cluster === null) return own;
+  return {
+    peersUp: peersUp(cluster),
+    peers: cluster.peers,
+    hints: hintCount(cluster),
+    hintsFor: cluster.hints,
+    ...own,
+  };
 }
 
 function peersUp({ peers }: ClusterStatus): number {

@@ -6,7 +6,7 @@
  * - An operation's key and value are checked before the call: a throw inside leaks handles so that the process never
  *   ends, a hole in the array is a segmentation fault, a bad key size is a result code while the rest commits.
  * - One batch at a time a file, since batches are not ordered; no close while one is under way.
- * - The read transaction is kept from one read to the next, until a batch is answered: nobody else writes to the file, so
+ * - The read transaction is kept from one read to the next, until a batch is begun or answered: nobody else writes to the file, so
  *   till then its commit is the newest and keeps no page from being reused. Renewing it in every turn of the loop cost
  *   more than some of the reads. It is reset and renewed, not made anew.
  * - Errors of a batch have a text only; it is turned into a code.
@@ -211,6 +211,7 @@ class LmdbPartitionFile implements PartitionFile {
     }
     this.#writing = true;
     this.#endRead(); // so that this batch may use again what the last one gave up
+    this.#read(); // what is read until the answer must not be what this batch has committed in between
     this.#env.batchWrite(batch, {}, (error: Error | null, results?: readonly number[]) => {
       this.#writing = false;
       this.#endRead();

@@ -22,8 +22,8 @@ export interface PartitionFileStats {
 
 export interface PartitionFile {
   /**
-   * Value of a key, or null. All reads between the answers of two batches may see the same commit; those made in the
-   * answer of a batch, or after it, see that batch. The bytes are good until the next `get` of any file.
+   * Value of a key, or null. Until a batch is answered reads see the file without it; those made in its answer, or after
+   * it, see it. The bytes are good until the next `get` of any file.
    * Throws DiskError when the file cannot be read.
    */
   get(key: Uint8Array): Uint8Array | null;

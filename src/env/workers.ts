@@ -31,11 +31,48 @@ export interface RebuiltLeaves {
   readonly damaged: readonly Uint8Array[];
 }
 
-export interface ScrubReport extends RebuiltLeaves {
+/** An entry of a file that is no good record, or that a read does not find. */
+export interface DamagedEntry {
+  readonly key: Uint8Array;
+  /** The key whose record it was; null: nothing tells. */
+  readonly name: Uint8Array | null;
+  /** No read of any key could meet it: its storage key is damaged itself. */
+  readonly isOrphan: boolean;
+}
+
+export interface SliceTask {
+  /** As a ReadTask's. */
+  readonly path: string;
+  readonly partition: number;
+  readonly leafCount: number;
+  readonly fromLeaf: number;
+  /** It ends with the leaf in which one of these is reached. */
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+}
+
+/** What one stretch of a file was found to be, in one snapshot. */
+export interface ScrubSlice {
+  /** Where to go on; the leaf count: this was the end. */
+  readonly nextLeaf: number;
+  /** Whose file it is, as its records say. */
+  readonly partition: number;
+  readonly records: number;
+  /** Bookkeeping included. */
+  readonly entries: number;
+  /** Of records. */
   readonly bytes: number;
-  /** Entries that LMDB counts but a walk does not reach, or the reverse, or that a walk reaches but a read does not. */
-  readonly unreachable: number;
-  readonly differingLeaves: number;
+  /** The first thousand. */
+  readonly damaged: readonly DamagedEntry[];
+  readonly damagedCount: number;
+  /** Entries that a walk reaches but a read does not: the pages that lead to them are damaged. */
+  readonly hidden: number;
+  /** Records that the stored leaves count. */
+  readonly counted: number;
+  /** Leaves that are not what their records come to, and those of them that no damaged record explains; a thousand at most. */
+  readonly differing: readonly number[];
+  readonly unexplained: readonly number[];
+  readonly differingCount: number;
 }
 
 export interface Workers {
@@ -48,12 +85,7 @@ export interface Workers {
     partitionCount: number,
     done: (error: Error | null, result?: RebuiltLeaves) => void,
   ): void;
-  scrub(
-    path: string,
-    leafCount: number,
-    partitionCount: number,
-    done: (error: Error | null, result?: ScrubReport) => void,
-  ): void;
+  scrubSlice(task: SliceTask, done: (error: Error | null, slice?: ScrubSlice) => void): void;
   /** XXH64 with seed 0, eight bytes big-endian. */
   hash(bytes: Uint8Array, done: (error: Error | null, digest?: Uint8Array) => void): void;
 }

@@ -211,6 +211,50 @@ export interface ListedKey {
   readonly damaged: boolean;
 }
 
+/** `partita background`: what background work is given, and why (§6.5). Durations are p99s, in microseconds. */
+export interface BackgroundReply {
+  /** 0: nothing is held back on this node. */
+  readonly bytesPerSecond: number;
+  readonly bytesPerSecondMin: number;
+  readonly bytesPerSecondMax: number;
+  readonly cause: string;
+  readonly getsUs: number;
+  readonly putsUs: number;
+  readonly loopDelayUs: number;
+  readonly syncUs: number;
+  readonly requestTargetUs: number;
+  readonly loopDelayTargetUs: number;
+  readonly syncTargetUs: number;
+  readonly tasks: readonly BackgroundTask[];
+}
+
+export interface BackgroundTask {
+  readonly name: string;
+  readonly waiting: number;
+  readonly slices: number;
+  readonly bytes: number;
+}
+
+/** `partita scrub`: how far it is, and what it has found since the node was started. */
+export interface ScrubReply {
+  /** 0: nothing is scrubbed on this node. */
+  readonly periodMs: number;
+  /** That is being read, + 1; 0: none. */
+  readonly partition: number;
+  readonly leaf: number;
+  readonly leafCount: number;
+  readonly waiting: number;
+  readonly partitions: number;
+  readonly records: number;
+  readonly bytes: number;
+  readonly damaged: number;
+  readonly wrongLeaves: number;
+  readonly broken: number;
+  readonly repaired: number;
+  readonly repairsWaiting: number;
+  readonly givenUp: number;
+}
+
 /** `partita explain`: everything stored under a key but the values. */
 export interface ExplainReply {
   readonly found: boolean;

@@ -1,26 +1,14 @@
 /*
  * Frame kind → operation, and operation → answer. Every dispatched request ends in exactly one `session.finish`.
  */
-import { copyBytes } from '../lib/bytes.js';
 import { failure, type Failure } from '../model/errors.js';
-import { judgeBudget, judgeKey } from '../coordinator/judge.js';
-import type { PartitionId } from '../model/ids.js';
 import { ringMessage } from '../ring/document.js';
-import { partitionOf } from '../ring/partition.js';
-import { decodeHints, encodeHintsReply } from '../wire/codec-admin.js';
 import { decodePing } from '../wire/codec-connection.js';
-import { decodeKeys, encodeKeysReply } from '../wire/codec-keys.js';
 import { decodeMultiGet, decodeMultiPut } from '../wire/codec-multi.js';
-import { decodeExplain, decodeRingFetch, encodeExplainReply, encodeRingReply } from '../wire/codec-ring.js';
+import { decodeRingFetch, encodeRingReply } from '../wire/codec-ring.js';
 import {
   DELETE,
-  EXPLAIN,
-  EXPLAIN_REPLY,
   GET,
-  HINTS,
-  HINTS_REPLY,
-  KEYS,
-  KEYS_REPLY,
   MULTI_GET,
   MULTI_GET_REPLY,
   MULTI_PUT,
@@ -35,10 +23,8 @@ import {
 import { isFault } from '../wire/plain.js';
 import { decodeDeleteInto, decodeGetInto, decodePutInto, GetRequestView, PutRequestView } from '../wire/requests.js';
 import type { ReplyParts } from '../wire/write-replies.js';
-import { Explanation } from './explain.js';
-import { hintsReply } from './hints-reply.js';
+import { Administration } from './administration.js';
 import type { Incoming } from './incoming.js';
-import { listKeys } from './keys-listing.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
 import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut, replyRange } from './replies.js';
@@ -117,6 +103,7 @@ export class Dispatcher {
   readonly gets: Pool<ClientGet>;
   readonly puts: Pool<ClientPut>;
   readonly #services: Services;
+  readonly #administration: Administration;
   readonly #newGet: () => GetWork;
   readonly #newPut: () => PutWork;
   readonly #getRequest: GetRequestView = new GetRequestView();
@@ -124,6 +111,7 @@ export class Dispatcher {
 
   constructor(services: Services, works: Works) {
     this.#services = services;
+    this.#administration = new Administration(services);
     this.#newGet = () => works.newGet();
     this.#newPut = () => works.newPut();
     this.gets = new Pool(() => new ClientGet(this, works.newGet()));
@@ -152,16 +140,8 @@ export class Dispatcher {
       case RING_FETCH:
         this.#ring(session, frame);
         return;
-      case EXPLAIN:
-        this.#explain(session, frame);
-        return;
-      case HINTS:
-        this.#hints(session, frame);
-        return;
-      case KEYS:
-        this.#keys(session, frame);
-        return;
       default:
+        if (this.#administration.serve(session, frame)) return;
         session.finish(bodyBytes);
         session.refuse(
           requestId,
@@ -311,67 +291,6 @@ export class Dispatcher {
     this.#answer(session, 'ring', RING_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
   }
 
-  #explain(session: Session, frame: Incoming): void {
-    const request = decodeExplain(frame.bytes, frame.start, frame.end);
-    if (isFault(request)) {
-      this.#malformed(session, frame, `EXPLAIN cannot be read: ${request}`);
-      return;
-    }
-    const refusal = judgeKey(request.key, request.namespace) ?? judgeBudget(request.budgetMs);
-    if (refusal !== null) {
-      replyError(session, frame.requestId, refusal, this.#services.ring.version);
-      this.#services.meters.explain.failed();
-      session.finish(frame.bodyBytes);
-      return;
-    }
-    const { hash, partitionBits, storage } = this.#services;
-    hash.hash(request.key, 0, request.key.length);
-    const place = {
-      key: copyBytes(request.key),
-      hashHi: hash.hi,
-      hashLo: hash.lo,
-      partition: partitionOf(hash.hi, partitionBits) as PartitionId,
-    };
-    const { requestId, bodyBytes, nowMs } = frame;
-    storage.read(
-      new Explanation(place, this.#services.viewMs(), (reply) => {
-        this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), bodyBytes, nowMs);
-      }),
-    );
-  }
-
-  #hints(session: Session, frame: Incoming): void {
-    const request = decodeHints(frame.bytes, frame.start, frame.end);
-    if (isFault(request)) {
-      this.#malformed(session, frame, `HINTS cannot be read: ${request}`);
-      return;
-    }
-    const body = encodeHintsReply(hintsReply(this.#services));
-    this.#answer(session, 'hints', HINTS_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
-  }
-
-  #keys(session: Session, frame: Incoming): void {
-    const request = decodeKeys(frame.bytes, frame.start, frame.end);
-    if (isFault(request)) {
-      this.#malformed(session, frame, `KEYS cannot be read: ${request}`);
-      return;
-    }
-    const { requestId, bodyBytes, nowMs } = frame;
-    const refuse = (refusal: Failure): void => {
-      replyError(session, requestId, refusal, this.#services.ring.version);
-      this.#services.meters.keys.failed();
-      session.finish(bodyBytes);
-    };
-    const kept = { ...request, prefix: copyBytes(request.prefix), cursor: copyBytes(request.cursor) };
-    const refusal =
-      judgeBudget(request.budgetMs) ??
-      listKeys(this.#services, kept, (reply) => {
-        if ('code' in reply) refuse(reply);
-        else this.#answer(session, 'keys', KEYS_REPLY, requestId, encodeKeysReply(reply), bodyBytes, nowMs);
-      });
-    if (refusal !== null) refuse(refusal);
-  }
-
   #answer(
     session: Session,
     op: OperationName,
@@ -387,7 +306,8 @@ export class Dispatcher {
   }
 
   #count(op: OperationName, startedMs: number): void {
-    this.#services.meters[op].ok(this.#services.clock.monotonicMs() - startedMs);
+    const nowMs = this.#services.clock.monotonicMs();
+    this.#services.meters[op].ok(nowMs - startedMs, nowMs);
   }
 
   #malformed(session: Session, frame: Incoming, text: string): void {

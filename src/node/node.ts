@@ -4,6 +4,7 @@
  * The way of a put: `acceptor` gives each connection a Session → its frames arrive at `dispatch` → a PutOperation decides on
  * top of what is stored → the storage makes it durable → `onStored` writes the answer into the connection's output.
  */
+import type { Slices } from '../background/slices.js';
 import type { Random } from '../env/random.js';
 import type { Clock, Timers, TimerHandle } from '../env/clock.js';
 import type { Log, Meter } from '../env/meter.js';
@@ -15,6 +16,7 @@ import type { Hash64 } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
 import type { Storage } from '../storage/storage.js';
 import type { Hlc } from '../versioning/hlc.js';
+import { Background, type BackgroundOptions } from './background.js';
 import { ByteBudget } from './byte-budget.js';
 import { Cluster, type ClusterStatus } from './cluster/cluster.js';
 import type { ClusterOptions } from './cluster/options.js';
@@ -26,7 +28,7 @@ import type { Incoming } from './incoming.js';
 import type { PeerCredentials } from './peers/credentials.js';
 import { PING } from '../wire/kinds.js';
 import { PutOperation } from './put.js';
-import { Services } from './services.js';
+import { type BackgroundView, Services } from './services.js';
 import { Session, type SessionHost } from './session.js';
 import { type NodeSettings, SWEEP_INTERVAL_MS } from './settings.js';
 
@@ -50,6 +52,8 @@ export interface NodeOptions {
   readonly peers?: PeerService;
   /** Of a member of a ring of several nodes. Absent: this node is a cluster of its own. */
   readonly cluster?: ClusterOptions;
+  /** Absent: background work takes what it wants, and nothing is scrubbed. */
+  readonly background?: BackgroundOptions;
 }
 
 /** What this node does for others of its cluster, once they have proved who they are. */
@@ -67,6 +71,7 @@ export class PartitaNode implements SessionHost {
   readonly #options: NodeOptions;
   readonly #services: Services;
   readonly #dispatcher: Dispatcher;
+  readonly #background: Background;
   readonly #cluster: Cluster | null;
   readonly #peers: PeerService | null;
   readonly #sessions: Set<Session> = new Set();
@@ -85,12 +90,15 @@ export class PartitaNode implements SessionHost {
       newGet: () => new GetOperation(this.#services),
       newPut: () => new PutOperation(this.#services),
     };
-    this.#cluster = clusterOf(this.#services, options);
+    this.#background = new Background(this.#services, options, options.background ?? null);
+    this.#services.background = this.#background;
+    this.#cluster = clusterOf(this.#services, options, this.#background.slices);
     this.#peers = options.peers ?? this.#cluster;
     this.#dispatcher = new Dispatcher(this.#services, this.#cluster ?? alone);
     this.#sweepTimer = options.timers.after(SWEEP_INTERVAL_MS, () => {
       this.#sweep();
     });
+    this.#background.start(this.#cluster?.damage ?? null);
   }
 
   /** For the three listeners; each connection says by its group which of them it came in by. */
@@ -147,12 +155,18 @@ export class PartitaNode implements SessionHost {
   /** Stops the node's own timers. */
   stop(): void {
     this.#sweepTimer.cancel();
+    this.#background.stop();
     this.#cluster?.stop();
   }
 
   /** The other members and the hints kept for them; null: this node is a cluster of its own. */
   clusterStatus(): ClusterStatus | null {
     return this.#cluster?.status() ?? null;
+  }
+
+  /** How background work fares here. */
+  get background(): BackgroundView {
+    return this.#background;
   }
 
   #tellIfIdle(): void {
@@ -171,11 +185,13 @@ export class PartitaNode implements SessionHost {
   }
 }
 
-function clusterOf(services: Services, options: NodeOptions): Cluster | null {
+function clusterOf(services: Services, options: NodeOptions, slices: Slices): Cluster | null {
   const { cluster, ring, ordinal, timers, random, pool, meter } = options;
   assert(
     cluster !== undefined || ring.members.length === 1 || options.peers !== undefined,
     'a member of several has peers',
   );
-  return cluster === undefined ? null : new Cluster({ services, ordinal, timers, random, pool, meter }, cluster);
+  return cluster === undefined
+    ? null
+    : new Cluster({ services, ordinal, timers, random, pool, meter, slices }, cluster);
 }

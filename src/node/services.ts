@@ -2,8 +2,10 @@
  * What the operations of one node share. The planners, views and parts are used within one synchronous stretch each
  * (decide then encode; read then reply), so one of each is enough and no request makes its own.
  */
+import type { ControllerStatus } from '../background/controller.js';
 import type { Clock } from '../env/clock.js';
 import type { Counter, Histogram, Log, Meter } from '../env/meter.js';
+import { LatencyWindow } from '../lib/latency-window.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { Hash64 } from '../model/hash.js';
 import { partitionBits } from '../ring/partition.js';
@@ -15,19 +17,34 @@ import { ContextToken } from '../versioning/token.js';
 import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
+import type { ScrubStatus } from './scrubber.js';
 import type { NodeSettings } from './settings.js';
 import { SizeWarnings } from './size-warnings.js';
 
 export type OperationName =
-  'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping' | 'hints' | 'keys';
+  | 'get'
+  | 'put'
+  | 'delete'
+  | 'multi_get'
+  | 'multi_put'
+  | 'explain'
+  | 'ring'
+  | 'ping'
+  | 'hints'
+  | 'keys'
+  | 'background'
+  | 'scrub';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
   readonly #ok: Counter;
   readonly #failed: Counter;
   readonly #seconds: Histogram;
+  readonly #window: LatencyWindow | null;
 
-  constructor(meter: Meter, op: OperationName) {
+  /** `window`: where operations of this kind are foreground, and background work stands back for them. */
+  constructor(meter: Meter, op: OperationName, window: LatencyWindow | null) {
+    this.#window = window;
     this.#ok = meter.counter('partita_requests_total', 'Requests by kind and result', { op, result: 'ok' });
     this.#failed = meter.counter('partita_requests_total', 'Requests by kind and result', { op, result: 'error' });
     this.#seconds = meter.histogram(
@@ -38,9 +55,10 @@ export class OperationMeter {
     );
   }
 
-  ok(durationMs: number): void {
+  ok(durationMs: number, nowMs: number): void {
     this.#ok.add(1);
     this.#seconds.observe(durationMs / 1_000);
+    this.#window?.record(durationMs, nowMs);
   }
 
   failed(): void {
@@ -75,6 +93,15 @@ export interface HintsWaiting {
   readonly oldestMs: number;
 }
 
+/** What administration sees of background work, and may ask of it. */
+export interface BackgroundView {
+  status(): ControllerStatus | null;
+  scrubStatus(): ScrubStatus | null;
+  scrub(partition: number | null): void;
+}
+
+const NO_BACKGROUND: BackgroundView = { status: () => null, scrubStatus: () => null, scrub: () => undefined };
+
 export class Services {
   readonly settings: NodeSettings;
   readonly storage: Storage;
@@ -94,11 +121,15 @@ export class Services {
   readonly durableOrigin: Uint8Array;
   readonly bufferedOrigin: Uint8Array;
   readonly meters: Readonly<Record<OperationName, OperationMeter>>;
+  /** What gets and puts of clients took, for the controller of background work. */
+  readonly latencies: { readonly gets: LatencyWindow; readonly puts: LatencyWindow };
   readonly sizeWarnings: SizeWarnings;
   readonly log: Log;
   /** What this node keeps for others, and may; a node that is a cluster of its own keeps nothing. */
   hintStatus: () => readonly HintsWaiting[] = () => [];
   hintBytesMax: number = 0;
+  /** Background work, for whoever asks about it; set once, before the first connection. */
+  background: BackgroundView = NO_BACKGROUND;
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;
@@ -128,18 +159,25 @@ export class Services {
     this.durableOrigin = origin(true);
     this.readOrigin = this.durableOrigin;
     this.bufferedOrigin = origin(false);
-    const meterOf = (op: OperationName): OperationMeter => new OperationMeter(meter, op);
+    const nowMs = clock.monotonicMs();
+    const gets = new LatencyWindow(nowMs);
+    const puts = new LatencyWindow(nowMs);
+    this.latencies = { gets, puts };
+    const meterOf = (op: OperationName, window: LatencyWindow | null = null): OperationMeter =>
+      new OperationMeter(meter, op, window);
     this.meters = {
-      get: meterOf('get'),
-      put: meterOf('put'),
-      delete: meterOf('delete'),
-      multi_get: meterOf('multi_get'),
-      multi_put: meterOf('multi_put'),
+      get: meterOf('get', gets),
+      put: meterOf('put', puts),
+      delete: meterOf('delete', puts),
+      multi_get: meterOf('multi_get', gets),
+      multi_put: meterOf('multi_put', puts),
       explain: meterOf('explain'),
       ring: meterOf('ring'),
       ping: meterOf('ping'),
       hints: meterOf('hints'),
       keys: meterOf('keys'),
+      background: meterOf('background'),
+      scrub: meterOf('scrub'),
     };
   }
 

@@ -10,7 +10,7 @@
  * file: a few records, since a leaf is a stretch.
  */
 import type { Digest } from '../env/digest.js';
-import type { PartitionFile } from '../env/partition-file.js';
+import type { FileSnapshot, PartitionFile } from '../env/partition-file.js';
 import { compareBytes, equalBytes } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import {
@@ -31,6 +31,9 @@ import { bookkeepingKey, hashBound, isRecordKey, keyName, keyOfName, storageKey 
 import { OLD_HASH, OLD_NONE, OLD_UNKNOWN, type BufferedRecord } from './write-buffer.js';
 
 const SCAN_ENTRIES = 256;
+const GROUP_PREFIX = 'leaves/';
+const GROUPS_A_SCAN = 32;
+const NOTHING_OVER: ReadonlyMap<string, BufferedRecord> = new Map();
 
 /** Leaves `hash` with what a record adds to its leaf. */
 export function hashHeader(bytes: Uint8Array, start: number, hash: Hash64): void {
@@ -46,17 +49,36 @@ export function takeLeafHash(entry: BufferedRecord, hash: Hash64): void {
 }
 
 export function groupKey(group: number): Uint8Array {
-  return bookkeepingKey(`leaves/${group.toString(16).padStart(4, '0')}`);
+  return bookkeepingKey(`${GROUP_PREFIX}${group.toString(16).padStart(4, '0')}`);
 }
 
-/** One group of stored leaves; of a file that has none yet, zeros. */
-export function readGroup(file: Pick<PartitionFile, 'get'>, group: number, leaves: Uint32Array, first: number): void {
-  const bytes = file.get(groupKey(group));
-  if (bytes === null || bytes.length !== LEAVES_PER_GROUP * LEAF_BYTES) {
-    leaves.fill(0, first * WORDS_PER_LEAF, (first + LEAVES_PER_GROUP) * WORDS_PER_LEAF);
-  } else {
-    decodeLeaves(bytes, leaves, first, LEAVES_PER_GROUP);
+/** The groups of stored leaves from `first` on and before `end` that a file has; the leaves of others are zero. */
+export function storedGroups(
+  file: Pick<FileSnapshot, 'scan'>,
+  first: number,
+  end: number,
+): ReadonlyMap<number, Uint32Array> {
+  const groups = new Map<number, Uint32Array>();
+  for (let after = first === 0 ? bookkeepingKey(GROUP_PREFIX) : groupKey(first - 1); ;) {
+    const entries = file.scan(after, GROUPS_A_SCAN);
+    for (const { key, value } of entries) {
+      const group = groupOf(key);
+      if (group === null || group >= end) return groups;
+      if (value.length !== GROUP_BYTES) continue;
+      const leaves = new Uint32Array(LEAVES_PER_GROUP * WORDS_PER_LEAF);
+      decodeLeaves(value, leaves, 0, LEAVES_PER_GROUP);
+      groups.set(group, leaves);
+    }
+    const last = entries[entries.length - 1]?.key;
+    if (last === undefined || entries.length < GROUPS_A_SCAN || compareBytes(last, after) <= 0) return groups;
+    after = last;
   }
+}
+
+/** Null: it is the key of something else. */
+function groupOf(key: Uint8Array): number | null {
+  const group = Number.parseInt(Buffer.from(key.subarray(-4)).toString('latin1'), 16);
+  return Number.isInteger(group) && equalBytes(key, groupKey(group)) ? group : null;
 }
 
 const GROUP_BYTES = LEAVES_PER_GROUP * LEAF_BYTES;
@@ -201,6 +223,11 @@ export class Leaves {
       }
       this.#remake(partition, leaf, over, groups.of(partition.file, leaf), leaf * LEAF_BYTES);
     }
+  }
+
+  /** The leaf in `groups` as it follows from the good records of the file alone. */
+  remakeAlone(partition: Partition, leaf: number, groups: LeafGroups): void {
+    this.#remake(partition, leaf, NOTHING_OVER, groups.of(partition.file, leaf), leaf * LEAF_BYTES);
   }
 
   /** The leaf at `stored[at]`, from the good records of the file, those that `over` replaces apart, and from `over`. */

@@ -17,7 +17,7 @@ import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
 import { appendDrop, appendRecord } from './engine-append.js';
-import { closeFiles, statusOf } from './engine-close.js';
+import { closeFiles } from './engine-close.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
 import { flusherFiles } from './engine-files.js';
@@ -27,7 +27,9 @@ import { Pressure } from './engine-pressure.js';
 import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
 import { Scanner } from './engine-scan.js';
+import { EngineScrub } from './engine-scrub.js';
 import { SpaceWatch } from './engine-space.js';
+import { statusOf } from './engine-status.js';
 import { StoredSlots, type StoredSlot } from './engine-stored.js';
 import { Suspicions } from './engine-suspicion.js';
 import { Throttle } from './engine-throttle.js';
@@ -43,6 +45,7 @@ import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
 export class Engine implements Storage {
   readonly hints: EngineHints;
+  readonly scrub: EngineScrub;
   readonly #deps: EngineDeps;
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
@@ -105,6 +108,16 @@ export class Engine implements Storage {
         this.#writeHeld(request);
       },
     );
+    this.scrub = new EngineScrub({
+      ...deps,
+      cache: this.#cache,
+      leaves: this.#leaves,
+      turn: this.#turn,
+      suspicions: this.#suspicions,
+      partitions: this.#partitions,
+      isOpen: () => this.#state === 'open',
+      fail: this.#fails,
+    });
     this.#reader = this.#makeReader();
     this.#scanner = new Scanner({ ...deps, ...options, slots: this.#slots, suspicions: this.#suspicions });
     this.#flusher = this.#makeFlusher();
@@ -176,7 +189,7 @@ export class Engine implements Storage {
   }
 
   status(): StorageStatus {
-    return statusOf(this.#options.opening, this.#opened, this.#space, this.#suspicions);
+    return statusOf(this.#options, this.#opened, this.#space, this.#suspicions);
   }
 
   /** Merkle leaves of a partition as a read would find it, the buffer included; only to be read, before the next write. */
@@ -223,7 +236,7 @@ export class Engine implements Storage {
   }
 
   #closeWhenQuiet(done: (error: Error | null) => void): void {
-    if (this.#reader.waiting > 0 || this.#scanner.waiting > 0 || this.#release.busy) {
+    if (this.#reader.waiting > 0 || this.#scanner.waiting > 0 || this.#release.busy || this.scrub.busy) {
       this.#deps.timers.after(1, () => {
         this.#closeWhenQuiet(done);
       });
@@ -258,8 +271,7 @@ export class Engine implements Storage {
     const partition = this.#partitionAt(request.partition);
     const name = keyName(request.key, 0, request.key.length);
     const slot = this.#slots.take();
-    const found = this.#reader.find(partition, request, name, slot);
-    if (found) this.#replace(partition, request, name, slot);
+    if (this.#reader.find(partition, request, name, slot)) this.#replace(partition, request, name, slot);
     else this.#reader.wait(partition, request, name);
     this.#slots.give(slot);
   }

@@ -59,6 +59,11 @@ export function isRecordKey(key: Uint8Array): boolean {
   return key.length > PREFIX_BYTES && (marker === MARKER_KEY || marker === MARKER_DIGEST);
 }
 
+/** The key that a storage key holds as it is; null: it holds a digest, or is no record's. */
+export function keyInStorageKey(key: Uint8Array): Uint8Array | null {
+  return isRecordKey(key) && key[MARKER_AT] === MARKER_KEY ? key.slice(PREFIX_BYTES) : null;
+}
+
 /** Sorts before every storage key whose hash is (hi, lo), and after every one whose hash is smaller, bookkeeping apart. */
 export function hashBound(hi: number, lo: number): Uint8Array {
   const bytes = Buffer.alloc(MARKER_AT);

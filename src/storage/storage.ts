@@ -59,6 +59,8 @@ export interface StorageStatus {
   readonly logSegments: number;
   readonly suspectPartitions: readonly number[];
   readonly diskFull: boolean;
+  /** Of the log's syncs, lately. */
+  readonly syncP99Ms: number;
   readonly damagedRecords: number;
   readonly quarantined: readonly string[];
 }

@@ -43,6 +43,10 @@ export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
 export const KEYS_REPLY = 0x83;
+export const BACKGROUND = 0x90;
+export const BACKGROUND_REPLY = 0x91;
+export const SCRUB = 0x92;
+export const SCRUB_REPLY = 0x93;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -86,6 +90,10 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],
   [KEYS_REPLY, 'KEYS_REPLY'],
+  [BACKGROUND, 'BACKGROUND'],
+  [BACKGROUND_REPLY, 'BACKGROUND_REPLY'],
+  [SCRUB, 'SCRUB'],
+  [SCRUB_REPLY, 'SCRUB_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

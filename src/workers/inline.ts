@@ -4,10 +4,10 @@
  */
 import type { Digest } from '../env/digest.js';
 import type { FileSnapshot } from '../env/partition-file.js';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
+import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask, Workers } from '../env/workers.js';
 import type { Hash64 } from '../model/hash.js';
 import { readRange } from '../storage/scan-range.js';
-import { rebuild, scrubFile, type WalkParts } from './walk.js';
+import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface InlineParts {
   /** Runs `fire` later: after a drawn delay, or at the end of the turn. */
@@ -43,8 +43,9 @@ export class InlineWorkers implements Workers {
     this.#run(() => rebuild(this.#walk(path, leafCount)), done);
   }
 
-  scrub(path: string, leafCount: number, _partitionCount: number, done: Answer<ScrubReport>): void {
-    this.#run(() => scrubFile(this.#walk(path, leafCount)), done);
+  scrubSlice(task: SliceTask, done: Answer<ScrubSlice>): void {
+    const { path, partition, leafCount, fromLeaf } = task;
+    this.#run(() => walkSlice(this.#walk(path, leafCount), partition, fromLeaf, limitsOf(task)), done);
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

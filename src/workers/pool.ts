@@ -6,7 +6,7 @@
  * loop that opened them: a thread must not be left holding an environment that is gone.
  */
 import { Piscina } from 'piscina';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
+import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask, Workers } from '../env/workers.js';
 
 export interface PoolOptions {
   /** Threads; default 2. They compete with the loop for cores, so few do. */
@@ -44,8 +44,8 @@ export class PoolWorkers implements Workers {
     this.#run('rebuildLeaves', { path, leafCount }, done);
   }
 
-  scrub(path: string, leafCount: number, _partitionCount: number, done: Answer<ScrubReport>): void {
-    this.#run('scrub', { path, leafCount }, done);
+  scrubSlice(task: SliceTask, done: Answer<ScrubSlice>): void {
+    this.#run('scrubSlice', task, done);
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
 import { withSnapshot } from '../disk/lmdb-snapshot.js';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubReport } from '../env/workers.js';
+import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask } from '../env/workers.js';
 import { hash64From } from '../model/hash.js';
 import { readRange as rangeOf } from '../storage/scan-range.js';
-import { rebuild, scrubFile, type WalkParts } from './walk.js';
+import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface WalkTask {
   readonly path: string;
@@ -30,8 +30,8 @@ export function rebuildLeaves(task: WalkTask): RebuiltLeaves {
   return rebuild(walkOf(task));
 }
 
-export function scrub(task: WalkTask): ScrubReport {
-  return scrubFile(walkOf(task));
+export function scrubSlice(task: SliceTask): ScrubSlice {
+  return walkSlice(walkOf(task), task.partition, task.fromLeaf, limitsOf(task));
 }
 
 /** XXH64 with seed 0, eight bytes big-endian. */

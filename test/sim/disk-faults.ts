@@ -53,13 +53,14 @@ function fill(node: SimNode, random: Prng): void {
   if (random.chance(0.5)) node.medium.capacityBytes = node.medium.usedBytes() + random.int(2_000);
 }
 
-/** One bit in a stored record; answers the key, or null if nothing is in files yet. */
-export function rotFile(node: SimNode, random: Prng): string | null {
+/** One bit in a stored record, but not of these keys; answers the key, or null if nothing is in files yet. */
+export function rotFile(node: SimNode, random: Prng, except: ReadonlySet<string> = new Set()): string | null {
   const places: { path: string; key: string; bytes: number }[] = [];
   for (const [path, commit] of node.medium.commits) {
     if (!path.startsWith('partitions/')) continue;
     for (const [key, value] of commit) {
-      if (key.charCodeAt(8) === MARK_RECORD) places.push({ path, key, bytes: value.length });
+      if (key.charCodeAt(8) === MARK_RECORD && !except.has(key.slice(KEY_AT)))
+        places.push({ path, key, bytes: value.length });
     }
   }
   if (places.length === 0) return null;

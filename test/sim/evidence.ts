@@ -97,6 +97,8 @@ export interface Evidence {
   readonly byCoordinator: ReadonlyMap<string, ReadonlyMap<number, readonly number[] | null>>;
   /** What owners held when hints had gone home, and before anything was read; null: there is no claim about that. */
   readonly handedOff: ReadonlyMap<string, readonly ReplicaView[]> | null;
+  /** What owners held when everything had been scrubbed, and before anything was read; null: nobody scrubs. */
+  readonly afterScrub: ReadonlyMap<string, readonly ReplicaView[]> | null;
   /** What owners hold after one get of all of them, through one of them. */
   readonly afterOneRead: ReadonlyMap<string, readonly ReplicaView[]>;
   /** What nodes counted, by metric and labels. */

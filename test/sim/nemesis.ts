@@ -64,6 +64,19 @@ export class Nemesis {
     }
   }
 
+  /** A bit each under so many keys; at one owner each at most, so that the others can help. */
+  rotApart(count: number): void {
+    const seen = new Set<string>();
+    for (let i = 0; i < count; i++) {
+      const node = this.#random.pick(this.#world.cluster.nodes);
+      const key = disks.rotFile(node, this.#random, seen);
+      if (key === null) continue;
+      seen.add(key);
+      this.#world.say(`node ${node.node}: a bit flips in the file, under ${key.slice(0, 12)}`);
+      this.#world.doubts.add({ node: node.node, atMs: this.#nowMs(), kind: 'destroyed', key });
+    }
+  }
+
   #begin(kind: FaultKind): void {
     const { cluster, clients, options } = this.#world;
     const random = this.#random;

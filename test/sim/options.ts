@@ -98,6 +98,8 @@ export interface SimOptions {
   readonly work: WorkShape;
   /** How far a machine's clock may be off. */
   readonly skewMaxMs: number;
+  /** Each partition is scrubbed once in this time, and all of them at the end; Infinity: nobody asks for that. */
+  readonly scrubPeriodMs: number;
 }
 
 export const FAULTS_UNTIL_MS = 40_000;
@@ -123,13 +125,17 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     engine: drawEngine(random),
     work: drawWork(random),
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
+    scrubPeriodMs: Number.POSITIVE_INFINITY,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
   const drawn = kind === 'single' ? single : { ...single, ...drawRing(single, random, given) };
   const ttlChance = random.pick([0, 0, 0.2, 0.5]); // after all the rest, too
-  return { ...drawn, work: { ...drawn.work, ttlChance }, ...given };
+  const scrubPeriodMs = random.pick(SCRUB_PERIODS);
+  return { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, ...given };
 }
+
+const SCRUB_PERIODS: readonly number[] = [Number.POSITIVE_INFINITY, 5_000, 20_000];
 
 /** Every node a cluster of its own. */
 export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };
@@ -211,8 +217,34 @@ export const NODE_SETTINGS: NodeSettings = {
   delayMs: 0,
 };
 
+/** For the controller of background work. */
+export const BACKGROUND = {
+  targets: { requestMs: 50, loopDelayMs: 20, syncMs: 20 },
+  bounds: { min: 262_144, max: 4_194_304 },
+  loopDelayMs: (): number => 0,
+} as const;
+const SELDOM_MS = 365 * 86_400_000;
+
+export function scrubOf(
+  { scrubPeriodMs }: SimOptions,
+  wasUnclean: boolean,
+): { readonly periodMs: number; readonly bytesPerSecondMax: number; readonly verifySoon: boolean } {
+  const isOn = Number.isFinite(scrubPeriodMs);
+  return { periodMs: isOn ? scrubPeriodMs : SELDOM_MS, bytesPerSecondMax: 1_048_576, verifySoon: isOn && wasUnclean };
+}
+
 /** One line for a report. */
 export function optionsText(options: SimOptions): string {
-  const { nodes, cluster, partitionCount, faults, faultEveryMs, engine, work, skewMaxMs } = options;
-  return JSON.stringify({ nodes, cluster, partitionCount, faults, faultEveryMs, skewMaxMs, engine, work });
+  const { nodes, cluster, partitionCount, faults, faultEveryMs, engine, work, skewMaxMs, scrubPeriodMs } = options;
+  return JSON.stringify({
+    nodes,
+    cluster,
+    partitionCount,
+    faults,
+    faultEveryMs,
+    skewMaxMs,
+    scrubPeriodMs,
+    engine,
+    work,
+  });
 }

@@ -25,9 +25,11 @@ import { checkOverlap } from './checkers/overlap.js';
 import { checkQuorum } from './checkers/quorum.js';
 import { checkResurrection } from './checkers/resurrection.js';
 import { checkSameAnywhere } from './checkers/same-anywhere.js';
+import { checkScrubbed } from './checkers/scrubbed.js';
 import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
 import type { Evidence, ReplicaView } from './evidence.js';
+import { scrubAll } from './final-scrub.js';
 import { HEALED_TIMEOUT_MS, readEverywhere, readOnce, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
 import type { Violation } from './violation.js';
@@ -117,6 +119,7 @@ function acceptLoss(world: SimWorld): void {
 function gather(world: SimWorld): Evidence {
   const { history, observer, cluster, doubts } = world;
   const final: Map<string, readonly number[] | null> = new Map();
+  const afterScrub = scrubAll(world);
   let handedOff: Evidence['handedOff'] = null;
   let afterOneRead: Evidence['afterOneRead'] = new Map();
   let byCoordinator: Evidence['byCoordinator'] = new Map();
@@ -145,6 +148,7 @@ function gather(world: SimWorld): Evidence {
     },
     byCoordinator,
     handedOff,
+    afterScrub,
     afterOneRead,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
@@ -180,6 +184,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkQuorum,
     checkOverlap,
     checkSameAnywhere,
+    checkScrubbed,
     checkConvergence,
     checkHandedOff,
     checkHints,

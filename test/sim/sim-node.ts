@@ -21,7 +21,7 @@ import type { Mutant } from './mutants/mutant.js';
 import { Host, type SimulatedNetwork } from './network.js';
 import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
-import { NODE_SETTINGS, type SimOptions } from './options.js';
+import { BACKGROUND, NODE_SETTINGS, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
 import { HASH, KEYED_DIGEST, randomFrom } from './tools.js';
 
@@ -250,6 +250,10 @@ export class SimNode implements StoreIdentity {
       meter: world.meter,
       log: this.#log(),
       pool: new BufferPool(0),
+      background: {
+        ...BACKGROUND,
+        scrub: { store: engine.scrub, ...scrubOf(world.options, !meta.lastStop.clean && meta.meta.opening > 1) },
+      },
       ...(this.#ring.members.length > 1 ? { cluster: this.#clusterOptions(process, engine) } : {}),
     });
     process.after(SERVED_WELL_MS, () => {

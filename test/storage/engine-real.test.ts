@@ -8,7 +8,6 @@ import test, { type ExecutionContext } from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import { RealDisk } from '../../src/disk/real-disk.js';
 import type { Clock, Timers } from '../../src/env/clock.js';
-import type { ScrubReport } from '../../src/env/workers.js';
 import type { Hint } from '../../src/coordinator/hint-book.js';
 import { run } from '../../src/lib/flow.js';
 import { leafCountOf, leavesEqual } from '../../src/repair/merkle.js';
@@ -19,6 +18,8 @@ import { logOpener } from '../../src/storage/engine-log.js';
 import { openEngine } from '../../src/storage/engine-open.js';
 import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
+import { rebuildLeaves } from '../../src/workers/tasks.js';
+import { wholeScrub } from '../support/whole-scrub.js';
 import { DIGEST, HASH, NODE, TestRead, TestWrite } from './engine-requests.js';
 
 const TIMERS: Timers = {
@@ -217,15 +218,15 @@ test('put, flush, scrub, stop, and find everything again', async (t) => {
     });
 
   for (let partition = 0; partition < 16; partition++) {
-    const report = await new Promise<ScrubReport>((resolve, reject) => {
-      node.pool.scrub(node.files.path(partition), leafCountOf(16), 16, (error, found) => {
-        if (error === null && found !== undefined) resolve(found);
-        else reject(error ?? new Error('No report'));
-      });
+    const path = node.files.path(partition);
+    t.like(await wholeScrub({ path, partition, leafCount: leafCountOf(16) }), {
+      damaged: [],
+      hidden: 0,
+      differingLeaves: 0,
     });
-    t.like(report, { damaged: [], unreachable: 0, differingLeaves: 0 });
-    t.true(leavesEqual(report.leaves, node.engine.storedLeaves(partition)));
-    t.true(leavesEqual(report.leaves, node.engine.liveLeaves(partition)));
+    const { leaves } = rebuildLeaves({ path, leafCount: leafCountOf(16) });
+    t.true(leavesEqual(leaves, node.engine.storedLeaves(partition)));
+    t.true(leavesEqual(leaves, node.engine.liveLeaves(partition)));
   }
 
   await Promise.all(names.slice(300).map((name) => write(node.engine, name, 'three', 3)));

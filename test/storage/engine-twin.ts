@@ -3,7 +3,7 @@
  * was acknowledged. It also follows the Merkle leaves, from what reads answer.
  */
 import { leafCountOf, leafIndex, leavesEqual, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
-import { scrubFile } from '../../src/workers/walk.js';
+import { countFile } from '../../src/workers/walk.js';
 import { DIGEST, HASH, type TestWrite } from './engine-requests.js';
 import { type World } from './engine-world.js';
 
@@ -115,16 +115,16 @@ export class Twin {
   /** What the scrubber says of a file. */
   checkFile(partition: number): void {
     const path = this.#world.files.path(partition);
-    const report = scrubFile({
+    const report = countFile({
       snapshot: (use) => use(this.#world.files.snapshotOf(path)),
       leafCount: leafCountOf(this.#world.partitionCount),
       hash: HASH,
       digest: DIGEST,
       nowMs: () => 0,
     });
-    if (report.differingLeaves + report.damaged.length + report.unreachable > 0) {
+    if (report.differingLeaves + report.damaged + report.unreachable > 0) {
       throw new Error(
-        `Scrub of partition ${partition}: ${report.differingLeaves} leaves differ, ${report.damaged.length} damaged, ${report.unreachable} unreachable`,
+        `Scrub of partition ${partition}: ${report.differingLeaves} leaves differ, ${report.damaged} damaged, ${report.unreachable} unreachable`,
       );
     }
   }

@@ -133,6 +133,7 @@ export class MemoryStorage implements Storage {
       logSegments: 0,
       suspectPartitions: [],
       diskFull: false,
+      syncP99Ms: 0,
       damagedRecords: 0,
       quarantined: [],
     };

@@ -26,10 +26,10 @@ import type { LogRecovery } from '../../src/storage/log-types.js';
 import { NodeMetaFile } from '../../src/storage/node-meta.js';
 import { InlineWorkers } from '../../src/workers/inline.js';
 import { withSnapshot } from '../../src/disk/lmdb-snapshot.js';
-import { scrub } from '../../src/workers/tasks.js';
 import { DIGEST, HASH, TestRead, TestWrite } from '../storage/engine-requests.js';
 import { silentMeter } from './silent.js';
 import { stampedValue } from './stamp.js';
+import { wholeScrub } from './whole-scrub.js';
 
 export interface StoreShape {
   readonly partitionCount: number;
@@ -228,13 +228,14 @@ async function read(directory: string, shape: StoreShape, names: readonly string
   };
 }
 
-function scrubAll(directory: string, { partitionCount }: StoreShape): StoreReply {
+async function scrubAll(directory: string, { partitionCount }: StoreShape): Promise<StoreReply> {
   const folder = join(directory, 'partitions');
   let faults = 0;
   for (const name of readdirSync(folder).filter((one) => one.endsWith('.mdb'))) {
     try {
-      const report = scrub({ path: join(folder, name), leafCount: leafCountOf(partitionCount) });
-      faults += report.damaged.length + report.unreachable + report.differingLeaves;
+      const partition = Number.parseInt(name, 16);
+      const report = await wholeScrub({ path: join(folder, name), partition, leafCount: leafCountOf(partitionCount) });
+      faults += report.damaged.length + report.hidden + report.differingLeaves;
     } catch {
       faults += 1; // LMDB itself says that it cannot read on
     }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { toHex } from '../../src/lib/bytes.js';
 import { MULTI_KEYS_MAX } from '../../src/model/limits.js';
 import * as admin from '../../src/wire/codec-admin.js';
+import * as background from '../../src/wire/codec-background.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
 import * as multi from '../../src/wire/codec-multi.js';
@@ -39,6 +40,36 @@ const members = fc.array(fc.record({ nodeId: hexId, ordinal: fc.nat(65_535), add
   maxLength: 4,
 });
 
+const backgroundReply = fc.record({
+  bytesPerSecond: u53,
+  bytesPerSecondMin: u53,
+  bytesPerSecondMax: u53,
+  cause: fc.string(),
+  getsUs: u53,
+  putsUs: u53,
+  loopDelayUs: u53,
+  syncUs: u53,
+  requestTargetUs: u53,
+  loopDelayTargetUs: u53,
+  syncTargetUs: u53,
+  tasks: fc.array(fc.record({ name: fc.string(), waiting: u32, slices: u53, bytes: u53 }), { maxLength: 4 }),
+});
+const scrubReply = fc.record({
+  periodMs: u53,
+  partition: u32,
+  leaf: u32,
+  leafCount: u32,
+  waiting: u32,
+  partitions: u53,
+  records: u53,
+  bytes: u53,
+  damaged: u53,
+  wrongLeaves: u53,
+  broken: u53,
+  repaired: u53,
+  repairsWaiting: u53,
+  givenUp: u53,
+});
 const hintsOfOwner = fc.record({ ordinal: fc.nat(65_535), nodeId: hexId, count: u53, bytes: u53, oldestMs: u53 });
 const hintsReply = fc.record({
   owners: fc.array(hintsOfOwner, { maxLength: 4 }),
@@ -207,6 +238,22 @@ const CODECS: Readonly<Record<string, Codec>> = {
   Keys: { messages: keysRequest, encode: listing.encodeKeys, decode: listing.decodeKeys },
   KeysReply: { messages: keysReply, encode: listing.encodeKeysReply, decode: listing.decodeKeysReply },
   HintsReply: { messages: hintsReply, encode: admin.encodeHintsReply, decode: admin.decodeHintsReply },
+  Background: {
+    messages: fc.record({ budgetMs: u32 }),
+    encode: background.encodeBackground,
+    decode: background.decodeBackground,
+  },
+  BackgroundReply: {
+    messages: backgroundReply,
+    encode: background.encodeBackgroundReply,
+    decode: background.decodeBackgroundReply,
+  },
+  Scrub: {
+    messages: fc.record({ budgetMs: u32, begins: fc.boolean(), partition: fc.option(fc.nat(4_095)) }),
+    encode: background.encodeScrub,
+    decode: background.decodeScrub,
+  },
+  ScrubReply: { messages: scrubReply, encode: background.encodeScrubReply, decode: background.decodeScrubReply },
 };
 
 /** Bytes as hexadecimal digits, so that a Buffer equals a Uint8Array; and nothing but plain objects around them. */

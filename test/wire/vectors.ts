@@ -6,6 +6,7 @@
 import { fromHex, toHex } from '../../src/lib/bytes.js';
 import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js';
 import * as admin from '../../src/wire/codec-admin.js';
+import * as background from '../../src/wire/codec-background.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
@@ -102,6 +103,13 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],
   [kinds.KEYS_REPLY, framed(kinds.KEYS_REPLY, listing.encodeKeysReply, listing.decodeKeysReply)],
+  [kinds.BACKGROUND, framed(kinds.BACKGROUND, background.encodeBackground, background.decodeBackground)],
+  [
+    kinds.BACKGROUND_REPLY,
+    framed(kinds.BACKGROUND_REPLY, background.encodeBackgroundReply, background.decodeBackgroundReply),
+  ],
+  [kinds.SCRUB, framed(kinds.SCRUB, background.encodeScrub, background.decodeScrub)],
+  [kinds.SCRUB_REPLY, framed(kinds.SCRUB_REPLY, background.encodeScrubReply, background.decodeScrubReply)],
 ]);
 
 function framed<M>(kind: number, encode: (message: M) => Uint8Array, decode: Codec['decode']): Codec {

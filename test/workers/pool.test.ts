@@ -8,12 +8,14 @@ import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
 import type { ReadRange } from '../../src/env/workers.js';
+import type { ScrubSlice, SliceTask } from '../../src/env/workers.js';
 import { leafCountOf, leavesEqual } from '../../src/repair/merkle.js';
 import { eachPacked } from '../../src/storage/scan-range.js';
 import { isRecordKey } from '../../src/storage/storage-key.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
 import { HASH } from '../storage/engine-requests.js';
 import { collidingKeys } from '../support/colliding-keys.js';
+import { wholeScrub } from '../support/whole-scrub.js';
 import { recordsWithLeaves } from './records.js';
 
 const LEAVES = leafCountOf(256);
@@ -100,10 +102,12 @@ test('leaves are rebuilt from a file, and a scrub finds what does not fit', asyn
     });
     t.is(rebuilt.records, 700);
     t.true(leavesEqual(rebuilt.leaves, leaves));
-    const clean = await ask<object>((done) => {
-      pool.scrub(path, LEAVES, 256, done);
-    });
-    t.like(clean, { differingLeaves: 0, unreachable: 0, records: 700, damaged: [] });
+    const byPool = (task: SliceTask): Promise<ScrubSlice> =>
+      ask<ScrubSlice>((done) => {
+        pool.scrubSlice(task, done);
+      });
+    const where = { path, partition: 0, leafCount: LEAVES };
+    t.like(await wholeScrub(where, byPool), { differingLeaves: 0, hidden: 0, records: 700, damaged: [] });
 
     const first = operations[0] as PartitionFileOperation;
     const flipped = Buffer.from(first.value as Uint8Array);
@@ -113,9 +117,7 @@ test('leaves are rebuilt from a file, and a scrub finds what does not fit', asyn
       { key: first.key, value: flipped },
       { key: second.key, value: null },
     ]);
-    const scrubbed = await ask<{ damaged: readonly Uint8Array[]; differingLeaves: number; records: number }>((done) => {
-      pool.scrub(path, LEAVES, 256, done);
-    });
+    const scrubbed = await wholeScrub(where, byPool);
     t.is(scrubbed.records, 698);
     t.deepEqual(
       scrubbed.damaged.map((key) => Buffer.from(key).toString('hex')),

@@ -12,10 +12,11 @@ import { withSnapshot } from '../../src/disk/lmdb-snapshot.js';
 import type { FileSnapshot, PartitionFile } from '../../src/env/partition-file.js';
 import { leafCountOf } from '../../src/repair/merkle.js';
 import { isRecordKey } from '../../src/storage/storage-key.js';
-import { rebuildLeaves, scrub } from '../../src/workers/tasks.js';
-import { scrubFile } from '../../src/workers/walk.js';
+import { rebuildLeaves } from '../../src/workers/tasks.js';
+import { walkSlice } from '../../src/workers/walk.js';
 import { DIGEST, HASH, place } from '../storage/engine-requests.js';
 import { livePages, nodeKey } from '../support/lmdb-pages.js';
+import { wholeScrub } from '../support/whole-scrub.js';
 import { recordsWithLeaves } from './records.js';
 
 const Q = 256;
@@ -84,8 +85,8 @@ test('records that a changed branch page hides from reads are met by the walk, a
   let hiding = 0;
   for (const [i, file] of damaged.entries()) {
     const hidden = hiddenFrom(file, keys);
-    const report = scrub({ path: file, leafCount: LEAVES });
-    t.is(report.unreachable > 0, hidden > 0, file);
+    const report = await wholeScrub({ path: file, partition: 0, leafCount: LEAVES });
+    t.is(report.hidden > 0, hidden > 0, file);
     t.is(report.damaged.length > 0, hidden > 0, 'those that were met are named');
     t.true(
       rebuildLeaves({ path: file, leafCount: LEAVES }).records <= keys.length - hidden,
@@ -96,7 +97,13 @@ test('records that a changed branch page hides from reads are met by the walk, a
   }
   t.true(hiding >= 4, `${hiding} of the flips hid something`);
   t.is(inspected.fine.get(damaged.length)?.records, keys.length, 'the file as it was');
-  t.like(scrub({ path, leafCount: LEAVES }), { unreachable: 0, damaged: [], differingLeaves: 0 });
+  for (const recordsMax of [1_000, 7])
+    t.like(await wholeScrub({ path, partition: 0, leafCount: LEAVES }, undefined, recordsMax), {
+      hidden: 0,
+      damaged: [],
+      differingLeaves: 0,
+      records: keys.length,
+    });
 });
 
 test('keys out of order on a leaf page are reported', async (t) => {
@@ -117,7 +124,7 @@ test('keys out of order on a leaf page are reported', async (t) => {
   writeFileSync(damaged, bytes);
   const hidden = hiddenFrom(damaged, keys);
   t.true(hidden > 0);
-  t.true(scrub({ path: damaged, leafCount: LEAVES }).unreachable >= hidden);
+  t.true((await wholeScrub({ path: damaged, partition: 0, leafCount: LEAVES })).hidden >= hidden);
   const { bad } = await readFiles({ partitionCount: Q, pathOf: () => damaged }, [0]);
   t.true(bad.has(0));
 });
@@ -134,13 +141,66 @@ test('a walk ends even where keys lead around in a circle', (t) => {
     scan: (_after, limit) => entries.slice(0, limit),
     counts: () => ({ entries: entries.length, commit: 1 }),
   };
-  const report = scrubFile({
-    snapshot: (use) => use(circle),
+  const parts = {
+    snapshot: <T>(use: (snapshot: FileSnapshot) => T): T => use(circle),
     leafCount: LEAVES,
     hash: HASH,
     digest: DIGEST,
     nowMs: () => 0,
+  };
+  const slice = walkSlice(parts, 0, 0);
+  t.is(slice.nextLeaf, LEAVES);
+  t.true(slice.hidden > 0);
+  t.true(slice.differingCount > 0);
+});
+
+test('slices of any size find the same, each from where the last ended', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'partita-walk-'));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
   });
-  t.true(report.unreachable > 0);
-  t.true(report.differingLeaves > 0);
+  const { path, keys } = await fileBytes(folder, 300);
+  const task = { path, partition: 0, leafCount: LEAVES };
+  const [whole, small] = [await wholeScrub(task), await wholeScrub(task, undefined, 3)];
+  t.is(whole.slices, 1);
+  t.true(small.slices > 50);
+  t.is(small.records, keys.length);
+  t.like(small, { damaged: [], hidden: 0, differingLeaves: 0 });
+});
+
+test('a damaged record explains that its leaf differs, and is named; a leaf that is wrong by itself is not explained', (t) => {
+  const { operations } = recordsWithLeaves(namesOfPartition(0, 50), 1, Q);
+  const names = namesOfPartition(0, 50);
+  const entries = operations.map(({ key, value }) => ({ key, value: Buffer.from(value ?? []) }));
+  const parts = (of: typeof entries): Parameters<typeof walkSlice>[0] => {
+    const sorted = [...of].sort((a, b) => Buffer.compare(a.key, b.key));
+    const file: FileSnapshot = {
+      get: (key) => sorted.find((entry) => Buffer.compare(entry.key, key) === 0)?.value ?? null,
+      scan: (after, limit) =>
+        sorted.filter(({ key }) => after === null || Buffer.compare(key, after) > 0).slice(0, limit),
+      counts: () => ({ entries: sorted.length, commit: 1 }),
+    };
+    return { snapshot: (use) => use(file), leafCount: LEAVES, hash: HASH, digest: DIGEST, nowMs: () => 0 };
+  };
+  t.like(walkSlice(parts(entries), 0, 0), { damagedCount: 0, differingCount: 0, records: 50, counted: 50 });
+
+  for (const byte of [0, 5, 24, 30, 60]) {
+    const value = Buffer.from(entries[7]?.value ?? []);
+    value[byte] = (value[byte] as number) ^ 1;
+    const found = walkSlice(parts(entries.with(7, { key: entries[7]?.key ?? value, value })), 0, 0);
+    t.like(found, { damagedCount: 1, differingCount: 1, unexplained: [], hidden: 0 }, `byte ${byte}`);
+    t.is(Buffer.from(found.damaged[0]?.name ?? []).toString(), names[7] ?? '', `byte ${byte}`);
+    t.false(found.damaged[0]?.isOrphan);
+  }
+
+  const key = Buffer.from(entries[7]?.key ?? []);
+  key[12] = (key[12] as number) ^ 1;
+  const orphan = walkSlice(parts(entries.with(7, { key, value: entries[7]?.value ?? key })), 0, 0);
+  t.like(orphan, { damagedCount: 1, differingCount: 1, unexplained: [] });
+  t.is(Buffer.from(orphan.damaged[0]?.name ?? []).toString(), names[7] ?? '', 'its record still names it');
+  t.true(orphan.damaged[0]?.isOrphan);
+
+  const gone = walkSlice(parts(entries.filter((_, i) => i !== 7)), 0, 0);
+  t.like(gone, { damagedCount: 0, differingCount: 1, records: 49, counted: 50 });
+  t.is(gone.unexplained.length, 1);
 });

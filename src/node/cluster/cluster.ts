@@ -8,6 +8,7 @@
 import type { NameOf } from '../../coordinator/failures.js';
 import { HINT_LIMITS } from '../../coordinator/hint-book.js';
 import { PeerTable } from '../../coordinator/peer-table.js';
+import type { Slices } from '../../background/slices.js';
 import type { Timers } from '../../env/clock.js';
 import type { Meter } from '../../env/meter.js';
 import type { Random } from '../../env/random.js';
@@ -22,6 +23,7 @@ import type { Services } from '../services.js';
 import type { Session } from '../session.js';
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
+import { DamageRepairs } from './damage-repair.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
 import { ClusterMeters } from './meters.js';
 import type { ClusterOptions } from './options.js';
@@ -38,6 +40,8 @@ export interface ClusterWorld {
   readonly random: Random;
   readonly pool: BufferPool;
   readonly meter: Meter;
+  /** Of the node's background work. */
+  readonly slices: Slices;
 }
 
 export interface ClusterStatus {
@@ -60,11 +64,12 @@ export class Cluster implements ClusterParts, Works {
   readonly merge: MergePlan = new MergePlan();
   readonly nameOf: NameOf;
   readonly repairs: Repairs;
+  readonly damage: DamageRepairs;
   readonly #server: PeerServer;
 
   /** Dials the other members at once. */
   constructor(world: ClusterWorld, options: ClusterOptions) {
-    const { services, ordinal, timers, random, pool, meter } = world;
+    const { services, ordinal, timers, random, pool, meter, slices } = world;
     const { ring, clock, log, nodeId } = services;
     const { secret, digest, dialer, hints } = options;
     this.services = services;
@@ -91,10 +96,12 @@ export class Cluster implements ClusterParts, Works {
       table: this.table,
     });
     const { table, links, preferences, meters } = this;
-    this.hints = new HintKeeper({ services, self: ordinal, timers, links, table, preferences, meters, storage: hints });
+    const keeping = { services, self: ordinal, timers, slices, links, table, preferences, meters, storage: hints };
+    this.hints = new HintKeeper(keeping);
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
+    this.damage = new DamageRepairs({ parts: this, slices, timers, meter });
     this.#server = new PeerServer(this, this.credentials);
     this.links.start();
   }
@@ -123,5 +130,6 @@ export class Cluster implements ClusterParts, Works {
   stop(): void {
     this.links.stop();
     this.hints.stop();
+    this.damage.stop();
   }
 }

@@ -4,6 +4,7 @@
  * last hint of a key has gone home, a node that does not own the key drops its copy.
  */
 import { type Hint, HintBook, type HintBatch, type HintPort } from '../../coordinator/hint-book.js';
+import type { Slices } from '../../background/slices.js';
 import type { TimerHandle, Timers } from '../../env/clock.js';
 import { copyBytes } from '../../lib/bytes.js';
 import type { PartitionId } from '../../model/ids.js';
@@ -36,6 +37,7 @@ export interface HintKeeperParts {
   readonly services: Services;
   readonly self: number;
   readonly timers: Timers;
+  readonly slices: Slices;
   readonly links: PeerLinks;
   readonly table: PeerTable;
   readonly preferences: Preferences;
@@ -56,6 +58,8 @@ export class HintKeeper implements HintPort {
   readonly #book: HintBook;
   /** Copies that nobody needs and that could not be dropped. */
   #drops: Place[] = [];
+  /** Owners for whom a slice has been asked for. */
+  readonly #asking: Set<number> = new Set();
   #timer: TimerHandle | null = null;
   #stopped = false;
 
@@ -111,8 +115,23 @@ export class HintKeeper implements HintPort {
 
   deliver(batch: HintBatch): void {
     const { owner, ticket, hints } = batch;
-    const delivery = new Delivery(this.#parts, this.#book, owner, ticket, hints.length);
+    const delivery = new Delivery(this.#parts, this.#book, owner, ticket, hints.length, () => {
+      this.#ask(owner);
+    });
     for (const hint of [...hints]) delivery.send(hint, this.#placeOf(hint));
+  }
+
+  /** One batch to this owner, when it is its turn; there may be nothing left by then. */
+  #ask(owner: number): void {
+    const { services, slices } = this.#parts;
+    if (this.#stopped || this.#asking.has(owner)) return;
+    const bytes = this.#book.due(owner, services.clock.monotonicMs());
+    if (bytes === 0) return;
+    this.#asking.add(owner);
+    slices.ask('hints', bytes, () => {
+      this.#asking.delete(owner);
+      if (!this.#stopped) this.#book.deliver(owner, services.clock.monotonicMs());
+    });
   }
 
   #drop(place: Place): void {
@@ -146,8 +165,7 @@ export class HintKeeper implements HintPort {
     if (this.#timer !== null || this.#stopped || (this.#book.count === 0 && this.#drops.length === 0)) return;
     this.#timer = timers.after(LOOK_MS, () => {
       this.#timer = null;
-      const nowMs = this.#parts.services.clock.monotonicMs();
-      for (const owner of [...this.#book.owners()]) this.#book.deliver(owner, nowMs);
+      for (const owner of [...this.#book.owners()]) this.#ask(owner);
       const drops = this.#drops;
       this.#drops = [];
       for (const place of drops) this.#drop(place);
@@ -225,10 +243,13 @@ class Delivery {
   readonly #book: HintBook;
   readonly #owner: number;
   readonly #ticket: number;
+  readonly #next: () => void;
   #left: number;
   #failed = 0;
 
-  constructor(parts: HintKeeperParts, book: HintBook, owner: number, ticket: number, count: number) {
+  /** `next`: after a batch that went well. */
+  constructor(parts: HintKeeperParts, book: HintBook, owner: number, ticket: number, count: number, next: () => void) {
+    this.#next = next;
     this.#parts = parts;
     this.#book = book;
     this.#owner = owner;
@@ -283,7 +304,7 @@ class Delivery {
     if (this.#left > 0) return;
     const nowMs = this.#parts.services.clock.monotonicMs();
     this.#book.batchEnded(this.#owner, this.#ticket, this.#failed === 0, nowMs);
-    if (this.#failed === 0) this.#book.deliver(this.#owner, nowMs);
+    if (this.#failed === 0) this.#next();
   }
 }
 
