@@ -219,7 +219,10 @@ export class ExchangeSchedule {
       const mayAsk = (peer: number): boolean => nowMs >= (sickness.notBeforeMs.get(peer) ?? 0) && isHealthy(peer);
       if (sickness.phase === 'polling') {
         const peer = this.#members.find(
-          (member) => !sickness.quiet.has(member) && !this.#polling.has(pollName({ partition: id, peer: member })) && mayAsk(member),
+          (member) =>
+            !sickness.quiet.has(member) &&
+            !this.#polling.has(pollName({ partition: id, peer: member })) &&
+            mayAsk(member),
         );
         if (peer !== undefined) return { kind: 'poll', partition: id, peer };
         continue;

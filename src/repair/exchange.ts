@@ -129,7 +129,9 @@ export class ExchangeSession {
     const found = this.#pending[level] as number[];
     for (let i = 0; i * LEAF_BYTES < own.length; i++) {
       if (isEqualNode(own, theirs, i * LEAF_BYTES)) continue;
-      found.push(parents.length === 0 ? 0 : (parents[Math.floor(i / perParent)] as number) * TREE_FAN_OUT + (i % perParent));
+      found.push(
+        parents.length === 0 ? 0 : (parents[Math.floor(i / perParent)] as number) * TREE_FAN_OUT + (i % perParent),
+      );
     }
     this.#goOn();
   }

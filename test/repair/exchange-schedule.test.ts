@@ -6,7 +6,11 @@ const always = (): boolean => true;
 const DONE = { done: true, isPeerSuspect: false, hasHints: false };
 
 function scheduleOf(partitions = 4): ExchangeSchedule {
-  const owned = Array.from({ length: partitions }, (_, id) => ({ id, others: [2, 3], begins: id % 2 === 0 ? [2, 3] : [3] }));
+  const owned = Array.from({ length: partitions }, (_, id) => ({
+    id,
+    others: [2, 3],
+    begins: id % 2 === 0 ? [2, 3] : [3],
+  }));
   let drawn = 0;
   return new ExchangeSchedule(owned, [2, 3, 4], HOUR, 0, () => (drawn = (drawn + 0.37) % 1));
 }
@@ -26,16 +30,28 @@ test('within a period every pair that this node begins meets once, and no other'
 test('a peer that is down is waited for, one that fails is asked again after a growing pause', (t) => {
   const schedule = scheduleOf(1);
   schedule.startAll(0);
-  t.is(schedule.next(0, () => false), null);
+  t.is(
+    schedule.next(0, () => false),
+    null,
+  );
   const first = schedule.next(0, (peer) => peer === 3) as Meeting;
   t.is(first.peer, 3);
   t.is(schedule.next(0, always), null, 'one meeting a partition');
   schedule.ended(first, { ...DONE, done: false }, 0);
-  t.is(schedule.next(500, (peer) => peer === 3), null);
+  t.is(
+    schedule.next(500, (peer) => peer === 3),
+    null,
+  );
   const again = schedule.next(1_000, (peer) => peer === 3) as Meeting;
   schedule.ended(again, { ...DONE, done: false }, 1_000);
-  t.is(schedule.next(2_500, (peer) => peer === 3), null);
-  t.not(schedule.next(3_000, (peer) => peer === 3), null);
+  t.is(
+    schedule.next(2_500, (peer) => peer === 3),
+    null,
+  );
+  t.not(
+    schedule.next(3_000, (peer) => peer === 3),
+    null,
+  );
 });
 
 /** Ends every meeting that comes; `sound`: peers that are believed; `hints`: members that keep hints. */

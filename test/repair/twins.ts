@@ -81,7 +81,9 @@ export class TwinStore {
 
   /** What readers see, for comparing. */
   contents(): string {
-    const lines = [...this.records.values()].map(({ key, facts, damaged }) => `${key} ${[...facts].sort().join()} ${damaged}`);
+    const lines = [...this.records.values()].map(
+      ({ key, facts, damaged }) => `${key} ${[...facts].sort().join()} ${damaged}`,
+    );
     return lines.sort().join('\n');
   }
 
