@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import xxhash from 'xxhash-wasm';
+import { FreeSlices } from '../background/slices.js';
 import type { Acceptor, Dialer } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
 import { hash64From } from '../model/hash.js';
@@ -16,7 +17,6 @@ import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
 import type { ClusterOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
-import type { HintStorage } from '../storage/hint-storage.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
 import type { Address, Config } from './config-types.js';
@@ -37,7 +37,7 @@ const ADMIN_CONNECTIONS_MAX = 64;
 const HEALED_BY_NOBODY =
   'They answer UNKNOWN_STATE to reads. Restore the directory from a copy, or start once with --accept-loss to serve what is there';
 const HEALED_BY_OTHERS =
-  'Reads count this replica as unknown and ask the others; a key that is read is repaired from them, and the partitions stay suspect until a later release compares them as a whole. Leave them so, or restore the directory from a copy: --accept-loss would have reads believe what is here, and is only for when the other replicas are lost too';
+  'Reads count this replica as unknown and ask the others, until it has compared everything with every other owner: that begins by itself as soon as they are reached (partita repair status tells how far it is). --accept-loss would have reads believe what is here, and is only for when other owners are lost for good';
 
 export const startNode: StartNode = async (start) => {
   const { config, init, initFrom, log, meter, fatal } = start;
@@ -69,7 +69,7 @@ export const startNode: StartNode = async (start) => {
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
   const cluster =
-    ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue), storage.engine.hints) : null;
+    ring.members.length > 1 ? clusterOptions(start, secret, new TcpDialer(pool, queue), storage.engine) : null;
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -130,9 +130,16 @@ async function closed(listeners: readonly Listener[]): Promise<void> {
 }
 
 /** `secret`: openDirectory has refused a ring of several without one. */
-function clusterOptions(secret: Uint8Array | null, dialer: Dialer, hints: HintStorage): ClusterOptions {
+function clusterOptions(
+  { config }: NodeStart,
+  secret: Uint8Array | null,
+  dialer: Dialer,
+  engine: StorageWorld['engine'],
+): ClusterOptions {
   assert(secret !== null, 'a ring of several nodes is served with a secret only');
-  return { secret, digest: realDigest, dialer, hints };
+  const slices = new FreeSlices(realTimers());
+  const repairPeriodMs = config.repair.periodMs;
+  return { secret, digest: realDigest, dialer, hints: engine.hints, replicas: engine, slices, repairPeriodMs };
 }
 
 function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {

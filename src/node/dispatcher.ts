@@ -8,6 +8,7 @@ import type { PartitionId } from '../model/ids.js';
 import { ringMessage } from '../ring/document.js';
 import { partitionOf } from '../ring/partition.js';
 import { decodeHints, encodeHintsReply } from '../wire/codec-admin.js';
+import { decodeRepair, encodeRepairReply } from '../wire/codec-exchange.js';
 import { decodePing } from '../wire/codec-connection.js';
 import { decodeMultiGet, decodeMultiPut } from '../wire/codec-multi.js';
 import { decodeExplain, decodeRingFetch, encodeExplainReply, encodeRingReply } from '../wire/codec-ring.js';
@@ -18,6 +19,8 @@ import {
   GET,
   HINTS,
   HINTS_REPLY,
+  REPAIR,
+  REPAIR_REPLY,
   MULTI_GET,
   MULTI_GET_REPLY,
   MULTI_PUT,
@@ -34,6 +37,7 @@ import { decodeDeleteInto, decodeGetInto, decodePutInto, GetRequestView, PutRequ
 import type { ReplyParts } from '../wire/write-replies.js';
 import { Explanation } from './explain.js';
 import { hintsReply } from './hints-reply.js';
+import { NOBODY_TO_MEET } from './repair-reply.js';
 import type { Incoming } from './incoming.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
@@ -153,6 +157,9 @@ export class Dispatcher {
         return;
       case HINTS:
         this.#hints(session, frame);
+        return;
+      case REPAIR:
+        this.#repair(session, frame);
         return;
       default:
         session.finish(bodyBytes);
@@ -341,6 +348,18 @@ export class Dispatcher {
     }
     const body = encodeHintsReply(hintsReply(this.#services));
     this.#answer(session, 'hints', HINTS_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
+  }
+
+  #repair(session: Session, frame: Incoming): void {
+    const request = decodeRepair(frame.bytes, frame.start, frame.end);
+    if (isFault(request)) {
+      this.#malformed(session, frame, `REPAIR cannot be read: ${request}`);
+      return;
+    }
+    const { repair } = this.#services;
+    if (request.start) repair?.startAll();
+    const body = encodeRepairReply(repair?.status() ?? NOBODY_TO_MEET);
+    this.#answer(session, 'repair', REPAIR_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
   }
 
   #answer(

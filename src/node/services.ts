@@ -5,6 +5,7 @@
 import type { Clock } from '../env/clock.js';
 import type { Counter, Histogram, Log, Meter } from '../env/meter.js';
 import { failure, type Failure } from '../model/errors.js';
+import type { RepairReply } from '../model/exchange-messages.js';
 import type { Hash64 } from '../model/hash.js';
 import { partitionBits } from '../ring/partition.js';
 import type { RingDocument } from '../ring/document.js';
@@ -19,7 +20,7 @@ import type { NodeSettings } from './settings.js';
 import { SizeWarnings } from './size-warnings.js';
 
 export type OperationName =
-  'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping' | 'hints';
+  'get' | 'put' | 'delete' | 'multi_get' | 'multi_put' | 'explain' | 'ring' | 'ping' | 'hints' | 'repair';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -98,6 +99,8 @@ export class Services {
   /** What this node keeps for others, and may; a node that is a cluster of its own keeps nothing. */
   hintStatus: () => readonly HintsWaiting[] = () => [];
   hintBytesMax: number = 0;
+  /** Of a node that has other owners to meet. */
+  repair: { status(): RepairReply; startAll(): void } | null = null;
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;
@@ -137,6 +140,7 @@ export class Services {
       ring: meterOf('ring'),
       ping: meterOf('ping'),
       hints: meterOf('hints'),
+      repair: meterOf('repair'),
     };
   }
 

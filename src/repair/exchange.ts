@@ -30,7 +30,7 @@ export const PARENTS_PER_ASK = 16;
 /** Leaves that one message asks about. */
 export const LEAVES_PER_ASK: number = PARENTS_PER_ASK * TREE_FAN_OUT;
 /** Records of which one listing tells. */
-export const LISTED_MAX = 2_048;
+export const LISTED_MAX = 1_024;
 
 /** A piece of a partition: these leaves, or with none named all of it, from this hash on. */
 export interface Stretch {

@@ -17,7 +17,6 @@
  * all of them at once (damaged-records.ts). Only where the whole partition is suspect, and goes on being so, it is taken
  * from each in turn.
  */
-import { assert } from '../lib/assert.js';
 import { readU16, readU32, readU48, writeU16, writeU32, writeU48 } from '../lib/bytes.js';
 import type { KeyHash } from '../model/hash.js';
 
@@ -34,21 +33,17 @@ export interface Listing {
   readonly next: KeyHash | null;
 }
 
-/** Grows to what it may hold and is used again. */
 export class ListingWriter {
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   #end = 0;
 
-  constructor(recordsMax: number) {
-    this.#bytes = new Uint8Array(recordsMax * LISTED_BYTES);
+  /** Of as many records as are expected: keys of one hash may come on top, and it grows. */
+  constructor(records: number) {
+    this.#bytes = new Uint8Array(records * LISTED_BYTES);
   }
 
   get count(): number {
     return this.#end / LISTED_BYTES;
-  }
-
-  clear(): void {
-    this.#end = 0;
   }
 
   add(keyHi: number, keyLo: number, headerHi: number, headerLo: number, stampMs: number): void {
@@ -65,9 +60,13 @@ export class ListingWriter {
   }
 
   #put(keyHi: number, keyLo: number, headerHi: number, headerLo: number, stampMs: number, flags: number): void {
-    const bytes = this.#bytes;
     const at = this.#end;
-    assert(at < bytes.length, 'a listing holds no more than it may');
+    if (at === this.#bytes.length) {
+      const larger = new Uint8Array(2 * at + LISTED_BYTES);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    const bytes = this.#bytes;
     writeU32(bytes, at, keyHi);
     writeU32(bytes, at + 4, keyLo);
     writeU32(bytes, at + HEADER_HI_AT, headerHi);

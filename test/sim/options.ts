@@ -94,6 +94,8 @@ export interface SimOptions {
   readonly network: NetworkShape;
   readonly engine: EngineShape;
   readonly work: WorkShape;
+  /** Every pair of owners compares what both hold so often. */
+  readonly repairPeriodMs: number;
   /** How far a machine's clock may be off. */
   readonly skewMaxMs: number;
 }
@@ -121,6 +123,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     engine: drawEngine(random),
     work: drawWork(random),
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
+    repairPeriodMs: 4_000,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
