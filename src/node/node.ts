@@ -155,6 +155,11 @@ export class PartitaNode implements SessionHost {
     return this.#cluster?.status() ?? null;
   }
 
+  /** Compares what this node holds with what the other owners hold, now. */
+  meetOwners(): void {
+    this.#services.repair?.startAll();
+  }
+
   #tellIfIdle(): void {
     if (this.#onIdle === null || this.#sessions.size > 0) return;
     const done = this.#onIdle;

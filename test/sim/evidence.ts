@@ -51,6 +51,26 @@ export interface LeftoverView {
   readonly connections: number;
 }
 
+/** The Merkle tree of one owner of a partition. */
+export interface TreeView {
+  readonly node: number;
+  readonly partition: number;
+  /** All of them, to be compared. */
+  readonly leaves: string;
+  /** They are those that the owner's records make. */
+  readonly isAsRebuilt: boolean;
+}
+
+/** What owners hold when all of them have met, and before any client has read. */
+export interface OwnersMet {
+  readonly replicas: ReadonlyMap<string, readonly ReplicaView[]>;
+  readonly trees: readonly TreeView[];
+  /** Records that were moved by then because owners differed. */
+  readonly movedBefore: number;
+  /** No fault ever began. */
+  readonly isUntouched: boolean;
+}
+
 /** A cluster when it has healed and nothing is under way. */
 export interface ClusterView {
   /**
@@ -97,6 +117,8 @@ export interface Evidence {
   readonly byCoordinator: ReadonlyMap<string, ReadonlyMap<number, readonly number[] | null>>;
   /** What owners held when hints had gone home, and before anything was read; null: there is no claim about that. */
   readonly handedOff: ReadonlyMap<string, readonly ReplicaView[]> | null;
+  /** Null: each key has one owner. */
+  readonly ownersMet: OwnersMet | null;
   /** What owners hold after one get of all of them, through one of them. */
   readonly afterOneRead: ReadonlyMap<string, readonly ReplicaView[]>;
   /** What nodes counted, by metric and labels. */

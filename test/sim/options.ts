@@ -123,12 +123,18 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     engine: drawEngine(random),
     work: drawWork(random),
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
-    repairPeriodMs: 4_000,
+    repairPeriodMs: NEVER_MS,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
-  return kind === 'single' ? { ...single, ...given } : { ...single, ...drawRing(single, random, given), ...given };
+  if (kind === 'single') return { ...single, ...given };
+  const ring = drawRing(single, random, given);
+  const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]); // after all that was drawn before there was any
+  return { ...single, ...ring, repairPeriodMs, ...given };
 }
+
+/** Owners meet only when they are told to: what else makes them agree has to do so by itself. */
+export const NEVER_MS = 1e9;
 
 /** Every node a cluster of its own. */
 export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };

@@ -103,7 +103,7 @@ export class Exchanges {
 
   #look(): void {
     const { parts, replicas } = this.#world;
-    this.#schedule.setSuspects(parts.services.storage.status().suspectPartitions);
+    this.#schedule.setSuspects(this.#suspects());
     this.#damaged.add(replicas.takeDamaged());
     this.#begin();
     this.#damaged.look(parts.nowMs());
@@ -111,6 +111,20 @@ export class Exchanges {
     this.#meters.suspect.set(length);
     this.#timer = parts.timers.after(length > 0 ? LOOK_MS_IN_NEED : LOOK_MS, () => {
       this.#look();
+    });
+  }
+
+  /**
+   * Of this node's own partitions. What it holds of others it holds as a stand-in, and a stand-in owes its owner a record
+   * for each hint that it has, and nobody an answer: it may say that it has nothing.
+   */
+  #suspects(): readonly number[] {
+    const { parts, replicas } = this.#world;
+    const { preferences, services, self } = parts;
+    return services.storage.status().suspectPartitions.filter((partition) => {
+      if (preferences.isOwner(partition, self)) return true;
+      replicas.trust(partition, () => undefined);
+      return false;
     });
   }
 

@@ -25,6 +25,7 @@ export class MadeUp implements Evidence {
   };
 
   byCoordinator: Map<string, Map<number, readonly number[] | null>> = new Map();
+  ownersMet: Evidence['ownersMet'] = null;
   handedOff: Evidence['handedOff'] = null;
   afterOneRead: Evidence['afterOneRead'] = new Map();
   lostOwners: number = 0;
