@@ -36,6 +36,8 @@ const STUCK_MS = 30_000;
 const ADMIN_CONNECTIONS_MAX = 64;
 const HEALED_BY_NOBODY =
   'They answer UNKNOWN_STATE to reads. Restore the directory from a copy, or start once with --accept-loss to serve what is there';
+const NEW_STORE =
+  'This store is new, so it answers no reads before it has met all other owners of its partitions. In a new cluster that is when all its nodes have been up; where a lost store is replaced, everything is fetched first (partita repair status tells how far it is). With --accept-loss it serves reads at once, from what it has';
 const HEALED_BY_OTHERS =
   'Reads count this replica as unknown and ask the others, until it has compared everything with every other owner: that begins by itself as soon as they are reached (partita repair status tells how far it is). --accept-loss would have reads believe what is here, and is only for when other owners are lost for good';
 
@@ -65,7 +67,7 @@ export const startNode: StartNode = async (start) => {
   const { ring, member, lock } = directory;
   logOpening(log, directory, config);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
-  await settleSuspects(start, storage, ring.replicaCount);
+  await settleSuspects(start, storage, directory);
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
   const cluster =
@@ -176,18 +178,29 @@ function waitingNode(text: string, release: () => void): RunningNode {
  * With one replica nobody can heal a suspect partition: whoever runs the node decides, in so many words. With more, the
  * others have what may be missing here, and what is left is trusted only by whoever knows that they have not.
  */
-async function settleSuspects(start: NodeStart, storage: StorageWorld, replicaCount: number): Promise<void> {
+async function settleSuspects(
+  start: NodeStart,
+  storage: StorageWorld,
+  { isNew, ring: { replicaCount } }: NodeDirectory,
+): Promise<void> {
   const suspects = storage.engine.status().suspectPartitions;
   if (suspects.length === 0) return;
+  if (isNew && !start.acceptLoss) {
+    start.log.info('store-new', { text: NEW_STORE });
+    return;
+  }
   if (!start.acceptLoss) {
     const text = `${suspects.length} partitions may have lost acknowledged writes. ${replicaCount > 1 ? HEALED_BY_OTHERS : HEALED_BY_NOBODY}`;
     start.log.error('suspect', { partitions: suspects, text });
     return;
   }
-  for (const partition of suspects)
-    await answered((done) => {
-      storage.engine.trust(partition, done);
-    });
+  await Promise.all(
+    suspects.map((partition) =>
+      answered((done) => {
+        storage.engine.trust(partition, done);
+      }),
+    ),
+  );
   start.log.warn('loss-accepted', {
     partitions: suspects,
     text: 'Suspect partitions are served as they are: acknowledged writes may be lost',

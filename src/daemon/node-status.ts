@@ -22,7 +22,15 @@ export function statusLine(storage: StorageStatus, node: PartitaNode): string {
 export function statusFigures(node: PartitaNode): Readonly<Record<string, unknown>> {
   const cluster = node.clusterStatus();
   if (cluster === null) return {};
-  return { peersUp: peersUp(cluster), peers: cluster.peers, hints: hintCount(cluster), hintsFor: cluster.hints };
+  const { peers, hints, repair } = cluster;
+  return {
+    peersUp: peersUp(cluster),
+    peers,
+    hints: hintCount(cluster),
+    hintsFor: hints,
+    suspect: repair.suspect.length,
+    repair,
+  };
 }
 
 function peersUp({ peers }: ClusterStatus): number {

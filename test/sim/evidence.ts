@@ -55,9 +55,8 @@ export interface LeftoverView {
 export interface TreeView {
   readonly node: number;
   readonly partition: number;
-  /** All of them, to be compared. */
-  readonly leaves: string;
-  /** They are those that the owner's records make. */
+  readonly root: string;
+  /** Its leaves are those that the owner's records make. */
   readonly isAsRebuilt: boolean;
 }
 

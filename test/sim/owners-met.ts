@@ -2,7 +2,7 @@
  * What anti-entropy owes: partitions that could not be believed are believed again, by nobody's help; and when owners have
  * met, they hold the same, though nobody has read anything.
  */
-import { leafIndex, leavesEqual, toggleLeaf } from '../../src/repair/merkle.js';
+import { leafIndex, leavesEqual, toggleLeaf, treeRoot } from '../../src/repair/merkle.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import { hashHeader } from '../../src/storage/engine-leaves.js';
 import { HASH_END_HI, type HashPlace, type ScanRequest } from '../../src/storage/scan.js';
@@ -102,7 +102,7 @@ function treeOf(world: SimWorld, { engine, node }: SimNode, partition: number): 
     return false;
   });
   if (rebuild.damaged > 0) return null;
-  return { node, partition, leaves: Array.from(live).join(), isAsRebuilt: leavesEqual(live, rebuild.leaves) };
+  return { node, partition, root: treeRoot(live, HASH).join(), isAsRebuilt: leavesEqual(live, rebuild.leaves) };
 }
 
 /** Leaves made anew of what a scan shows. */

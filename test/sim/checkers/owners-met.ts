@@ -25,11 +25,11 @@ export function checkOwnersMet(evidence: Pick<Evidence, 'ownersMet' | 'mayBeUnkn
     }
   }
   const byPartition: Map<number, string> = new Map();
-  for (const { node, partition, leaves, isAsRebuilt } of ownersMet.trees) {
+  for (const { node, partition, root, isAsRebuilt } of ownersMet.trees) {
     if (!isAsRebuilt) say('', `node ${node}: the tree of partition ${partition} is not that of its records`);
-    if ((byPartition.get(partition) ?? leaves) !== leaves)
+    if ((byPartition.get(partition) ?? root) !== root)
       say('', `node ${node}: its tree of partition ${partition} is not that of the other owners`);
-    byPartition.set(partition, leaves);
+    byPartition.set(partition, root);
   }
   const { isUntouched, movedBefore } = ownersMet;
   if (isUntouched && movedBefore > 0) say('', `${movedBefore} records were moved though nothing had gone wrong`);
