@@ -357,7 +357,7 @@ export class Dispatcher {
       return;
     }
     const { repair } = this.#services;
-    if (request.start) repair?.startAll();
+    if (request.start) repair?.startAll('all');
     const body = encodeRepairReply(repair?.status() ?? NOBODY_TO_MEET);
     this.#answer(session, 'repair', REPAIR_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
   }

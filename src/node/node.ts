@@ -155,9 +155,9 @@ export class PartitaNode implements SessionHost {
     return this.#cluster?.status() ?? null;
   }
 
-  /** Compares what this node holds with what the other owners hold, now. */
+  /** Compares what this node holds with what others hold, now and not when it is due: those that it calls. */
   meetOwners(): void {
-    this.#services.repair?.startAll();
+    this.#services.repair?.startAll('called');
   }
 
   #tellIfIdle(): void {

@@ -100,7 +100,7 @@ export class Services {
   hintStatus: () => readonly HintsWaiting[] = () => [];
   hintBytesMax: number = 0;
   /** Of a node that has other owners to meet. */
-  repair: { status(): RepairReply; startAll(): void } | null = null;
+  repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;

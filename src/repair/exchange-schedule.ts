@@ -154,9 +154,11 @@ export class ExchangeSchedule {
     }
   }
 
-  /** Everybody at once, whoever's turn it is to begin. */
-  startAll(nowMs: number): void {
-    for (const { pairs } of this.#owned.values()) for (const pair of pairs) pair.dueMs = Math.min(pair.dueMs, nowMs);
+  /** Everybody at once, whoever's turn it is to begin; or only those whom this node calls. */
+  startAll(nowMs: number, whom: 'all' | 'called' = 'all'): void {
+    for (const { pairs } of this.#owned.values()) {
+      for (const pair of pairs) if (whom === 'all' || pair.begins) pair.dueMs = Math.min(pair.dueMs, nowMs);
+    }
   }
 
   /** The next to meet, from now on under way; null: nobody. One meeting a partition and one a peer and partition at a time. */

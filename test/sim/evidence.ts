@@ -66,7 +66,7 @@ export interface OwnersMet {
   readonly trees: readonly TreeView[];
   /** Records that were moved by then because owners differed. */
   readonly movedBefore: number;
-  /** No fault ever began. */
+  /** No fault ever began, and no owner was so slow that a hint was kept for it. */
   readonly isUntouched: boolean;
 }
 
@@ -112,6 +112,8 @@ export interface Evidence {
   mayBeUnknown(key: string): boolean;
   /** Owners of the key on which something of it was destroyed between the two times. */
   ownersLost(key: string, isDurable: boolean, fromMs: number, untilMs: number): number;
+  /** Of those since the write began: owners that may say they have nothing, since nothing told them what they had lost. */
+  ownersDoubtful(write: WriteOp, untilMs: number): number;
   /** Key → coordinating node → ids of the puts shown by a get of all owners, after healing; null: it failed. */
   readonly byCoordinator: ReadonlyMap<string, ReadonlyMap<number, readonly number[] | null>>;
   /** What owners held when hints had gone home, and before anything was read; null: there is no claim about that. */

@@ -145,6 +145,11 @@ function gather(world: SimWorld): Evidence {
       const lost = doubts.nodesSince(key, isDurable, fromMs, untilMs);
       return cluster.ownersOf(key).filter((owner) => lost.has(owner)).length;
     },
+    ownersDoubtful: ({ key, isDurable, startMs, endMs }, untilMs) => {
+      const unaware = doubts.nodesSince(key, isDurable, startMs, untilMs, 'unnoticed');
+      const meanwhile = doubts.nodesSince(key, isDurable, startMs, endMs);
+      return cluster.ownersOf(key).filter((owner) => unaware.has(owner) || meanwhile.has(owner)).length;
+    },
     byCoordinator,
     handedOff,
     ownersMet,

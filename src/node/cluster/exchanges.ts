@@ -75,9 +75,9 @@ export class Exchanges {
     this.#timer = null;
   }
 
-  /** Meets everybody now, whoever's turn it is to begin. */
-  startAll(): void {
-    this.#schedule.startAll(this.#world.parts.nowMs());
+  /** Meets everybody now, whoever's turn it is to begin; or only those whom this node calls. */
+  startAll(whom: 'all' | 'called'): void {
+    this.#schedule.startAll(this.#world.parts.nowMs(), whom);
     this.#begin();
   }
 

@@ -44,6 +44,13 @@ export class MadeUp implements Evidence {
     return this.doubt > Number.NEGATIVE_INFINITY;
   }
 
+  /** Of those lost, which do not know it. */
+  doubtfulOwners: number | null = null;
+
+  ownersDoubtful(): number {
+    return this.doubtfulOwners ?? this.ownersLost();
+  }
+
   ownersLost(): number {
     return this.lostOwners;
   }

@@ -1,4 +1,5 @@
 /* Bugs that are planted by text, in rings of several nodes. Imports nothing of src/ but types: see planted.ts. */
+import * as exchanges from './exchange-bugs.js';
 import * as hints from './hint-bugs.js';
 import * as merges from './merge-bugs.js';
 import type { Mutant } from './mutant.js';
@@ -8,4 +9,5 @@ export const RING_BUGS: readonly Mutant[] = [
   ...Object.values(merges),
   ...Object.values(hints),
   ...Object.values(replicas),
+  ...Object.values(exchanges),
 ];
