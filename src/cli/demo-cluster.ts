@@ -62,7 +62,7 @@ export class DemoCluster {
     const others = this.nodes.length - 1;
     for (let look = 0; look < LOOKS_MAX; look++) {
       const seen = await Promise.all(this.nodes.map((node) => node.status()));
-      if (seen.every((status) => status?.['peersUp'] === others)) return;
+      if (seen.every((status) => status?.['peersUp'] === others && status['suspect'] === 0)) return;
       await rest(LOOK_MS);
     }
     throw new Error(`The nodes did not reach each other within ${(LOOKS_MAX * LOOK_MS) / 1_000} s`);

@@ -78,16 +78,40 @@ function addByHand(program: Command, { io, action, merged }: Parts): void {
         (await import('./commands/resolve.js')).runResolve(io, key ?? '', merged(program, command)),
       ),
     );
+}
 
-  addCommonOptions(program.command('repair <key>'))
-    .description('make all owners of a key hold the same, and show which did not')
+export function addRepairCommands(program: Command, { io, action, merged }: Parts): void {
+  const repair = program.command('repair').description('compare what a node holds with what the other owners hold');
+  for (const [verb, what] of [
+    ['start', 'compare all partitions with all other owners now, and follow it'],
+    ['status', 'show how far comparing is, and what it has moved'],
+  ] as const) {
+    addOutputOption(repair.command(verb))
+      .description(what)
+      .option('--admin <unix:/path>', "the node's admin socket (default: as its configuration says)")
+      .option('-c, --config <file>', 'the configuration of the node (default: PARTITA_CONFIG)')
+      .option('--timeout <duration>', 'deadline of each question, 1ms to 60s (default: 5s)')
+      .option('--wait', 'go on until nothing is left to compare, and nothing is suspect')
+      .addHelpText(
+        'after',
+        `\nAsks one node, on its own machine. Owners compare by themselves once a period (repair.period).\n\nExamples:\n  $ partita repair ${verb} --config /etc/partita/n1.toml\n  $ partita repair ${verb} --wait --admin unix:/run/partita/n1/admin.sock\n`,
+      )
+      .action(
+        action(`repair ${verb}`, async (command) =>
+          (await import('./commands/repair.js')).runRepair(io, verb, merged(program, command)),
+        ),
+      );
+  }
+
+  addCommonOptions(repair.command('key <key>', { isDefault: true }))
+    .description('make all owners of a key hold the same, and show which did not (the default: partita repair <key>)')
     .addHelpText(
       'after',
       '\nExits 0 when all owners are equal, 4 when some could not be asked.\n\nExample:\n  $ partita repair cart:1\n',
     )
     .action(
       action('repair', async (command, [key]) =>
-        (await import('./commands/repair.js')).runRepair(io, key ?? '', merged(program, command)),
+        (await import('./commands/repair-key.js')).runRepairKey(io, key ?? '', merged(program, command)),
       ),
     );
 }

@@ -7,7 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT_DONE, EXIT_USAGE, describeError, exitCodeOf } from './exit-codes.js';
 import { processIo } from './io.js';
 import type { Io } from './io.js';
-import { addKeyCommands } from './key-commands.js';
+import { addKeyCommands, addRepairCommands } from './key-commands.js';
 import type { Action } from './key-commands.js';
 import { addAdminOptions, addCommonOptions, addOutputOption } from './session.js';
 
@@ -129,6 +129,8 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
     );
 
   addBackgroundCommands(program, io, action);
+
+  addRepairCommands(program, { io, action, merged });
 
   const config = program.command('config').description('the configuration of the daemon');
   addOutputOption(config.command('show'))

@@ -41,6 +41,7 @@ export interface Settings {
   readonly 'storage.segmentBytes': number;
   readonly 'storage.logBytesMax': number | Auto;
   readonly 'storage.syncTarget': number;
+  readonly 'repair.period': number;
   readonly 'background.requestTarget': number;
   readonly 'background.loopDelayTarget': number;
   readonly 'background.bytesPerSecondMin': number;
@@ -168,6 +169,11 @@ const SETTINGS = {
     duration('1ms', '10s'),
     '20ms',
     "Flushing yields while the log's sync p99 is above this",
+  ),
+  'repair.period': setting(
+    duration('10s', '30d'),
+    '1h',
+    'Every two nodes that share a partition compare what they hold this often',
   ),
   'background.requestTarget': setting(
     duration('1ms', '10s'),

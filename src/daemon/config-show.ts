@@ -35,6 +35,7 @@ const SHOW: Readonly<Record<string, (config: Config) => string>> = {
   'storage.segmentBytes': (c) => formatSize(c.storage.segmentBytes),
   'storage.logBytesMax': (c) => formatSize(c.storage.logBytesMax),
   'storage.syncTarget': (c) => formatDuration(c.storage.syncTargetMs),
+  'repair.period': (c) => formatDuration(c.repair.periodMs),
   'background.requestTarget': (c) => formatDuration(c.background.requestTargetMs),
   'background.loopDelayTarget': (c) => formatDuration(c.background.loopDelayTargetMs),
   'background.bytesPerSecondMin': (c) => formatSize(c.background.bytesPerSecondMin),

@@ -52,6 +52,12 @@ export interface StorageConfig {
   readonly syncTargetMs: number;
 }
 
+/** Anti-entropy (§4.7). */
+export interface RepairConfig {
+  /** Every pair of owners of a partition compares what both hold this often. */
+  readonly periodMs: number;
+}
+
 /** Foreground targets: while one is missed, background work gets less (§6.5). */
 export interface BackgroundConfig {
   readonly requestTargetMs: number;
@@ -82,6 +88,7 @@ export interface Config {
   readonly log: { readonly level: LogLevel };
   readonly limits: ConnectionLimits;
   readonly storage: StorageConfig;
+  readonly repair: RepairConfig;
   readonly background: BackgroundConfig;
   readonly scrub: ScrubConfig;
   /** The shares of `memoryMax`. */

@@ -172,6 +172,7 @@ function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], 
       logBytesMax: plan.logBytesMax,
       syncTargetMs: settings['storage.syncTarget'],
     },
+    repair: { periodMs: settings['repair.period'] },
     background: {
       requestTargetMs: settings['background.requestTarget'],
       loopDelayTargetMs: settings['background.loopDelayTarget'],

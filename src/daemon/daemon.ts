@@ -18,7 +18,6 @@ import { listen, type Listener } from '../net/listener.js';
 import type { BackgroundOptions } from '../node/background.js';
 import type { ClusterOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
-import type { HintStorage } from '../storage/hint-storage.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
 import type { Address, Config } from './config-types.js';
@@ -42,8 +41,10 @@ const REACH_PEERS_MS = 1_000;
 const REACH_LOOK_MS = 10;
 const HEALED_BY_NOBODY =
   'They answer UNKNOWN_STATE to reads. Restore the directory from a copy, or start once with --accept-loss to serve what is there';
+const NEW_STORE =
+  'This store is new, so it answers no reads before it has met all other owners of its partitions. In a new cluster that is when all its nodes have been up; where a lost store is replaced, everything is fetched first (partita repair status tells how far it is). With --accept-loss it serves reads at once, from what it has';
 const HEALED_BY_OTHERS =
-  'Reads count this replica as unknown and ask the others; a key that is read is repaired from them, and the partitions stay suspect until a later release compares them as a whole. Leave them so, or restore the directory from a copy: --accept-loss would have reads believe what is here, and is only for when the other replicas are lost too';
+  'Reads count this replica as unknown and ask the others, until it has compared everything with every other owner: that begins by itself as soon as they are reached (partita repair status tells how far it is). --accept-loss would have reads believe what is here, and is only for when other owners are lost for good';
 
 export const startNode: StartNode = async (start) => {
   const { config, init, initFrom, log, meter, fatal } = start;
@@ -71,12 +72,12 @@ export const startNode: StartNode = async (start) => {
   const { ring, member, lock } = directory;
   logOpening(log, directory, config);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
-  await settleSuspects(start, storage, ring.replicaCount);
+  await settleSuspects(start, storage, directory);
   const loopDelay = monitorLoopDelay();
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
   const cluster =
-    ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue), storage.engine.hints) : null;
+    ring.members.length > 1 ? clusterOptions(start, secret, new TcpDialer(pool, queue), storage.engine) : null;
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -158,9 +159,15 @@ async function closed(listeners: readonly Listener[]): Promise<void> {
 }
 
 /** `secret`: openDirectory has refused a ring of several without one. */
-function clusterOptions(secret: Uint8Array | null, dialer: Dialer, hints: HintStorage): ClusterOptions {
+function clusterOptions(
+  { config }: NodeStart,
+  secret: Uint8Array | null,
+  dialer: Dialer,
+  engine: StorageWorld['engine'],
+): ClusterOptions {
   assert(secret !== null, 'a ring of several nodes is served with a secret only');
-  return { secret, digest: realDigest, dialer, hints };
+  const repairPeriodMs = config.repair.periodMs;
+  return { secret, digest: realDigest, dialer, hints: engine.hints, replicas: engine, repairPeriodMs };
 }
 
 function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {
@@ -197,18 +204,29 @@ function waitingNode(text: string, release: () => void): RunningNode {
  * With one replica nobody can heal a suspect partition: whoever runs the node decides, in so many words. With more, the
  * others have what may be missing here, and what is left is trusted only by whoever knows that they have not.
  */
-async function settleSuspects(start: NodeStart, storage: StorageWorld, replicaCount: number): Promise<void> {
+async function settleSuspects(
+  start: NodeStart,
+  storage: StorageWorld,
+  { isNew, ring: { replicaCount } }: NodeDirectory,
+): Promise<void> {
   const suspects = storage.engine.status().suspectPartitions;
   if (suspects.length === 0) return;
+  if (isNew && !start.acceptLoss) {
+    start.log.info('store-new', { text: NEW_STORE });
+    return;
+  }
   if (!start.acceptLoss) {
     const text = `${suspects.length} partitions may have lost acknowledged writes. ${replicaCount > 1 ? HEALED_BY_OTHERS : HEALED_BY_NOBODY}`;
     start.log.error('suspect', { partitions: suspects, text });
     return;
   }
-  for (const partition of suspects)
-    await answered((done) => {
-      storage.engine.trust(partition, done);
-    });
+  await Promise.all(
+    suspects.map((partition) =>
+      answered((done) => {
+        storage.engine.trust(partition, done);
+      }),
+    ),
+  );
   start.log.warn('loss-accepted', {
     partitions: suspects,
     text: 'Suspect partitions are served as they are: acknowledged writes may be lost',

@@ -117,7 +117,7 @@ async function identify(
   }
   if (meta === null) {
     throw new StartRefusedError(
-      `${path} has a ring document but no node.meta: without it this node has lost its identity. Restore it from a copy of this directory`,
+      `${path} has a ring document but no node.meta: without it this node has lost its identity. Restore it from a copy of this directory; or, if the other nodes of its cluster have what it held, move everything in it away and start with --init-from RING-FILE --node NAME: it is then filled from them`,
     );
   }
   const { nodeId } = meta.meta;

@@ -24,11 +24,14 @@ export function statusFigures(node: PartitaNode): Readonly<Record<string, unknow
   const { background } = node;
   const own = { background: background.status(), scrub: background.scrubStatus() };
   if (cluster === null) return own;
+  const { peers, hints, repair } = cluster;
   return {
     peersUp: peersUp(cluster),
-    peers: cluster.peers,
+    peers,
     hints: hintCount(cluster),
-    hintsFor: cluster.hints,
+    hintsFor: hints,
+    suspect: repair.suspect.length,
+    repair,
     ...own,
   };
 }

@@ -125,6 +125,7 @@ function engineOptions({ config, directory }: StorageWorldOptions): EngineOption
     opening,
     uncleanStarts,
     partitionCount: directory.ring.partitionCount,
+    hasOtherOwners: directory.ring.replicaCount > 1,
     bufferBytesMax: config.memory.writeBufferBytes,
     logBytesMax: config.storage.logBytesMax,
     logSegmentBytes: config.storage.segmentBytes,

@@ -8,15 +8,28 @@ import { failure, type Failure } from '../model/errors.js';
 import type { PartitionId } from '../model/ids.js';
 import { partitionOf } from '../ring/partition.js';
 import { decodeHints, encodeHintsReply } from '../wire/codec-admin.js';
+import { decodeRepair, encodeRepairReply } from '../wire/codec-exchange.js';
 import { decodeKeys, encodeKeysReply } from '../wire/codec-keys.js';
 import { decodeExplain, encodeExplainReply } from '../wire/codec-ring.js';
-import { BACKGROUND, EXPLAIN, EXPLAIN_REPLY, HINTS, HINTS_REPLY, KEYS, KEYS_REPLY, SCRUB } from '../wire/kinds.js';
+import {
+  BACKGROUND,
+  EXPLAIN,
+  EXPLAIN_REPLY,
+  HINTS,
+  HINTS_REPLY,
+  KEYS,
+  KEYS_REPLY,
+  REPAIR,
+  REPAIR_REPLY,
+  SCRUB,
+} from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
 import { type AdminAnswer, answerBackground } from './background-reply.js';
 import { Explanation } from './explain.js';
 import { hintsReply } from './hints-reply.js';
 import type { Incoming } from './incoming.js';
 import { listKeys } from './keys-listing.js';
+import { NOBODY_TO_MEET } from './repair-reply.js';
 import { replyBody, replyError } from './replies.js';
 import type { OperationName, Services } from './services.js';
 import type { Session } from './session.js';
@@ -36,6 +49,9 @@ export class Administration {
         return true;
       case HINTS:
         this.#hints(session, frame);
+        return true;
+      case REPAIR:
+        this.#repair(session, frame);
         return true;
       case KEYS:
         this.#keys(session, frame);
@@ -76,6 +92,18 @@ export class Administration {
         this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), bodyBytes, nowMs);
       }),
     );
+  }
+
+  #repair(session: Session, frame: Incoming): void {
+    const request = decodeRepair(frame.bytes, frame.start, frame.end);
+    if (isFault(request)) {
+      this.#malformed(session, frame, `REPAIR cannot be read: ${request}`);
+      return;
+    }
+    const { repair } = this.#services;
+    if (request.start) repair?.startAll('all');
+    const body = encodeRepairReply(repair?.status() ?? NOBODY_TO_MEET);
+    this.#answer(session, 'repair', REPAIR_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
   }
 
   #hints(session: Session, frame: Incoming): void {

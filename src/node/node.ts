@@ -169,6 +169,11 @@ export class PartitaNode implements SessionHost {
     return this.#background;
   }
 
+  /** Compares what this node holds with what others hold, now and not when it is due: those that it calls. */
+  meetOwners(): void {
+    this.#services.repair?.startAll('called');
+  }
+
   #tellIfIdle(): void {
     if (this.#onIdle === null || this.#sessions.size > 0) return;
     const done = this.#onIdle;

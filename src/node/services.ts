@@ -7,6 +7,7 @@ import type { Clock } from '../env/clock.js';
 import type { Counter, Histogram, Log, Meter } from '../env/meter.js';
 import { LatencyWindow } from '../lib/latency-window.js';
 import { failure, type Failure } from '../model/errors.js';
+import type { RepairReply } from '../model/exchange-messages.js';
 import type { Hash64 } from '../model/hash.js';
 import { partitionBits } from '../ring/partition.js';
 import type { RingDocument } from '../ring/document.js';
@@ -33,7 +34,8 @@ export type OperationName =
   | 'hints'
   | 'keys'
   | 'background'
-  | 'scrub';
+  | 'scrub'
+  | 'repair';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -130,6 +132,8 @@ export class Services {
   hintBytesMax: number = 0;
   /** Background work, for whoever asks about it; set once, before the first connection. */
   background: BackgroundView = NO_BACKGROUND;
+  /** Of a node that has other owners to meet. */
+  repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;
@@ -178,6 +182,7 @@ export class Services {
       keys: meterOf('keys'),
       background: meterOf('background'),
       scrub: meterOf('scrub'),
+      repair: meterOf('repair'),
     };
   }
 

@@ -108,6 +108,39 @@ export function treeRoot(leaves: Uint32Array, hash: Hash64): Uint32Array {
   return treeLevel(leaves, treeLevels(leaves.length / WORDS_PER_LEAF), hash);
 }
 
+/**
+ * Nodes of one level as bytes: the children of each of `parents`, one after the other, or with no parents given the root.
+ * Made of just the leaves below them. A parent must be a node of the level above.
+ */
+export function encodeChildren(
+  leaves: Uint32Array,
+  level: number,
+  parents: readonly number[],
+  hash: Hash64,
+): Uint8Array {
+  const leafCount = leaves.length / WORDS_PER_LEAF;
+  const width = TREE_FAN_OUT ** level;
+  const count = nodeCount(leafCount, level);
+  const wanted = parents.length === 0 ? [0] : parents;
+  const perParent = parents.length === 0 ? 1 : Math.min(TREE_FAN_OUT, count);
+  const bytes = new Uint8Array(wanted.length * perParent * LEAF_BYTES);
+  let at = 0;
+  for (const parent of wanted) {
+    const first = parents.length === 0 ? 0 : parent * TREE_FAN_OUT;
+    const until = Math.min(first + perParent, count);
+    const below = leaves.subarray(first * width * WORDS_PER_LEAF, until * width * WORDS_PER_LEAF);
+    let nodes = below;
+    for (let k = 0; k < level; k++) nodes = parentsOf(nodes, hash);
+    encodeLeaves(nodes, 0, until - first, bytes, at);
+    at += perParent * LEAF_BYTES;
+  }
+  return bytes;
+}
+
+export function nodeCount(leafCount: number, level: number): number {
+  return Math.ceil(leafCount / TREE_FAN_OUT ** level);
+}
+
 function parentsOf(nodes: Uint32Array, hash: Hash64): Uint32Array {
   const count = nodes.length / WORDS_PER_LEAF;
   const parents = new Uint32Array(Math.ceil(count / TREE_FAN_OUT) * WORDS_PER_LEAF);

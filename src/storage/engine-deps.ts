@@ -26,6 +26,11 @@ export interface EngineOptions {
   /** Starts in a row that found no clean mark. */
   readonly uncleanStarts: number;
   readonly partitionCount: number;
+  /**
+   * Keys have other owners. Then a store that is new may stand where one was lost, and nothing in it says which: it begins
+   * suspect, and counts when it has met them. Default false.
+   */
+  readonly hasOtherOwners?: boolean;
   /** How much the arena may hold before puts are refused; default 256 MiB, or 256 KiB a partition if that is more. */
   readonly bufferBytesMax: number;
   /** What the log may come to on the disk before puts are refused; at least two segments, default twice the buffer. */

@@ -320,8 +320,18 @@ class Opening {
   #judgeTable(table: LoadedTable, hasFiles: boolean, recovery: LogRecovery): void {
     const stoppedCleanly = this.#options.opening > 1 && this.#options.uncleanStarts === 0;
     const wasServing = hasFiles || recovery.entries > 0 || stoppedCleanly;
-    if (table.kind === 'rows' || (table.kind === 'none' && !wasServing)) return;
+    if (table.kind === 'rows') return;
+    if (table.kind === 'none' && !wasServing) {
+      if (this.#options.hasOtherOwners === true) this.#believeNothingYet();
+      return;
+    }
     this.#suspectAll(SUSPICIONS.tableLost, '');
+  }
+
+  /** Not an alarm: every node of a new cluster begins like this. */
+  #believeNothingYet(): void {
+    for (const partition of this.#partitions) partition.suspicion = SUSPICIONS.storeNew;
+    this.#deps.log.info('store_new', { why: suspicionText(SUSPICIONS.storeNew) });
   }
 
   #suspect(partition: Partition, suspicion: Suspicion, text: string): void {

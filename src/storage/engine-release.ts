@@ -34,7 +34,7 @@ export class LogRelease {
   #releasedLsn = 0;
   #planned = false;
   #saving = false;
-  readonly #onSaved: (() => void)[] = [];
+  readonly #waiting: { readonly twice: boolean; readonly done: (error: Error | null) => void }[] = [];
 
   constructor(parts: ReleaseParts) {
     this.#parts = parts;
@@ -73,9 +73,7 @@ export class LogRelease {
   /** Writes the table, to both slots if `twice`; one at a time, since the slots are written in turn. */
   saveTable(twice: boolean, done: (error: Error | null) => void): void {
     if (this.#saving) {
-      this.#onSaved.push(() => {
-        this.saveTable(twice, done);
-      });
+      this.#waiting.push({ twice, done });
       return;
     }
     this.#saving = true;
@@ -84,8 +82,20 @@ export class LogRelease {
       const noSpace = (error as { code?: unknown } | null)?.code === 'ENOSPC'; // nothing was lost: later, then
       if (error !== null && !noSpace) this.#parts.fail(error);
       done(error);
-      this.#onSaved.shift()?.();
+      this.#saveWaiting();
     });
+  }
+
+  /** One table speaks for all who asked while the last was written: a node that heals trusts many partitions at once. */
+  #saveWaiting(): void {
+    const waiting = this.#waiting.splice(0);
+    if (waiting.length === 0) return;
+    this.saveTable(
+      waiting.some(({ twice }) => twice),
+      (error) => {
+        for (const { done } of waiting) done(error);
+      },
+    );
   }
 
   #release(): void {

@@ -141,13 +141,13 @@ export class EngineScrub implements ScrubStorage {
     const id = partition.id as PartitionId;
     if (name === null) {
       hash.hash(key, 0, key.length);
-      suspicions.onDamagedRecord(partition, { hashHi: hash.hi }, 'whose it was is lost');
+      suspicions.onDamagedRecord(partition, { hashHi: hash.hi, hashLo: hash.lo }, 'whose it was is lost');
       return [];
     }
     cache.delete(keyName(name, 0, name.length));
     hash.hash(name, 0, name.length);
     const { hi, lo } = hash;
-    suspicions.onDamagedRecord(partition, { hashHi: hi }, 'found by the scrub');
+    suspicions.onDamagedRecord(partition, { hashHi: hi, hashLo: lo }, 'found by the scrub');
     return [{ partition: id, key: name, hi, lo }];
   }
 

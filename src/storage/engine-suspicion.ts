@@ -6,13 +6,20 @@ import type { Log } from '../env/meter.js';
 import type { EngineCounters } from './engine-counters.js';
 import type { LogRelease } from './engine-release.js';
 import { SUSPICIONS, suspicionText, type Partition, type Suspicion } from './partition.js';
+import type { DamagedPlace } from './replica-storage.js';
 import type { KeyPlace } from './storage.js';
+
+/** More than so many at once, and scrubbing finds the others again. */
+const DAMAGED_KEPT_MAX = 1_024;
+
+const NO_PLACES: readonly DamagedPlace[] = [];
 
 export class Suspicions {
   readonly #log: Log;
   readonly #release: LogRelease;
   readonly #counters: EngineCounters;
   #damagedRecords = 0;
+  #damaged: Map<string, DamagedPlace> = new Map();
 
   constructor(log: Log, release: LogRelease, counters: EngineCounters) {
     this.#log = log;
@@ -33,11 +40,23 @@ export class Suspicions {
   }
 
   /** A record of the file failed its check. */
-  onDamagedRecord(partition: Partition, place: Pick<KeyPlace, 'hashHi'>, fault: string): void {
+  onDamagedRecord(partition: Partition, place: Pick<KeyPlace, 'hashHi' | 'hashLo'>, fault: string): void {
     this.#damagedRecords += 1;
     this.#counters.damaged.add(1);
+    if (this.#damaged.size < DAMAGED_KEPT_MAX) {
+      const { hashHi: hi, hashLo: lo } = place;
+      this.#damaged.set(`${hi}/${lo}`, { partition: partition.id, hi, lo });
+    }
     const hash = place.hashHi.toString(16).padStart(8, '0');
     this.#log.error('record_damaged', { partition: partition.id, hash, fault });
+  }
+
+  /** What has been found damaged since this was asked last, each place once. */
+  takeDamaged(): readonly DamagedPlace[] {
+    if (this.#damaged.size === 0) return NO_PLACES;
+    const places = [...this.#damaged.values()];
+    this.#damaged = new Map();
+    return places;
   }
 
   /** The file itself could not be read. */

@@ -37,13 +37,14 @@ import { FileTurn } from './file-turn.js';
 import { Flusher } from './flusher.js';
 import type { CommitLog } from './log-types.js';
 import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
+import type { DamagedPlace, ReplicaStorage } from './replica-storage.js';
 import type { ScanRequest } from './scan.js';
 import { keyName } from './storage-key.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
 import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
 import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
-export class Engine implements Storage {
+export class Engine implements Storage, ReplicaStorage {
   readonly hints: EngineHints;
   readonly scrub: EngineScrub;
   readonly #deps: EngineDeps;
@@ -217,6 +218,10 @@ export class Engine implements Storage {
   /** It has been healed from other replicas. */
   trust(partition: number, done: (error: Error | null) => void): void {
     this.#suspicions.set(this.#partitionAt(partition), SUSPICIONS.none, done);
+  }
+
+  takeDamaged(): readonly DamagedPlace[] {
+    return this.#suspicions.takeDamaged();
   }
 
   close(done: (error: Error | null) => void): void {

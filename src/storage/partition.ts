@@ -21,6 +21,7 @@ export const SUSPICIONS = {
   fileKilled: 6,
   tableLost: 7,
   logBehind: 8,
+  storeNew: 9,
 } as const;
 export type Suspicion = (typeof SUSPICIONS)[keyof typeof SUSPICIONS];
 
@@ -33,6 +34,7 @@ const TEXTS: Readonly<Record<Suspicion, string>> = {
   [SUSPICIONS.fileDamaged]: 'The partition file is damaged',
   [SUSPICIONS.fileKilled]: 'The partition file killed the process that read it and was set aside',
   [SUSPICIONS.tableLost]: 'The partition table is lost, so nothing tells whether the file is the newest',
+  [SUSPICIONS.storeNew]: 'The store is new and has not met the other owners yet',
   [SUSPICIONS.logBehind]: 'The commit log ends before what was flushed to the partition file',
 };
 

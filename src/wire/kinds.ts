@@ -39,6 +39,13 @@ export const READ_REPLY = 0x43;
 export const FORWARD = 0x44;
 export const FORWARD_REPLY = 0x45;
 
+export const TREE = 0x46;
+export const TREE_REPLY = 0x47;
+export const LEAVES = 0x48;
+export const LEAVES_REPLY = 0x49;
+export const PULL = 0x4a;
+export const PULL_REPLY = 0x4b;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -47,6 +54,8 @@ export const BACKGROUND = 0x90;
 export const BACKGROUND_REPLY = 0x91;
 export const SCRUB = 0x92;
 export const SCRUB_REPLY = 0x93;
+export const REPAIR = 0x88;
+export const REPAIR_REPLY = 0x89;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -86,6 +95,12 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [READ_REPLY, 'READ_REPLY'],
   [FORWARD, 'FORWARD'],
   [FORWARD_REPLY, 'FORWARD_REPLY'],
+  [TREE, 'TREE'],
+  [TREE_REPLY, 'TREE_REPLY'],
+  [LEAVES, 'LEAVES'],
+  [LEAVES_REPLY, 'LEAVES_REPLY'],
+  [PULL, 'PULL'],
+  [PULL_REPLY, 'PULL_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],
@@ -94,6 +109,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [BACKGROUND_REPLY, 'BACKGROUND_REPLY'],
   [SCRUB, 'SCRUB'],
   [SCRUB_REPLY, 'SCRUB_REPLY'],
+  [REPAIR, 'REPAIR'],
+  [REPAIR_REPLY, 'REPAIR_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

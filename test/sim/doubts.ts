@@ -28,6 +28,8 @@ export interface Destruction {
   readonly kind: 'destroyed' | 'power';
   /** null: everything on that node. */
   readonly key: string | null;
+  /** Whoever comes back on this medium knows that it has lost something, and counts when it has it again. */
+  readonly isNoticed?: boolean;
 }
 
 export class Doubts {
@@ -68,9 +70,16 @@ export class Doubts {
   }
 
   /** Distinct nodes on which something of the key was destroyed from `fromMs` until `untilMs`. */
-  nodesSince(key: string, isDurable: boolean, fromMs: number, untilMs: number): ReadonlySet<number> {
+  nodesSince(
+    key: string,
+    isDurable: boolean,
+    fromMs: number,
+    untilMs: number,
+    counts: 'all' | 'unnoticed' = 'all',
+  ): ReadonlySet<number> {
     const nodes = new Set<number>();
-    for (const { node, key: what, kind, atMs } of this.#all) {
+    for (const { node, key: what, kind, atMs, isNoticed } of this.#all) {
+      if (counts === 'unnoticed' && isNoticed === true) continue;
       if ((what !== null && what !== key) || (kind === 'power' && isDurable)) continue;
       if (atMs >= fromMs && atMs <= untilMs) nodes.add(node);
     }

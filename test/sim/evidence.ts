@@ -51,6 +51,25 @@ export interface LeftoverView {
   readonly connections: number;
 }
 
+/** The Merkle tree of one owner of a partition. */
+export interface TreeView {
+  readonly node: number;
+  readonly partition: number;
+  readonly root: string;
+  /** Its leaves are those that the owner's records make. */
+  readonly isAsRebuilt: boolean;
+}
+
+/** What owners hold when all of them have met, and before any client has read. */
+export interface OwnersMet {
+  readonly replicas: ReadonlyMap<string, readonly ReplicaView[]>;
+  readonly trees: readonly TreeView[];
+  /** Records that were moved by then because owners differed. */
+  readonly movedBefore: number;
+  /** No fault ever began, and no owner was so slow that a hint was kept for it. */
+  readonly isUntouched: boolean;
+}
+
 /** A cluster when it has healed and nothing is under way. */
 export interface ClusterView {
   /**
@@ -93,12 +112,16 @@ export interface Evidence {
   mayBeUnknown(key: string): boolean;
   /** Owners of the key on which something of it was destroyed between the two times. */
   ownersLost(key: string, isDurable: boolean, fromMs: number, untilMs: number): number;
+  /** Of those since the write began: owners that may say they have nothing, since nothing told them what they had lost. */
+  ownersDoubtful(write: WriteOp, untilMs: number): number;
   /** Key → coordinating node → ids of the puts shown by a get of all owners, after healing; null: it failed. */
   readonly byCoordinator: ReadonlyMap<string, ReadonlyMap<number, readonly number[] | null>>;
   /** What owners held when hints had gone home, and before anything was read; null: there is no claim about that. */
   readonly handedOff: ReadonlyMap<string, readonly ReplicaView[]> | null;
   /** What owners held when everything had been scrubbed, and before anything was read; null: nobody scrubs. */
   readonly afterScrub: ReadonlyMap<string, readonly ReplicaView[]> | null;
+  /** Null: each key has one owner. */
+  readonly ownersMet: OwnersMet | null;
   /** What owners hold after one get of all of them, through one of them. */
   readonly afterOneRead: ReadonlyMap<string, readonly ReplicaView[]>;
   /** What nodes counted, by metric and labels. */

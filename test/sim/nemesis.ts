@@ -174,7 +174,8 @@ export class Nemesis {
 
   #destroy(node: SimNode, kind: 'lost-disk' | 'rollback' | 'rot-log' | 'rot-file'): void {
     const doubt = (key: string | null): void => {
-      this.#world.doubts.add({ node: node.node, atMs: this.#nowMs(), kind: 'destroyed', key });
+      const isNoticed = kind === 'lost-disk';
+      this.#world.doubts.add({ node: node.node, atMs: this.#nowMs(), kind: 'destroyed', key, isNoticed });
     };
     if (kind === 'rot-file') {
       const key = disks.rotFile(node, this.#random);

@@ -27,6 +27,7 @@ const COLD_TICK_MS = 0.6;
 export interface NodeEngineParts {
   readonly shape: EngineShape;
   readonly partitionCount: number;
+  readonly hasOtherOwners: boolean;
   readonly ordinal: number;
   readonly process: SimProcess;
   readonly disk: Disk;
@@ -98,6 +99,7 @@ export function* openNodeEngine(parts: NodeEngineParts): Flow<Engine> {
       opening,
       uncleanStarts,
       partitionCount: parts.partitionCount,
+      hasOtherOwners: parts.hasOtherOwners,
       bufferBytesMax: shape.bufferBytesMax,
       logBytesMax: shape.logBytesMax,
       logSegmentBytes: shape.logSegmentBytes,

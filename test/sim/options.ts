@@ -96,6 +96,8 @@ export interface SimOptions {
   readonly network: NetworkShape;
   readonly engine: EngineShape;
   readonly work: WorkShape;
+  /** Every pair of owners compares what both hold so often. */
+  readonly repairPeriodMs: number;
   /** How far a machine's clock may be off. */
   readonly skewMaxMs: number;
   /** Each partition is scrubbed once in this time, and all of them at the end; Infinity: nobody asks for that. */
@@ -126,16 +128,21 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     work: drawWork(random),
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
     scrubPeriodMs: Number.POSITIVE_INFINITY,
+    repairPeriodMs: NEVER_MS,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
-  const drawn = kind === 'single' ? single : { ...single, ...drawRing(single, random, given) };
   const ttlChance = random.pick([0, 0, 0.2, 0.5]); // after all the rest, too
+  const drawn = kind === 'single' ? single : { ...single, ...drawRing(single, random, given) };
   const scrubPeriodMs = random.pick(SCRUB_PERIODS);
-  return { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, ...given };
+  const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]);
+  return { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, repairPeriodMs, ...given };
 }
 
 const SCRUB_PERIODS: readonly number[] = [Number.POSITIVE_INFINITY, 5_000, 20_000];
+
+/** Owners meet only when they are told to: what else makes them agree has to do so by itself. */
+export const NEVER_MS = 1e9;
 
 /** Every node a cluster of its own. */
 export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };

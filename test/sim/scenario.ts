@@ -3,7 +3,7 @@
  *
  *   0 s        machines start, clients work, faults come and go
  *   40 s       everything is healed; clients go on until they have done enough, then stop
- *   settled    hints go home; every key is read (healed-reads.ts); what is there is judged against what was done
+ *   settled    hints go home; owners meet (owners-met.ts); every key is read (healed-reads.ts); what is there is judged against what was done
  *   last       every key is read, merged, written back and read again: everything must work
  */
 import { NOTHING_SEEN, type Seen, short, type SimClient, type Terms } from './client.js';
@@ -20,6 +20,7 @@ import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
 import { checkLeftovers } from './checkers/leftovers.js';
 import { checkLiveness, type HealedOp } from './checkers/liveness.js';
+import { checkOwnersMet } from './checkers/owners-met.js';
 import { checkNever } from './checkers/never.js';
 import { checkOverlap } from './checkers/overlap.js';
 import { checkQuorum } from './checkers/quorum.js';
@@ -30,6 +31,7 @@ import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
 import type { Evidence, ReplicaView } from './evidence.js';
 import { scrubAll } from './final-scrub.js';
+import { meetOwners, MOVED, ringOf, waitForHealing } from './owners-met.js';
 import { HEALED_TIMEOUT_MS, readEverywhere, readOnce, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
 import type { Violation } from './violation.js';
@@ -91,7 +93,8 @@ function settle(world: SimWorld): void {
   const allUp = world.pump(() => cluster.nodes.every(({ state }) => state === 'up'), 20_000);
   if (!allUp) world.violation('not every node is up within 20 s of healing');
   world.runFor(SETTLE_MS);
-  acceptLoss(world);
+  if (ringOf(world) === null) acceptLoss(world);
+  else waitForHealing(world);
   world.pump(() => workload.operations >= OPERATIONS_MIN, 60_000);
   workload.stop();
   world.pump(() => workload.underWay === 0, 20_000);
@@ -100,10 +103,7 @@ function settle(world: SimWorld): void {
   world.pump(() => hintsOf(cluster.nodes).length === 0, HINTS_HOME_MS);
 }
 
-/**
- * What an operator of a single copy does when its disk was damaged, as there is nobody to heal it from; and of several, as
- * long as nothing heals a whole partition from the others: what is lacking is then read and repaired key by key.
- */
+/** What an operator of a single copy does when its disk was damaged, as there is nobody to heal it from. */
 function acceptLoss(world: SimWorld): void {
   for (const { engine, node } of world.cluster.nodes) {
     for (const partition of engine?.status().suspectPartitions ?? []) {
@@ -121,10 +121,13 @@ function gather(world: SimWorld): Evidence {
   const final: Map<string, readonly number[] | null> = new Map();
   const afterScrub = scrubAll(world);
   let handedOff: Evidence['handedOff'] = null;
+  let ownersMet: Evidence['ownersMet'] = null;
   let afterOneRead: Evidence['afterOneRead'] = new Map();
   let byCoordinator: Evidence['byCoordinator'] = new Map();
   if (cluster.groups === 1) {
     handedOff = ownersBeforeReads(world);
+    const ring = ringOf(world);
+    if (ring !== null) ownersMet = meetOwners(world, ring);
     repairDamaged(world);
     afterOneRead = readOnce(world);
     byCoordinator = readEverywhere(world);
@@ -146,9 +149,15 @@ function gather(world: SimWorld): Evidence {
       const lost = doubts.nodesSince(key, isDurable, fromMs, untilMs);
       return cluster.ownersOf(key).filter((owner) => lost.has(owner)).length;
     },
+    ownersDoubtful: ({ key, isDurable, startMs, endMs }, untilMs) => {
+      const unaware = doubts.nodesSince(key, isDurable, startMs, untilMs, 'unnoticed');
+      const meanwhile = doubts.nodesSince(key, isDurable, startMs, endMs);
+      return cluster.ownersOf(key).filter((owner) => unaware.has(owner) || meanwhile.has(owner)).length;
+    },
     byCoordinator,
     handedOff,
     afterScrub,
+    ownersMet,
     afterOneRead,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
@@ -163,9 +172,9 @@ function isUndisturbed({ cluster, doubts }: SimWorld): boolean {
   return cluster.nodes.every((node) => node.incarnation === 1 && !node.mayFail && doubts.isIntact(node.node));
 }
 
-/** Null: an owner may lack what its coordinator could not hand over any more. */
+/** Null: an owner may lack what its coordinator could not hand over any more, or has had it from another owner. */
 function ownersBeforeReads(world: SimWorld): ReadonlyMap<string, readonly ReplicaView[]> | null {
-  if (!isUndisturbed(world)) return null;
+  if (!isUndisturbed(world) || MOVED.some((name) => world.meter.of(name) > 0)) return null;
   const view = world.cluster.view((done) => world.pump(done));
   return new Map(world.workload.keys.map((key) => [key, view.replicas(key)]));
 }
@@ -187,6 +196,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkScrubbed,
     checkConvergence,
     checkHandedOff,
+    checkOwnersMet,
     checkHints,
     checkNever,
     checkClocks,

@@ -3,6 +3,7 @@
  * partition files, a pool with drawn delays and a clock that may be wrong. It starts, crashes, stops and comes back as a
  * process under systemd does; what survives between two starts is the machine's: disk, files, clock, place in the network.
  */
+
 import type { Log } from '../../src/env/meter.js';
 import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run } from '../../src/lib/flow.js';
@@ -210,6 +211,7 @@ export class SimNode implements StoreIdentity {
     const engine = yield* openNodeEngine({
       shape: world.options.engine,
       partitionCount: world.options.partitionCount,
+      hasOtherOwners: this.#ring.replicaCount > 1,
       ordinal: this.ordinal,
       process,
       disk,
@@ -269,7 +271,15 @@ export class SimNode implements StoreIdentity {
   #clusterOptions(process: SimProcess, engine: Engine): ClusterOptions {
     const { network } = this.world;
     const dialer = network.dialer(this.host, process, (address) => this.world.hostOf(address));
-    return { secret: SECRET, digest: KEYED_DIGEST, dialer, hints: engine.hints };
+    const { repairPeriodMs } = this.world.options;
+    return {
+      secret: SECRET,
+      digest: KEYED_DIGEST,
+      dialer,
+      hints: engine.hints,
+      replicas: engine,
+      repairPeriodMs,
+    };
   }
 
   #log(): Log {

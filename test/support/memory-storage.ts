@@ -1,11 +1,19 @@
 /*
  * The storage contract in a Map, for tests of what stands on it: each write is "synced" when the test says so.
  */
+import xxhash from 'xxhash-wasm';
+import { hash64From } from '../../src/model/hash.js';
+import { MERKLE_LEAVES_TOTAL } from '../../src/model/limits.js';
+import { leafIndex, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
+import { hashHeader } from '../../src/storage/engine-leaves.js';
+import type { DamagedPlace, ReplicaStorage } from '../../src/storage/replica-storage.js';
 import type { Storage, StorageStatus, Stored, ReadRequest, WriteRequest } from '../../src/storage/storage.js';
 import type { Hint } from '../../src/coordinator/hint-book.js';
 import type { Ack, HintStorage } from '../../src/storage/hint-storage.js';
 import { HASH_END_HI, isBefore, type ScanRequest } from '../../src/storage/scan.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from '../../src/storage/storage.js';
+
+const HASH = hash64From(await xxhash());
 
 interface Kept {
   readonly hashHi: number;
@@ -19,7 +27,7 @@ interface Kept {
 
 const NOTHING = new Uint8Array(0);
 
-export class MemoryStorage implements Storage {
+export class MemoryStorage implements Storage, ReplicaStorage {
   readonly #records: Map<string, Kept> = new Map();
   readonly #unsynced: Ack[] = [];
   /** What the store "held when it was opened" is for the test to say. */
@@ -32,6 +40,7 @@ export class MemoryStorage implements Storage {
   holdAcks: boolean = false;
   unknownReason: string = '';
   opening: number = 1;
+  leafCount: number = MERKLE_LEAVES_TOTAL;
   readonly #waiting: (() => void)[] = [];
 
   read(request: ReadRequest): void {
@@ -90,6 +99,25 @@ export class MemoryStorage implements Storage {
       bytes += kept.bytes.length;
     }
     request.onEnd(null, null);
+  }
+
+  liveLeaves(partition: number): Uint32Array {
+    const leaves = new Uint32Array(this.leafCount * WORDS_PER_LEAF);
+    for (const kept of this.#records.values()) {
+      if (kept.partition !== partition) continue;
+      hashHeader(kept.bytes, 0, HASH);
+      toggleLeaf(leaves, leafIndex(kept.hashHi, this.leafCount), HASH.hi, HASH.lo, 1);
+    }
+    return leaves;
+  }
+
+  /** Believed it was from the start. */
+  trust(_partition: number, done: (error: Error | null) => void): void {
+    done(null);
+  }
+
+  takeDamaged(): readonly DamagedPlace[] {
+    return [];
   }
 
   #ack(ack: Ack): void {

@@ -120,12 +120,12 @@ export class RealCluster {
     await Promise.all(this.members.map(({ daemon }) => daemon.start()));
   }
 
-  /** Until each node reaches all others: a put in the first moment may find too few of them. */
+  /** Until each node reaches all others and counts: a request in the first moment may find too few of them. */
   async connected(): Promise<void> {
     const numbers = this.members.map((_, i) => i + 1);
     for (const deadline = performance.now() + CONNECTED_WITHIN_MS; ;) {
       const seen = await Promise.all(numbers.map((n) => this.status(n)));
-      if (seen.every((status) => status['peersUp'] === numbers.length - 1)) return;
+      if (seen.every((status) => status['peersUp'] === numbers.length - 1 && status['suspect'] === 0)) return;
       if (performance.now() > deadline) throw new Error(`Not all nodes reach each other:\n${this.transcript()}`);
       await rest(POLL_MS);
     }

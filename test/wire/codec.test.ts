@@ -4,6 +4,7 @@ import { toHex } from '../../src/lib/bytes.js';
 import { MULTI_KEYS_MAX } from '../../src/model/limits.js';
 import * as admin from '../../src/wire/codec-admin.js';
 import * as background from '../../src/wire/codec-background.js';
+import * as exchange from '../../src/wire/codec-exchange.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
 import * as multi from '../../src/wire/codec-multi.js';
@@ -77,6 +78,27 @@ const hintsReply = fc.record({
   bytes: u53,
   bytesMax: u53,
   wallMs: u53,
+});
+
+const asked = { partition: u32, ringVersion: u32, budgetMs: u32 };
+const hash = fc.record({ hi: u32, lo: u32 });
+const later = hash.filter(({ hi, lo }) => hi + lo > 0);
+const numbers = fc.array(u32, { maxLength: 20 });
+const repairReply = fc.record({
+  periodMs: u32,
+  partitions: u32,
+  suspect: numbers,
+  waiting: u32,
+  underWay: u32,
+  met: u53,
+  failed: u53,
+  received: u53,
+  sent: u53,
+  bytesIn: u53,
+  bytesOut: u53,
+  young: u53,
+  healed: u53,
+  damagedHealed: u53,
 });
 
 const hello = fc.record({
@@ -254,6 +276,48 @@ const CODECS: Readonly<Record<string, Codec>> = {
     decode: background.decodeScrub,
   },
   ScrubReply: { messages: scrubReply, encode: background.encodeScrubReply, decode: background.decodeScrubReply },
+  Tree: {
+    messages: fc.record({ ...asked, level: u32, parents: numbers }),
+    encode: exchange.encodeTree,
+    decode: exchange.decodeTree,
+  },
+  TreeReply: {
+    messages: fc.record({ ringVersion: u32, suspect: fc.boolean(), hasHints: fc.boolean(), nodes: bytes }),
+    encode: exchange.encodeTreeReply,
+    decode: exchange.decodeTreeReply,
+  },
+  Leaves: {
+    messages: fc.record({ ...asked, leaves: numbers, from: hash }),
+    encode: exchange.encodeLeaves,
+    decode: exchange.decodeLeaves,
+  },
+  LeavesReply: {
+    messages: fc.record({ ringVersion: u32, suspect: fc.boolean(), entries: bytes, next: fc.option(later) }),
+    encode: exchange.encodeLeavesReply,
+    decode: exchange.decodeLeavesReply,
+  },
+  Pull: {
+    messages: fc.record({ ...asked, hashes: fc.array(hash, { maxLength: 9 }) }),
+    encode: exchange.encodePull,
+    decode: exchange.decodePull,
+  },
+  PullReply: {
+    messages: fc.record({
+      ringVersion: u32,
+      fence: u53,
+      suspect: fc.boolean(),
+      answered: u32,
+      records: fc.array(bytes, { maxLength: 4 }),
+    }),
+    encode: exchange.encodePullReply,
+    decode: exchange.decodePullReply,
+  },
+  Repair: {
+    messages: fc.record({ budgetMs: u32, start: fc.boolean() }),
+    encode: exchange.encodeRepair,
+    decode: exchange.decodeRepair,
+  },
+  RepairReply: { messages: repairReply, encode: exchange.encodeRepairReply, decode: exchange.decodeRepairReply },
 };
 
 /** Bytes as hexadecimal digits, so that a Buffer equals a Uint8Array; and nothing but plain objects around them. */
@@ -294,6 +358,26 @@ for (const [name, { messages, encode, decode }] of Object.entries(CODECS)) {
     t.true(faults > 0);
   });
 }
+
+test('questions of owners to each other are bounded before they are taken apart', (t) => {
+  const many = exchange.encodePull({
+    partition: 1,
+    ringVersion: 1,
+    budgetMs: 1,
+    hashes: Array(257).fill({ hi: 1, lo: 1 }),
+  });
+  t.is(exchange.decodePull(many, 0, many.length), '257 hashes, at most 256 are accepted');
+  const long = exchange.encodeTree({
+    partition: 1,
+    ringVersion: 1,
+    budgetMs: 1,
+    level: 0,
+    parents: Array(5_000).fill(1),
+  });
+  t.regex(String(exchange.decodeTree(long, 0, long.length)), /^A question of \d+ bytes$/);
+  const records = Buffer.alloc(2 * 1_025, Buffer.of(0x2a, 0));
+  t.is(exchange.decodePullReply(records, 0, records.length), 'More than 1024 records');
+});
 
 test('64-bit fields are numbers, whatever else is installed', (t) => {
   t.is(typeof util.Long, 'undefined');

@@ -3,6 +3,9 @@ import * as kinds from '../../src/wire/kinds.js';
 import { OTHER_NODE, STAMP, STORE, WRITTEN } from './vector-words.js';
 import type { Row } from './vector-words.js';
 
+const ASKED = { partition: 77, ringVersion: 3, budgetMs: 900 };
+const NODE_OF_TREE = '0x0123456789abcdef00000005';
+
 export const NODE_ROWS: Readonly<Record<string, readonly Row[]>> = {
   peer: [
     [
@@ -49,6 +52,42 @@ export const NODE_ROWS: Readonly<Record<string, readonly Row[]>> = {
       kinds.FORWARD_REPLY,
       55,
       { kind: kinds.GET_REPLY, body: '0x1203c0ffee' },
+    ],
+    ['tree', 'The root of partition 77', kinds.TREE, 56, { ...ASKED, level: 3, parents: [] }],
+    [
+      'tree-reply',
+      'It',
+      kinds.TREE_REPLY,
+      56,
+      { ringVersion: 3, suspect: false, hasHints: false, nodes: NODE_OF_TREE },
+    ],
+    ['tree-children', 'Leaves below two nodes', kinds.TREE, 57, { ...ASKED, level: 0, parents: [0, 255] }],
+    [
+      'leaves',
+      'What do these leaves hold, from this key hash on?',
+      kinds.LEAVES,
+      58,
+      { ...ASKED, leaves: [3, 4_095], from: { hi: 0x4d003000, lo: 7 } },
+    ],
+    [
+      'leaves-reply',
+      'One sound record, one damaged one, and more to come',
+      kinds.LEAVES_REPLY,
+      58,
+      {
+        ringVersion: 3,
+        suspect: false,
+        entries: `0x4d00300100000001aabbccdd11223344018e32fcefb00000${'4d00300200000001'}${'00'.repeat(15)}01`,
+        next: { hi: 0x4d003003, lo: 0 },
+      },
+    ],
+    ['pull', 'The records of these key hashes', kinds.PULL, 59, { ...ASKED, hashes: [{ hi: 0x4d003001, lo: 1 }] }],
+    [
+      'pull-reply',
+      'One (no real record)',
+      kinds.PULL_REPLY,
+      59,
+      { ...STAMP, suspect: true, answered: 1, records: ['0xdecade'] },
     ],
   ],
   admin: [
@@ -203,6 +242,29 @@ export const NODE_ROWS: Readonly<Record<string, readonly Row[]>> = {
         repaired: 1,
         repairsWaiting: 0,
         givenUp: 0,
+      },
+    ],
+    ['repair', 'Meet all other owners now', kinds.REPAIR, 62, { budgetMs: 5_000, start: true }],
+    [
+      'repair-reply',
+      'How far it has come',
+      kinds.REPAIR_REPLY,
+      62,
+      {
+        periodMs: 3_600_000,
+        partitions: 256,
+        suspect: [7, 200],
+        waiting: 12,
+        underWay: 2,
+        met: 1_000,
+        failed: 1,
+        received: 5_000,
+        sent: 17,
+        bytesIn: 9_000_000,
+        bytesOut: 80_000,
+        young: 3,
+        healed: 4,
+        damagedHealed: 1,
       },
     ],
   ],

@@ -7,6 +7,7 @@ import { fromHex, toHex } from '../../src/lib/bytes.js';
 import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js';
 import * as admin from '../../src/wire/codec-admin.js';
 import * as background from '../../src/wire/codec-background.js';
+import * as exchange from '../../src/wire/codec-exchange.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
@@ -110,6 +111,14 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   ],
   [kinds.SCRUB, framed(kinds.SCRUB, background.encodeScrub, background.decodeScrub)],
   [kinds.SCRUB_REPLY, framed(kinds.SCRUB_REPLY, background.encodeScrubReply, background.decodeScrubReply)],
+  [kinds.TREE, framed(kinds.TREE, exchange.encodeTree, exchange.decodeTree)],
+  [kinds.TREE_REPLY, framed(kinds.TREE_REPLY, exchange.encodeTreeReply, exchange.decodeTreeReply)],
+  [kinds.LEAVES, framed(kinds.LEAVES, exchange.encodeLeaves, exchange.decodeLeaves)],
+  [kinds.LEAVES_REPLY, framed(kinds.LEAVES_REPLY, exchange.encodeLeavesReply, exchange.decodeLeavesReply)],
+  [kinds.PULL, framed(kinds.PULL, exchange.encodePull, exchange.decodePull)],
+  [kinds.PULL_REPLY, framed(kinds.PULL_REPLY, exchange.encodePullReply, exchange.decodePullReply)],
+  [kinds.REPAIR, framed(kinds.REPAIR, exchange.encodeRepair, exchange.decodeRepair)],
+  [kinds.REPAIR_REPLY, framed(kinds.REPAIR_REPLY, exchange.encodeRepairReply, exchange.decodeRepairReply)],
 ]);
 
 function framed<M>(kind: number, encode: (message: M) => Uint8Array, decode: Codec['decode']): Codec {

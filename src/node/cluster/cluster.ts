@@ -14,6 +14,7 @@ import type { Meter } from '../../env/meter.js';
 import type { Random } from '../../env/random.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
+import type { RepairReply } from '../../model/exchange-messages.js';
 import { MergePlan } from '../../versioning/merge.js';
 import type { Works } from '../dispatcher.js';
 import type { Incoming } from '../incoming.js';
@@ -30,6 +31,8 @@ import type { ClusterOptions } from './options.js';
 import { Origins } from './origins.js';
 import type { ClusterParts } from './parts.js';
 import { PeerServer } from './peer-server.js';
+import { Exchanges } from './exchanges.js';
+import { ExchangeServer } from './exchange-server.js';
 import { Preferences } from './preferences.js';
 import { Repairs } from './repairs.js';
 
@@ -47,6 +50,7 @@ export interface ClusterWorld {
 export interface ClusterStatus {
   readonly peers: readonly PeerStatus[];
   readonly hints: readonly HintsKept[];
+  readonly repair: RepairReply;
 }
 
 export class Cluster implements ClusterParts, Works {
@@ -66,12 +70,13 @@ export class Cluster implements ClusterParts, Works {
   readonly repairs: Repairs;
   readonly damage: DamageRepairs;
   readonly #server: PeerServer;
+  readonly #exchanges: Exchanges;
 
   /** Dials the other members at once. */
   constructor(world: ClusterWorld, options: ClusterOptions) {
     const { services, ordinal, timers, random, pool, meter, slices } = world;
     const { ring, clock, log, nodeId } = services;
-    const { secret, digest, dialer, hints } = options;
+    const { secret, digest, dialer, hints, replicas, repairPeriodMs } = options;
     this.services = services;
     this.self = ordinal;
     this.timers = timers;
@@ -102,8 +107,11 @@ export class Cluster implements ClusterParts, Works {
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
     this.damage = new DamageRepairs({ parts: this, slices, timers, meter });
-    this.#server = new PeerServer(this, this.credentials);
+    this.#server = new PeerServer(this, this.credentials, new ExchangeServer(this, replicas, slices));
+    this.#exchanges = new Exchanges({ parts: this, replicas, slices, random, meter, periodMs: repairPeriodMs });
+    services.repair = this.#exchanges;
     this.links.start();
+    this.#exchanges.start();
   }
 
   nowMs(): number {
@@ -123,11 +131,12 @@ export class Cluster implements ClusterParts, Works {
   }
 
   status(): ClusterStatus {
-    return { peers: this.links.status(), hints: this.hints.kept() };
+    return { peers: this.links.status(), hints: this.hints.kept(), repair: this.#exchanges.status() };
   }
 
   /** What is under way to others ends as lost, and is kept for them as hints. */
   stop(): void {
+    this.#exchanges.stop();
     this.links.stop();
     this.hints.stop();
     this.damage.stop();

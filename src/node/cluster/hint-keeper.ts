@@ -74,6 +74,11 @@ export class HintKeeper implements HintPort {
     return this.#book.count;
   }
 
+  /** Nothing of this partition is kept for anybody, and that is on the disk. */
+  noneOutstanding(partition: PartitionId): boolean {
+    return this.#book.noneOutstanding(partition);
+  }
+
   kept(): readonly HintsKept[] {
     return [...this.#book.owners()].flatMap((owner) => {
       const kept = this.#book.kept(owner);

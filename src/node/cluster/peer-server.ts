@@ -25,6 +25,7 @@ import type { PeerCredentials } from '../peers/credentials.js';
 import { Pool } from '../pool.js';
 import { replyError } from '../replies.js';
 import type { Session } from '../session.js';
+import { type ExchangeServer, isExchangeKind } from './exchange-server.js';
 import { ForwardedPut } from './forwarded.js';
 import type { ClusterParts } from './parts.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
@@ -55,6 +56,7 @@ class ReplicaStore implements RecordTarget {
 export class PeerServer {
   readonly #parts: ClusterParts;
   readonly #credentials: PeerCredentials;
+  readonly #exchanges: ExchangeServer;
   readonly #stores: Pool<ReplicaStore>;
   readonly #reads: Pool<ReplicaRead>;
   readonly #forwards: Pool<ForwardedPut>;
@@ -64,8 +66,9 @@ export class PeerServer {
   readonly #putView: PutRequestView = new PutRequestView();
   readonly #storeReply: { -readonly [K in keyof StoreReply]: StoreReply[K] };
 
-  constructor(parts: ClusterParts, credentials: PeerCredentials) {
+  constructor(parts: ClusterParts, credentials: PeerCredentials, exchanges: ExchangeServer) {
     this.#parts = parts;
+    this.#exchanges = exchanges;
     this.#credentials = credentials;
     this.#storeReply = { ringVersion: parts.preferences.ringVersion, fence: 0, durable: false, hinted: false };
     this.#stores = new Pool(() => new ReplicaStore(this, parts));
@@ -93,6 +96,8 @@ export class PeerServer {
       this.#read(session, frame);
     } else if (frame.kind === FORWARD) {
       this.#forward(session, frame);
+    } else if (isExchangeKind(frame.kind)) {
+      this.#exchanges.serve(session, frame);
     } else {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);
     }

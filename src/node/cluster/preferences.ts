@@ -29,6 +29,12 @@ export class Preferences {
     return made;
   }
 
+  /** A copy, in order. */
+  ownersOf(partition: number): readonly number[] {
+    const { nodes, ownerCount } = this.of(partition);
+    return Array.from({ length: ownerCount }, (_, place) => nodes[place] as number);
+  }
+
   isOwner(partition: number, node: number): boolean {
     return isOwner(this.of(partition), node);
   }

@@ -5,7 +5,8 @@
  * Every request ends exactly once. Asking answers null where nothing was sent and nothing will follow (`unsent`: the
  * peer is not connected, or has as much under way as it may), otherwise one of these calls follows, later:
  *
- *   onStored, onRead, onForwarded   it answered; the view is good until the call returns
+ *   onStored, onRead, onForwarded,
+ *   onAnswered                      it answered; the view is good until the call returns
  *   onRefused                       it answered that it would not, and why
  *   onUnanswered 'timeout'          no answer in time; a late one is dropped, whatever it says
  *   onUnanswered 'lost'             the connection ended first
@@ -36,6 +37,11 @@ export interface ForwardAsker extends Asker {
   onForwarded(from: number, tag: number, reply: ForwardReplyView): void;
 }
 
+/** Of the rarer questions, whose answers are messages of their own: `bytes[start, end)` is the body. */
+export interface BodyAsker extends Asker {
+  onAnswered(from: number, tag: number, bytes: Uint8Array, start: number, end: number): void;
+}
+
 /** Whose request it is: it is told when the time is over. */
 interface Expirer {
   expire(request: PeerRequest): void;
@@ -49,7 +55,7 @@ export class PeerRequest implements Timed {
   /** The connection's count of queued bytes at the end of this request's own chunk; 0: it was copied whole. */
   chunkEnd: number = 0;
   /** The one that goes with `kind`; null: nobody wants to know any more. */
-  asker: StoreAsker | ReadAsker | ForwardAsker | null = null;
+  asker: StoreAsker | ReadAsker | ForwardAsker | BodyAsker | null = null;
   owner: Expirer | null = null;
   deadlineMs: number = 0;
   wheelBucket: number = -1;

@@ -9,6 +9,7 @@ import type { Failure } from '../../../src/model/errors.js';
 import { hash64From } from '../../../src/model/hash.js';
 import type { GetReply, GetRequest, PutReply, PutRequest } from '../../../src/model/messages.js';
 import { PartitaNode } from '../../../src/node/node.js';
+import { leafCountOf } from '../../../src/repair/merkle.js';
 import { partitionBits, partitionOf } from '../../../src/ring/partition.js';
 import { PreferenceTable } from '../../../src/ring/preference-table.js';
 import type { RingDocument } from '../../../src/ring/document.js';
@@ -51,6 +52,7 @@ export class Member {
     this.#bench = bench;
     this.ordinal = ordinal;
     this.storage = storage;
+    storage.leafCount = leafCountOf(bench.ring.partitionCount);
     const { network, time, ring } = bench;
     this.host = network.hosts.get(addressOf(ordinal)) as Host;
     const random = bench.random.fork();
@@ -68,7 +70,14 @@ export class Member {
       meter: silentMeter,
       log: silentLog,
       pool: new PoisonPool(),
-      cluster: { secret: SECRET, digest: keyedDigest, dialer: network.dialerOf(this.host), hints: storage.hints },
+      cluster: {
+        secret: SECRET,
+        digest: keyedDigest,
+        dialer: network.dialerOf(this.host),
+        hints: storage.hints,
+        replicas: storage,
+        repairPeriodMs: 3_600_000,
+      },
     });
     this.host.acceptor = this.node.acceptor;
     this.client.events = this.node.acceptor(this.client);

@@ -25,6 +25,7 @@ export class MadeUp implements Evidence {
   };
 
   byCoordinator: Map<string, Map<number, readonly number[] | null>> = new Map();
+  ownersMet: Evidence['ownersMet'] = null;
   handedOff: Evidence['handedOff'] = null;
   afterScrub: Evidence['afterScrub'] = null;
   afterOneRead: Evidence['afterOneRead'] = new Map();
@@ -45,6 +46,13 @@ export class MadeUp implements Evidence {
 
   mayBeUnknown(): boolean {
     return this.doubt > Number.NEGATIVE_INFINITY;
+  }
+
+  /** Of those lost, which do not know it. */
+  doubtfulOwners: number | null = null;
+
+  ownersDoubtful(): number {
+    return this.doubtfulOwners ?? this.ownersLost();
   }
 
   ownersLost(): number {

@@ -4,7 +4,8 @@
  * that such a write had replaced.
  *
  * An owner on which something was destroyed since the write began may have lost it, so it is not counted: R + W must
- * exceed N by as many. Nothing is claimed of gets and puts for which fallbacks count; with sloppy quorums a get may be
+ * exceed N by as many. Unless it knows: a store that is new says nothing before it has met all other owners, so as long
+ * as the write is on one of their disks it counts as if it had never lost anything. Nothing is claimed of gets and puts for which fallbacks count; with sloppy quorums a get may be
  * older than the last put, and the design says so.
  */
 import type { Evidence } from '../evidence.js';
@@ -31,8 +32,9 @@ export function checkOverlap(evidence: Evidence): Violation[] {
 function meets(evidence: Evidence, read: ReadOp, write: WriteOp): boolean {
   if (write.outcome !== 'ok' || !write.strict || write.endMs > read.startMs) return false;
   const { replicaCount } = evidence.view;
-  if (read.r + write.w <= replicaCount) return false;
-  return read.r + write.w - evidence.ownersLost(write.key, write.isDurable, write.startMs, read.endMs) > replicaCount;
+  const lost = evidence.ownersLost(write.key, write.isDurable, write.startMs, read.endMs);
+  const missing = lost < write.w ? evidence.ownersDoubtful(write, read.endMs) : lost;
+  return read.r + write.w - missing > replicaCount;
 }
 
 function fault(evidence: Evidence, history: KeyHistory, read: ReadOp, write: WriteOp): string {

@@ -57,6 +57,10 @@ test('overlap: an owner that lost its disk is one less', (t) => {
   const lost = ofThree().put(1, 10, [], STRICT).get(20, [], READ);
   lost.lostOwners = 1;
   t.is(checkOverlap(lost).length, 0);
+  lost.doubtfulOwners = 0;
+  t.is(checkOverlap(lost).length, 1, 'it knows that it has lost something, and counts only when it has it again');
+  lost.lostOwners = 2;
+  t.is(checkOverlap(lost).length, 0, 'nobody may have it any more');
   const all = ofThree()
     .put(1, 10, [], { ...STRICT, w: 3 })
     .get(20, [], READ);

@@ -1,5 +1,6 @@
 /* Bugs that are planted by text, in rings of several nodes. Imports nothing of src/ but types: see planted.ts. */
 import * as expiries from './expiry-bugs.js';
+import * as exchanges from './exchange-bugs.js';
 import * as hints from './hint-bugs.js';
 import * as merges from './merge-bugs.js';
 import type { Mutant } from './mutant.js';
@@ -12,4 +13,5 @@ export const RING_BUGS: readonly Mutant[] = [
   ...Object.values(replicas),
   ...Object.values(expiries),
   ...Object.values(scrubs),
+  ...Object.values(exchanges),
 ];

@@ -1,0 +1,205 @@
+/*
+ * The hands of repair/exchange.ts: one meeting with one other owner, over its link and the store. Each step waits for its
+ * slice of background work.
+ */
+import type { Slices, TaskKind } from '../../background/slices.js';
+import type { Failure } from '../../model/errors.js';
+import type { KeyHash } from '../../model/hash.js';
+import type { PartitionId } from '../../model/ids.js';
+import {
+  type ExchangeOutcome,
+  type ExchangePort,
+  ExchangeSession,
+  LISTED_MAX,
+  type Stretch,
+} from '../../repair/exchange.js';
+import type { Meeting, MeetingResult } from '../../repair/exchange-schedule.js';
+import { LISTED_BYTES, type Listing, type Push } from '../../repair/listing.js';
+import { encodeChildren, leafCountOf, treeLevels } from '../../repair/merkle.js';
+import type { ReplicaStorage } from '../../storage/replica-storage.js';
+import type { ExchangeMeters } from './exchange-meters.js';
+import { PULL_BYTES_MAX } from './exchange-server.js';
+import { ExchangePeer } from './exchange-wire.js';
+import { ListingReader } from './listing-reader.js';
+import type { ClusterParts } from './parts.js';
+import { RecordIntake } from './record-intake.js';
+import { RecordOutlet } from './record-outlet.js';
+
+/** Longer than a put takes to reach all owners, or to leave a hint. */
+export const SETTLE_MS = 5_000;
+
+export interface MeetingParts {
+  readonly parts: ClusterParts;
+  readonly replicas: ReplicaStorage;
+  readonly slices: Slices;
+  readonly meters: ExchangeMeters;
+  /** False: nothing more is begun. */
+  isOpen(): boolean;
+}
+
+export class OwnerMeeting implements ExchangePort {
+  readonly #world: MeetingParts;
+  readonly #meeting: Meeting;
+  readonly #over: (result: MeetingResult, failure: string | null) => void;
+  readonly #peer: ExchangePeer;
+  readonly #task: TaskKind;
+  readonly #session: ExchangeSession;
+  readonly #failed = (text: string): void => {
+    this.#session.failed(text);
+  };
+  #isPeerSuspect = false;
+  #hasHints = false;
+
+  constructor(world: MeetingParts, meeting: Meeting, over: (result: MeetingResult, failure: string | null) => void) {
+    const { parts, meters } = world;
+    const { partition, peer, kind } = meeting;
+    this.#world = world;
+    this.#meeting = meeting;
+    this.#over = over;
+    this.#peer = new ExchangePeer(parts, meters, partition, peer);
+    this.#task = kind === 'tree' ? 'exchange' : 'restore';
+    const leafCount = leafCountOf(parts.services.ring.partitionCount);
+    this.#session = new ExchangeSession({ partition, leafCount, whole: kind === 'whole' }, this);
+  }
+
+  start(): void {
+    if (this.#meeting.kind === 'poll') this.#poll();
+    else this.#session.start();
+  }
+
+  ownNodes(level: number, parents: readonly number[]): Uint8Array {
+    const { replicas, parts } = this.#world;
+    return encodeChildren(replicas.liveLeaves(this.#meeting.partition), level, parents, parts.services.hash);
+  }
+
+  askNodes(level: number, parents: readonly number[]): void {
+    this.#slice(1_024, () => {
+      this.#peer.tree(
+        level,
+        parents,
+        ({ suspect, hasHints, nodes }) => {
+          this.#isPeerSuspect = suspect;
+          this.#hasHints = hasHints;
+          this.#session.nodes(nodes);
+        },
+        this.#failed,
+      );
+    });
+  }
+
+  listOwn(stretch: Stretch): void {
+    const target = {
+      onListing: (listing: Listing): void => {
+        this.#session.ownListing(listing);
+      },
+      onListingFailed: ({ text }: Failure): void => {
+        this.#session.failed(`What is here cannot be listed: ${text}`);
+      },
+    };
+    const { services } = this.#world.parts;
+    this.#slice(LISTED_MAX * LISTED_BYTES, () => {
+      new ListingReader(services, this.#meeting.partition as PartitionId, stretch, target).start();
+    });
+  }
+
+  askListing(stretch: Stretch): void {
+    this.#slice(LISTED_MAX * LISTED_BYTES, () => {
+      this.#peer.leaves(
+        stretch,
+        (reply) => {
+          if (reply.suspect) this.#isPeerSuspect = true;
+          this.#session.theirListing(reply);
+        },
+        this.#failed,
+      );
+    });
+  }
+
+  pull(places: readonly KeyHash[]): void {
+    if (places.length === 0) {
+      this.#session.moved();
+      return;
+    }
+    const { parts, meters } = this.#world;
+    const { partition, kind } = this.#meeting;
+    this.#slice(PULL_BYTES_MAX, () => {
+      this.#peer.pull(
+        places,
+        ({ answered, records }) => {
+          if (answered === 0 || answered > places.length) {
+            this.#session.failed(`It answered ${answered} of ${places.length} hashes`);
+            return;
+          }
+          // Whoever counts again by what has come must have it on the disk.
+          const intake = new RecordIntake(
+            parts,
+            partition,
+            kind === 'whole',
+            () => {
+              meters.noteReceived();
+            },
+            (fault) => {
+              if (fault === null) this.pull(places.slice(answered));
+              else this.#session.failed(fault);
+            },
+          );
+          intake.take(records);
+        },
+        this.#failed,
+      );
+    });
+  }
+
+  push(places: readonly Push[]): void {
+    const { parts, meters } = this.#world;
+    const { partition, peer } = this.#meeting;
+    this.#slice(PULL_BYTES_MAX, () => {
+      const outlet = new RecordOutlet(parts, meters, partition, peer, (fault) => {
+        if (fault === null) this.#session.moved();
+        else this.#session.failed(fault);
+      });
+      outlet.send(places);
+    });
+  }
+
+  settledMs(): number {
+    return this.#world.parts.services.viewMs() - SETTLE_MS;
+  }
+
+  ended({ failure, young }: ExchangeOutcome): void {
+    this.#world.meters.noteYoung(young);
+    this.#end(failure);
+  }
+
+  /** No tree is compared: the answer's head is what is wanted. */
+  #poll(): void {
+    const { ring } = this.#world.parts.services;
+    this.#slice(1_024, () => {
+      this.#peer.tree(
+        treeLevels(leafCountOf(ring.partitionCount)),
+        [],
+        ({ suspect, hasHints }) => {
+          this.#isPeerSuspect = suspect;
+          this.#hasHints = hasHints;
+          this.#end(null);
+        },
+        (text) => {
+          this.#end(text);
+        },
+      );
+    });
+  }
+
+  #end(failure: string | null): void {
+    const result = { done: failure === null, isPeerSuspect: this.#isPeerSuspect, hasHints: this.#hasHints };
+    this.#over(result, failure);
+  }
+
+  #slice(bytes: number, go: () => void): void {
+    const { slices, isOpen } = this.#world;
+    slices.ask(this.#task, bytes, () => {
+      if (isOpen()) go();
+      else this.#end('The node is stopping');
+    });
+  }
+}

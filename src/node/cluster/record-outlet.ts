@@ -1,0 +1,105 @@
+/*
+ * Records of this node on their way to another owner: what lies under some key hashes, what the other has apart. A group
+ * at a time, each read, sent, and acknowledged before the next one is read.
+ */
+import type { Failure } from '../../model/errors.js';
+import { copyBytes } from '../../lib/bytes.js';
+import type { PartitionId } from '../../model/ids.js';
+import type { Push } from '../../repair/listing.js';
+import { hashHeader } from '../../storage/engine-leaves.js';
+import type { Stored } from '../../storage/storage.js';
+import type { StoreAsker, Unanswered } from '../peers/request.js';
+import type { ExchangeMeters } from './exchange-meters.js';
+import type { ClusterParts } from './parts.js';
+import { type PlaceTarget, PlaceReader } from './place-reader.js';
+
+const GROUP_BYTES_MAX = 262_144;
+const STORE_TIMEOUT_MS = 10_000;
+
+export class RecordOutlet implements PlaceTarget, StoreAsker {
+  readonly #parts: ClusterParts;
+  readonly #meters: ExchangeMeters;
+  readonly #partition: number;
+  readonly #peer: number;
+  readonly #done: (failure: string | null) => void;
+  #places: readonly Push[] = [];
+  #answered = 0;
+  #left = 0;
+  #failure: string | null = null;
+
+  constructor(
+    parts: ClusterParts,
+    meters: ExchangeMeters,
+    partition: number,
+    peer: number,
+    done: (failure: string | null) => void,
+  ) {
+    this.#parts = parts;
+    this.#meters = meters;
+    this.#partition = partition;
+    this.#peer = peer;
+    this.#done = done;
+  }
+
+  /** `places` ascend. */
+  send(places: readonly Push[]): void {
+    this.#places = places;
+    this.#left = 1; // the reading itself
+    const { storage } = this.#parts.services;
+    new PlaceReader(storage, this.#partition as PartitionId, places, GROUP_BYTES_MAX, this).start();
+  }
+
+  onFound(index: number, { bytes, start, end }: Stored): void {
+    const { services, links, preferences } = this.#parts;
+    if (end === start || this.#failure !== null) return;
+    hashHeader(bytes, start, services.hash);
+    if (isAmong(services.hash.hi, services.hash.lo, (this.#places[index] as Push).theirs)) return;
+    const record = copyBytes(bytes, start, end);
+    const head = {
+      partition: this.#partition,
+      ringVersion: preferences.ringVersion,
+      budgetMs: STORE_TIMEOUT_MS,
+      hintFor: 0,
+      fence: 0,
+      durable: false,
+      reason: 'anti-entropy' as const,
+    };
+    const request = links.get(this.#peer)?.store(head, record, true, STORE_TIMEOUT_MS, this, record.length) ?? null;
+    if (request === null) this.#failure = 'It cannot be reached';
+    else this.#left += 1;
+  }
+
+  onPlacesEnd(answered: number, failure: Failure | null): void {
+    this.#answered = answered;
+    if (failure !== null) this.#failure ??= failure.text;
+    this.#over();
+  }
+
+  /** The tag is the record's size. */
+  onStored(_from: number, bytes: number): void {
+    this.#meters.noteSent(bytes);
+    this.#over();
+  }
+
+  onRefused(_from: number, _tag: number, refusal: Failure): void {
+    if (refusal.code !== 'TOO_LARGE') this.#failure ??= refusal.text;
+    this.#over();
+  }
+
+  onUnanswered(_from: number, _tag: number, why: Unanswered): void {
+    this.#failure ??= why === 'timeout' ? 'It did not store a record in time' : 'The connection was lost';
+    this.#over();
+  }
+
+  #over(): void {
+    this.#left -= 1;
+    if (this.#left > 0) return;
+    if (this.#failure !== null || this.#answered >= this.#places.length) this.#done(this.#failure);
+    else this.send(this.#places.slice(this.#answered));
+  }
+}
+
+function isAmong(hi: number, lo: number, headers: readonly number[]): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === hi && headers[i + 1] === lo) return true;
+  return false;
+}

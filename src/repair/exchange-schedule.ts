@@ -1,0 +1,261 @@
+/*
+ * When which two owners of a partition meet, and when a partition that was suspect may be believed again (§4.7).
+ *
+ * Every pair of owners meets once a period; which of the two begins is settled by who stands first in the partition's list
+ * of owners, so that the work is done once. First meetings are strewn over the period. What is suspect comes first: it
+ * meets all other owners at once.
+ *
+ * A suspect replica may have lost whatever it once acknowledged. It counts again when it lacks nothing that could be had:
+ *
+ *   meeting   It goes through everything with every *other owner*, since a put that it acknowledged with one other copy
+ *             may be on any one of them. Fewer would do for larger W, but W is each request's own. What it acknowledges
+ *             meanwhile it holds itself. Hints of stand-ins are not waited for: a put whose other copies are hints was
+ *             never owed to readers who do not ask the stand-ins, and hints come home by themselves.
+ *   polling   If all of the others were suspect too, there is nobody who counts, and what only a stand-in holds is the
+ *   again     best copy there is. So every member of the ring is asked until it says that it keeps no hint of the
+ *             partition (or is no member any more). Then the owners are met once more, since what was handed over has
+ *             come to one of them, and the partition is believed with what they have together: that may be less than was
+ *             acknowledged, so it is counted and told. A new cluster begins like this, with nothing to lose.
+ *   believed
+ *
+ * A meeting counts only if it went to its end with everything merged and durable here. It is forgotten with the process:
+ * after a restart a suspect partition meets all of them again, which moves nothing twice.
+ */
+import { assert } from '../lib/assert.js';
+
+export type Meeting =
+  /** Through the tree. */
+  | { readonly kind: 'tree'; readonly partition: number; readonly peer: number }
+  /** Everything. */
+  | { readonly kind: 'whole'; readonly partition: number; readonly peer: number }
+  /** Only the question whether the member keeps hints of the partition. */
+  | { readonly kind: 'poll'; readonly partition: number; readonly peer: number };
+
+export interface MeetingResult {
+  /** False: it broke off. */
+  readonly done: boolean;
+  /** The other cannot be believed either. */
+  readonly isPeerSuspect: boolean;
+  /** The other keeps hints of the partition. */
+  readonly hasHints: boolean;
+}
+
+/** `together`: of its owners none could be believed; what was lost with them stays lost. */
+export type Verdict = 'none' | 'healed' | 'together';
+
+export interface OwnedPartition {
+  readonly id: number;
+  /** Ordinals of the other owners. */
+  readonly others: readonly number[];
+  /** Those of them whom this node calls, and is not called by. */
+  readonly begins: readonly number[];
+}
+
+const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MAX = 60_000;
+const POLL_AGAIN_MS = 2_000;
+
+class Pair {
+  readonly peer: number;
+  readonly begins: boolean;
+  dueMs: number;
+  retryMs = 0;
+  underWay = false;
+
+  constructor(peer: number, begins: boolean, dueMs: number) {
+    this.peer = peer;
+    this.begins = begins;
+    this.dueMs = dueMs;
+  }
+}
+
+class Sickness {
+  phase: 'meeting' | 'polling' | 'again' = 'meeting';
+  readonly met: Set<number> = new Set();
+  /** One of those met could be believed. */
+  metSound = false;
+  readonly quiet: Set<number> = new Set();
+  /** Of a member, before which it is not asked again. */
+  readonly notBeforeMs: Map<number, number> = new Map();
+}
+
+class Owned {
+  readonly id: number;
+  readonly pairs: readonly Pair[];
+  sickness: Sickness | null = null;
+
+  constructor(id: number, pairs: readonly Pair[]) {
+    this.id = id;
+    this.pairs = pairs;
+  }
+
+  get underWay(): boolean {
+    return this.pairs.some((pair) => pair.underWay);
+  }
+}
+
+export class ExchangeSchedule {
+  readonly #periodMs: number;
+  readonly #members: readonly number[];
+  readonly #owned: Map<number, Owned>;
+  #polling: Set<string> = new Set();
+
+  /** `members`: all others of the ring. `draw`: 0 ≤ x < 1. */
+  constructor(
+    partitions: readonly OwnedPartition[],
+    members: readonly number[],
+    periodMs: number,
+    nowMs: number,
+    draw: () => number,
+  ) {
+    this.#periodMs = periodMs;
+    this.#members = members;
+    const pairOf = (peer: number, begins: boolean): Pair =>
+      new Pair(peer, begins, begins ? nowMs + draw() * periodMs : Number.POSITIVE_INFINITY);
+    this.#owned = new Map(
+      partitions.map(({ id, others, begins }) => [
+        id,
+        new Owned(
+          id,
+          others.map((peer) => pairOf(peer, begins.includes(peer))),
+        ),
+      ]),
+    );
+  }
+
+  /** Partitions of this node that are not believed, and have somebody to heal them. */
+  get suspects(): readonly number[] {
+    return [...this.#owned.values()].filter(({ sickness }) => sickness !== null).map(({ id }) => id);
+  }
+
+  get pairs(): number {
+    let count = 0;
+    for (const { pairs } of this.#owned.values()) count += pairs.length;
+    return count;
+  }
+
+  /** Meetings of this round that are still to come: of `startAll`, or of what is suspect. */
+  waiting(nowMs: number): number {
+    let count = 0;
+    for (const { pairs, sickness } of this.#owned.values()) {
+      for (const pair of pairs) {
+        if (pair.underWay || pair.dueMs <= nowMs || (sickness !== null && !sickness.met.has(pair.peer))) count += 1;
+      }
+    }
+    return count;
+  }
+
+  /** What the store says now. A partition that is not this node's, or that nobody else has, is nobody's here. */
+  setSuspects(partitions: readonly number[]): void {
+    const now = new Set(partitions);
+    for (const owned of this.#owned.values()) {
+      if (!now.has(owned.id)) owned.sickness = null;
+      else if (owned.sickness === null && owned.pairs.length > 0) owned.sickness = new Sickness();
+    }
+  }
+
+  /** Everybody at once, whoever's turn it is to begin; or only those whom this node calls. */
+  startAll(nowMs: number, whom: 'all' | 'called' = 'all'): void {
+    for (const { pairs } of this.#owned.values()) {
+      for (const pair of pairs) if (whom === 'all' || pair.begins) pair.dueMs = Math.min(pair.dueMs, nowMs);
+    }
+  }
+
+  /** The next to meet, from now on under way; null: nobody. One meeting a partition and one a peer and partition at a time. */
+  next(nowMs: number, isHealthy: (peer: number) => boolean): Meeting | null {
+    const meeting = this.#nextSick(nowMs, isHealthy) ?? this.#nextDue(nowMs, isHealthy);
+    if (meeting === null) return null;
+    if (meeting.kind === 'poll') this.#polling.add(pollName(meeting));
+    else this.#pairOf(meeting).underWay = true;
+    return meeting;
+  }
+
+  /** It is over. Not `none`: the store may believe the partition from now on. */
+  ended(meeting: Meeting, result: MeetingResult, nowMs: number): Verdict {
+    const owned = this.#owned.get(meeting.partition);
+    if (owned === undefined) return 'none';
+    const { sickness } = owned;
+    if (meeting.kind === 'poll') {
+      this.#polling.delete(pollName(meeting));
+      if (sickness !== null) this.#polled(sickness, meeting.peer, result, nowMs);
+      return 'none';
+    }
+    const pair = this.#pairOf(meeting);
+    pair.underWay = false;
+    if (!result.done) {
+      pair.retryMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, 2 * pair.retryMs));
+      const againMs = nowMs + pair.retryMs;
+      sickness?.notBeforeMs.set(meeting.peer, againMs);
+      if (pair.dueMs < againMs) pair.dueMs = againMs;
+      return 'none';
+    }
+    pair.retryMs = 0;
+    pair.dueMs = pair.begins ? nowMs + this.#periodMs : Number.POSITIVE_INFINITY;
+    return meeting.kind === 'whole' && sickness !== null ? this.#met(owned, sickness, meeting.peer, result) : 'none';
+  }
+
+  #met(owned: Owned, sickness: Sickness, peer: number, { isPeerSuspect }: MeetingResult): Verdict {
+    if (sickness.phase === 'polling') return 'none';
+    sickness.met.add(peer);
+    if (!isPeerSuspect) sickness.metSound = true;
+    if (sickness.met.size < owned.pairs.length) return 'none';
+    if (sickness.metSound || sickness.phase === 'again') {
+      owned.sickness = null;
+      return sickness.metSound ? 'healed' : 'together';
+    }
+    sickness.phase = 'polling';
+    return 'none';
+  }
+
+  #polled(sickness: Sickness, peer: number, { done, hasHints }: MeetingResult, nowMs: number): void {
+    if (done && !hasHints) sickness.quiet.add(peer);
+    else sickness.notBeforeMs.set(peer, nowMs + POLL_AGAIN_MS);
+    if (sickness.phase !== 'polling' || !this.#members.every((member) => sickness.quiet.has(member))) return;
+    sickness.phase = 'again';
+    sickness.met.clear();
+  }
+
+  #nextSick(nowMs: number, isHealthy: (peer: number) => boolean): Meeting | null {
+    for (const { id, pairs, sickness, underWay } of this.#owned.values()) {
+      if (sickness === null) continue;
+      const mayAsk = (peer: number): boolean => nowMs >= (sickness.notBeforeMs.get(peer) ?? 0) && isHealthy(peer);
+      if (sickness.phase === 'polling') {
+        const peer = this.#members.find(
+          (member) =>
+            !sickness.quiet.has(member) &&
+            !this.#polling.has(pollName({ partition: id, peer: member })) &&
+            mayAsk(member),
+        );
+        if (peer !== undefined) return { kind: 'poll', partition: id, peer };
+        continue;
+      }
+      if (underWay) continue;
+      const pair = pairs.find(({ peer }) => !sickness.met.has(peer) && mayAsk(peer));
+      if (pair !== undefined) return { kind: 'whole', partition: id, peer: pair.peer };
+    }
+    return null;
+  }
+
+  /** The one that has waited longest. */
+  #nextDue(nowMs: number, isHealthy: (peer: number) => boolean): Meeting | null {
+    let first: { readonly id: number; readonly pair: Pair } | null = null;
+    for (const { id, pairs, sickness, underWay } of this.#owned.values()) {
+      if (sickness !== null || underWay) continue;
+      for (const pair of pairs) {
+        if (pair.dueMs > nowMs || !isHealthy(pair.peer)) continue;
+        if (first === null || pair.dueMs < first.pair.dueMs) first = { id, pair };
+      }
+    }
+    return first === null ? null : { kind: 'tree', partition: first.id, peer: first.pair.peer };
+  }
+
+  #pairOf({ partition, peer }: Meeting): Pair {
+    const pair = this.#owned.get(partition)?.pairs.find((one) => one.peer === peer);
+    assert(pair !== undefined, 'a meeting is one of a pair of owners');
+    return pair;
+  }
+}
+
+function pollName({ partition, peer }: { readonly partition: number; readonly peer: number }): string {
+  return `${partition}/${peer}`;
+}

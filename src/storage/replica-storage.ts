@@ -1,0 +1,18 @@
+/*
+ * What whoever compares whole replicas needs of a store beside reads, writes and scans (scan.ts).
+ */
+import type { KeyHash } from '../model/hash.js';
+
+/** A key whose record cannot be read. */
+export interface DamagedPlace extends KeyHash {
+  readonly partition: number;
+}
+
+export interface ReplicaStorage {
+  /** Merkle leaves of a partition as a read would find it; only to be read, and only until the next write. */
+  liveLeaves(partition: number): Uint32Array;
+  /** It lacks nothing that the other owners have: it is suspect no more. Told when that outlives a restart. */
+  trust(partition: number, done: (error: Error | null) => void): void;
+  /** Places found damaged since this was asked last; the same may be found again. */
+  takeDamaged(): readonly DamagedPlace[];
+}

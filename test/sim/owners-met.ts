@@ -1,0 +1,143 @@
+/*
+ * What anti-entropy owes: partitions that could not be believed are believed again, by nobody's help; and when owners have
+ * met, they hold the same, though nobody has read anything.
+ */
+import { leafIndex, leavesEqual, toggleLeaf, treeRoot } from '../../src/repair/merkle.js';
+import type { PartitionId } from '../../src/model/ids.js';
+import { hashHeader } from '../../src/storage/engine-leaves.js';
+import { HASH_END_HI, type HashPlace, type ScanRequest } from '../../src/storage/scan.js';
+import type { Stored } from '../../src/storage/storage.js';
+import { eachStamp } from '../../src/versioning/record.js';
+import { RingCluster } from './cluster.js';
+import type { OwnersMet, TreeView } from './evidence.js';
+import type { SimNode } from './sim-node.js';
+import { HASH } from './tools.js';
+import type { SimWorld } from './world.js';
+
+const HEALED_WITHIN_MS = 60_000;
+const MET_WITHIN_MS = 120_000;
+/** Younger than this differences are left alone. */
+const SETTLED_MS = 6_000;
+const DAMAGED_HEALED_MS = 12_000;
+export const MOVED: readonly string[] = ['partita_exchange_records_total in', 'partita_exchange_records_total out'];
+
+/** The ring, if keys have several owners. */
+export function ringOf({ cluster }: SimWorld): RingCluster | null {
+  return cluster instanceof RingCluster && cluster.replicaCount > 1 ? cluster : null;
+}
+
+/** Every partition is believed again. */
+export function waitForHealing(world: SimWorld): void {
+  const suspects = (): number =>
+    world.cluster.nodes.reduce((sum, { engine }) => sum + (engine?.status().suspectPartitions.length ?? 1), 0);
+  if (!world.pump(() => suspects() === 0, HEALED_WITHIN_MS))
+    world.violation(`${suspects()} partitions are still suspect ${HEALED_WITHIN_MS} ms after everything was healed`);
+}
+
+/** Nothing is under way. Every owner meets every other, and what was damaged is found and mended. */
+export function meetOwners(world: SimWorld, cluster: RingCluster): OwnersMet {
+  const movedBefore = MOVED.reduce((sum, name) => sum + world.meter.of(name), 0);
+  const isUntouched = world.nemesis.counts.size === 0 && world.meter.of('partita_hints_delivered_total') === 0;
+  // What reading finds damaged is mended meanwhile.
+  const damaged = lookThrough(world, cluster);
+  world.runFor(damaged.isFound ? DAMAGED_HEALED_MS : 0);
+  const { youngestMs } = lookThrough(world, cluster);
+  // A clock that ran ahead has made stamps that stay young for as long.
+  const nowMs = Math.min(...cluster.nodes.map(({ process }) => process?.wallMs() ?? 0));
+  world.runFor(Math.max(0, youngestMs + SETTLED_MS - nowMs));
+  for (const { server } of cluster.nodes) server?.meetOwners();
+  const isOver = (): boolean =>
+    cluster.nodes.every(({ server }) => {
+      const repair = server?.clusterStatus()?.repair;
+      return repair !== undefined && repair.waiting === 0 && repair.underWay === 0;
+    });
+  if (!world.pump(isOver, MET_WITHIN_MS)) world.violation('owners have not met within two minutes');
+  const view = cluster.view((done) => world.pump(done));
+  const replicas = new Map(world.workload.keys.map((key) => [key, view.replicas(key)]));
+  return { replicas, trees: treesOf(world, cluster), movedBefore, isUntouched };
+}
+
+/** As a scrubber would. */
+function lookThrough(
+  world: SimWorld,
+  cluster: RingCluster,
+): { readonly isFound: boolean; readonly youngestMs: number } {
+  const view = cluster.view((done) => world.pump(done));
+  let youngestMs = 0;
+  let isFound = false;
+  for (const key of world.workload.keys) {
+    for (const { state, record } of view.replicas(key)) {
+      if (state === 'unknown') isFound = true;
+      eachStamp(record, 0, record.length, (wallMs) => {
+        youngestMs = Math.max(youngestMs, wallMs);
+      });
+    }
+  }
+  return { isFound, youngestMs };
+}
+
+function treesOf(world: SimWorld, { ring, nodes }: RingCluster): readonly TreeView[] {
+  const { partitionCount, replicaCount, owners } = ring;
+  const trees: TreeView[] = [];
+  for (let partition = 0; partition < partitionCount; partition++) {
+    for (const ordinal of owners.slice(partition * replicaCount, (partition + 1) * replicaCount)) {
+      const node = nodes[ordinal - 1] as SimNode;
+      const tree = treeOf(world, node, partition);
+      if (tree !== null) trees.push(tree);
+    }
+  }
+  return trees;
+}
+
+/** Null: something in it cannot be read. */
+function treeOf(world: SimWorld, { engine, node }: SimNode, partition: number): TreeView | null {
+  if (engine === null) return null;
+  const live = engine.liveLeaves(partition);
+  const rebuild = new Rebuild(partition as PartitionId, live.length / 3);
+  engine.scan(rebuild);
+  world.pump(() => {
+    if (!rebuild.isStopped || rebuild.isOver) return rebuild.isOver;
+    rebuild.isStopped = false;
+    engine.scan(rebuild);
+    return false;
+  });
+  if (rebuild.damaged > 0) return null;
+  return { node, partition, root: treeRoot(live, HASH).join(), isAsRebuilt: leavesEqual(live, rebuild.leaves) };
+}
+
+/** Leaves made anew of what a scan shows. */
+class Rebuild implements ScanRequest {
+  readonly partition: PartitionId;
+  fromHi: number = 0;
+  fromLo: number = 0;
+  readonly untilHi: number = HASH_END_HI;
+  readonly untilLo: number = 0;
+  readonly recordsMax: number = 100;
+  readonly bytesMax: number = 1_048_576;
+  readonly leaves: Uint32Array;
+  damaged = 0;
+  isStopped = false;
+  isOver = false;
+
+  constructor(partition: PartitionId, leafCount: number) {
+    this.partition = partition;
+    this.leaves = new Uint32Array(3 * leafCount);
+  }
+
+  onRecord({ bytes, start, end }: Stored, _key: Uint8Array, hashHi: number): void {
+    if (end === start) {
+      this.damaged += 1;
+      return;
+    }
+    hashHeader(bytes, start, HASH);
+    toggleLeaf(this.leaves, leafIndex(hashHi, this.leaves.length / 3), HASH.hi, HASH.lo, 1);
+  }
+
+  onEnd(next: HashPlace | null): void {
+    this.isStopped = true;
+    this.isOver = next === null;
+    if (next === null) return;
+    this.fromHi = next.hi;
+    this.fromLo = next.lo;
+  }
+}
