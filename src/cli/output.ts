@@ -56,3 +56,8 @@ function cut(text: string): string {
 export function timeOf(ms: number): string {
   return ms === 0 ? '' : new Date(ms).toISOString();
 }
+
+/** `1 key`, `2 keys`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

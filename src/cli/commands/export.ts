@@ -11,6 +11,7 @@ import type { Io } from '../io.js';
 import { cursorText, keyPages, keyText, selectionOf } from '../keys-pages.js';
 import type { SelectionOptions } from '../keys-pages.js';
 import { encodeLine } from '../ndjson.js';
+import { counted } from '../output.js';
 import { timeoutMsOf, withClient } from '../session.js';
 import type { CommonOptions } from '../session.js';
 
@@ -118,7 +119,7 @@ function exportKey(io: Io, key: Uint8Array, result: GetResult<Uint8Array>, count
 }
 
 function words({ keys, versions, bytes }: Count): string {
-  return `${keys} keys with ${versions} versions, ${bytes} bytes`;
+  return `${counted(keys, 'key')} with ${counted(versions, 'version')}, ${counted(bytes, 'byte')}`;
 }
 
 function progress({ done, selected }: KeysReply, count: Count): string {
@@ -133,6 +134,6 @@ function summarise(io: Io, count: Count, last: KeysReply | null): number {
       `error: the export may lack keys: ${suspect} of these partitions are damaged or lost on this node and not yet healed; export them from another owner\n`,
     );
   }
-  if (count.failed > 0) io.err(`error: ${count.failed} keys could not be exported: see above\n`);
+  if (count.failed > 0) io.err(`error: ${counted(count.failed, 'key')} could not be exported: see above\n`);
   return count.failed > 0 || suspect > 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -8,7 +8,7 @@ import { EXIT_DONE } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { cursorText, keyFields, keyPages, keyText, selectionOf } from '../keys-pages.js';
 import type { SelectionOptions } from '../keys-pages.js';
-import { formatOf, printJson, printLines, printTable, timeOf } from '../output.js';
+import { counted, formatOf, printJson, printLines, printTable, timeOf } from '../output.js';
 import { timeoutMsOf } from '../session.js';
 import type { CommonOptions } from '../session.js';
 
@@ -69,7 +69,7 @@ function summary(page: KeysReply, count: number | null, firstOwner: boolean): st
   const { nodeId, selected, partitionCount, suspect, cursor } = page;
   const role = firstOwner ? 'is the first owner of' : 'owns';
   const where = `node ${nodeId.slice(0, 8)}, which ${role} ${selected} of ${partitionCount} partitions`;
-  const lines = [count === null ? `From ${where}` : `${count} key${count === 1 ? '' : 's'} from ${where}`];
+  const lines = [count === null ? `From ${where}` : `${counted(count, 'key')} from ${where}`];
   if (selected === 1 && partitionCount > 1) lines[0] = lines[0]?.replace(/, which .*/, ', of one partition') ?? '';
   if (suspect > 0) {
     lines.push(
