@@ -133,6 +133,23 @@ test('a listing goes on from page to page and stops at its limit with a cursor; 
   });
 });
 
+test('progress is for those who watch, on standard error, and is gone at the end', async (t) => {
+  const more = { cursor: CURSOR, done: 3, records: 100 };
+  await withAdmin([page([listed('a')], more), page([listed('b')], { records: 50 })], async ({ admin }) => {
+    const ran = await runCli(['keys', ...admin], { isErrTTY: true });
+    t.deepEqual(
+      ran.out.split('\n').map((line) => line.split('\t')[0]),
+      ['a', 'b', ''],
+    );
+    t.deepEqual(ran.err.split('\r\u001b[K'), [
+      '',
+      '3 of 16 partitions, 100 keys looked at',
+      '16 of 16 partitions, 150 keys looked at',
+      'From node abababab, which owns 16 of 16 partitions\n',
+    ]);
+  });
+});
+
 test('what is asked wrongly is refused before anybody is asked', async (t) => {
   await withAdmin([], async ({ admin, asked }) => {
     const wrong: readonly (readonly [readonly string[], RegExp])[] = [

@@ -13,7 +13,7 @@ import { keyText } from '../keys-pages.js';
 import { LineTooLong, linesOf } from '../lines.js';
 import { LineFault, decodeLine } from '../ndjson.js';
 import type { KeyLine } from '../ndjson.js';
-import { counted } from '../output.js';
+import { counted, endProgress, showProgress } from '../output.js';
 import { Turns } from '../turns.js';
 import { withClient } from '../session.js';
 import type { CommonOptions } from '../session.js';
@@ -87,7 +87,7 @@ class Import {
       const at = number;
       // Two lines of one key wait for each other: the second must see what the first has stored.
       await this.#turns.take(Buffer.from(line.key).toString('latin1'), () => this.#one(line, at));
-      if (this.#io.stderrIsTTY && number % 100 === 0) this.#io.err(`\r${number} lines, ${this.#words()} `);
+      if (number % 100 === 0) showProgress(this.#io, `${counted(number, 'line')}: ${this.#words()}`);
     }
     await this.#turns.idle();
     return this.#summarise();
@@ -113,6 +113,7 @@ class Import {
         this.#bad(number, error);
       } else if (PartitaError.is(error) && !error.retryable && !error.outcomeUnknown) {
         this.#count.failed += 1;
+        endProgress(this.#io);
         this.#io.err(`error: line ${number}: ${keyText({ key: line.key, hash: '' })}: ${error.message}\n`);
       } else {
         this.#stopped ??= { line: number, error };
@@ -139,6 +140,7 @@ class Import {
 
   #bad(number: number, fault: LineFault): void {
     this.#count.bad += 1;
+    endProgress(this.#io);
     this.#io.err(`error: line ${number}: ${fault.message}\n`);
   }
 
@@ -156,7 +158,8 @@ class Import {
   #summarise(): number {
     const { lines, seen, bad, failed } = this.#count;
     const io = this.#io;
-    io.err(`${io.stderrIsTTY ? '\r' : ''}${counted(lines, 'line')}: ${this.#words()}\n`);
+    endProgress(io);
+    io.err(`${counted(lines, 'line')}: ${this.#words()}\n`);
     if (seen > 0 && !this.#force)
       io.err('note: what had been replaced or deleted was left so; to bring it back, as conflicts: --force\n');
     if (bad > 0) io.err(`error: ${counted(bad, 'line')} not understood and left out: see above\n`);
