@@ -14,7 +14,8 @@
  * is there, they are put with it: each replaces what its writer had seen, and they stay beside one another. If some are
  * there, the context would cover those too, so the others come without.
  */
-import type { GetResult, Sibling } from '../client/index.js';
+import { PartitaError } from '../client/index.js';
+import type { Context, GetResult, Sibling } from '../client/index.js';
 import { equalBytes } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { CONTEXT_ENTRY_BYTES, actorHi, actorLo, counterIn, counterOf } from '../versioning/record.js';
@@ -68,8 +69,13 @@ function relationOf(
   current: GetResult<Uint8Array>,
   hash: Hash64,
 ): 'covered' | 'related' | 'strange' {
-  const line = tokenOf(context, key, hash);
-  const store = tokenOf(current.context, key, hash);
+  const line = tokenOf(context, key, hash, (fault) => new LineFault(`context: ${fault}`));
+  const store = tokenOf(
+    current.context,
+    key,
+    hash,
+    (fault) => new PartitaError('VERSION_MISMATCH', `the context that the node gave cannot be read: ${fault}`),
+  );
   if (line.entryCount === 0) return 'strange';
   let known = 0;
   let shared = 0;
@@ -84,11 +90,11 @@ function relationOf(
   return shared > 0 ? 'related' : 'strange';
 }
 
-function tokenOf(context: GetResult<Uint8Array>['context'], key: Uint8Array, hash: Hash64): ContextToken {
+function tokenOf(context: Context, key: Uint8Array, hash: Hash64, errorOf: (fault: string) => Error): ContextToken {
   const bytes = Buffer.from(context.toString(), 'base64url');
   hash.hash(key, 0, key.length);
   const token = new ContextToken();
   const fault = token.decode(bytes, 0, bytes.length, hash, { hi: hash.hi, lo: hash.lo });
-  if (fault !== '') throw new LineFault(`context: ${fault.charAt(0).toLowerCase()}${fault.slice(1)}`);
+  if (fault !== '') throw errorOf(fault.charAt(0).toLowerCase() + fault.slice(1));
   return token;
 }

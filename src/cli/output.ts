@@ -56,3 +56,20 @@ function cut(text: string): string {
 export function timeOf(ms: number): string {
   return ms === 0 ? '' : new Date(ms).toISOString();
 }
+
+/** `1 key`, `2 keys`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+const ERASE_LINE = '\r\u001b[K';
+
+/** In one line of the terminal, over what it said before; nothing where nobody watches, or where it would be among results. */
+export function showProgress(io: Io, text: string): void {
+  if (io.stderrIsTTY) io.err(`${ERASE_LINE}${text}`);
+}
+
+/** The line is free again. */
+export function endProgress(io: Io): void {
+  if (io.stderrIsTTY) io.err(ERASE_LINE);
+}

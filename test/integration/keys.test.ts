@@ -96,10 +96,7 @@ test.serial('listed by every node, exported, imported twice, and the same in ano
   );
   const bad = await cli(['import'], { stdin: Buffer.from('{"key":"new","siblings":[{"value":"v"}]}\n\n{oops}\n') });
   t.is(bad.code, 1);
-  t.regex(
-    bad.err,
-    /^error: line 3: not JSON: .*\n2 lines: 1 keys stored with 1 versions\nerror: 1 lines were not understood/,
-  );
+  t.regex(bad.err, /^error: line 3: not JSON: .*\n2 lines: 1 key stored with 1 version\nerror: 1 line not understood/);
   t.is((await cli(['get', 'new'])).out, 'v');
 });
 

@@ -1,10 +1,12 @@
 /*
  * The dumb twin of an engine: for every key the values in the order in which they took their place, and the last that
- * was acknowledged. It also follows the Merkle leaves, from what reads answer.
+ * was acknowledged. It also follows the Merkle leaves and scans, from what reads answer.
  */
 import { leafCountOf, leafIndex, leavesEqual, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
+import { HASH_END_HI, type HashPlace } from '../../src/storage/scan.js';
+import { partitionId } from '../../src/model/ids.js';
 import { countFile } from '../../src/workers/walk.js';
-import { DIGEST, HASH, type TestWrite } from './engine-requests.js';
+import { DIGEST, HASH, type TestWrite, valueOf } from './engine-requests.js';
 import { type World } from './engine-world.js';
 
 interface Line {
@@ -94,22 +96,59 @@ export class Twin {
     this.#world.lostPower = false;
   }
 
-  /** Live leaves are those of what reads find; stored leaves are those of the files. */
+  /** Live leaves are those of what reads find, and scans show it; stored leaves are those of the files. */
   checkLeaves(): void {
     const { partitionCount } = this.#world;
     const leafCount = leafCountOf(partitionCount);
     const expected = new Map<number, Uint32Array>();
+    const shown = new Map<number, string[]>();
     for (const name of this.#lines.keys()) {
       const read = this.#world.get(name);
       const leaves = expected.get(read.partition) ?? new Uint32Array(leafCount * WORDS_PER_LEAF);
       expected.set(read.partition, leaves);
+      const there = shown.get(read.partition) ?? [];
+      shown.set(read.partition, there);
+      if (read.state === 'ok') there.push(`${name}=${read.value}`);
       if (read.state === 'ok') toggleLeaf(leaves, leafIndex(read.hashHi, leafCount), read.leafHi, read.leafLo, 1);
     }
     for (const [partition, leaves] of expected) {
       if (!leavesEqual(this.#world.up().liveLeaves(partition), leaves))
         throw new Error(`Live leaves of partition ${partition} differ`);
       this.checkFile(partition);
+      const scanned = this.#scan(partition);
+      if (scanned.sort().join() !== shown.get(partition)?.sort().join())
+        throw new Error(`A scan of partition ${partition} shows ${scanned.map(short).join(' ')}`);
     }
+  }
+
+  /** All that a partition holds, in batches of a few. */
+  #scan(partition: number): string[] {
+    const seen: string[] = [];
+    let next: HashPlace | null = { hi: 0, lo: 0 };
+    while (next !== null) {
+      const from: HashPlace = next;
+      let isEnded = false;
+      this.#world.up().scan({
+        partition: partitionId(partition, this.#world.partitionCount),
+        fromHi: from.hi,
+        fromLo: from.lo,
+        untilHi: HASH_END_HI,
+        untilLo: 0,
+        recordsMax: 3,
+        bytesMax: 5_000,
+        onRecord: (stored, key) => {
+          if (stored.state !== 'ok') throw new Error(`A scan met ${stored.reason}`);
+          seen.push(`${Buffer.from(key).toString('latin1')}=${valueOf(stored)}`);
+        },
+        onEnd: (after, failure) => {
+          if (failure !== null) throw new Error(failure.text);
+          isEnded = true;
+          next = after;
+        },
+      });
+      this.#world.time.runUntil(() => isEnded);
+    }
+    return seen;
   }
 
   /** What the scrubber says of a file. */

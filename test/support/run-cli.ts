@@ -12,12 +12,14 @@ export interface Ran {
 export interface Surroundings {
   readonly stdin?: Uint8Array;
   readonly isTTY?: boolean;
+  /** Of standard error. */
+  readonly isErrTTY?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function runCli(
   argv: readonly string[],
-  { stdin, isTTY = false, env = {} }: Surroundings = {},
+  { stdin, isTTY = false, isErrTTY = false, env = {} }: Surroundings = {},
 ): Promise<Ran> {
   const out: Buffer[] = [];
   let err = '';
@@ -30,7 +32,7 @@ export async function runCli(
     env,
     stdinIsTTY: stdin === undefined,
     stdoutIsTTY: isTTY,
-    stderrIsTTY: false,
+    stderrIsTTY: isErrTTY,
     drained: () => Promise.resolve(),
     stdin: input(),
     out: (bytes) => {

@@ -11,6 +11,7 @@ import type { Io } from '../io.js';
 import { cursorText, keyPages, keyText, selectionOf } from '../keys-pages.js';
 import type { SelectionOptions } from '../keys-pages.js';
 import { encodeLine } from '../ndjson.js';
+import { counted, endProgress, showProgress } from '../output.js';
 import { timeoutMsOf, withClient } from '../session.js';
 import type { CommonOptions } from '../session.js';
 
@@ -47,16 +48,17 @@ export async function runExport(io: Io, options: ExportOptions): Promise<number>
         for (const batch of batchesOf(page.keys)) await exportBatch(io, client, batch, count);
         last = page;
         ({ cursor } = page);
-        if (io.stderrIsTTY) io.err(`\r${progress(page, count)}`);
+        if (!io.stdoutIsTTY) showProgress(io, progress(page, count));
       }
     });
   } catch (error) {
-    io.err(`${io.stderrIsTTY ? '\n' : ''}${describeError(error, 'export')}\n`);
+    endProgress(io);
+    io.err(`${describeError(error, 'export')}\n`);
     const goOn = cursor.length === 0 ? '' : `; go on, into another file, with --cursor ${cursorText(cursor)}`;
     io.err(`error: the export is not complete: it ended after ${words(count)}${goOn}\n`);
     return EXIT_FAILED;
   }
-  if (io.stderrIsTTY) io.err('\n');
+  endProgress(io);
   return summarise(io, count, last);
 }
 
@@ -88,6 +90,7 @@ function* batchesOf(keys: readonly ListedKey[]): Generator<readonly ListedKey[]>
 async function exportBatch(io: Io, client: Client, batch: readonly ListedKey[], count: Count): Promise<void> {
   for (const key of batch.filter(({ key: bytes }) => bytes.length === 0)) {
     count.failed += 1;
+    endProgress(io);
     io.err(
       `error: a damaged record in partition ${key.partition}, hash ${key.hash}: its key cannot be read here; export this partition from another owner\n`,
     );
@@ -99,6 +102,7 @@ async function exportBatch(io: Io, client: Client, batch: readonly ListedKey[], 
     if (result === undefined || PartitaError.is(result)) {
       if (result?.retryable === true) throw result;
       count.failed += 1;
+      endProgress(io);
       io.err(`error: ${keyText({ key, hash: '' })}: ${result?.message ?? 'no answer'}\n`);
     } else {
       exportKey(io, key, result, count);
@@ -118,11 +122,11 @@ function exportKey(io: Io, key: Uint8Array, result: GetResult<Uint8Array>, count
 }
 
 function words({ keys, versions, bytes }: Count): string {
-  return `${keys} keys with ${versions} versions, ${bytes} bytes`;
+  return `${counted(keys, 'key')} with ${counted(versions, 'version')}, ${counted(bytes, 'byte')}`;
 }
 
 function progress({ done, selected }: KeysReply, count: Count): string {
-  return `${done} of ${selected} partitions, ${words(count)} `;
+  return `${done} of ${counted(selected, 'partition')}, ${words(count)}`;
 }
 
 function summarise(io: Io, count: Count, last: KeysReply | null): number {
@@ -133,6 +137,6 @@ function summarise(io: Io, count: Count, last: KeysReply | null): number {
       `error: the export may lack keys: ${suspect} of these partitions are damaged or lost on this node and not yet healed; export them from another owner\n`,
     );
   }
-  if (count.failed > 0) io.err(`error: ${count.failed} keys could not be exported: see above\n`);
+  if (count.failed > 0) io.err(`error: ${counted(count.failed, 'key')} could not be exported: see above\n`);
   return count.failed > 0 || suspect > 0 ? EXIT_FAILED : EXIT_DONE;
 }

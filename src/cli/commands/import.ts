@@ -13,6 +13,7 @@ import { keyText } from '../keys-pages.js';
 import { LineTooLong, linesOf } from '../lines.js';
 import { LineFault, decodeLine } from '../ndjson.js';
 import type { KeyLine } from '../ndjson.js';
+import { counted, endProgress, showProgress } from '../output.js';
 import { Turns } from '../turns.js';
 import { withClient } from '../session.js';
 import type { CommonOptions } from '../session.js';
@@ -86,7 +87,7 @@ class Import {
       const at = number;
       // Two lines of one key wait for each other: the second must see what the first has stored.
       await this.#turns.take(Buffer.from(line.key).toString('latin1'), () => this.#one(line, at));
-      if (this.#io.stderrIsTTY && number % 100 === 0) this.#io.err(`\r${number} lines, ${this.#words()} `);
+      if (number % 100 === 0) showProgress(this.#io, `${counted(number, 'line')}: ${this.#words()}`);
     }
     await this.#turns.idle();
     return this.#summarise();
@@ -112,6 +113,7 @@ class Import {
         this.#bad(number, error);
       } else if (PartitaError.is(error) && !error.retryable && !error.outcomeUnknown) {
         this.#count.failed += 1;
+        endProgress(this.#io);
         this.#io.err(`error: line ${number}: ${keyText({ key: line.key, hash: '' })}: ${error.message}\n`);
       } else {
         this.#stopped ??= { line: number, error };
@@ -138,12 +140,15 @@ class Import {
 
   #bad(number: number, fault: LineFault): void {
     this.#count.bad += 1;
+    endProgress(this.#io);
     this.#io.err(`error: line ${number}: ${fault.message}\n`);
   }
 
   #words(): string {
     const { stored, versions, same, seen, expired } = this.#count;
-    const parts = [`${stored} keys ${this.#isDry ? 'would be stored' : 'stored'} with ${versions} versions`];
+    const parts = [
+      `${counted(stored, 'key')} ${this.#isDry ? 'would be stored' : 'stored'} with ${counted(versions, 'version')}`,
+    ];
     if (same > 0) parts.push(`${same} were there already`);
     if (seen > 0) parts.push(`${seen} had been replaced or deleted since the export`);
     if (expired > 0) parts.push(`${expired} had expired`);
@@ -153,11 +158,12 @@ class Import {
   #summarise(): number {
     const { lines, seen, bad, failed } = this.#count;
     const io = this.#io;
-    io.err(`${io.stderrIsTTY ? '\r' : ''}${lines} lines: ${this.#words()}\n`);
+    endProgress(io);
+    io.err(`${counted(lines, 'line')}: ${this.#words()}\n`);
     if (seen > 0 && !this.#force)
       io.err('note: what had been replaced or deleted was left so; to bring it back, as conflicts: --force\n');
-    if (bad > 0) io.err(`error: ${bad} lines were not understood and left out: see above\n`);
-    if (failed > 0) io.err(`error: ${failed} keys were refused: see above\n`);
+    if (bad > 0) io.err(`error: ${counted(bad, 'line')} not understood and left out: see above\n`);
+    if (failed > 0) io.err(`error: ${counted(failed, 'key')} refused: see above\n`);
     if (this.#stopped !== null) {
       const { line, error } = this.#stopped;
       io.err(`${describeError(error, `line ${line}`)}\n`);

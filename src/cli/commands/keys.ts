@@ -8,7 +8,7 @@ import { EXIT_DONE } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { cursorText, keyFields, keyPages, keyText, selectionOf } from '../keys-pages.js';
 import type { SelectionOptions } from '../keys-pages.js';
-import { formatOf, printJson, printLines, printTable, timeOf } from '../output.js';
+import { counted, endProgress, formatOf, printJson, printLines, printTable, showProgress, timeOf } from '../output.js';
 import { timeoutMsOf } from '../session.js';
 import type { CommonOptions } from '../session.js';
 
@@ -26,10 +26,18 @@ export async function runKeys(io: Io, options: KeysOptions): Promise<number> {
   const format = formatOf(io, options.output);
   const keys: ListedKey[] = [];
   let last: KeysReply | null = null;
-  for await (const page of keyPages(adminAddress(io, options), timeoutMs, selection, limit, LISTED_KEYS_MAX)) {
-    last = page;
-    if (format === 'raw') printLines(io, page.keys.map(rowOf));
-    else keys.push(...page.keys);
+  let looked = 0;
+  try {
+    for await (const page of keyPages(adminAddress(io, options), timeoutMs, selection, limit, LISTED_KEYS_MAX)) {
+      last = page;
+      if (format === 'raw') printLines(io, page.keys.map(rowOf));
+      else keys.push(...page.keys);
+      looked += page.records;
+      if (format !== 'raw' || !io.stdoutIsTTY)
+        showProgress(io, `${page.done} of ${counted(page.selected, 'partition')}, ${counted(looked, 'key')} looked at`);
+    }
+  } finally {
+    endProgress(io);
   }
   if (last === null) return EXIT_DONE;
   const count = format === 'raw' ? null : keys.length;
@@ -69,7 +77,7 @@ function summary(page: KeysReply, count: number | null, firstOwner: boolean): st
   const { nodeId, selected, partitionCount, suspect, cursor } = page;
   const role = firstOwner ? 'is the first owner of' : 'owns';
   const where = `node ${nodeId.slice(0, 8)}, which ${role} ${selected} of ${partitionCount} partitions`;
-  const lines = [count === null ? `From ${where}` : `${count} key${count === 1 ? '' : 's'} from ${where}`];
+  const lines = [count === null ? `From ${where}` : `${counted(count, 'key')} from ${where}`];
   if (selected === 1 && partitionCount > 1) lines[0] = lines[0]?.replace(/, which .*/, ', of one partition') ?? '';
   if (suspect > 0) {
     lines.push(

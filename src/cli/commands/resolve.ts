@@ -4,7 +4,7 @@ import { parseDurationMs, parseWhole } from '../durations.js';
 import { EXIT_CONFLICT, EXIT_DONE, EXIT_NOT_FOUND } from '../exit-codes.js';
 import { UsageError } from '../io.js';
 import type { Io } from '../io.js';
-import { formatOf, printJson } from '../output.js';
+import { counted, formatOf, printJson } from '../output.js';
 import { readNamed, withClient } from '../session.js';
 import type { CommonOptions } from '../session.js';
 
@@ -35,7 +35,7 @@ export async function runResolve(io: Io, key: string, options: ResolveOptions): 
     }
     const left = chosen.expiresMs === 0 ? undefined : Math.max(1, chosen.expiresMs - Date.now());
     const { siblingCount } = await client.put(key, chosen.value, { context: result.context, ttlMs: ttlMs ?? left });
-    const before = `${count} version${count === 1 ? '' : 's'}`;
+    const before = counted(count, 'version');
     report(
       io,
       options,

@@ -119,7 +119,7 @@ export const olderRecordRepairs: Mutant = {
 export const absentNotRepaired: Mutant = {
   name: 'absent-not-repaired',
   what: 'an owner that has nothing is not stale',
-  edits: [{ file: 'coordinator/replicated-get.js', from: "state === 'absent' ||\n", to: '\n' }],
+  edits: [{ file: 'coordinator/replicated-get.js', from: "(isAnswered && state === 'absent') ||", to: '' }],
   given: ringOf(4, ['lost-disk', 'kill'], {
     faultEveryMs: 2_500,
     work: { ...WORK, keys: 40, mix: [60, 10, 5, 2, 5, 0, 0] },
