@@ -29,6 +29,7 @@ import { nodeSettings } from './node-settings.js';
 import { statusFigures, statusLine } from './node-status.js';
 import { kernelRandom, realClock, realDigest, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
+import { watchServedWell } from './served-well.js';
 import { openStorage, type StorageWorld } from './storage-world.js';
 
 /** How long a drain waits for answers under way; systemd's TimeoutStopSec must be longer. */
@@ -90,6 +91,8 @@ export const startNode: StartNode = async (start) => {
     background: backgroundOptions(config, directory, storage, loopDelay),
     ...(cluster === null ? {} : { cluster }),
   });
+  const isVerifying = (): boolean => node.background.scrubStatus()?.isVerifying === true;
+  const served = watchServedWell(timers, directory.meta, isVerifying, fatal);
   const listeners = await openListeners(start, node.acceptor, pool, queue);
   const [client, peer, admin] = listeners.map(({ address }) => address) as [string, string, string];
   return {
@@ -104,6 +107,7 @@ export const startNode: StartNode = async (start) => {
         node.drain('The node is being stopped', DRAIN_GRACE_MS, done);
       });
       node.stop();
+      served.cancel();
       loopDelay.stop();
       await storage.close();
       lock.release();
