@@ -61,10 +61,7 @@ export const startNode: StartNode = async (start) => {
     limits: readKernelLimits(),
     hasSecret: secret !== null,
   });
-  if ('waiting' in directory)
-    return waitingNode(directory.waiting, () => {
-      directory.lock.release();
-    });
+  if ('waiting' in directory) return waitingNode(directory.waiting, directory.lock);
   const { ring, member, lock } = directory;
   logOpening(log, directory, config);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
@@ -91,8 +88,7 @@ export const startNode: StartNode = async (start) => {
     background: backgroundOptions(config, directory, storage, loopDelay),
     ...(cluster === null ? {} : { cluster }),
   });
-  const isVerifying = (): boolean => node.background.scrubStatus()?.isVerifying === true;
-  const served = watchServedWell(timers, directory.meta, isVerifying, fatal);
+  const served = watchServedWell(timers, directory.meta, () => isVerifying(node), fatal);
   const listeners = await openListeners(start, node.acceptor, pool, queue);
   const [client, peer, admin] = listeners.map(({ address }) => address) as [string, string, string];
   return {
@@ -132,6 +128,10 @@ function backgroundOptions(
     },
     scrub: { store: engine.scrub, verifySoon: !meta.lastStop.clean && meta.meta.opening > 1, ...scrub },
   };
+}
+
+function isVerifying(node: PartitaNode): boolean {
+  return node.background.scrubStatus()?.isVerifying === true;
 }
 
 /** True as long as what is written becomes durable, sooner or later. */
@@ -179,7 +179,7 @@ function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDi
 }
 
 /** An empty directory: the process is up, says what it waits for, and serves nobody. */
-function waitingNode(text: string, release: () => void): RunningNode {
+function waitingNode(text: string, lock: { release(): void }): RunningNode {
   return {
     ready: { client: '', peer: '', admin: '', nodeId: '' },
     waiting: text,
@@ -187,7 +187,7 @@ function waitingNode(text: string, release: () => void): RunningNode {
     figures: () => ({}),
     healthy: () => true,
     drain: () => {
-      release();
+      lock.release();
       return Promise.resolve();
     },
   };
