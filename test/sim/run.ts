@@ -49,6 +49,8 @@ const TOLD: readonly (readonly [string, string])[] = [
   ['partita_forwarded_total', 'puts forwarded'],
   ['partita_read_repairs_total', 'repairs'],
   ['partita_hints_delivered_total', 'hints delivered'],
+  ['partita_scrub_damaged_records_total', 'rotten records found by scrubs'],
+  ['partita_scrub_repaired_total', 'of them repaired'],
 ];
 
 function answerOf(seed: number): Answer {
