@@ -29,6 +29,7 @@ import { nodeSettings } from './node-settings.js';
 import { statusFigures, statusLine } from './node-status.js';
 import { kernelRandom, realClock, realDigest, realTimers } from './real-world.js';
 import { type NodeStart, type RunningNode, type StartNode, StartRefusedError } from './running-node.js';
+import { watchServedWell } from './served-well.js';
 import { openStorage, type StorageWorld } from './storage-world.js';
 
 /** How long a drain waits for answers under way; systemd's TimeoutStopSec must be longer. */
@@ -65,10 +66,7 @@ export const startNode: StartNode = async (start) => {
     limits: readKernelLimits(),
     hasSecret: secret !== null,
   });
-  if ('waiting' in directory)
-    return waitingNode(directory.waiting, () => {
-      directory.lock.release();
-    });
+  if ('waiting' in directory) return waitingNode(directory.waiting, directory.lock);
   const { ring, member, lock } = directory;
   logOpening(log, directory, config);
   const storage = await openStorage({ config, directory, hash, clock: realClock, timers, random, meter, log, fatal });
@@ -95,6 +93,7 @@ export const startNode: StartNode = async (start) => {
     background: backgroundOptions(config, directory, storage, loopDelay),
     ...(cluster === null ? {} : { cluster }),
   });
+  const served = watchServedWell(timers, directory.meta, () => isVerifying(node), fatal);
   const listeners = await openListeners(start, node.acceptor, pool, queue, () => othersReached(node));
   const [client, peer, admin] = listeners.map(({ address }) => address) as [string, string, string];
   return {
@@ -109,6 +108,7 @@ export const startNode: StartNode = async (start) => {
         node.drain('The node is being stopped', DRAIN_GRACE_MS, done);
       });
       node.stop();
+      served.cancel();
       loopDelay.stop();
       await storage.close();
       lock.release();
@@ -133,6 +133,10 @@ function backgroundOptions(
     },
     scrub: { store: engine.scrub, verifySoon: !meta.lastStop.clean && meta.meta.opening > 1, ...scrub },
   };
+}
+
+function isVerifying(node: PartitaNode): boolean {
+  return node.background.scrubStatus()?.isVerifying === true;
 }
 
 /** True as long as what is written becomes durable, sooner or later. */
@@ -186,7 +190,7 @@ function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDi
 }
 
 /** An empty directory: the process is up, says what it waits for, and serves nobody. */
-function waitingNode(text: string, release: () => void): RunningNode {
+function waitingNode(text: string, lock: { release(): void }): RunningNode {
   return {
     ready: { client: '', peer: '', admin: '', nodeId: '' },
     waiting: text,
@@ -194,7 +198,7 @@ function waitingNode(text: string, release: () => void): RunningNode {
     figures: () => ({}),
     healthy: () => true,
     drain: () => {
-      release();
+      lock.release();
       return Promise.resolve();
     },
   };

@@ -22,7 +22,6 @@ import { realDigest } from './real-world.js';
 
 /** How much of the arena is kept for reuse when the buffer has been emptied. */
 const ARENA_KEPT_SHARE = 0.25;
-const SERVED_WELL_MS = 60_000;
 
 export interface StorageWorld {
   readonly engine: Engine;
@@ -43,21 +42,14 @@ export interface StorageWorldOptions {
 }
 
 export async function openStorage(options: StorageWorldOptions): Promise<StorageWorld> {
-  const { directory, timers, fatal } = options;
-  const { meta } = directory;
+  const { meta } = options.directory;
   const hlc = new Hlc(meta.meta.hlcMs, meta.meta.hlcLogical);
   const workers = new PoolWorkers();
   const engine = await promised(openEngine(engineDeps(options, hlc, workers), engineOptions(options)));
-  const served = timers.after(SERVED_WELL_MS, () => {
-    meta.update({ uncleanStarts: 0 }, (error) => {
-      if (error !== null) fatal(error);
-    });
-  });
   return {
     engine,
     hlc,
     close: async () => {
-      served.cancel();
       // The pool first: its tasks read files that the engine closes.
       await answered((done) => {
         workers.close(done);

@@ -49,6 +49,8 @@ export interface ScrubStatus {
   readonly leaf: number;
   /** Partitions that wait. */
   readonly waiting: number;
+  /** The store was not closed cleanly, and what it holds has not all been read since. */
+  readonly isVerifying: boolean;
   readonly partitions: number;
   readonly records: number;
   readonly bytes: number;
@@ -71,6 +73,8 @@ export class Scrubber {
   readonly #meters: ScrubMeters;
   /** In the order in which they will be read. */
   readonly #waiting: Set<number> = new Set();
+  /** Of those that are read because of an unclean stop, the ones that are left. */
+  readonly #unverified: Set<number> = new Set();
   readonly #sums = { partitions: 0, records: 0, bytes: 0, damaged: 0, wrongLeaves: 0, broken: 0 };
   #partition = NOWHERE;
   #leaf = 0;
@@ -86,8 +90,11 @@ export class Scrubber {
   }
 
   start(): void {
-    if (this.#parts.verifySoon) this.scrubAll();
-    this.#tick();
+    const { store, verifySoon } = this.#parts;
+    this.#tick(); // first what was probably being read when the process died
+    if (!verifySoon) return;
+    for (let partition = 0; partition < store.partitionCount; partition++) this.#unverified.add(partition);
+    this.scrubAll();
   }
 
   scrubAll(): void {
@@ -109,6 +116,7 @@ export class Scrubber {
       partition: this.#partition,
       leaf: this.#leaf,
       waiting: this.#waiting.size,
+      isVerifying: this.#unverified.size > 0,
       ...this.#sums,
       repaired: repair?.repaired ?? 0,
       repairsWaiting: repair?.waiting ?? 0,
@@ -180,6 +188,7 @@ export class Scrubber {
     const wrong = this.#parts.store.compareLive(this.#partition);
     this.#sums.wrongLeaves += wrong;
     this.#meters.wrongLive.add(wrong);
+    this.#unverified.delete(this.#partition);
     this.#sums.partitions += 1;
     this.#meters.partitions.add(1);
     this.#partition = NOWHERE;

@@ -106,8 +106,14 @@ test('a partition is read from its first leaf to its last, no faster than allowe
 
 test('all of them soon after an unclean stop, and each once a period otherwise', (t) => {
   const soon = bench({ verifySoon: true });
+  t.false(soon.scrubber.status().isVerifying);
   soon.scrubber.start();
+  t.true(soon.scrubber.status().isVerifying);
+  const [first] = new ScrubCalendar(4 * DAY, 4, 1).due(soon.timers.wallMs());
+  soon.timers.advance(1_000);
+  t.is(soon.store.asked[0]?.[0], first, 'what was probably being read when the process died');
   soon.timers.advance(60_000);
+  t.false(soon.scrubber.status().isVerifying);
   t.deepEqual([...new Set(soon.store.asked.map(([partition]) => partition))].sort(), [0, 1, 2, 3]);
 
   const calm = bench();

@@ -53,6 +53,8 @@ const TOLD: readonly (readonly [string, string])[] = [
   ['partita_exchange_records_total out', 'pushed by owners that met'],
   ['partita_partitions_healed_total owners', 'partitions healed'],
   ['partita_damaged_records_healed_total', 'damaged records healed'],
+  ['partita_scrub_damaged_records_total', 'rotten records found by scrubs'],
+  ['partita_scrub_repaired_total', 'of them repaired'],
 ];
 
 function answerOf(seed: number): Answer {

@@ -84,6 +84,25 @@ test('where nobody is disturbed, owners agree before anybody reads', (t) => {
   t.true((evidence.handedOff?.size ?? 0) > 0);
 });
 
+test('what rots is found by the scrub and repaired from the other owners, before anybody reads it', (t) => {
+  const given = {
+    cluster: RING,
+    nodes: 4,
+    faults: ['rot-file', 'kill'],
+    partitionCount: 4,
+    scrubPeriodMs: 5_000,
+  } as const;
+  const { violations, counts, evidence } = runSeed({ seed: 4, given });
+  t.deepEqual(violations, []);
+  const of = (name: string): number => counts.get(name) ?? 0;
+  t.true(of('partita_scrub_damaged_records_total') >= 4, 'four at least rot when nobody reads any more');
+  t.true(of('partita_scrub_repaired_total') >= 2);
+  t.true(of('partita_scrub_partitions_total') > 50);
+  t.is(of('partita_scrub_wrong_leaves_total stored') + of('partita_scrub_wrong_leaves_total live'), 0);
+  const states = [...(evidence.afterScrub?.values() ?? [])].flatMap((replicas) => replicas.map(({ state }) => state));
+  t.true(states.length > 0 && !states.includes('unknown'));
+});
+
 /**
  * Two clocks may differ by twice this: put ids are still taken. There are no late retries among the work, since how long a
  * put id is remembered is measured in the ids' own seconds: clocks decide there whether a retry is answered or refused.
