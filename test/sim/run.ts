@@ -49,8 +49,9 @@ const TOLD: readonly (readonly [string, string])[] = [
   ['partita_forwarded_total', 'puts forwarded'],
   ['partita_read_repairs_total', 'repairs'],
   ['partita_hints_delivered_total', 'hints delivered'],
-  ['partita_exchange_records_total in', 'records pulled'],
-  ['partita_exchange_records_total out', 'pushed by owners that met'],
+  ['partita_exchange_records_total in exchange', 'records pulled'],
+  ['partita_exchange_records_total out exchange', 'pushed by owners that met'],
+  ['partita_exchange_records_total in restore', 'restored'],
   ['partita_partitions_healed_total owners', 'partitions healed'],
   ['partita_damaged_records_healed_total', 'damaged records healed'],
 ];
