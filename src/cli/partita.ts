@@ -132,27 +132,7 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
       action('hints', async (command) => (await import('./commands/hints.js')).runHints(io, merged(program, command))),
     );
 
-  const repair = program.command('repair').description('compare what a node holds with what the other owners hold');
-  for (const [verb, what] of [
-    ['start', 'compare all partitions with all other owners now, and follow it'],
-    ['status', 'show how far comparing is, and what it has moved'],
-  ] as const) {
-    addOutputOption(repair.command(verb))
-      .description(what)
-      .option('--admin <unix:/path>', "the node's admin socket (default: as its configuration says)")
-      .option('-c, --config <file>', 'the configuration of the node (default: PARTITA_CONFIG)')
-      .option('--timeout <duration>', 'deadline of each question, 1ms to 60s (default: 5s)')
-      .option('--wait', 'go on until nothing is left to compare, and nothing is suspect')
-      .addHelpText(
-        'after',
-        `\nAsks one node, on its own machine. Owners compare by themselves once a period (repair.period).\n\nExamples:\n  $ partita repair ${verb} --config /etc/partita/n1.toml\n  $ partita repair ${verb} --wait --admin unix:/run/partita/n1/admin.sock\n`,
-      )
-      .action(
-        action(`repair ${verb}`, async (command) =>
-          (await import('./commands/repair.js')).runRepair(io, verb, merged(program, command)),
-        ),
-      );
-  }
+  addRepairCommands(program, io, action);
 
   const config = program.command('config').description('the configuration of the daemon');
   addOutputOption(config.command('show'))
@@ -222,6 +202,30 @@ function addClusterCommands(program: Command, io: Io, action: Action): void {
         (await import('./commands/ring-show.js')).runRingShow(io, file, merged(program, command)),
       ),
     );
+}
+
+function addRepairCommands(program: Command, io: Io, action: Action): void {
+  const repair = program.command('repair').description('compare what a node holds with what the other owners hold');
+  for (const [verb, what] of [
+    ['start', 'compare all partitions with all other owners now, and follow it'],
+    ['status', 'show how far comparing is, and what it has moved'],
+  ] as const) {
+    addOutputOption(repair.command(verb))
+      .description(what)
+      .option('--admin <unix:/path>', "the node's admin socket (default: as its configuration says)")
+      .option('-c, --config <file>', 'the configuration of the node (default: PARTITA_CONFIG)')
+      .option('--timeout <duration>', 'deadline of each question, 1ms to 60s (default: 5s)')
+      .option('--wait', 'go on until nothing is left to compare, and nothing is suspect')
+      .addHelpText(
+        'after',
+        `\nAsks one node, on its own machine. Owners compare by themselves once a period (repair.period).\n\nExamples:\n  $ partita repair ${verb} --config /etc/partita/n1.toml\n  $ partita repair ${verb} --wait --admin unix:/run/partita/n1/admin.sock\n`,
+      )
+      .action(
+        action(`repair ${verb}`, async (command) =>
+          (await import('./commands/repair.js')).runRepair(io, verb, merged(program, command)),
+        ),
+      );
+  }
 }
 
 /** A command's own options over those given before its name. */

@@ -196,9 +196,9 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   #slice(bytes: number, go: () => void): void {
-    const { slices, isOpen } = this.#world;
-    slices.ask(this.#task, bytes, () => {
-      if (isOpen()) go();
+    const world = this.#world;
+    world.slices.ask(this.#task, bytes, () => {
+      if (world.isOpen()) go();
       else this.#end('The node is stopping');
     });
   }
