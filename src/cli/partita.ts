@@ -129,7 +129,6 @@ function addDiagnosticCommands(program: Command, io: Io, action: Action): void {
     );
 
   addBackgroundCommands(program, io, action);
-
   addRepairCommands(program, { io, action, merged });
 
   const config = program.command('config').description('the configuration of the daemon');

@@ -116,7 +116,7 @@ test('where no owner is believed, hints of all members come home first, and the 
   t.deepEqual(met, ['poll 4', 'whole 2', 'whole 3']);
 });
 
-test('an owner that is believed by the second meeting heals it as any would', (t) => {
+test('an owner that counts by the second meeting heals it as one always does', (t) => {
   const schedule = scheduleOf();
   schedule.setSuspects([1]);
   t.is(play(schedule, 1, 0, [], [4]).verdict, 'none');

@@ -66,7 +66,7 @@ export interface OwnersMet {
   readonly trees: readonly TreeView[];
   /** Records that were moved by then because owners differed. */
   readonly movedBefore: number;
-  /** No fault ever began, and no owner was so slow that a hint was kept for it. */
+  /** No fault ever began. */
   readonly isUntouched: boolean;
 }
 

@@ -19,7 +19,11 @@ const MET_WITHIN_MS = 120_000;
 /** Younger than this differences are left alone. */
 const SETTLED_MS = 6_000;
 const DAMAGED_HEALED_MS = 12_000;
-export const MOVED: readonly string[] = ['partita_exchange_records_total in', 'partita_exchange_records_total out'];
+/** By owners that both counted. */
+export const MOVED: readonly string[] = [
+  'partita_exchange_records_total in exchange',
+  'partita_exchange_records_total out exchange',
+];
 
 /** The ring, if keys have several owners. */
 export function ringOf({ cluster }: SimWorld): RingCluster | null {
@@ -37,7 +41,7 @@ export function waitForHealing(world: SimWorld): void {
 /** Nothing is under way. Every owner meets every other, and what was damaged is found and mended. */
 export function meetOwners(world: SimWorld, cluster: RingCluster): OwnersMet {
   const movedBefore = MOVED.reduce((sum, name) => sum + world.meter.of(name), 0);
-  const isUntouched = world.nemesis.counts.size === 0 && world.meter.of('partita_hints_delivered_total') === 0;
+  const isUntouched = world.nemesis.counts.size === 0;
   // What reading finds damaged is mended meanwhile.
   const damaged = lookThrough(world, cluster);
   world.runFor(damaged.isFound ? DAMAGED_HEALED_MS : 0);

@@ -374,7 +374,8 @@ test('questions of owners to each other are bounded before they are taken apart'
     level: 0,
     parents: Array(5_000).fill(1),
   });
-  t.regex(String(exchange.decodeTree(long, 0, long.length)), /^A question of \d+ bytes$/);
+  const fault = exchange.decodeTree(long, 0, long.length);
+  t.regex(typeof fault === 'string' ? fault : 'taken', /^A question of \d+ bytes$/);
   const records = Buffer.alloc(2 * 1_025, Buffer.of(0x2a, 0));
   t.is(exchange.decodePullReply(records, 0, records.length), 'More than 1024 records');
 });

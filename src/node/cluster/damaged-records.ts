@@ -73,7 +73,8 @@ export class DamagedRecords {
   }
 
   #heal(place: Place, others: readonly number[]): void {
-    const { parts, meters, slices, isOpen } = this.#world;
+    const world = this.#world;
+    const { parts, meters, slices } = world;
     place.underWay = true;
     this.#underWay += 1;
     const records: Uint8Array[] = [];
@@ -86,7 +87,7 @@ export class DamagedRecords {
       else this.#over(place, failure);
     };
     slices.ask('restore', others.length * BYTES_EXPECTED, () => {
-      if (!isOpen()) return;
+      if (!world.isOpen()) return;
       for (const other of others) {
         new ExchangePeer(parts, meters, place.partition, other).pull(
           [place],

@@ -1,5 +1,8 @@
 import type { Counter, Gauge, Meter } from '../../env/meter.js';
 
+/** Between owners that both count, or to restore what a replica has lost. */
+export type MoveTask = 'exchange' | 'restore';
+
 /** Of anti-entropy. The numbers are kept here as well, since a meter is only written to. */
 export class ExchangeMeters {
   met: number = 0;
@@ -13,8 +16,8 @@ export class ExchangeMeters {
   damagedHealed: number = 0;
   readonly #met: Counter;
   readonly #failed: Counter;
-  readonly #received: Counter;
-  readonly #sent: Counter;
+  readonly #received: Readonly<Record<MoveTask, Counter>>;
+  readonly #sent: Readonly<Record<MoveTask, Counter>>;
   readonly #bytesIn: Counter;
   readonly #bytesOut: Counter;
   readonly #young: Counter;
@@ -27,9 +30,11 @@ export class ExchangeMeters {
     const meetings = 'Meetings with other owners of a partition, by result';
     this.#met = meter.counter('partita_exchanges_total', meetings, { result: 'ok' });
     this.#failed = meter.counter('partita_exchanges_total', meetings, { result: 'error' });
-    const records = 'Records moved because owners differed, by direction';
-    this.#received = meter.counter('partita_exchange_records_total', records, { direction: 'in' });
-    this.#sent = meter.counter('partita_exchange_records_total', records, { direction: 'out' });
+    const records = 'Records moved because owners differed, by direction and whether a replica is being restored';
+    const moved = (direction: string, task: MoveTask): Counter =>
+      meter.counter('partita_exchange_records_total', records, { direction, task });
+    this.#received = { exchange: moved('in', 'exchange'), restore: moved('in', 'restore') };
+    this.#sent = { exchange: moved('out', 'exchange'), restore: moved('out', 'restore') };
     const bytes = 'Bytes of questions and answers of meetings that this node began, by direction';
     this.#bytesIn = meter.counter('partita_exchange_bytes_total', bytes, { direction: 'in' });
     this.#bytesOut = meter.counter('partita_exchange_bytes_total', bytes, { direction: 'out' });
@@ -53,14 +58,14 @@ export class ExchangeMeters {
     this.#young.add(count);
   }
 
-  noteReceived(): void {
+  noteReceived(task: MoveTask): void {
     this.received += 1;
-    this.#received.add(1);
+    this.#received[task].add(1);
   }
 
-  noteSent(bytes: number): void {
+  noteSent(task: MoveTask, bytes: number): void {
     this.sent += 1;
-    this.#sent.add(1);
+    this.#sent[task].add(1);
     this.noteOut(bytes);
   }
 

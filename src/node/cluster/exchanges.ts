@@ -143,10 +143,10 @@ export class Exchanges {
   #over(meeting: Meeting, result: MeetingResult, failure: string | null): void {
     this.#underWay -= 1;
     if (this.#stopped) return;
-    const { services, nowMs } = this.#world.parts;
+    const { parts } = this.#world;
     if (meeting.kind !== 'poll') this.#meters.noteMeeting(failure === null);
-    if (failure !== null) services.log.warn('exchange-broken', { ...meeting, failure });
-    const verdict = this.#schedule.ended(meeting, result, nowMs.call(this.#world.parts));
+    if (failure !== null) parts.services.log.warn('exchange-broken', { ...meeting, failure });
+    const verdict = this.#schedule.ended(meeting, result, parts.nowMs());
     if (verdict !== 'none') this.#believe(meeting.partition, verdict === 'together');
     this.#begin();
   }

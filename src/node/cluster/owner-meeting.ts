@@ -2,7 +2,7 @@
  * The hands of repair/exchange.ts: one meeting with one other owner, over its link and the store. Each step waits for its
  * slice of background work.
  */
-import type { Slices, TaskKind } from '../../background/slices.js';
+import type { Slices } from '../../background/slices.js';
 import type { Failure } from '../../model/errors.js';
 import type { KeyHash } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
@@ -17,7 +17,7 @@ import type { Meeting, MeetingResult } from '../../repair/exchange-schedule.js';
 import { LISTED_BYTES, type Listing, type Push } from '../../repair/listing.js';
 import { encodeChildren, leafCountOf, treeLevels } from '../../repair/merkle.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
-import type { ExchangeMeters } from './exchange-meters.js';
+import type { ExchangeMeters, MoveTask } from './exchange-meters.js';
 import { PULL_BYTES_MAX } from './exchange-server.js';
 import { ExchangePeer } from './exchange-wire.js';
 import { ListingReader } from './listing-reader.js';
@@ -42,7 +42,7 @@ export class OwnerMeeting implements ExchangePort {
   readonly #meeting: Meeting;
   readonly #over: (result: MeetingResult, failure: string | null) => void;
   readonly #peer: ExchangePeer;
-  readonly #task: TaskKind;
+  readonly #task: MoveTask;
   readonly #session: ExchangeSession;
   readonly #failed = (text: string): void => {
     this.#session.failed(text);
@@ -136,7 +136,7 @@ export class OwnerMeeting implements ExchangePort {
             partition,
             kind === 'whole',
             () => {
-              meters.noteReceived();
+              meters.noteReceived(this.#task);
             },
             (fault) => {
               if (fault === null) this.pull(places.slice(answered));
@@ -154,7 +154,7 @@ export class OwnerMeeting implements ExchangePort {
     const { parts, meters } = this.#world;
     const { partition, peer } = this.#meeting;
     this.#slice(PULL_BYTES_MAX, () => {
-      const outlet = new RecordOutlet(parts, meters, partition, peer, (fault) => {
+      const outlet = new RecordOutlet(parts, meters, this.#task, partition, peer, (fault) => {
         if (fault === null) this.#session.moved();
         else this.#session.failed(fault);
       });
@@ -196,9 +196,9 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   #slice(bytes: number, go: () => void): void {
-    const { slices, isOpen } = this.#world;
-    slices.ask(this.#task, bytes, () => {
-      if (isOpen()) go();
+    const world = this.#world;
+    world.slices.ask(this.#task, bytes, () => {
+      if (world.isOpen()) go();
       else this.#end('The node is stopping');
     });
   }

@@ -24,14 +24,6 @@ export function recordFault(parts: ClusterParts, partition: number, record: Uint
   return partitionOf(hash.hi, partitionBits) === partition ? '' : 'It sent a record of another partition';
 }
 
-/**
- * The seam for records whose key was reaped here: what comes from a store that has not heard of it must pass the reap
- * log before it is merged. Nothing is reaped yet, so everything may come in.
- */
-export function mayComeIn(_parts: ClusterParts, _partition: number, _record: Uint8Array): boolean {
-  return true;
-}
-
 /** Merges records one after the other; told once, when all of them are as safe as asked for, or one was refused. */
 export class RecordIntake implements RecordTarget {
   readonly #parts: ClusterParts;
@@ -80,7 +72,7 @@ export class RecordIntake implements RecordTarget {
       return;
     }
     const { hi, lo } = this.#parts.services.hash;
-    if (!mayComeIn(this.#parts, this.#partition, record)) return;
+    if (!this.#mayComeIn(record)) return;
     const write = new RecordWrite(this.#parts);
     write.partition = this.#partition as PartitionId;
     write.hashHi = hi;
@@ -89,6 +81,14 @@ export class RecordIntake implements RecordTarget {
     write.durable = this.#durable;
     this.#left += 1;
     write.start(this, record, 0, record.length);
+  }
+
+  /**
+   * The seam for keys that were reaped here: what comes from a store that has not heard of it must pass the reap log
+   * before it is merged. Nothing is reaped yet, so everything that is a record may come in.
+   */
+  #mayComeIn(record: Uint8Array): boolean {
+    return record.length > 0;
   }
 
   #over(): void {

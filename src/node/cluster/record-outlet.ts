@@ -9,7 +9,7 @@ import type { Push } from '../../repair/listing.js';
 import { hashHeader } from '../../storage/engine-leaves.js';
 import type { Stored } from '../../storage/storage.js';
 import type { StoreAsker, Unanswered } from '../peers/request.js';
-import type { ExchangeMeters } from './exchange-meters.js';
+import type { ExchangeMeters, MoveTask } from './exchange-meters.js';
 import type { ClusterParts } from './parts.js';
 import { type PlaceTarget, PlaceReader } from './place-reader.js';
 
@@ -19,6 +19,7 @@ const STORE_TIMEOUT_MS = 10_000;
 export class RecordOutlet implements PlaceTarget, StoreAsker {
   readonly #parts: ClusterParts;
   readonly #meters: ExchangeMeters;
+  readonly #task: MoveTask;
   readonly #partition: number;
   readonly #peer: number;
   readonly #done: (failure: string | null) => void;
@@ -30,12 +31,14 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
   constructor(
     parts: ClusterParts,
     meters: ExchangeMeters,
+    task: MoveTask,
     partition: number,
     peer: number,
     done: (failure: string | null) => void,
   ) {
     this.#parts = parts;
     this.#meters = meters;
+    this.#task = task;
     this.#partition = partition;
     this.#peer = peer;
     this.#done = done;
@@ -77,7 +80,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
 
   /** The tag is the record's size. */
   onStored(_from: number, bytes: number): void {
-    this.#meters.noteSent(bytes);
+    this.#meters.noteSent(this.#task, bytes);
     this.#over();
   }
 

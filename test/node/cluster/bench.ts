@@ -208,6 +208,10 @@ export class ClusterBench {
     return partitionOf(HASH.hi, partitionBits(this.ring.partitionCount));
   }
 
+  ownersOf(partition: number): readonly number[] {
+    return [...this.#table.ownersOf(partition)];
+  }
+
   preferenceList(key: string): readonly number[] {
     return [...this.#table.preferenceList(this.partitionOf(key))];
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import { Daemon } from '../daemon.js';
 import type { Host } from '../faults/network.js';
 import { runCli } from '../run-cli.js';
@@ -7,6 +8,7 @@ import type { Scope } from '../scope.js';
 const CLIENT_PORT = 7_700;
 const PEER_PORT = 7_701;
 const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 100;
 
 export interface ChaosNode {
   readonly name: string;
@@ -53,7 +55,20 @@ export async function startCluster(
     return { name, host, client, daemon };
   });
   for (const { daemon } of nodes) await daemon.start();
+  await allCount(nodes);
   return nodes;
+}
+
+/** The stores are new: they say nothing before they have met. */
+async function allCount(nodes: readonly ChaosNode[]): Promise<void> {
+  for (const { daemon } of nodes) {
+    for (let suspect: unknown = null; suspect !== 0;) {
+      const from = daemon.log.length;
+      daemon.signal('SIGUSR2');
+      suspect = (await daemon.waitFor('status', { from }))['suspect'] ?? 0;
+      if (suspect !== 0) await rest(POLL_MS);
+    }
+  }
 }
 
 /** Every one of them, also one that is stopped; resolves when the processes are gone. */
