@@ -44,10 +44,8 @@ export interface ExchangePort {
   ownNodes(level: number, parents: readonly number[]): Uint8Array;
   /** The same of the other owner. Reports `nodes` or `failed`. */
   askNodes(level: number, parents: readonly number[]): void;
-  /** Reports `ownListing` or `failed`. */
-  listOwn(stretch: Stretch): void;
-  /** Reports `theirListing` or `failed`. */
-  askListing(stretch: Stretch): void;
+  /** Here, and at the other owner. Reports `ownListing` and `theirListing`, or `failed`. */
+  list(stretch: Stretch): void;
   /** Have them sent, and merge them here. Reports `moved` or `failed`. */
   pull(places: readonly KeyHash[]): void;
   /** Send what is here under these hashes, what the other has apart. Reports `moved` or `failed`. */
@@ -188,8 +186,7 @@ export class ExchangeSession {
     this.#stretch = stretch;
     this.#own = null;
     this.#theirs = null;
-    this.#port.askListing(stretch);
-    if (!this.#ended) this.#port.listOwn(stretch);
+    this.#port.list(stretch);
   }
 
   #compareBoth(): void {

@@ -150,14 +150,12 @@ export function meet(own: TwinStore, other: TwinStore, terms: MeetingTerms = {})
         session.nodes(nodes);
       });
     },
-    listOwn: (stretch) => {
+    list: (stretch) => {
+      if (!areLeaves(leafCount, stretch.leaves)) throw new Error('Leaves that cannot be asked about');
+      messages += 1;
       soon(() => {
         session.ownListing(own.list(stretch, recordsMax));
       });
-    },
-    askListing: (stretch) => {
-      if (!areLeaves(leafCount, stretch.leaves)) throw new Error('Leaves that cannot be asked about');
-      messages += 1;
       soon(() => {
         const listing = other.list(stretch, recordsMax);
         bytes += listing.entries.length;

@@ -2,13 +2,14 @@
  * What this node answers to an owner that compares what both hold (repair/exchange.ts): from what is here at that moment,
  * nothing is kept of the question. Who asks much is slowed with all other background work of this node.
  */
+import { PaidAfter } from '../../background/paid-after.js';
 import type { Slices } from '../../background/slices.js';
 import { copyBytes } from '../../lib/bytes.js';
 import { failure, type Failure } from '../../model/errors.js';
 import type { LeavesRequest, PullRequest, TreeRequest } from '../../model/exchange-messages.js';
 import type { PartitionId } from '../../model/ids.js';
-import { areLeaves, areNodes, LISTED_MAX } from '../../repair/exchange.js';
-import { LISTED_BYTES, type Listing } from '../../repair/listing.js';
+import { areLeaves, areNodes } from '../../repair/exchange.js';
+import type { Listing } from '../../repair/listing.js';
 import { encodeChildren, leafCountOf } from '../../repair/merkle.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { Stored } from '../../storage/storage.js';
@@ -30,7 +31,7 @@ import type { ClusterParts } from './parts.js';
 import { PlaceReader } from './place-reader.js';
 
 /** An answer with records is sent when they come to so much; the last of them may be larger. */
-export const PULL_BYTES_MAX = 262_144;
+const PULL_BYTES_MAX = 262_144;
 const NOTHING = new Uint8Array(0);
 
 export function isExchangeKind(kind: number): boolean {
@@ -47,13 +48,16 @@ interface Waiting {
 export class ExchangeServer {
   readonly #parts: ClusterParts;
   readonly #replicas: ReplicaStorage;
-  readonly #slices: Slices;
+  /** Whoever asks for all there is restores what it has lost. */
+  readonly #restoring: PaidAfter;
+  readonly #comparing: PaidAfter;
   readonly #leafCount: number;
 
   constructor(parts: ClusterParts, replicas: ReplicaStorage, slices: Slices) {
     this.#parts = parts;
     this.#replicas = replicas;
-    this.#slices = slices;
+    this.#restoring = new PaidAfter(slices, 'restore');
+    this.#comparing = new PaidAfter(slices, 'exchange');
     this.#leafCount = leafCountOf(parts.services.ring.partitionCount);
   }
 
@@ -111,9 +115,11 @@ export class ExchangeServer {
       return;
     }
     const { services } = this.#parts;
-    this.#slices.ask('exchange', LISTED_MAX * LISTED_BYTES, () => {
+    const task = leaves.length === 0 ? this.#restoring : this.#comparing;
+    task.ask(() => {
       const target = {
         onListing: (listing: Listing): void => {
+          task.spent(listing.entries.length);
           const suspect = this.#isSuspect(partition);
           const body = encodeLeavesReply({ ringVersion: services.ring.version, suspect, ...listing });
           this.#answer(waiting, LEAVES_REPLY, body);
@@ -137,9 +143,10 @@ export class ExchangeServer {
       return;
     }
     const records: Uint8Array[] = [];
-    this.#slices.ask('exchange', PULL_BYTES_MAX, () => {
+    this.#comparing.ask(() => {
       const target = {
         onFound: (_index: number, { bytes, start, end }: Stored): void => {
+          this.#comparing.spent(end - start);
           if (end > start) records.push(copyBytes(bytes, start, end));
         },
         onPlacesEnd: (answered: number, fault: Failure | null): void => {

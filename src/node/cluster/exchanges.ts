@@ -2,6 +2,7 @@
  * Anti-entropy of one node: which owners it meets and when is decided in repair/exchange-schedule.ts; here the clock is
  * looked at, meetings are begun and counted, and what has healed is told to the store.
  */
+import { PaidAfter } from '../../background/paid-after.js';
 import type { Slices } from '../../background/slices.js';
 import type { TimerHandle } from '../../env/clock.js';
 import type { Meter } from '../../env/meter.js';
@@ -61,7 +62,8 @@ export class Exchanges {
     this.#schedule = new ExchangeSchedule(partitions, members, periodMs, parts.nowMs(), draw);
     this.#isHealthy = (peer) => parts.links.get(peer)?.state === 'ready' && parts.table.isHealthy(peer, parts.nowMs());
     const isOpen = (): boolean => !this.#stopped;
-    this.#meetingParts = { parts, replicas, slices, meters: this.#meters, isOpen };
+    const moves = { exchange: new PaidAfter(slices, 'exchange'), restore: new PaidAfter(slices, 'restore') };
+    this.#meetingParts = { parts, replicas, slices, moves, meters: this.#meters, isOpen };
     this.#damaged = new DamagedRecords(this.#meetingParts, this.#isHealthy);
   }
 

@@ -2,23 +2,17 @@
  * The hands of repair/exchange.ts: one meeting with one other owner, over its link and the store. Each step waits for its
  * slice of background work.
  */
+import type { PaidAfter } from '../../background/paid-after.js';
 import type { Slices } from '../../background/slices.js';
 import type { Failure } from '../../model/errors.js';
 import type { KeyHash } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
-import {
-  type ExchangeOutcome,
-  type ExchangePort,
-  ExchangeSession,
-  LISTED_MAX,
-  type Stretch,
-} from '../../repair/exchange.js';
+import { type ExchangeOutcome, type ExchangePort, ExchangeSession, type Stretch } from '../../repair/exchange.js';
 import type { Meeting, MeetingResult } from '../../repair/exchange-schedule.js';
-import { LISTED_BYTES, type Listing, type Push } from '../../repair/listing.js';
+import type { Listing, Push } from '../../repair/listing.js';
 import { encodeChildren, leafCountOf, treeLevels } from '../../repair/merkle.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { ExchangeMeters, MoveTask } from './exchange-meters.js';
-import { PULL_BYTES_MAX } from './exchange-server.js';
 import { ExchangePeer } from './exchange-wire.js';
 import { ListingReader } from './listing-reader.js';
 import type { ClusterParts } from './parts.js';
@@ -32,6 +26,7 @@ export interface MeetingParts {
   readonly parts: ClusterParts;
   readonly replicas: ReplicaStorage;
   readonly slices: Slices;
+  readonly moves: Readonly<Record<MoveTask, PaidAfter>>;
   readonly meters: ExchangeMeters;
   /** False: nothing more is begun. */
   isOpen(): boolean;
@@ -73,11 +68,12 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   askNodes(level: number, parents: readonly number[]): void {
-    this.#slice(1_024, () => {
+    this.#slice(() => {
       this.#peer.tree(
         level,
         parents,
         ({ suspect, hasHints, nodes }) => {
+          this.#spent(2 * nodes.length);
           this.#isPeerSuspect = suspect;
           this.#hasHints = hasHints;
           this.#session.nodes(nodes);
@@ -87,9 +83,10 @@ export class OwnerMeeting implements ExchangePort {
     });
   }
 
-  listOwn(stretch: Stretch): void {
+  list(stretch: Stretch): void {
     const target = {
       onListing: (listing: Listing): void => {
+        this.#spent(listing.entries.length);
         this.#session.ownListing(listing);
       },
       onListingFailed: ({ text }: Failure): void => {
@@ -97,16 +94,12 @@ export class OwnerMeeting implements ExchangePort {
       },
     };
     const { services } = this.#world.parts;
-    this.#slice(LISTED_MAX * LISTED_BYTES, () => {
+    this.#slice(() => {
       new ListingReader(services, this.#meeting.partition as PartitionId, stretch, target).start();
-    });
-  }
-
-  askListing(stretch: Stretch): void {
-    this.#slice(LISTED_MAX * LISTED_BYTES, () => {
       this.#peer.leaves(
         stretch,
         (reply) => {
+          this.#spent(reply.entries.length);
           if (reply.suspect) this.#isPeerSuspect = true;
           this.#session.theirListing(reply);
         },
@@ -122,10 +115,11 @@ export class OwnerMeeting implements ExchangePort {
     }
     const { parts, meters } = this.#world;
     const { partition, kind } = this.#meeting;
-    this.#slice(PULL_BYTES_MAX, () => {
+    this.#slice(() => {
       this.#peer.pull(
         places,
         ({ answered, records }) => {
+          for (const record of records) this.#spent(record.length);
           if (answered === 0 || answered > places.length) {
             this.#session.failed(`It answered ${answered} of ${places.length} hashes`);
             return;
@@ -153,8 +147,12 @@ export class OwnerMeeting implements ExchangePort {
   push(places: readonly Push[]): void {
     const { parts, meters } = this.#world;
     const { partition, peer } = this.#meeting;
-    this.#slice(PULL_BYTES_MAX, () => {
-      const outlet = new RecordOutlet(parts, meters, this.#task, partition, peer, (fault) => {
+    this.#slice(() => {
+      const sent = (bytes: number): void => {
+        this.#spent(bytes);
+        meters.noteSent(this.#task, bytes);
+      };
+      const outlet = new RecordOutlet(parts, partition, peer, sent, (fault) => {
         if (fault === null) this.#session.moved();
         else this.#session.failed(fault);
       });
@@ -174,7 +172,7 @@ export class OwnerMeeting implements ExchangePort {
   /** No tree is compared: the answer's head is what is wanted. */
   #poll(): void {
     const { ring } = this.#world.parts.services;
-    this.#slice(1_024, () => {
+    this.#slice(() => {
       this.#peer.tree(
         treeLevels(leafCountOf(ring.partitionCount)),
         [],
@@ -195,9 +193,13 @@ export class OwnerMeeting implements ExchangePort {
     this.#over(result, failure);
   }
 
-  #slice(bytes: number, go: () => void): void {
+  #spent(bytes: number): void {
+    this.#world.moves[this.#task].spent(bytes);
+  }
+
+  #slice(go: () => void): void {
     const world = this.#world;
-    world.slices.ask(this.#task, bytes, () => {
+    world.moves[this.#task].ask(() => {
       if (world.isOpen()) go();
       else this.#end('The node is stopping');
     });

@@ -9,7 +9,6 @@ import type { Push } from '../../repair/listing.js';
 import { hashHeader } from '../../storage/engine-leaves.js';
 import type { Stored } from '../../storage/storage.js';
 import type { StoreAsker, Unanswered } from '../peers/request.js';
-import type { ExchangeMeters, MoveTask } from './exchange-meters.js';
 import type { ClusterParts } from './parts.js';
 import { type PlaceTarget, PlaceReader } from './place-reader.js';
 
@@ -18,29 +17,27 @@ const STORE_TIMEOUT_MS = 10_000;
 
 export class RecordOutlet implements PlaceTarget, StoreAsker {
   readonly #parts: ClusterParts;
-  readonly #meters: ExchangeMeters;
-  readonly #task: MoveTask;
   readonly #partition: number;
   readonly #peer: number;
+  readonly #sent: (bytes: number) => void;
   readonly #done: (failure: string | null) => void;
   #places: readonly Push[] = [];
   #answered = 0;
   #left = 0;
   #failure: string | null = null;
 
+  /** `sent`: one more record is there, of so many bytes. */
   constructor(
     parts: ClusterParts,
-    meters: ExchangeMeters,
-    task: MoveTask,
     partition: number,
     peer: number,
+    sent: (bytes: number) => void,
     done: (failure: string | null) => void,
   ) {
     this.#parts = parts;
-    this.#meters = meters;
-    this.#task = task;
     this.#partition = partition;
     this.#peer = peer;
+    this.#sent = sent;
     this.#done = done;
   }
 
@@ -80,7 +77,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
 
   /** The tag is the record's size. */
   onStored(_from: number, bytes: number): void {
-    this.#meters.noteSent(this.#task, bytes);
+    this.#sent(bytes);
     this.#over();
   }
 

@@ -83,6 +83,7 @@ export class SimRing implements RingOfFive {
     this.nodes = cluster.nodes.map((node) => new SimulatedNode(this, node));
     for (const node of cluster.nodes) node.start();
     this.until(() => cluster.nodes.every(({ state }) => state === 'up'), 'all nodes are up');
+    this.until(() => cluster.nodes.every(believesItself), 'the owners of new partitions have met');
     this.world.runFor(MEETING_MS);
   }
 
@@ -159,6 +160,7 @@ export class SimRing implements RingOfFive {
 class SimulatedNode implements ScriptedNode {
   readonly #ring: SimRing;
   readonly #node: SimNode;
+  #wiped = false;
 
   constructor(ring: SimRing, node: SimNode) {
     this.#ring = ring;
@@ -195,14 +197,20 @@ class SimulatedNode implements ScriptedNode {
     return Promise.resolve();
   }
 
-  /** Its peers have heard that it is back, as real ones have when it says that it is ready. */
+  /**
+   * Its peers have heard that it is back, as real ones have when it says that it is ready. But a node that has lost its
+   * disk is written to at once, before the others have given it back what it had: the loss is what the script is about.
+   */
   start(): Promise<void> {
     this.#node.start();
     this.#ring.until(() => this.#node.state === 'up', 'a node is up');
-    return this.pass(MEETING_MS);
+    const hasForgotten = this.#wiped;
+    this.#wiped = false;
+    return hasForgotten ? Promise.resolve() : this.pass(MEETING_MS);
   }
 
   wipe(): void {
+    this.#wiped = true;
     this.#node.loseDisk();
   }
 
@@ -246,6 +254,11 @@ function settled<T>(act: () => T): Promise<T> {
   return new Promise((resolve) => {
     resolve(act());
   });
+}
+
+/** What it holds is all that it ever acknowledged, as far as it knows. */
+function believesItself({ server }: SimNode): boolean {
+  return server?.clusterStatus()?.repair.suspect.length === 0;
 }
 
 /** As a raw client would hear it. */
