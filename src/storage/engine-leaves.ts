@@ -28,7 +28,7 @@ import { MARK_BYTES } from './engine-mark.js';
 import type { StoredSlot } from './engine-stored.js';
 import type { Partition } from './partition.js';
 import { bookkeepingKey, hashBound, isRecordKey, keyName, keyOfName, storageKey } from './storage-key.js';
-import { OLD_HASH, OLD_NONE, OLD_UNKNOWN, type BufferedRecord } from './write-buffer.js';
+import { BufferedRecord, OLD_HASH, OLD_NONE, OLD_UNKNOWN } from './write-buffer.js';
 
 const SCAN_ENTRIES = 256;
 
@@ -130,11 +130,17 @@ export class Leaves {
     return new LeafGroups(this.leafCount).all(partition.file);
   }
 
-  /** The partition's live leaves, made if nobody has asked before; the caller only reads them. */
+  /**
+   * The partition's live leaves, made if nobody has asked before; the caller only reads them.
+   *
+   * A batch of the flusher may be under way, and be in the file already though nobody has been told. So of a frozen entry
+   * the file is asked what it has under the key at this very moment: what is there already goes out and comes in again. An
+   * active entry on top of a frozen one replaces that.
+   */
   liveOf(partition: Partition): Uint32Array {
     if (partition.live !== null) return partition.live;
     const { frozenOrder, frozenFlushed, active } = partition.buffer;
-    const entries = [...frozenOrder.slice(frozenFlushed), ...active.values()];
+    const entries = [...frozenOrder.slice(frozenFlushed).map(asUnknown), ...active.values()];
     const groups = new LeafGroups(this.leafCount);
     this.applyAll(partition, entries, 0, entries.length, groups);
     const leaves = groups.all(partition.file);
@@ -265,6 +271,14 @@ export class Leaves {
     entry.oldLo = this.#hash.lo;
     return true;
   }
+}
+
+/** The same entry, without what it is known to replace. */
+function asUnknown({ name, hashHi, hashLo, chunk, at, size, lsn, leafHi, leafLo }: BufferedRecord): BufferedRecord {
+  const entry = new BufferedRecord(name, hashHi, hashLo, chunk, at, size, lsn);
+  entry.leafHi = leafHi;
+  entry.leafLo = leafLo;
+  return entry;
 }
 
 /** Is this entry of a file a good record, and does it lie under the key that it names? */
