@@ -139,7 +139,14 @@ export class ExchangeSchedule {
     let count = 0;
     for (const { pairs, sickness } of this.#owned.values()) {
       for (const pair of pairs) {
-        if (pair.underWay || pair.dueMs <= nowMs || (sickness !== null && !sickness.met.has(pair.peer))) count += 1;
+        // One that broke off is still to come, after its pause.
+        if (
+          pair.underWay ||
+          pair.dueMs <= nowMs ||
+          pair.retryMs > 0 ||
+          (sickness !== null && !sickness.met.has(pair.peer))
+        )
+          count += 1;
       }
     }
     return count;

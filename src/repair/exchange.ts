@@ -20,7 +20,7 @@
  * `whole` leaves the tree out and compares all that both hold. A suspect partition is healed so: its tree came out of the
  * same file as its records, and whoever doubts the one cannot believe the other. Nothing is too young then.
  */
-import { readU32 } from '../lib/bytes.js';
+import { copyBytes, readU32 } from '../lib/bytes.js';
 import type { KeyHash } from '../model/hash.js';
 import { compareListings, type Listing, listingFault, type Push } from './listing.js';
 import { LEAF_BYTES, leafStart, nodeCount, TREE_FAN_OUT, treeLevels } from './merkle.js';
@@ -148,7 +148,7 @@ export class ExchangeSession {
       this.failed(`It answered with ${fault === '' ? 'a listing that does not go on' : fault}`);
       return;
     }
-    this.#theirs = listing;
+    this.#theirs = { entries: copyBytes(listing.entries), next: listing.next }; // those were the frame's
     this.#compareBoth();
   }
 

@@ -19,6 +19,7 @@ import type { RecordCache } from './cache.js';
 import { MARK_BYTES } from './engine-mark.js';
 import type { StoredSlot } from './engine-stored.js';
 import { HOP_FAST_MS, SLOW_MS } from './engine-warmth.js';
+import type { Suspicions } from './engine-suspicion.js';
 import type { Partition } from './partition.js';
 import { storageKey } from './storage-key.js';
 import type { KeyPlace, ReadRequest, WriteRequest } from './storage.js';
@@ -39,10 +40,7 @@ export interface ReaderParts {
    * waited for the disk; without it time alone decides.
    */
   readonly majorFaults?: () => number;
-  /** A record of the file failed its check. */
-  onDamagedRecord(partition: Partition, place: KeyPlace, fault: string): void;
-  /** The file itself could not be read. */
-  onBrokenFile(partition: Partition, error: Error): void;
+  readonly suspicions: Pick<Suspicions, 'onDamagedRecord' | 'onBrokenFile'>;
   /** Answers a request that had to wait: by `findFetched`, with what is handed in. */
   resume(partition: Partition, request: ReadRequest | WriteRequest, name: string, fetched: Fetched): void;
 }
@@ -137,7 +135,7 @@ export class Reader {
       value = partition.openFile().get(key);
     } catch (error) {
       slot.fromDamage('The partition file cannot be read');
-      this.#parts.onBrokenFile(partition, error as Error);
+      this.#parts.suspicions.onBrokenFile(partition, error as Error);
       return;
     }
     const tookMs = clock.monotonicMs() - startedMs;
@@ -153,7 +151,7 @@ export class Reader {
       return;
     }
     slot.fromDamage(`The stored record is damaged (${fault})`);
-    this.#parts.onDamagedRecord(partition, place, fault);
+    this.#parts.suspicions.onDamagedRecord(partition, place, fault);
   }
 
   /** Nothing was read from a disk since this was asked last: whatever took long, it was not that. Asked rarely. */

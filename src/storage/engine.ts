@@ -22,6 +22,7 @@ import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
 import { flusherFiles } from './engine-files.js';
 import { EngineHints } from './engine-hints.js';
+import { Idle } from './engine-idle.js';
 import { Leaves } from './engine-leaves.js';
 import { Pressure } from './engine-pressure.js';
 import { Reader, type Fetched } from './engine-reader.js';
@@ -70,7 +71,7 @@ export class Engine implements Storage, ReplicaStorage {
   readonly #counters: EngineCounters;
   readonly #suspicions: Suspicions;
   #state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
-  readonly #onIdle: (() => void)[] = [];
+  readonly #idle: Idle;
   readonly #fails = (error: Error): void => {
     this.fail(error);
   };
@@ -88,6 +89,7 @@ export class Engine implements Storage, ReplicaStorage {
     this.#acks = new Acks(opened.log, options.durability.kind === 'always');
     this.#pressure = new Pressure(opened.buffer, opened.log, options);
     this.hints = this.#makeHints();
+    this.#idle = new Idle(opened.buffer, opened.partitions, this.hints);
     this.#release = new LogRelease({
       ...deps,
       ...opened,
@@ -205,9 +207,8 @@ export class Engine implements Storage, ReplicaStorage {
 
   /** Writes the whole buffer to the files, without rests, and calls back when it is empty. For tests and tools. */
   flush(done: () => void): void {
-    this.#onIdle.push(done);
     this.#flusher.hurry();
-    this.#idleIfSo();
+    this.#idle.wait(done);
   }
 
   /** The partition may lack what was acknowledged: from now on, and after restarts, it answers `unknown`. */
@@ -325,13 +326,6 @@ export class Engine implements Storage, ReplicaStorage {
     this.#flusher.kick();
   }
 
-  #idleIfSo(): void {
-    if (this.#onIdle.length === 0 || this.#buffer.oldest() !== undefined) return;
-    if (this.#partitions.some(({ buffer }) => buffer.frozen !== null)) return;
-    if (this.hints.oldestLsn !== 0) return this.hints.hurry();
-    for (const done of this.#onIdle.splice(0)) done();
-  }
-
   #partitionAt(id: number): Partition {
     const partition = this.#partitions[id];
     assert(partition !== undefined, 'a partition is below Q');
@@ -345,12 +339,7 @@ export class Engine implements Storage, ReplicaStorage {
       cache: this.#cache,
       opening: this.#options.opening,
       coldReads: this.#counters.coldReads,
-      onDamagedRecord: (partition, place, fault) => {
-        this.#suspicions.onDamagedRecord(partition, place, fault);
-      },
-      onBrokenFile: (partition, error) => {
-        this.#suspicions.onBrokenFile(partition, error);
-      },
+      suspicions: this.#suspicions,
       resume: (partition, request, name, fetched) => {
         this.#resume(partition, request, name, fetched);
       },
@@ -365,7 +354,7 @@ export class Engine implements Storage, ReplicaStorage {
       isOpen: () => this.#state === 'open',
       onFlushed: (appliedLsn: number) => {
         this.#release.onApplied(appliedLsn);
-        this.#idleIfSo();
+        this.#idle.look();
       },
       onNoSpace: (error: Error | null) => {
         this.#space.noSpace('hint', error);
@@ -388,7 +377,7 @@ export class Engine implements Storage, ReplicaStorage {
         turn: this.#turn,
         cache: this.#cache,
         onFlushed: (partition) => {
-          this.#idleIfSo();
+          this.#idle.look();
           this.#release.onApplied(partition.appliedLsn);
         },
         onBatch: (records, bytes, ms) => {

@@ -24,6 +24,7 @@ import type { Proof } from './proof.js';
 
 const PARTITIONS = 256;
 const DIFFER = [0, 1, 100, 10_000] as const;
+const DIFFER_SHORT = [0, 1, 100, 2_000] as const;
 const VALUE_BYTES = 100;
 const UNDER_WAY_MAX = 256;
 const REFUSED_PAUSE_MS = 100;
@@ -152,7 +153,7 @@ export const prove: Proof = {
       for (const n of [1, 2]) await write(cluster, n, keysOf(0, count), 1);
       print(`${count} keys of ${VALUE_BYTES} bytes on two nodes, ${PARTITIONS} partitions`);
       const rows: Row[] = [];
-      for (const differ of DIFFER.filter((k) => full || k <= 100)) {
+      for (const differ of full ? DIFFER : DIFFER_SHORT) {
         const changed = Math.ceil(differ / 2);
         if (differ > 0) {
           await write(cluster, 2, keysOf(0, changed), 2 + rows.length);
@@ -164,10 +165,13 @@ export const prove: Proof = {
           `k = ${differ}: ${meetings} meetings, ${received} records pulled, ${sent} pushed, ${bytes} bytes, ${seconds.toFixed(2)} s; ${left} moved when they met again`,
         );
         rows.push(row);
+        for (const { event, failure } of cluster.node(1).log.splice(0)) {
+          if (event === 'exchange-broken') print(`a meeting broke off: ${String(failure)}`);
+        }
       }
       const faults = rows.filter(
         ({ differ, meetings, received, sent, bytes, left }) =>
-          meetings !== PARTITIONS ||
+          meetings < PARTITIONS ||
           left !== 0 ||
           received !== differ ||
           sent > differ ||

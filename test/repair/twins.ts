@@ -161,6 +161,7 @@ export function meet(own: TwinStore, other: TwinStore, terms: MeetingTerms = {})
         bytes += listing.entries.length;
         listedMax = Math.max(listedMax, listing.entries.length / LISTED_BYTES);
         session.theirListing(listing);
+        listing.entries.fill(0xee); // as the memory of a frame is used again
       });
     },
     pull: (places) => {

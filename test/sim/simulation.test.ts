@@ -103,6 +103,28 @@ test('what rots is found by the scrub and repaired from the other owners, before
   t.true(states.length > 0 && !states.includes('unknown'));
 });
 
+test('disks that are lost are filled again by the other owners, and all agree though nobody reads', (t) => {
+  const { violations, counts, evidence } = runSeed({
+    seed: 6,
+    given: { cluster: RING, nodes: 4, faults: ['lost-disk', 'rot-file'], faultEveryMs: 2_500 },
+  });
+  t.deepEqual(violations, []);
+  t.true((counts.get('partita_exchange_records_total in restore') ?? 0) > 0);
+  t.true((counts.get('partita_partitions_healed_total owners') ?? 0) > 0);
+  t.true((evidence.ownersMet?.trees.length ?? 0) > 0);
+});
+
+test('where nothing goes wrong owners meet often and have nothing to move', (t) => {
+  const { violations, counts, evidence } = runSeed({
+    seed: 7,
+    given: { ...QUIET, cluster: RING, repairPeriodMs: 2_000 },
+  });
+  t.deepEqual(violations, []);
+  t.true(evidence.ownersMet?.isUntouched);
+  t.true((counts.get('partita_exchanges_total ok') ?? 0) > 100);
+  t.is(evidence.ownersMet?.movedBefore, 0);
+});
+
 /**
  * Two clocks may differ by twice this: put ids are still taken. There are no late retries among the work, since how long a
  * put id is remembered is measured in the ids' own seconds: clocks decide there whether a retry is answered or refused.

@@ -58,8 +58,7 @@ function coldReader(): {
     opening: 1,
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
     coldReads: { add: () => undefined },
-    onDamagedRecord: () => undefined,
-    onBrokenFile: () => undefined,
+    suspicions: { onDamagedRecord: () => undefined, onBrokenFile: () => undefined },
     resume: (_, request: ReadRequest | WriteRequest, name: string, fetched: Fetched) => {
       const slot = new StoredSlot();
       reader.findFetched(partition, request, name, slot, fetched);
