@@ -16,13 +16,14 @@ import { failure, type Failure } from '../model/errors.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
-import { appendDrop, appendRecord } from './engine-append.js';
+import { appendDrop, appendReap, appendRecord } from './engine-append.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
 import { flusherFiles } from './engine-files.js';
 import { EngineHints } from './engine-hints.js';
 import { Leaves } from './engine-leaves.js';
 import { Pressure } from './engine-pressure.js';
+import { EngineReaps } from './engine-reaps.js';
 import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
 import { SpaceWatch } from './engine-space.js';
@@ -31,7 +32,7 @@ import { Suspicions } from './engine-suspicion.js';
 import { Throttle } from './engine-throttle.js';
 import { FileTurn } from './file-turn.js';
 import { Flusher } from './flusher.js';
-import type { CommitLog } from './log-types.js';
+import type { CommitLog, LogPlace } from './log-types.js';
 import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
@@ -40,6 +41,7 @@ import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
 export class Engine implements Storage {
   readonly hints: EngineHints;
+  readonly reaps: EngineReaps;
   readonly #deps: EngineDeps;
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
@@ -80,6 +82,7 @@ export class Engine implements Storage {
     this.#acks = new Acks(opened.log, options.durability.kind === 'always');
     this.#pressure = new Pressure(opened.buffer, opened.log, options);
     this.hints = this.#makeHints();
+    this.reaps = this.#makeReaps();
     this.#release = new LogRelease({
       ...deps,
       ...opened,
@@ -292,7 +295,7 @@ export class Engine implements Storage {
     }
     // Not before `decide` has returned: what it has kept as hints stands before it in the log.
     const place = drops
-      ? appendDrop(this.#log, request)
+      ? this.#appendDrop(partition, request, slot)
       : appendRecord(this.#log, request, size, this.#options.opening, this.#deps.hash);
     const { chunk, at, lsn } = place;
     const before = slot.entry;
@@ -315,6 +318,15 @@ export class Engine implements Storage {
     (drops ? this.#counters.dropped : this.#counters.writes).add(1);
     this.#acks.push(request, lsn);
     this.#flusher.kick();
+  }
+
+  #appendDrop(partition: Partition, request: WriteRequest, slot: StoredSlot): LogPlace {
+    const { reaping } = request;
+    if (reaping === undefined || slot.state !== 'ok') return appendDrop(this.#log, request);
+    const entry = this.reaps.entryFor(partition, request, reaping, slot);
+    const place = appendReap(this.#log, request, entry);
+    this.reaps.noted(partition, entry);
+    return place;
   }
 
   #idleIfSo(): void {
@@ -365,6 +377,19 @@ export class Engine implements Storage {
       onFailed: this.#fails,
     };
     return new EngineHints({ ...this.#deps, ...this.#options, ...parts }, this.#log, this.#opened.hints);
+  }
+
+  #makeReaps(): EngineReaps {
+    const parts = {
+      acks: this.#acks,
+      buffer: this.#buffer,
+      partitions: this.#partitions,
+      isOpen: () => this.#state === 'open',
+      onAppended: () => {
+        this.#flusher.kick();
+      },
+    };
+    return new EngineReaps({ ...this.#deps, ...parts }, this.#log);
   }
 
   #makeFlusher(): Flusher {
