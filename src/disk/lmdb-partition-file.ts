@@ -218,9 +218,13 @@ class LmdbPartitionFile implements PartitionFile {
     });
   }
 
-  scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+  scan(
+    after: Uint8Array | null,
+    limit: number,
+    bytesMax?: number,
+  ): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
     try {
-      return scanEntries(this.#read(), this.#dbi, after, limit);
+      return scanEntries(this.#read(), this.#dbi, after, limit, bytesMax);
     } catch (error) {
       throw lmdbError(this.#path, 'Reading', error);
     }
@@ -279,22 +283,25 @@ class LmdbPartitionFile implements PartitionFile {
   }
 }
 
-/** Up to `limit` entries with keys > `after`, copied. */
+/** Up to `limit` entries with keys > `after`, until their values come to `bytesMax`; copied. */
 export function scanEntries(
   txn: Txn,
   dbi: Dbi,
   after: Uint8Array | null,
   limit: number,
+  bytesMax: number = Number.POSITIVE_INFINITY,
 ): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
   const cursor: Cursor<Buffer> = new lmdb.Cursor<Buffer>(txn, dbi, { keyIsBuffer: true });
   const entries: { readonly key: Uint8Array; readonly value: Uint8Array }[] = [];
   try {
     let key = after === null ? cursor.goToFirst() : cursor.goToRange(asBuffer(after));
     if (key !== null && after !== null && Buffer.compare(key, after) === 0) key = cursor.goToNext();
-    while (key !== null && entries.length < limit) {
+    let bytes = 0;
+    while (key !== null && entries.length < limit && bytes < bytesMax) {
       const value = cursor.getCurrentBinary();
       if (value === null) break;
       entries.push({ key, value });
+      bytes += value.length;
       key = cursor.goToNext();
     }
   } finally {

@@ -40,7 +40,7 @@ export function withSnapshot<T>(path: string, use: (snapshot: FileSnapshot) => T
 function snapshotOf(env: Env, dbi: Dbi, txn: Txn): FileSnapshot {
   return {
     get: (key): Buffer | null => txn.getBinary(dbi, Buffer.from(key.buffer, key.byteOffset, key.byteLength)),
-    scan: (after, limit) => scanEntries(txn, dbi, after, limit),
+    scan: (after, limit, bytesMax) => scanEntries(txn, dbi, after, limit, bytesMax),
     counts: () => ({ entries: dbi.stat(txn).entryCount, commit: env.info().lastTxnId }),
   };
 }

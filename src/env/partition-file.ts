@@ -31,8 +31,15 @@ export interface PartitionFile {
    * Applies all operations or none, synced, then answers. One batch at a time a file; storage/ keeps to one a node.
    */
   write(operations: readonly PartitionFileOperation[], done: (error: Error | null) => void): void;
-  /** Up to `limit` entries with keys > `after` (null: from the start), in key order. Blocks: for tests, start-up and workers. */
-  scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  /**
+   * Up to `limit` entries with keys > `after` (null: from the start), in key order, the last being the one with which
+   * the values come to `bytesMax` or more. Blocks: for tests, start-up and workers.
+   */
+  scan(
+    after: Uint8Array | null,
+    limit: number,
+    bytesMax?: number,
+  ): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
   stats(): PartitionFileStats;
   close(): void;
 }
@@ -41,7 +48,11 @@ export interface PartitionFile {
 export interface FileSnapshot {
   get(key: Uint8Array): Uint8Array | null;
   /** As PartitionFile's. */
-  scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  scan(
+    after: Uint8Array | null,
+    limit: number,
+    bytesMax?: number,
+  ): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
   /** Entries, bookkeeping included, and a number that changes with every commit. */
   counts(): { readonly entries: number; readonly commit: number };
 }

@@ -5,6 +5,24 @@ export interface ReadTask {
   readonly keys: readonly Uint8Array[];
 }
 
+/** One stretch of a file, for a scan. */
+export interface RangeTask {
+  readonly path: string;
+  /** Eight bytes: the hash of the first records. */
+  readonly from: Uint8Array;
+  /** The first hash that is left out; null: none is. */
+  readonly until: Uint8Array | null;
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+}
+
+export interface ReadRange {
+  /** As scan-range.ts packs them, and nobody else's memory. */
+  readonly entries: Uint8Array;
+  /** The hash of the first record that was not read any more; null: there is none before `until`. */
+  readonly next: Uint8Array | null;
+}
+
 export interface RebuiltLeaves {
   /** `leafCount` × 3 u32: hash hi, hash lo, count. */
   readonly leaves: Uint32Array;
@@ -23,6 +41,7 @@ export interface ScrubReport extends RebuiltLeaves {
 export interface Workers {
   /** One hop for all cold reads of a turn from one file; answers in the order of the keys, null: absent. */
   readMany(task: ReadTask, done: (error: Error | null, values?: readonly (Uint8Array | null)[]) => void): void;
+  readRange(task: RangeTask, done: (error: Error | null, range?: ReadRange) => void): void;
   rebuildLeaves(
     path: string,
     leafCount: number,

@@ -33,7 +33,7 @@ export class Suspicions {
   }
 
   /** A record of the file failed its check. */
-  onDamagedRecord(partition: Partition, place: KeyPlace, fault: string): void {
+  onDamagedRecord(partition: Partition, place: Pick<KeyPlace, 'hashHi'>, fault: string): void {
     this.#damagedRecords += 1;
     this.#counters.damaged.add(1);
     const hash = place.hashHi.toString(16).padStart(8, '0');

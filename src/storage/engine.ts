@@ -11,12 +11,13 @@
  * and engine-throttle.ts say when writes must wait or be refused.
  */
 import { assert } from '../lib/assert.js';
-import { run, type Flow } from '../lib/flow.js';
+import { run } from '../lib/flow.js';
 import { failure, type Failure } from '../model/errors.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
 import { appendDrop, appendReap, appendRecord } from './engine-append.js';
+import { closeFiles, statusOf } from './engine-close.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
 import { flusherFiles } from './engine-files.js';
@@ -26,6 +27,7 @@ import { Pressure } from './engine-pressure.js';
 import { EngineReaps } from './engine-reaps.js';
 import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
+import { Scanner } from './engine-scan.js';
 import { SpaceWatch } from './engine-space.js';
 import { StoredSlots, type StoredSlot } from './engine-stored.js';
 import { Suspicions } from './engine-suspicion.js';
@@ -34,6 +36,7 @@ import { FileTurn } from './file-turn.js';
 import { Flusher } from './flusher.js';
 import type { CommitLog, LogPlace } from './log-types.js';
 import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
+import type { ScanRequest } from './scan.js';
 import { keyName } from './storage-key.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
 import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
@@ -54,6 +57,7 @@ export class Engine implements Storage {
   readonly #slots: StoredSlots = new StoredSlots();
   readonly #leaves: Leaves;
   readonly #reader: Reader;
+  readonly #scanner: Scanner;
   readonly #flusher: Flusher;
   readonly #turn: FileTurn = new FileTurn();
   readonly #throttle: Throttle;
@@ -105,6 +109,7 @@ export class Engine implements Storage {
       },
     );
     this.#reader = this.#makeReader();
+    this.#scanner = new Scanner({ ...deps, ...options, slots: this.#slots, suspicions: this.#suspicions });
     this.#flusher = this.#makeFlusher();
   }
 
@@ -168,19 +173,13 @@ export class Engine implements Storage {
     if (this.#throttle.admit(request) === 'now') this.#writeNow(request);
   }
 
+  scan(request: ScanRequest): void {
+    if (this.#state === 'open') this.#scanner.scan(this.#partitionAt(request.partition), request);
+    else request.onEnd(null, this.#stopped());
+  }
+
   status(): StorageStatus {
-    return {
-      opening: this.#options.opening,
-      lastLsn: this.#log.lastLsn,
-      durableLsn: this.#log.durableLsn,
-      bufferBytes: this.#buffer.bytes,
-      bufferBytesMax: this.#buffer.bytesMax,
-      logSegments: this.#log.segments,
-      suspectPartitions: this.#partitions.filter((p) => p.suspicion !== SUSPICIONS.none).map((p) => p.id),
-      diskFull: this.#space.full,
-      damagedRecords: this.#suspicions.damagedRecords,
-      quarantined: this.#opened.quarantined,
-    };
+    return statusOf(this.#options.opening, this.#opened, this.#space, this.#suspicions);
   }
 
   /** Merkle leaves of a partition as a read would find it, the buffer included; only to be read, before the next write. */
@@ -227,7 +226,7 @@ export class Engine implements Storage {
   }
 
   #closeWhenQuiet(done: (error: Error | null) => void): void {
-    if (this.#reader.waiting > 0 || this.#release.busy) {
+    if (this.#reader.waiting > 0 || this.#scanner.waiting > 0 || this.#release.busy) {
       this.#deps.timers.after(1, () => {
         this.#closeWhenQuiet(done);
       });
@@ -235,29 +234,21 @@ export class Engine implements Storage {
     }
     // A stop before the first append must not call numbers durable that were only left out: nobody will find them.
     const lastLsn = this.#log.lastLsn === this.#firstLsnBound ? this.#opened.recoveredLsn : this.#log.lastLsn;
-    run(this.#closing(), (error) => {
-      if (error === null) this.#deps.markClean(lastLsn, done);
-      else done(error);
+    run(closeFiles(this.#opened, this.#acks, this.hints.file), (error) => {
+      if (error !== null) return done(error);
+      this.#state = 'closed';
+      this.#deps.markClean(lastLsn, done);
     });
   }
 
-  *#closing(): Flow<void> {
-    yield (answer) => {
-      this.#log.close(answer);
-    };
-    assert(this.#acks.waiting === 0, 'a closed log has acknowledged every write');
-    yield* this.#opened.table.save(this.#partitions, this.hints.file, false);
-    this.#state = 'closed';
-    for (const owner of [...this.#partitions, this.hints.file]) {
-      owner.file?.close();
-      owner.file = null;
-    }
+  #refusal(): Failure | null {
+    if (this.#state !== 'open') return this.#stopped();
+    return this.#space.full ? failure('DISK_FULL', this.#space.text) : null;
   }
 
-  #refusal(): Failure | null {
-    if (this.#state === 'closing' || this.#state === 'closed') return failure('DRAINING', 'The node is stopping');
+  #stopped(): Failure {
     if (this.#state === 'failed') return failure('UNAVAILABLE', 'The storage of this node has failed');
-    return this.#space.full ? failure('DISK_FULL', this.#space.text) : null;
+    return failure('DRAINING', 'The node is stopping');
   }
 
   #writeHeld(request: WriteRequest): void {

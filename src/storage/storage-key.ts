@@ -67,6 +67,19 @@ export function hashBound(hi: number, lo: number): Uint8Array {
   return bytes;
 }
 
+/** Sorts before every record whose hash is `hash` (eight bytes) or greater, and after all others and our bookkeeping. */
+export function recordBound(hash: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(PREFIX_BYTES);
+  bytes.set(hash);
+  bytes[MARKER_AT] = MARKER_KEY;
+  return bytes;
+}
+
+/** The key that a storage key holds in `bytes[start, end)`; null: only its digest. */
+export function keyWithin(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
+  return bytes[start + MARKER_AT] === MARKER_KEY ? bytes.subarray(start + PREFIX_BYTES, end) : null;
+}
+
 const latin1Slice = (
   Buffer.prototype as unknown as { readonly latin1Slice: (this: Uint8Array, from: number, to: number) => string }
 ).latin1Slice;

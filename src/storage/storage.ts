@@ -6,31 +6,10 @@ import type { PartitionId } from '../model/ids.js';
 import type { Failure } from '../model/errors.js';
 import type { Ack } from './hint-storage.js';
 import type { Reaping } from './reap-storage.js';
+import type { ScanRequest } from './scan.js';
+import type { Stored } from './stored.js';
 
-/**
- * What is stored under a key now. One pooled object: read it inside the call that hands it out, keep nothing of it.
- */
-export interface Stored {
-  /**
-   * `unknown`: the record is damaged, or the partition is suspect and lacks it or may have lost a newer one. It is
-   * neither found nor not-found, and never counts towards R.
-   */
-  readonly state: 'ok' | 'absent' | 'unknown';
-  /** Why it is unknown; empty otherwise. */
-  readonly reason: string;
-  /** The record is `bytes[start, end)`; verified (checksum, key). Empty range unless `ok`, or `unknown` with a good record. */
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  /** True: `bytes` belongs to this read alone and never changes, so a slice of it may be sent without a copy. */
-  readonly owned: boolean;
-  readonly from: 'active' | 'frozen' | 'file' | 'none';
-  /** This store's mark for the key, if it is of the present opening (DESIGN: actors and marks). */
-  readonly hasMark: boolean;
-  readonly markActorHi: number;
-  readonly markActorLo: number;
-  readonly markCounter: number;
-}
+export type { Stored } from './stored.js';
 
 export const WRITE_NOTHING = 0;
 export const WAIT_FOR_EARLIER = -1;
@@ -90,6 +69,8 @@ export interface StorageStatus {
 export interface Storage {
   read(request: ReadRequest): void;
   write(request: WriteRequest): void;
+  /** What one partition holds, in the order of the hashes. */
+  scan(request: ScanRequest): void;
   /** Node id, opening number and what recovery found are known from the start. */
   status(): StorageStatus;
   /** Waits for writes under way, syncs the log, writes the clean mark, closes the files. */

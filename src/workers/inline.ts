@@ -4,8 +4,9 @@
  */
 import type { Digest } from '../env/digest.js';
 import type { FileSnapshot } from '../env/partition-file.js';
-import type { ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
+import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
 import type { Hash64 } from '../model/hash.js';
+import { readRange } from '../storage/scan-range.js';
 import { rebuild, scrubFile, type WalkParts } from './walk.js';
 
 export interface InlineParts {
@@ -32,6 +33,10 @@ export class InlineWorkers implements Workers {
       const snapshot = this.#parts.snapshotOf(task.path);
       return task.keys.map((key) => snapshot.get(key));
     }, done);
+  }
+
+  readRange(task: RangeTask, done: Answer<ReadRange>): void {
+    this.#run(() => readRange(this.#parts.snapshotOf(task.path), task), done);
   }
 
   rebuildLeaves(path: string, leafCount: number, _partitionCount: number, done: Answer<RebuiltLeaves>): void {

@@ -6,7 +6,7 @@
  * loop that opened them: a thread must not be left holding an environment that is gone.
  */
 import { Piscina } from 'piscina';
-import type { ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
+import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubReport, Workers } from '../env/workers.js';
 
 export interface PoolOptions {
   /** Threads; default 2. They compete with the loop for cores, so few do. */
@@ -34,6 +34,10 @@ export class PoolWorkers implements Workers {
 
   readMany(task: ReadTask, done: Answer<readonly (Uint8Array | null)[]>): void {
     this.#run('readMany', task, done);
+  }
+
+  readRange(task: RangeTask, done: Answer<ReadRange>): void {
+    this.#run('readRange', task, done);
   }
 
   rebuildLeaves(path: string, leafCount: number, _partitionCount: number, done: Answer<RebuiltLeaves>): void {

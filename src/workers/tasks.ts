@@ -6,8 +6,9 @@
 import { createHash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
 import { withSnapshot } from '../disk/lmdb-snapshot.js';
-import type { ReadTask, RebuiltLeaves, ScrubReport } from '../env/workers.js';
+import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubReport } from '../env/workers.js';
 import { hash64From } from '../model/hash.js';
+import { readRange as rangeOf } from '../storage/scan-range.js';
 import { rebuild, scrubFile, type WalkParts } from './walk.js';
 
 export interface WalkTask {
@@ -19,6 +20,10 @@ const hash = hash64From(await xxhash());
 
 export function readMany(task: ReadTask): readonly (Uint8Array | null)[] {
   return withSnapshot(task.path, (snapshot) => task.keys.map((key) => snapshot.get(key)));
+}
+
+export function readRange(task: RangeTask): ReadRange {
+  return withSnapshot(task.path, (snapshot) => rangeOf(snapshot, task));
 }
 
 export function rebuildLeaves(task: WalkTask): RebuiltLeaves {

@@ -16,6 +16,7 @@ import {
   WRITE_NOTHING,
   type WriteRequest,
 } from '../../src/storage/storage.js';
+import type { ScanRequest } from '../../src/storage/scan.js';
 import {
   actorHi,
   contextCount,
@@ -278,6 +279,10 @@ class WatchedStorage implements Storage {
 
   write(request: WriteRequest): void {
     this.#inner.write(new WatchedWrite(request, this.#order));
+  }
+
+  scan(request: ScanRequest): void {
+    this.#inner.scan(request);
   }
 
   status(): StorageStatus {

@@ -40,12 +40,19 @@ function scanCommit(
   commit: Commit,
   after: Uint8Array | null,
   limit: number,
+  bytesMax: number = Number.POSITIVE_INFINITY,
 ): { readonly key: Uint8Array; readonly value: Uint8Array }[] {
   const from = after === null ? null : text(after);
+  let bytes = 0;
   return [...commit]
     .filter(([key]) => from === null || key > from)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .slice(0, limit)
+    .filter(([, value]) => {
+      const before = bytes;
+      bytes += value.length;
+      return before < bytesMax;
+    })
     .map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value: Buffer.from(value) }));
 }
 
@@ -175,7 +182,7 @@ export class MemoryPartitionFiles implements PartitionFiles {
     const commit = this.medium.commits.get(path) ?? new Map<string, Uint8Array>();
     return {
       get: (key) => copyOf(commit.get(text(key))),
-      scan: (after, limit) => scanCommit(commit, after, limit),
+      scan: (after, limit, bytesMax) => scanCommit(commit, after, limit, bytesMax),
       counts: () => ({ entries: commit.size, commit: this.medium.batches }),
     };
   }
@@ -271,8 +278,12 @@ class MemoryPartitionFile implements PartitionFile {
     });
   }
 
-  scan(after: Uint8Array | null, limit: number): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
-    return scanCommit(this.#read(), after, limit);
+  scan(
+    after: Uint8Array | null,
+    limit: number,
+    bytesMax?: number,
+  ): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+    return scanCommit(this.#read(), after, limit, bytesMax);
   }
 
   stats(): PartitionFileStats {

@@ -4,9 +4,13 @@
 import type { Storage, StorageStatus, Stored, ReadRequest, WriteRequest } from '../../src/storage/storage.js';
 import type { Hint } from '../../src/coordinator/hint-book.js';
 import type { Ack, HintStorage } from '../../src/storage/hint-storage.js';
+import { HASH_END_HI, isBefore, type ScanRequest } from '../../src/storage/scan.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from '../../src/storage/storage.js';
 
 interface Kept {
+  readonly hashHi: number;
+  readonly hashLo: number;
+  readonly partition: number;
   readonly bytes: Uint8Array;
   readonly markActorHi: number;
   readonly markActorLo: number;
@@ -45,11 +49,47 @@ export class MemoryStorage implements Storage {
       } else if (size !== WAIT_FOR_EARLIER) {
         const bytes = new Uint8Array(size);
         request.encode(bytes, 0);
-        const { markActorHi, markActorLo, markCounter } = request;
-        this.#records.set(nameOf(request.key), { bytes, markActorHi, markActorLo, markCounter });
+        const { hashHi, hashLo, partition, markActorHi, markActorLo, markCounter } = request;
+        const place = { hashHi, hashLo, partition };
+        this.#records.set(nameOf(request.key), { ...place, bytes, markActorHi, markActorLo, markCounter });
       }
       this.#ack(request);
     });
+  }
+
+  scan(request: ScanRequest): void {
+    setImmediate(() => {
+      this.#orLater(() => {
+        this.#scan(request);
+      });
+    });
+  }
+
+  /** Sorts everything, every time. */
+  #scan(request: ScanRequest): void {
+    const { fromHi, fromLo, untilHi, untilLo } = request;
+    const all = [...this.#records]
+      .filter(([, kept]) => kept.partition === request.partition)
+      .filter(([, { hashHi, hashLo }]) => !isBefore(hashHi, hashLo, fromHi, fromLo))
+      .filter(([, { hashHi, hashLo }]) => untilHi === HASH_END_HI || isBefore(hashHi, hashLo, untilHi, untilLo))
+      .sort(([, a], [, b]) => a.hashHi - b.hashHi || a.hashLo - b.hashLo);
+    let records = 0;
+    let bytes = 0;
+    let last: Kept | null = null;
+    for (const [name, { hashHi, hashLo }] of all) {
+      const full = records >= request.recordsMax || bytes >= request.bytesMax;
+      if (full && (last?.hashHi !== hashHi || last.hashLo !== hashLo)) {
+        request.onEnd({ hi: hashHi, lo: hashLo }, null);
+        return;
+      }
+      const kept = this.#records.get(name);
+      if (kept === undefined) continue; // dropped by whoever was shown the one before
+      request.onRecord(this.#stored(Buffer.from(name, 'latin1')), Buffer.from(name, 'latin1'), hashHi, hashLo);
+      last = kept;
+      records += 1;
+      bytes += kept.bytes.length;
+    }
+    request.onEnd(null, null);
   }
 
   #ack(ack: Ack): void {
@@ -71,7 +111,16 @@ export class MemoryStorage implements Storage {
 
   /** As if it had missed what came after. */
   replace(key: Uint8Array, bytes: Uint8Array): void {
-    this.#records.set(nameOf(key), { bytes, markActorHi: 0, markActorLo: 0, markCounter: 0 });
+    const { hashHi, hashLo, partition } = this.#records.get(nameOf(key)) ?? { hashHi: 0, hashLo: 0, partition: 0 };
+    this.#records.set(nameOf(key), {
+      hashHi,
+      hashLo,
+      partition,
+      bytes,
+      markActorHi: 0,
+      markActorLo: 0,
+      markCounter: 0,
+    });
   }
 
   status(): StorageStatus {

@@ -7,9 +7,13 @@ import { join } from 'node:path';
 import test from 'ava';
 import { LmdbPartitionFiles } from '../../src/disk/lmdb-partition-file.js';
 import type { PartitionFile, PartitionFileOperation } from '../../src/env/partition-file.js';
+import type { ReadRange } from '../../src/env/workers.js';
 import { leafCountOf, leavesEqual } from '../../src/repair/merkle.js';
+import { eachPacked } from '../../src/storage/scan-range.js';
+import { isRecordKey } from '../../src/storage/storage-key.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
 import { HASH } from '../storage/engine-requests.js';
+import { collidingKeys } from '../support/colliding-keys.js';
 import { recordsWithLeaves } from './records.js';
 
 const LEAVES = leafCountOf(256);
@@ -118,6 +122,46 @@ test('leaves are rebuilt from a file, and a scrub finds what does not fit', asyn
       [Buffer.from(first.key).toString('hex')],
     );
     t.true(scrubbed.differingLeaves >= 1);
+  });
+});
+
+test('a stretch is read in hash order, packed, up to its limits and to the end of a hash', async (t) => {
+  await inFolder(async ({ file, path, pool }) => {
+    const colliding = collidingKeys(3).map((key) => Buffer.from(key).toString('latin1'));
+    const names = Array.from({ length: 300 }, (_, i) => (i % 100 === 0 ? `long${i}`.padEnd(900, 'x') : `key${i}`));
+    const { operations } = recordsWithLeaves([...names, ...colliding], 3, 256);
+    await write(file, operations);
+    const records = operations
+      .filter(({ key }) => isRecordKey(key))
+      .map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value ?? []) }))
+      .sort((a, b) => Buffer.compare(a.key, b.key));
+    const hashOf = (index: number): Buffer => (records[index] as { key: Buffer }).key.subarray(0, 8);
+    for (const { until, recordsMax, bytesMax } of [
+      { until: null, recordsMax: 1_000, bytesMax: 10_000_000 },
+      { until: null, recordsMax: 7, bytesMax: 10_000_000 },
+      { until: null, recordsMax: 1, bytesMax: 10_000_000 },
+      { until: hashOf(200), recordsMax: 1_000, bytesMax: 500 },
+    ]) {
+      const seen: { key: Buffer; value: Buffer }[] = [];
+      let next: Uint8Array | null = Buffer.alloc(8);
+      while (next !== null) {
+        const from: Uint8Array = next;
+        const range: ReadRange = await ask<ReadRange>((done) => {
+          pool.readRange({ path, from, until, recordsMax, bytesMax }, done);
+        });
+        t.is(range.entries.buffer.byteLength, range.entries.length, 'no more memory than it needs');
+        const bytes = Buffer.from(range.entries);
+        let count = 0;
+        eachPacked(range, (keyAt, valueAt, end) => {
+          count += 1;
+          seen.push({ key: bytes.subarray(keyAt, valueAt), value: bytes.subarray(valueAt, end) });
+        });
+        t.true(count <= recordsMax + 2, 'three records have one hash');
+        t.true(count === 1 || range.entries.length < bytesMax + 3_000);
+        next = range.next;
+      }
+      t.deepEqual(seen, records.slice(0, until === null ? records.length : 200));
+    }
   });
 });
 

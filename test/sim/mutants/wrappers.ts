@@ -1,6 +1,7 @@
 /* Storages and requests that pass everything on: a planted bug overrides the one method that is wrong. */
 import type { Failure } from '../../../src/model/errors.js';
 import type { PartitionId } from '../../../src/model/ids.js';
+import type { ScanRequest } from '../../../src/storage/scan.js';
 import type { ReadRequest, Storage, StorageStatus, Stored, WriteRequest } from '../../../src/storage/storage.js';
 
 export class PassingStorage implements Storage {
@@ -16,6 +17,10 @@ export class PassingStorage implements Storage {
 
   write(request: WriteRequest): void {
     this.inner.write(request);
+  }
+
+  scan(request: ScanRequest): void {
+    this.inner.scan(request);
   }
 
   status(): StorageStatus {
