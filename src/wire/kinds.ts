@@ -39,6 +39,16 @@ export const READ_REPLY = 0x43;
 export const FORWARD = 0x44;
 export const FORWARD_REPLY = 0x45;
 
+/** Each is answered by the kind that follows it. */
+export const REAP_ASK = 0x50;
+export const REAP_ASK_REPLY = 0x51;
+export const REAP = 0x52;
+export const REAP_REPLY = 0x53;
+export const REAP_LOG = 0x54;
+export const REAP_LOG_REPLY = 0x55;
+export const FENCES = 0x56;
+export const FENCES_REPLY = 0x57;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 
@@ -80,6 +90,14 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [READ_REPLY, 'READ_REPLY'],
   [FORWARD, 'FORWARD'],
   [FORWARD_REPLY, 'FORWARD_REPLY'],
+  [REAP_ASK, 'REAP_ASK'],
+  [REAP_ASK_REPLY, 'REAP_ASK_REPLY'],
+  [REAP, 'REAP'],
+  [REAP_REPLY, 'REAP_REPLY'],
+  [REAP_LOG, 'REAP_LOG'],
+  [REAP_LOG_REPLY, 'REAP_LOG_REPLY'],
+  [FENCES, 'FENCES'],
+  [FENCES_REPLY, 'FENCES_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
 ]);

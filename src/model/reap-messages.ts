@@ -1,0 +1,52 @@
+/* What nodes say to each other to forget a delete (repair/reap-round.ts says why). */
+
+export interface ReapAsk {
+  readonly partition: number;
+  readonly ringVersion: number;
+  readonly budgetMs: number;
+  /** 0: only a question. */
+  readonly fence: number;
+  /** Everything of the records but their values, with their checksums. */
+  readonly heads: readonly Uint8Array[];
+}
+
+export interface ReapAskReply {
+  readonly fence: number;
+  readonly opening: number;
+  readonly verdicts: Uint8Array;
+  /** Of the reap log, for what was reaped here already. */
+  readonly entries: readonly Uint8Array[];
+}
+
+export interface ReapOrder {
+  readonly partition: number;
+  readonly ringVersion: number;
+  readonly budgetMs: number;
+  readonly fence: number;
+  /** Of the receiver's store when it said yes. */
+  readonly opening: number;
+  readonly heads: readonly Uint8Array[];
+}
+
+export interface ReapLogRequest {
+  readonly partition: number;
+  readonly budgetMs: number;
+  /** Entries above this fence are wanted. */
+  readonly since: number;
+  readonly after: string;
+}
+
+export interface ReapLogReply {
+  readonly reapedAt: number;
+  readonly trimmedAt: number;
+  readonly entries: readonly Uint8Array[];
+  /** Empty: this was all. */
+  readonly next: string;
+}
+
+export interface FenceMessage {
+  readonly partition: number;
+  readonly fence: number;
+  readonly reapedAt: number;
+  readonly trimmedAt: number;
+}
