@@ -41,6 +41,8 @@ export interface Settings {
   readonly 'storage.segmentBytes': number;
   readonly 'storage.logBytesMax': number | Auto;
   readonly 'storage.syncTarget': number;
+  readonly 'repair.reapAfter': number;
+  readonly 'repair.reapLogRetention': number;
   readonly 'background.requestTarget': number;
   readonly 'background.loopDelayTarget': number;
 }
@@ -164,6 +166,16 @@ const SETTINGS = {
     duration('1ms', '10s'),
     '20ms',
     "Flushing yields while the log's sync p99 is above this",
+  ),
+  'repair.reapAfter': setting(
+    duration('2min', '3650d'),
+    '1h',
+    'Deletes older than this are forgotten for good, once every member agrees',
+  ),
+  'repair.reapLogRetention': setting(
+    duration('1d', '3650d'),
+    '35d',
+    'How long it is remembered what was forgotten: archives and disks put back may be as old',
   ),
   'background.requestTarget': setting(
     duration('1ms', '10s'),

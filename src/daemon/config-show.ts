@@ -35,6 +35,8 @@ const SHOW: Readonly<Record<string, (config: Config) => string>> = {
   'storage.segmentBytes': (c) => formatSize(c.storage.segmentBytes),
   'storage.logBytesMax': (c) => formatSize(c.storage.logBytesMax),
   'storage.syncTarget': (c) => formatDuration(c.storage.syncTargetMs),
+  'repair.reapAfter': (c) => formatDuration(c.repair.reapAfterMs),
+  'repair.reapLogRetention': (c) => formatDuration(c.repair.reapLogRetentionMs),
   'background.requestTarget': (c) => formatDuration(c.background.requestTargetMs),
   'background.loopDelayTarget': (c) => formatDuration(c.background.loopDelayTargetMs),
 };

@@ -52,6 +52,12 @@ export interface StorageConfig {
   readonly syncTargetMs: number;
 }
 
+/** When deletes are forgotten for good. */
+export interface RepairConfig {
+  readonly reapAfterMs: number;
+  readonly reapLogRetentionMs: number;
+}
+
 /** Foreground targets: while one is missed, background work gets less (§6.5). */
 export interface BackgroundConfig {
   readonly requestTargetMs: number;
@@ -75,6 +81,7 @@ export interface Config {
   readonly log: { readonly level: LogLevel };
   readonly limits: ConnectionLimits;
   readonly storage: StorageConfig;
+  readonly repair: RepairConfig;
   readonly background: BackgroundConfig;
   /** The shares of `memoryMax`. */
   readonly memory: MemoryShares;

@@ -164,6 +164,10 @@ function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], 
       logBytesMax: plan.logBytesMax,
       syncTargetMs: settings['storage.syncTarget'],
     },
+    repair: {
+      reapAfterMs: settings['repair.reapAfter'],
+      reapLogRetentionMs: settings['repair.reapLogRetention'],
+    },
     background: {
       requestTargetMs: settings['background.requestTarget'],
       loopDelayTargetMs: settings['background.loopDelayTarget'],

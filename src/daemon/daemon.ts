@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import xxhash from 'xxhash-wasm';
 import type { Acceptor, Dialer } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
+import { CLOCK_SKEW_MAX_MS, RETRY_WINDOW_S } from '../model/limits.js';
 import { hash64From } from '../model/hash.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { formatTcp } from '../net/address.js';
@@ -14,9 +15,8 @@ import { BufferPool } from '../lib/buffer-pool.js';
 import { TcpDialer } from '../net/dialer.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
-import type { ClusterOptions } from '../node/cluster/options.js';
+import type { ClusterOptions, ReapingOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
-import type { HintStorage } from '../storage/hint-storage.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
 import type { Address, Config } from './config-types.js';
@@ -69,7 +69,7 @@ export const startNode: StartNode = async (start) => {
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
   const cluster =
-    ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue), storage.engine.hints) : null;
+    ring.members.length > 1 ? clusterOptions(secret, new TcpDialer(pool, queue), storage.engine, config) : null;
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -130,9 +130,21 @@ async function closed(listeners: readonly Listener[]): Promise<void> {
 }
 
 /** `secret`: openDirectory has refused a ring of several without one. */
-function clusterOptions(secret: Uint8Array | null, dialer: Dialer, hints: HintStorage): ClusterOptions {
+function clusterOptions(
+  secret: Uint8Array | null,
+  dialer: Dialer,
+  { hints, reaps }: StorageWorld['engine'],
+  { repair: { reapAfterMs, reapLogRetentionMs } }: Config,
+): ClusterOptions {
   assert(secret !== null, 'a ring of several nodes is served with a secret only');
-  return { secret, digest: realDigest, dialer, hints };
+  const reaping: ReapingOptions = {
+    retryWindowMs: 1_000 * RETRY_WINDOW_S,
+    skewMs: CLOCK_SKEW_MAX_MS,
+    reapAfterMs,
+    lookEveryMs: reapAfterMs,
+    logRetentionMs: reapLogRetentionMs,
+  };
+  return { secret, digest: realDigest, dialer, hints, reaps, reaping };
 }
 
 function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {

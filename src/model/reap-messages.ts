@@ -50,3 +50,9 @@ export interface FenceMessage {
   readonly reapedAt: number;
   readonly trimmedAt: number;
 }
+
+export interface FencesMessage {
+  readonly fences: readonly FenceMessage[];
+  /** Whoever sends it has not just started, and only tells. */
+  readonly notice: boolean;
+}

@@ -1,5 +1,5 @@
 /* What nodes say to each other to forget a delete: rare messages, by protobufjs both ways. */
-import type { FenceMessage, ReapAsk, ReapAskReply, ReapLogReply, ReapLogRequest, ReapOrder } from '../model/reap-messages.js';
+import type { FenceMessage, FencesMessage, ReapAsk, ReapAskReply, ReapLogReply, ReapLogRequest, ReapOrder } from '../model/reap-messages.js';
 import { PARTITIONS_MAX, REAP_HEADS_MAX } from '../model/limits.js';
 import { countAt } from './cursor.js';
 import { bad, count53, decodeBy, limited } from './plain.js';
@@ -94,13 +94,13 @@ export function decodeReapLogReply(bytes: Uint8Array, start: number, end: number
   }));
 }
 
-export function encodeFences(budgetMs: number, fences: readonly FenceMessage[]): Uint8Array {
-  return v1.Fences.encode({ budgetMs, fences: [...fences] }).finish();
+export function encodeFences(budgetMs: number, { fences, notice }: FencesMessage): Uint8Array {
+  return v1.Fences.encode({ budgetMs, fences: [...fences], notice }).finish();
 }
 
-export function decodeFences(bytes: Uint8Array, start: number, end: number): readonly FenceMessage[] | DecodeFault {
+export function decodeFences(bytes: Uint8Array, start: number, end: number): FencesMessage | DecodeFault {
   if (countAt(bytes, start, end, [2], PARTITIONS_MAX) > PARTITIONS_MAX) return 'More fences than partitions';
-  return decodeBy(v1.Fences, bytes, start, end, ({ fences }) => fences.map(takeFence));
+  return decodeBy(v1.Fences, bytes, start, end, ({ fences, notice }) => ({ fences: fences.map(takeFence), notice }));
 }
 
 export function encodeFencesReply(fences: readonly FenceMessage[]): Uint8Array {

@@ -22,6 +22,9 @@ import type { Services } from '../services.js';
 import type { Session } from '../session.js';
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
+import { FreeSlices } from '../../background/slices.js';
+import type { ReapStorage } from '../../storage/reap-storage.js';
+import { Fences } from './fences.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
 import { ClusterMeters } from './meters.js';
 import type { ClusterOptions } from './options.js';
@@ -29,7 +32,12 @@ import { Origins } from './origins.js';
 import type { ClusterParts } from './parts.js';
 import { PeerServer } from './peer-server.js';
 import { Preferences } from './preferences.js';
+import { ReapMember } from './reap-member.js';
+import { Reaper } from './reaper.js';
 import { Repairs } from './repairs.js';
+
+/** A hint that was refused for its fence is delivered again anyway; until then the fence is to be reached. */
+const REACH_MS = 2_000;
 
 export interface ClusterWorld {
   readonly services: Services;
@@ -56,6 +64,9 @@ export class Cluster implements ClusterParts, Works {
   readonly preferences: Preferences;
   readonly origins: Origins;
   readonly hints: HintKeeper;
+  readonly reaps: ReapStorage;
+  readonly fences: Fences;
+  readonly reaper: Reaper;
   readonly meters: ClusterMeters;
   readonly merge: MergePlan = new MergePlan();
   readonly nameOf: NameOf;
@@ -91,12 +102,21 @@ export class Cluster implements ClusterParts, Works {
       table: this.table,
     });
     const { table, links, preferences, meters } = this;
-    this.hints = new HintKeeper({ services, self: ordinal, timers, links, table, preferences, meters, storage: hints });
+    const { reaps } = options;
+    this.reaps = reaps;
+    const reach = (partition: number, fence: number): void => {
+      this.fences.reach(partition, fence, REACH_MS, () => undefined);
+    };
+    const kept = { storage: hints, reaps, reach };
+    this.hints = new HintKeeper({ services, self: ordinal, timers, links, table, preferences, meters, ...kept });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
-    this.#server = new PeerServer(this, this.credentials);
     this.links.start();
+    this.fences = new Fences(this, options.reaps);
+    const member = new ReapMember(this, options.reaping);
+    this.reaper = new Reaper(this, member, options.reaping, options.slices ?? new FreeSlices(timers));
+    this.#server = new PeerServer(this, this.credentials, member);
   }
 
   nowMs(): number {
@@ -121,6 +141,8 @@ export class Cluster implements ClusterParts, Works {
 
   /** What is under way to others ends as lost, and is kept for them as hints. */
   stop(): void {
+    this.reaper.stop();
+    this.fences.stop();
     this.links.stop();
     this.hints.stop();
   }

@@ -1,5 +1,8 @@
 import type { KeyedDigest } from '../../env/digest.js';
 import type { Dialer } from '../../env/transport.js';
+import type { Slices } from '../../background/slices.js';
+import type { ReapRules } from '../../repair/reap-rules.js';
+import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
 
 /** What a member of a ring of several nodes needs beside what every node does. */
@@ -11,4 +14,17 @@ export interface ClusterOptions {
   readonly dialer: Dialer;
   /** Of the same store as the records. */
   readonly hints: HintStorage;
+  /** Of the same store. */
+  readonly reaps: ReapStorage;
+  readonly reaping: ReapingOptions;
+  /** Who says when background work may go on; absent: at the end of the turn. */
+  readonly slices?: Slices;
+}
+
+/** When deletes are forgotten for good. */
+export interface ReapingOptions extends ReapRules {
+  /** How long after one look at all keys the next begins. */
+  readonly lookEveryMs: number;
+  /** How long it is remembered what was reaped. */
+  readonly logRetentionMs: number;
 }

@@ -27,6 +27,8 @@ import { replyError } from '../replies.js';
 import type { Session } from '../session.js';
 import { ForwardedPut } from './forwarded.js';
 import type { ClusterParts } from './parts.js';
+import { ReapServer } from './reap-server.js';
+import type { ReapMember } from './reap-member.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { ReplicaRead } from './replica-read.js';
 
@@ -64,9 +66,12 @@ export class PeerServer {
   readonly #putView: PutRequestView = new PutRequestView();
   readonly #storeReply: { -readonly [K in keyof StoreReply]: StoreReply[K] };
 
-  constructor(parts: ClusterParts, credentials: PeerCredentials) {
+  readonly #reaps: ReapServer;
+
+  constructor(parts: ClusterParts, credentials: PeerCredentials, member: ReapMember) {
     this.#parts = parts;
     this.#credentials = credentials;
+    this.#reaps = new ReapServer(parts, member);
     this.#storeReply = { ringVersion: parts.preferences.ringVersion, fence: 0, durable: false, hinted: false };
     this.#stores = new Pool(() => new ReplicaStore(this, parts));
     this.#reads = new Pool(
@@ -93,7 +98,7 @@ export class PeerServer {
       this.#read(session, frame);
     } else if (frame.kind === FORWARD) {
       this.#forward(session, frame);
-    } else {
+    } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);
     }
   }
@@ -141,6 +146,8 @@ export class PeerServer {
     write.hashLo = lo;
     write.hintFor = this.#hintsFor(partition, view.hintFor, preferences.isOwner(partition, self));
     write.durable = view.durable || write.hintFor.length > 0;
+    write.fence = view.fence;
+    write.passesLog = view.reason !== 'put';
     write.start(store, bytes, record.start, record.end);
   }
 
@@ -163,6 +170,7 @@ export class PeerServer {
       const reply = this.#storeReply;
       reply.durable = durable;
       reply.hinted = hintFor.length > 0;
+      reply.fence = this.#parts.reaps.stampOf(write.partition);
       const { connection } = session;
       const at = connection.claim(sizeOfStoreReplyFrame(reply));
       writeStoreReplyFrame(connection.output, at, requestId, reply);

@@ -29,6 +29,12 @@ export class Preferences {
     return made;
   }
 
+  /** In the order of the preference list. Makes an array: for rare questions. */
+  ownersOf(partition: number): readonly number[] {
+    const { nodes, ownerCount } = this.of(partition);
+    return Array.from({ length: ownerCount }, (_, i) => nodes[i] as number);
+  }
+
   isOwner(partition: number, node: number): boolean {
     return isOwner(this.of(partition), node);
   }

@@ -12,7 +12,7 @@ import {
   decodeReadReplyInto,
   decodeStoreReplyInto,
 } from '../../wire/read-peer.js';
-import type { ForwardAsker, PeerRequest, ReadAsker, StoreAsker } from './request.js';
+import type { BodyAsker, ForwardAsker, PeerRequest, ReadAsker, StoreAsker } from './request.js';
 
 const NOTHING = new Uint8Array(0);
 
@@ -21,6 +21,8 @@ export class AnswerReader {
   readonly #read: ReadReplyView = new ReadReplyView();
   readonly #forward: ForwardReplyView = new ForwardReplyView();
   #refusal: ErrorMessage | null = null;
+  /** The body of an answer that its asker decodes. */
+  readonly #body: { bytes: Uint8Array; start: number; end: number } = { bytes: NOTHING, start: 0, end: 0 };
 
   /** Takes the answer in; what is wrong with it, or the empty text. */
   take(asked: number, kind: number, bytes: Uint8Array, start: number, end: number): string {
@@ -47,15 +49,23 @@ export class AnswerReader {
     } else if (kind === READ) {
       (asker as ReadAsker).onRead(from, tag, this.#read);
       this.#read.bytes = NOTHING;
-    } else {
+    } else if (kind === FORWARD) {
       (asker as ForwardAsker).onForwarded(from, tag, this.#forward);
       this.#forward.bytes = NOTHING;
+    } else {
+      const { bytes, start, end } = this.#body;
+      this.#body.bytes = NOTHING;
+      (asker as BodyAsker).onAnswer(from, tag, bytes, start, end);
     }
   }
 
   #decode(asked: number, bytes: Uint8Array, start: number, end: number): string {
     if (asked === STORE) return decodeStoreReplyInto(this.#store, bytes, start, end);
     if (asked === READ) return decodeReadReplyInto(this.#read, bytes, start, end);
-    return asked === FORWARD ? decodeForwardReplyInto(this.#forward, bytes, start, end) : 'it answers nothing';
+    if (asked === FORWARD) return decodeForwardReplyInto(this.#forward, bytes, start, end);
+    this.#body.bytes = bytes;
+    this.#body.start = start;
+    this.#body.end = end;
+    return '';
   }
 }

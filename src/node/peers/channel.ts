@@ -33,7 +33,7 @@ import {
 import { OWN_CHUNK_BYTES_MIN } from '../replies.js';
 import { AnswerReader } from './answers.js';
 import type { Greeter } from './greeter.js';
-import type { PeerRequest, ForwardAsker, ReadAsker, StoreAsker, Unanswered } from './request.js';
+import type { BodyAsker, PeerRequest, ForwardAsker, ReadAsker, StoreAsker, Unanswered } from './request.js';
 import { HEARTBEAT_MS } from './settings.js';
 import type { PeerWorld } from './world.js';
 
@@ -132,6 +132,16 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
     const request = this.#begin(FORWARD, frameBytes, timeoutMs, asker, tag);
     const at = this.#connection.claim(frameBytes);
     writeForwardFrame(this.#connection.output, at, request.requestId, forward);
+    return request;
+  }
+
+  /** A request that is rare enough to be a body first; it is answered by the kind that follows its own. */
+  ask(kind: number, body: Uint8Array, timeoutMs: number, asker: BodyAsker, tag: number): PeerRequest | null {
+    const frameBytes = FRAME_HEADER_BYTES + body.length;
+    if (!this.#hasRoom(frameBytes)) return null;
+    const request = this.#begin(kind, frameBytes, timeoutMs, asker, tag);
+    const at = this.#connection.claim(frameBytes);
+    writeFrame(this.#connection.output, at, kind, request.requestId, body);
     return request;
   }
 
@@ -306,7 +316,7 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
     const { kind, asker, tag } = request;
     this.#release(request);
     const { table, clock } = this.#world;
-    if (kind !== FORWARD) table.failed(this.#owner.ordinal, clock.monotonicMs());
+    if (kind === STORE || kind === READ) table.failed(this.#owner.ordinal, clock.monotonicMs());
     asker?.onUnanswered(this.#owner.ordinal, tag, why);
   }
 

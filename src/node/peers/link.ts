@@ -17,7 +17,7 @@ import { type ChannelOwner, PeerChannel } from './channel.js';
 import { ClockWatch } from './clock-watch.js';
 import { Greeter } from './greeter.js';
 import { PeerIntroduction } from './introduction.js';
-import type { ForwardAsker, PeerRequest, ReadAsker, StoreAsker } from './request.js';
+import type { BodyAsker, ForwardAsker, PeerRequest, ReadAsker, StoreAsker } from './request.js';
 import type { PeerWorld } from './world.js';
 
 /** A connection that held for so long was a good one. */
@@ -102,6 +102,11 @@ export class PeerLink implements ChannelOwner {
   /** As `store`. How long it takes says little of the peer, which waits for others; so the table is not told. */
   forward(forward: ForwardRequest, timeoutMs: number, asker: ForwardAsker, tag: number): PeerRequest | null {
     return this.#channel?.forward(forward, timeoutMs, asker, tag) ?? null;
+  }
+
+  /** As `store`; like a forward it says little of the peer. */
+  ask(kind: number, body: Uint8Array, timeoutMs: number, asker: BodyAsker, tag: number): PeerRequest | null {
+    return this.#channel?.ask(kind, body, timeoutMs, asker, tag) ?? null;
   }
 
   /** Every HEARTBEAT_MS; `beat`: with a heartbeat. */

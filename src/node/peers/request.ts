@@ -36,6 +36,11 @@ export interface ForwardAsker extends Asker {
   onForwarded(from: number, tag: number, reply: ForwardReplyView): void;
 }
 
+/** Of rare messages: the answer comes as the body of its frame, good until the call returns. */
+export interface BodyAsker extends Asker {
+  onAnswer(from: number, tag: number, bytes: Uint8Array, start: number, end: number): void;
+}
+
 /** Whose request it is: it is told when the time is over. */
 interface Expirer {
   expire(request: PeerRequest): void;
@@ -49,7 +54,7 @@ export class PeerRequest implements Timed {
   /** The connection's count of queued bytes at the end of this request's own chunk; 0: it was copied whole. */
   chunkEnd: number = 0;
   /** The one that goes with `kind`; null: nobody wants to know any more. */
-  asker: StoreAsker | ReadAsker | ForwardAsker | null = null;
+  asker: StoreAsker | ReadAsker | ForwardAsker | BodyAsker | null = null;
   owner: Expirer | null = null;
   deadlineMs: number = 0;
   wheelBucket: number = -1;
