@@ -31,7 +31,7 @@ export interface ReadRequest extends KeyPlace {
 
 export interface WriteRequest extends KeyPlace, Ack {
   /** Read right after a `decide` that was DROP_RECORD: the drop is a reap, and goes to the reap log. Absent: just a drop. */
-  readonly reaping?: Reaping;
+  readonly reaping?: Reaping | undefined;
   /** About how many bytes it brings, key and value: what it waits for where puts are slowed. */
   readonly bytesHint: number;
   /**

@@ -99,6 +99,11 @@ export interface Evidence {
   readonly handedOff: ReadonlyMap<string, readonly ReplicaView[]> | null;
   /** What owners hold after one get of all of them, through one of them. */
   readonly afterOneRead: ReadonlyMap<string, readonly ReplicaView[]>;
+  /** What was left that should have been forgotten, and what each key showed after it; null: nobody waited for it. */
+  readonly reaped: {
+    readonly left: readonly string[];
+    readonly shown: ReadonlyMap<string, readonly number[] | null>;
+  } | null;
   /** What nodes counted, by metric and labels. */
   readonly counts: ReadonlyMap<string, number>;
   /** No process has ended and no disk failed. */

@@ -4,6 +4,7 @@
  * a fault that is always there hides what only its absence lets happen).
  */
 import type { Prng } from '../../src/lib/prng.js';
+import { CLOCK_SKEW_MAX_MS, RETRY_WINDOW_S } from '../../src/model/limits.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import type { Durability } from '../../src/storage/log-types.js';
 import type { NetworkShape } from './network.js';
@@ -96,9 +97,29 @@ export interface SimOptions {
   readonly work: WorkShape;
   /** How far a machine's clock may be off. */
   readonly skewMaxMs: number;
+  readonly reap: ReapShape;
+}
+
+/** When deletes are forgotten: as soon as the clocks of a seed allow. */
+export interface ReapShape {
+  readonly retryWindowS: number;
+  /** How far clocks may be set back, or be apart. */
+  readonly skewMs: number;
+  readonly lookEveryMs: number;
+}
+
+/** What a deleted key waits for at least. */
+export function reapAfterMs({ retryWindowS, skewMs }: ReapShape): number {
+  return 1_000 * retryWindowS + skewMs;
 }
 
 export const FAULTS_UNTIL_MS = 40_000;
+
+/** Puts are retried within a few seconds, and the rest is what clocks are apart. */
+function reapShape(skewMaxMs: number): ReapShape {
+  const skewMs = 2 * skewMaxMs + 500;
+  return { retryWindowS: Math.min(60, 3 + Math.ceil(skewMs / 1_000)), skewMs, lookEveryMs: 400 };
+}
 
 const NETWORKS: readonly NetworkShape[] = [
   { delayMinMs: 0.05, delayMaxMs: 0.5, tailMs: 5, tailChance: 0.01, splitChance: 0.02 },
@@ -121,11 +142,17 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     engine: drawEngine(random),
     work: drawWork(random),
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
+    reap: NEVER_REAPED,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
-  return kind === 'single' ? { ...single, ...given } : { ...single, ...drawRing(single, random, given), ...given };
+  if (kind === 'single') return { ...single, ...given };
+  const ring = { ...single, ...drawRing(single, random, given), ...given };
+  return { ...ring, reap: given.reap ?? reapShape(ring.skewMaxMs) };
 }
+
+/** A cluster of one node keeps its deletes. */
+const NEVER_REAPED: ReapShape = { retryWindowS: RETRY_WINDOW_S, skewMs: CLOCK_SKEW_MAX_MS, lookEveryMs: 60_000 };
 
 /** Every node a cluster of its own. */
 export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };
@@ -150,8 +177,15 @@ function drawRing(single: SimOptions, random: Prng, given: Partial<SimOptions>):
     cluster,
     partitionCount: random.pick([4, 16, 16, 16]),
     faults: [...single.faults, ...more],
-    work: { ...single.work, ...quorums },
+    work: { ...single.work, mix: oftenDeleting(single.work.mix), ...quorums },
   };
+}
+
+const DELETES_AT = 3;
+const DELETES_MIN = 12;
+
+function oftenDeleting(mix: readonly number[]): readonly number[] {
+  return mix.map((weight, kind) => (kind === DELETES_AT ? Math.max(weight, DELETES_MIN) : weight));
 }
 
 function drawEngine(random: Prng): EngineShape {

@@ -49,6 +49,10 @@ const TOLD: readonly (readonly [string, string])[] = [
   ['partita_forwarded_total', 'puts forwarded'],
   ['partita_read_repairs_total', 'repairs'],
   ['partita_hints_delivered_total', 'hints delivered'],
+  ['partita_reaped_total', 'deletes reaped, node by node'],
+  ['partita_behind_fence_total', 'records refused below a reap fence'],
+  ['partita_reaped_arrived_total', 'reaped records that arrived'],
+  ['partita_caught_up_total', 'stores caught up with reaps'],
 ];
 
 function answerOf(seed: number): Answer {

@@ -22,11 +22,13 @@ import { checkLiveness, type HealedOp } from './checkers/liveness.js';
 import { checkNever } from './checkers/never.js';
 import { checkOverlap } from './checkers/overlap.js';
 import { checkQuorum } from './checkers/quorum.js';
+import { checkReaped } from './checkers/reaped.js';
 import { checkResurrection } from './checkers/resurrection.js';
 import { checkSameAnywhere } from './checkers/same-anywhere.js';
 import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
 import type { Evidence, ReplicaView } from './evidence.js';
+import { reapAll } from './reap-all.js';
 import { HEALED_TIMEOUT_MS, readEverywhere, readOnce, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
 import type { Violation } from './violation.js';
@@ -119,6 +121,7 @@ function gather(world: SimWorld): Evidence {
   let handedOff: Evidence['handedOff'] = null;
   let afterOneRead: Evidence['afterOneRead'] = new Map();
   let byCoordinator: Evidence['byCoordinator'] = new Map();
+  let reaped: Evidence['reaped'] = null;
   if (cluster.groups === 1) {
     handedOff = ownersBeforeReads(world);
     repairDamaged(world);
@@ -127,6 +130,7 @@ function gather(world: SimWorld): Evidence {
     for (const [key, answers] of byCoordinator)
       final.set(key, [...answers.values()].find((ids) => ids !== null) ?? null);
     world.runFor(REPAIRED_MS);
+    reaped = reapAll(world);
   } else for (const key of world.workload.keys) final.set(key, get(world, key, LAST)?.ids ?? null);
   return {
     history,
@@ -145,6 +149,7 @@ function gather(world: SimWorld): Evidence {
     byCoordinator,
     handedOff,
     afterOneRead,
+    reaped,
     counts: world.meter.counts,
     isUndisturbed: isUndisturbed(world),
   };
@@ -178,6 +183,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkConvergence,
     checkHandedOff,
     checkHints,
+    checkReaped,
     checkNever,
     checkClocks,
   ].flatMap((check) => check(evidence));

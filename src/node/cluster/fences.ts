@@ -259,6 +259,7 @@ export class Fences {
       this.#isCatchingUp = false;
       if (this.#stopped) return;
       if (error === null) {
+        this.#parts.meters.caughtUp.add(1);
         this.#parts.services.log.info('caught-up-with-reaps', { partition, fence: this.#reaps.stampOf(partition) });
         this.#settle(partition);
         this.tellWaiters();

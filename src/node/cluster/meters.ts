@@ -18,6 +18,7 @@ export class ClusterMeters {
   readonly reaped: Counter;
   readonly reapedArrived: Counter;
   readonly behindFence: Counter;
+  readonly caughtUp: Counter;
   readonly tombstonesYoung: Gauge;
   readonly tombstonesWaiting: Gauge;
 
@@ -52,6 +53,10 @@ export class ClusterMeters {
     this.behindFence = meter.counter(
       'partita_behind_fence_total',
       'Records refused here because they were read before the reap fence was raised',
+    );
+    this.caughtUp = meter.counter(
+      'partita_caught_up_total',
+      'Partitions that had missed reaps, as a disk put back to an earlier day does, and have been told of them',
     );
     this.tombstonesYoung = meter.gauge(
       'partita_tombstones_young',

@@ -26,6 +26,7 @@ export class MadeUp implements Evidence {
 
   byCoordinator: Map<string, Map<number, readonly number[] | null>> = new Map();
   handedOff: Evidence['handedOff'] = null;
+  reaped: Evidence['reaped'] = null;
   afterOneRead: Evidence['afterOneRead'] = new Map();
   lostOwners: number = 0;
   counts: Map<string, number> = new Map();
