@@ -5,6 +5,7 @@
 import type { Clock } from '../env/clock.js';
 import type { Log } from '../env/meter.js';
 import type { Hash64 } from '../model/hash.js';
+import { copyBytes } from '../lib/bytes.js';
 import { ContextJoin } from '../versioning/context-join.js';
 import { CONTEXT_ENTRY_BYTES, contextCount, contextStart } from '../versioning/record.js';
 import type { Acks } from './engine-acks.js';
@@ -110,7 +111,7 @@ export class EngineReaps implements ReapStorage {
   entryFor(partition: Partition, { hashHi, hashLo }: Pick<ReapEntry, 'hashHi' | 'hashLo'>, { fence, atMs }: Reaping, slot: StoredSlot): ReapEntry {
     const { bytes, start } = slot;
     const from = contextStart(bytes, start);
-    const context = bytes.slice(from, from + CONTEXT_ENTRY_BYTES * contextCount(bytes, start));
+    const context = copyBytes(bytes, from, from + CONTEXT_ENTRY_BYTES * contextCount(bytes, start));
     return this.#joined(partition, { hashHi, hashLo, fence, atMs, context });
   }
 

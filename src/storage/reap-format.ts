@@ -20,7 +20,7 @@
  * In a partition's file entries lie under `reap/HASH/FENCE`, the numbers in hexadecimal, so that those of a key are one
  * stretch, and the fence under `fence`.
  */
-import { readU16, readU32, readU53, writeU16, writeU32, writeU53 } from '../lib/bytes.js';
+import { copyBytes, readU16, readU32, readU53, writeU16, writeU32, writeU53 } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { CONTEXT_ENTRIES_MAX, KEY_BYTES_MAX } from '../model/limits.js';
 import { CONTEXT_ENTRY_BYTES } from '../versioning/record.js';
@@ -77,9 +77,9 @@ export function decodeReap(bytes: Uint8Array): LoggedReap | null {
       hashLo: readU32(bytes, 4),
       fence: readU53(bytes, 8),
       atMs: readU53(bytes, 16),
-      context: bytes.slice(FIXED_BYTES, contextEnd),
+      context: copyBytes(bytes, FIXED_BYTES, contextEnd),
     },
-    key: bytes.slice(contextEnd),
+    key: copyBytes(bytes, contextEnd),
   };
 }
 

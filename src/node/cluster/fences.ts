@@ -16,6 +16,7 @@
  * until the last of them has passed the log.
  */
 import type { TimerHandle } from '../../env/clock.js';
+import { copyBytes } from '../../lib/bytes.js';
 import { type Flow, run, wait } from '../../lib/flow.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { FenceMessage, FencesMessage } from '../../model/reap-messages.js';
@@ -343,7 +344,7 @@ export class Fences {
       recordsMax: 64,
       bytesMax: 1_048_576,
       onRecord: (_stored, key) => {
-        if (key.length > 0) keys.push(key.slice());
+        if (key.length > 0) keys.push(copyBytes(key));
       },
       onEnd: (_next, fault) => {
         if (fault === null) done(null, keys);

@@ -1,4 +1,5 @@
 /* The frames by which members of a ring forget deletes, in and out: what they mean is done by reap-member.ts and fences.ts. */
+import { copyBytes } from '../../lib/bytes.js';
 import { failure } from '../../model/errors.js';
 import {
   decodeFences,
@@ -67,7 +68,7 @@ export class ReapServer {
       session.finish(bodyBytes);
       return;
     }
-    this.#member.ask({ ...ask, heads: ask.heads.map((head) => head.slice()) }, (reply) => {
+    this.#member.ask({ ...ask, heads: ask.heads.map((head) => copyBytes(head)) }, (reply) => {
       replyBody(session, REAP_ASK_REPLY, requestId, encodeReapAskReply(reply));
       session.finish(bodyBytes);
     });
@@ -83,7 +84,7 @@ export class ReapServer {
       session.finish(bodyBytes);
       return;
     }
-    this.#member.order({ ...order, heads: order.heads.map((head) => head.slice()) }, (reaped) => {
+    this.#member.order({ ...order, heads: order.heads.map((head) => copyBytes(head)) }, (reaped) => {
       replyBody(session, REAP_REPLY, requestId, encodeReapReply(reaped));
       session.finish(bodyBytes);
     });
