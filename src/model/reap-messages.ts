@@ -52,6 +52,7 @@ export interface FenceMessage {
 }
 
 export interface FencesMessage {
+  readonly budgetMs: number;
   readonly fences: readonly FenceMessage[];
   /** Whoever sends it has not just started, and only tells. */
   readonly notice: boolean;

@@ -7,6 +7,14 @@ import { partita } from './protobuf.js';
 import type { DecodeFault } from './requests.js';
 
 const v1 = partita.v1;
+export interface ReapReplyMessage {
+  readonly reaped: number;
+}
+
+export interface FencesReplyMessage {
+  readonly fences: readonly FenceMessage[];
+}
+
 /** Entries of one answer. */
 const ENTRIES_MAX = 16_384;
 
@@ -55,15 +63,11 @@ export function decodeReap(bytes: Uint8Array, start: number, end: number): ReapO
   }));
 }
 
-export function encodeReapReply(reaped: number): Uint8Array {
-  return v1.ReapReply.encode({ reaped }).finish();
+export function encodeReapReply(reply: ReapReplyMessage): Uint8Array {
+  return v1.ReapReply.encode(reply).finish();
 }
 
-export function decodeReapReply(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): { readonly reaped: number } | DecodeFault {
+export function decodeReapReply(bytes: Uint8Array, start: number, end: number): ReapReplyMessage | DecodeFault {
   return decodeBy(v1.ReapReply, bytes, start, end, ({ reaped }) => ({ reaped }));
 }
 
@@ -94,26 +98,26 @@ export function decodeReapLogReply(bytes: Uint8Array, start: number, end: number
   }));
 }
 
-export function encodeFences(budgetMs: number, { fences, notice }: FencesMessage): Uint8Array {
-  return v1.Fences.encode({ budgetMs, fences: [...fences], notice }).finish();
+export function encodeFences(message: FencesMessage): Uint8Array {
+  return v1.Fences.encode({ ...message, fences: [...message.fences] }).finish();
 }
 
 export function decodeFences(bytes: Uint8Array, start: number, end: number): FencesMessage | DecodeFault {
   if (countAt(bytes, start, end, [2], PARTITIONS_MAX) > PARTITIONS_MAX) return 'More fences than partitions';
-  return decodeBy(v1.Fences, bytes, start, end, ({ fences, notice }) => ({ fences: fences.map(takeFence), notice }));
+  return decodeBy(v1.Fences, bytes, start, end, ({ budgetMs, fences, notice }) => ({
+    budgetMs,
+    fences: fences.map(takeFence),
+    notice,
+  }));
 }
 
-export function encodeFencesReply(fences: readonly FenceMessage[]): Uint8Array {
-  return v1.FencesReply.encode({ fences: [...fences] }).finish();
+export function encodeFencesReply(reply: FencesReplyMessage): Uint8Array {
+  return v1.FencesReply.encode({ fences: [...reply.fences] }).finish();
 }
 
-export function decodeFencesReply(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): readonly FenceMessage[] | DecodeFault {
+export function decodeFencesReply(bytes: Uint8Array, start: number, end: number): FencesReplyMessage | DecodeFault {
   if (countAt(bytes, start, end, [1], PARTITIONS_MAX) > PARTITIONS_MAX) return 'More fences than partitions';
-  return decodeBy(v1.FencesReply, bytes, start, end, ({ fences }) => fences.map(takeFence));
+  return decodeBy(v1.FencesReply, bytes, start, end, ({ fences }) => ({ fences: fences.map(takeFence) }));
 }
 
 function takeFence(fence: partita.v1.Fences.Fence.$Properties): FenceMessage {

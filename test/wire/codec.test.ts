@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { toHex } from '../../src/lib/bytes.js';
 import { MULTI_KEYS_MAX } from '../../src/model/limits.js';
 import * as admin from '../../src/wire/codec-admin.js';
+import * as reap from '../../src/wire/codec-reap.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import * as multi from '../../src/wire/codec-multi.js';
 import * as ring from '../../src/wire/codec-ring.js';
@@ -126,6 +127,12 @@ const failed = failure.map((it) => ({ failure: { ...it, ringVersion: 7 } }));
 const manyGets = fc.array(fc.oneof(getReply, failed), { maxLength: 5 });
 const manyPuts = fc.array(fc.oneof(putReply, failed), { maxLength: 5 });
 
+const byteLists = fc.array(bytes, { maxLength: 4 });
+const fences = fc.array(
+  fc.record({ partition: fc.integer({ min: 0, max: 4_095 }), fence: u53, reapedAt: u53, trimmedAt: u53 }),
+  { maxLength: 4 },
+);
+
 interface Codec {
   readonly messages: fc.Arbitrary<unknown>;
   readonly encode: (message: never) => Uint8Array;
@@ -169,6 +176,38 @@ const CODECS: Readonly<Record<string, Codec>> = {
     decode: ring.decodeExplain,
   },
   ExplainReply: { messages: explainReply, encode: ring.encodeExplainReply, decode: ring.decodeExplainReply },
+  ReapAsk: {
+    messages: fc.record({ partition: u32, ringVersion: u32, budgetMs: u32, fence: u53, heads: byteLists }),
+    encode: reap.encodeReapAsk,
+    decode: reap.decodeReapAsk,
+  },
+  ReapAskReply: {
+    messages: fc.record({ fence: u53, opening: u53, verdicts: bytes, entries: byteLists }),
+    encode: reap.encodeReapAskReply,
+    decode: reap.decodeReapAskReply,
+  },
+  Reap: {
+    messages: fc.record({ partition: u32, ringVersion: u32, budgetMs: u32, fence: u53, opening: u53, heads: byteLists }),
+    encode: reap.encodeReap,
+    decode: reap.decodeReap,
+  },
+  ReapReply: { messages: fc.record({ reaped: u32 }), encode: reap.encodeReapReply, decode: reap.decodeReapReply },
+  ReapLog: {
+    messages: fc.record({ partition: u32, budgetMs: u32, since: u53, after: text }),
+    encode: reap.encodeReapLog,
+    decode: reap.decodeReapLog,
+  },
+  ReapLogReply: {
+    messages: fc.record({ reapedAt: u53, trimmedAt: u53, entries: byteLists, next: text }),
+    encode: reap.encodeReapLogReply,
+    decode: reap.decodeReapLogReply,
+  },
+  Fences: {
+    messages: fc.record({ budgetMs: u32, fences, notice: fc.boolean() }),
+    encode: reap.encodeFences,
+    decode: reap.decodeFences,
+  },
+  FencesReply: { messages: fc.record({ fences }), encode: reap.encodeFencesReply, decode: reap.decodeFencesReply },
   Hints: { messages: fc.record({ budgetMs: u32 }), encode: admin.encodeHints, decode: admin.decodeHints },
   HintsReply: { messages: hintsReply, encode: admin.encodeHintsReply, decode: admin.decodeHintsReply },
 };

@@ -113,7 +113,7 @@ export class Fences {
     if (nowMs < (this.#toldMs.get(member) ?? 0) + TELL_MS) return;
     this.#toldMs.set(member, nowMs);
     const fences = [{ partition, fence: this.#reaps.stampOf(partition), reapedAt: 0, trimmedAt: 0 }];
-    const notice = encodeFences(ASK_TIMEOUT_MS, { fences, notice: true });
+    const notice = encodeFences({ budgetMs: ASK_TIMEOUT_MS, fences, notice: true });
     askBody(this.#parts, member, FENCES, notice, ASK_TIMEOUT_MS, () => undefined);
   }
 
@@ -206,12 +206,12 @@ export class Fences {
   #askMember(member: number): void {
     if (this.#asking.has(member)) return;
     this.#asking.add(member);
-    askBody(this.#parts, member, FENCES, encodeFences(ASK_TIMEOUT_MS, { fences: this.all(), notice: false }), ASK_TIMEOUT_MS, (body) => {
+    askBody(this.#parts, member, FENCES, encodeFences({ budgetMs: ASK_TIMEOUT_MS, fences: this.all(), notice: false }), ASK_TIMEOUT_MS, (body) => {
       this.#asking.delete(member);
-      const fences = body === null ? null : decodeFencesReply(body, 0, body.length);
-      if (this.#stopped || fences === null || isFault(fences)) return;
+      const reply = body === null ? null : decodeFencesReply(body, 0, body.length);
+      if (this.#stopped || reply === null || isFault(reply)) return;
       this.#unheard.delete(member);
-      this.#heard.set(member, new Map(fences.map((fence) => [fence.partition, fence])));
+      this.#heard.set(member, new Map(reply.fences.map((fence) => [fence.partition, fence])));
       this.#settleAll();
     });
   }

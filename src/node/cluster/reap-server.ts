@@ -85,7 +85,7 @@ export class ReapServer {
       return;
     }
     this.#member.order({ ...order, heads: order.heads.map((head) => copyBytes(head)) }, (reaped) => {
-      replyBody(session, REAP_REPLY, requestId, encodeReapReply(reaped));
+      replyBody(session, REAP_REPLY, requestId, encodeReapReply({ reaped }));
       session.finish(bodyBytes);
     });
   }
@@ -105,7 +105,7 @@ export class ReapServer {
     if (isFault(theirs)) return this.#malformed(session, frame, theirs);
     const { fences } = this.#parts;
     fences.hear(theirs);
-    replyBody(session, FENCES_REPLY, frame.requestId, encodeFencesReply(fences.all()));
+    replyBody(session, FENCES_REPLY, frame.requestId, encodeFencesReply({ fences: fences.all() }));
     session.finish(frame.bodyBytes);
   }
 

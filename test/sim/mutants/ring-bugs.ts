@@ -2,10 +2,12 @@
 import * as hints from './hint-bugs.js';
 import * as merges from './merge-bugs.js';
 import type { Mutant } from './mutant.js';
+import * as reaps from './reap-bugs.js';
 import * as replicas from './replica-bugs.js';
 
 export const RING_BUGS: readonly Mutant[] = [
   ...Object.values(merges),
   ...Object.values(hints),
   ...Object.values(replicas),
+  ...Object.values(reaps),
 ];
