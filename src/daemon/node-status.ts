@@ -22,7 +22,16 @@ export function statusLine(storage: StorageStatus, node: PartitaNode): string {
 export function statusFigures(node: PartitaNode): Readonly<Record<string, unknown>> {
   const cluster = node.clusterStatus();
   if (cluster === null) return {};
-  return { peersUp: peersUp(cluster), peers: cluster.peers, hints: hintCount(cluster), hintsFor: cluster.hints };
+  const tombstones = cluster.tombstones
+    .filter(({ candidates, young }) => candidates + young > 0)
+    .map((summary) => ({ ...summary, waitsFor: Object.fromEntries(summary.waitsFor) }));
+  return {
+    peersUp: peersUp(cluster),
+    peers: cluster.peers,
+    hints: hintCount(cluster),
+    hintsFor: cluster.hints,
+    tombstones,
+  };
 }
 
 function peersUp({ peers }: ClusterStatus): number {

@@ -327,7 +327,7 @@ export class Dispatcher {
     };
     const { requestId, bodyBytes, nowMs } = frame;
     storage.read(
-      new Explanation(place, this.#services.viewMs(), (reply) => {
+      new Explanation(place, this.#services.viewMs(), this.#services.reapTextOf, (reply) => {
         this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), bodyBytes, nowMs);
       }),
     );

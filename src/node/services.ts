@@ -15,6 +15,7 @@ import { ContextToken } from '../versioning/token.js';
 import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
+import type { ReapTextOf } from './explain.js';
 import type { NodeSettings } from './settings.js';
 import { SizeWarnings } from './size-warnings.js';
 
@@ -98,6 +99,8 @@ export class Services {
   /** What this node keeps for others, and may; a node that is a cluster of its own keeps nothing. */
   hintStatus: () => readonly HintsWaiting[] = () => [];
   hintBytesMax: number = 0;
+  /** A node that is a cluster of its own reaps nothing. */
+  reapTextOf: ReapTextOf = () => '';
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;

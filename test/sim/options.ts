@@ -115,10 +115,10 @@ export function reapAfterMs({ retryWindowS, skewMs }: ReapShape): number {
 
 export const FAULTS_UNTIL_MS = 40_000;
 
-/** Puts are retried within a few seconds, and the rest is what clocks are apart. */
+/** Puts are retried for a second, and the rest is what clocks are apart. */
 function reapShape(skewMaxMs: number): ReapShape {
-  const skewMs = 2 * skewMaxMs + 500;
-  return { retryWindowS: Math.min(60, 3 + Math.ceil(skewMs / 1_000)), skewMs, lookEveryMs: 400 };
+  const skewMs = 2 * skewMaxMs + 100;
+  return { retryWindowS: Math.min(RETRY_WINDOW_S, 1 + Math.round(skewMs / 1_000)), skewMs, lookEveryMs: 300 };
 }
 
 const NETWORKS: readonly NetworkShape[] = [
@@ -182,7 +182,7 @@ function drawRing(single: SimOptions, random: Prng, given: Partial<SimOptions>):
 }
 
 const DELETES_AT = 3;
-const DELETES_MIN = 12;
+const DELETES_MIN = 20;
 
 function oftenDeleting(mix: readonly number[]): readonly number[] {
   return mix.map((weight, kind) => (kind === DELETES_AT ? Math.max(weight, DELETES_MIN) : weight));

@@ -113,6 +113,7 @@ const explainReply = fc.record({
   ),
   rememberedPutIds: fc.array(text, { maxLength: 3 }),
   cutSeconds: u32,
+  reaping: text,
 });
 
 const head = fc.record({ budgetMs: u32, namespace: text, ringVersion: u32 });

@@ -33,7 +33,7 @@ import type { ClusterParts } from './parts.js';
 import { PeerServer } from './peer-server.js';
 import { Preferences } from './preferences.js';
 import { ReapMember } from './reap-member.js';
-import { Reaper } from './reaper.js';
+import { Reaper, type ReapSummary } from './reaper.js';
 import { Repairs } from './repairs.js';
 
 /** A hint that was refused for its fence is delivered again anyway; until then the fence is to be reached. */
@@ -51,6 +51,8 @@ export interface ClusterWorld {
 export interface ClusterStatus {
   readonly peers: readonly PeerStatus[];
   readonly hints: readonly HintsKept[];
+  /** Of each partition that this node owns, what the last look at its deletes has found. */
+  readonly tombstones: readonly ReapSummary[];
 }
 
 export class Cluster implements ClusterParts, Works {
@@ -116,6 +118,7 @@ export class Cluster implements ClusterParts, Works {
     this.fences = new Fences(this, options.reaps);
     const member = new ReapMember(this, options.reaping);
     this.reaper = new Reaper(this, member, options.reaping, options.slices ?? new FreeSlices(timers));
+    services.reapTextOf = (place, stored) => this.reaper.textOf(place, stored);
     this.#server = new PeerServer(this, this.credentials, member);
   }
 
@@ -136,7 +139,7 @@ export class Cluster implements ClusterParts, Works {
   }
 
   status(): ClusterStatus {
-    return { peers: this.links.status(), hints: this.hints.kept() };
+    return { peers: this.links.status(), hints: this.hints.kept(), tombstones: this.reaper.summaries() };
   }
 
   /** What is under way to others ends as lost, and is kept for them as hints. */

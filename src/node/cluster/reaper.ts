@@ -11,11 +11,12 @@ import { REAP_HEADS_MAX } from '../../model/limits.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { ReapAskReply } from '../../model/reap-messages.js';
 import { type Objection, ReapRound } from '../../repair/reap-round.js';
+import { type ReapFacts, reapText } from '../../repair/reap-text.js';
 import { newestMs } from '../../repair/reap-rules.js';
 import { headOf, keyOfHead } from '../../repair/record-head.js';
 import { decodeReap } from '../../storage/reap-format.js';
 import { HASH_END_HI, type HashPlace } from '../../storage/scan.js';
-import type { Stored } from '../../storage/storage.js';
+import type { KeyPlace, Stored } from '../../storage/storage.js';
 import { keyName } from '../../storage/storage-key.js';
 import { decodeReapAskReply, encodeReap, encodeReapAsk } from '../../wire/codec-reap.js';
 import { REAP, REAP_ASK } from '../../wire/kinds.js';
@@ -87,9 +88,20 @@ export class Reaper {
     return [...this.#summaries.values()];
   }
 
-  /** Who objected when the key was last proposed; undefined: it was not, or it is forgotten. */
-  objectionsTo(name: string): readonly Objection[] | undefined {
-    return this.#reasons.get(name);
+  textOf({ partition, key }: KeyPlace, { bytes, start }: Stored): string {
+    const { preferences, services, fences, self, nameOf } = this.#parts;
+    const owners = preferences.ownersOf(partition);
+    const facts: ReapFacts = {
+      isOwner: owners.includes(self),
+      isFirstOwner: owners[0] === self,
+      newestMs: newestMs(bytes, start),
+      nowMs: services.clock.wallMs(),
+      reapAfterMs: this.#options.reapAfterMs,
+      lookEveryMs: this.#options.lookEveryMs,
+      objections: this.#reasons.get(keyName(key, 0, key.length)),
+      unheard: fences.missing(partition),
+    };
+    return reapText(facts, nameOf);
   }
 
   #again(): void {
