@@ -7,18 +7,21 @@ import { LAZY_DISK, ringOf, WORK } from './ring-shapes.js';
 const DELETING: WorkShape = {
   ...WORK,
   clients: 4,
-  keys: 16,
-  thinkMs: 200,
-  mix: [20, 10, 6, 25, 8, 0, 0],
+  keys: 40,
+  thinkMs: 110,
+  mix: [25, 10, 6, 25, 8, 0, 0],
   writes: [1],
   reads: [1, 3],
 };
 const SOON = { retryWindowS: 1, skewMs: 0, lookEveryMs: 100 };
 
 const deleting = (faults: readonly FaultKind[], more: Partial<SimOptions> = {}): Partial<SimOptions> =>
-  ringOf(5, faults, { faultEveryMs: 700, skewMaxMs: 0, reap: SOON, work: DELETING, ...more });
+  ringOf(5, faults, { faultEveryMs: 1_500, skewMaxMs: 0, reap: SOON, work: DELETING, ...more });
 
-const STUCK: readonly FaultKind[] = ['clog', 'cut-pair', 'slow-link', 'isolate', 'flapping'];
+const STUCK: readonly FaultKind[] = ['clog', 'clog', 'one-way'];
+const ANY = { kind: 'ring', replicaCount: 3, zones: 1, routing: 'any' } as const;
+/** Disks are put back, and deletes were acknowledged by all owners. */
+const PUT_BACK: Partial<SimOptions> = { faultEveryMs: 900, work: { ...DELETING, writes: [3], reads: [3] } };
 const ROUND = 'repair/reap-round.js';
 const WRITES = 'node/cluster/reap-writes.js';
 
@@ -39,7 +42,7 @@ export const othersNotAsked: Mutant = {
   name: 'reap-others-not-asked',
   what: 'a delete is forgotten when its owners agree, whatever hints other members keep',
   edits: [{ file: ROUND, from: 'this.#members = members;', to: 'this.#members = owners;' }],
-  given: deleting(STUCK, { cluster: { kind: 'ring', replicaCount: 3, zones: 1, routing: 'any' } }),
+  given: deleting(['pause', 'isolate', 'one-way'], { cluster: ANY }),
 };
 
 export const silenceIsYes: Mutant = {
@@ -52,14 +55,14 @@ export const silenceIsYes: Mutant = {
       to: '',
     },
   ],
-  given: deleting(['kill', 'isolate', 'pause', 'cut-pair']),
+  given: deleting(['isolate', 'pause']),
 };
 
 export const fenceIgnored: Mutant = {
   name: 'fence-ignored',
   what: 'a record is taken though it was read below the fence of the receiver',
   edits: [{ file: 'node/cluster/record-write.js', from: 'if (this.fence < floor)', to: 'if (this.fence < 0)' }],
-  given: deleting(STUCK),
+  given: deleting(STUCK, { cluster: ANY, faultEveryMs: 1_200 }),
 };
 
 export const reapWithoutCompare: Mutant = {
@@ -87,7 +90,7 @@ export const reapLogNotApplied: Mutant = {
       to: 'this.#reaps.learn(partition, logged.entry);',
     },
   ],
-  given: deleting(['rollback'], { faultEveryMs: 2_500 }),
+  given: deleting(['rollback'], PUT_BACK),
 };
 
 export const neverBehind: Mutant = {
@@ -100,7 +103,7 @@ export const neverBehind: Mutant = {
       to: 'this.#settled[partition] = 1; return true;',
     },
   ],
-  given: deleting(['rollback'], { faultEveryMs: 2_500 }),
+  given: deleting(['rollback'], PUT_BACK),
 };
 
 export const reapFromBuffer: Mutant = {
