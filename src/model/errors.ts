@@ -70,7 +70,12 @@ export interface Failure {
 export function failure(
   code: ErrorCode,
   text: string,
-  more: { readonly outcomeUnknown?: boolean; readonly context?: Uint8Array; readonly retryAfterMs?: number; readonly fence?: number } = {},
+  more: {
+    readonly outcomeUnknown?: boolean;
+    readonly context?: Uint8Array;
+    readonly retryAfterMs?: number;
+    readonly fence?: number;
+  } = {},
 ): Failure {
   return { code, text, retryable: ERROR_CODES[code].retryable, outcomeUnknown: false, ...more };
 }

@@ -60,7 +60,10 @@ export class ReapRound {
 
   /** Every member of the ring, the proposer too, and who of them owns the partition. */
   constructor(keyCount: number, members: readonly number[], owners: readonly number[], port: ReapPort) {
-    assert(owners.every((owner) => members.includes(owner)), 'owners are members');
+    assert(
+      owners.every((owner) => members.includes(owner)),
+      'owners are members',
+    );
     this.keyCount = keyCount;
     this.#keys = Array.from({ length: keyCount }, (_, key) => key);
     this.#members = members;

@@ -34,7 +34,8 @@ export interface ReapRules {
 export function newestMs(bytes: Uint8Array, start: number): number {
   let newest = 1_000 * cutSeconds(bytes, start);
   const ids = rememberedStart(bytes, start);
-  for (let i = 0; i < rememberedCount(bytes, start); i++) newest = Math.max(newest, idMs(bytes, ids + PUT_ID_BYTES * i));
+  for (let i = 0; i < rememberedCount(bytes, start); i++)
+    newest = Math.max(newest, idMs(bytes, ids + PUT_ID_BYTES * i));
   const headers = siblingsStart(bytes, start);
   for (let i = 0; i < siblingCount(bytes, start); i++) {
     const at = headers + SIBLING_HEADER_BYTES * i;

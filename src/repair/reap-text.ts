@@ -5,7 +5,8 @@ import type { ReapVerdict } from './reap-verdict.js';
 const WHY: Readonly<Record<ReapVerdict | 'silent', string>> = {
   yes: 'agrees',
   silent: 'does not answer',
-  fence: 'takes part in no round yet: it has just started and asks the owners what was reaped, or another round came between',
+  fence:
+    'takes part in no round yet: it has just started and asks the owners what was reaped, or another round came between',
   ring: 'has another ring',
   differs: 'holds another version of it',
   absent: 'owns it and holds nothing: a repair is due',
@@ -36,8 +37,10 @@ export function reapText(facts: ReapFacts, nameOf: (node: number) => string): st
   if (newestMs === Number.POSITIVE_INFINITY) return '';
   if (!isOwner) return 'This node owns no copy, and proposes nothing: ask an owner';
   const leftMs = newestMs + reapAfterMs - nowMs;
-  if (leftMs > 0) return `It is proposed in ${seconds(leftMs)} at the earliest: repair.reapAfter is ${seconds(reapAfterMs)}`;
-  if (unheard.length > 0) return `This node waits for ${names(unheard, nameOf)}, to hear what was reaped while it was away`;
+  if (leftMs > 0)
+    return `It is proposed in ${seconds(leftMs)} at the earliest: repair.reapAfter is ${seconds(reapAfterMs)}`;
+  if (unheard.length > 0)
+    return `This node waits for ${names(unheard, nameOf)}, to hear what was reaped while it was away`;
   if (objections !== undefined && objections.length > 0) return `It waits for ${objectionsText(objections, nameOf)}`;
   const by = isFirstOwner ? 'this node' : 'the first owner';
   return `It is proposed by ${by} at its next look, within ${seconds(lookEveryMs)}`;

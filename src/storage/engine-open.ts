@@ -12,7 +12,6 @@ import type { FileName, PartitionFile } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
-import type { Arena, Chunk } from './arena.js';
 import { takeLeafHash } from './engine-leaves.js';
 import { noteReap } from './engine-reaps.js';
 import { MARK_BYTES } from './engine-mark.js';
@@ -23,6 +22,7 @@ import { HintRecovery } from './hint-recovery.js';
 import { LOG_KINDS, type CommitLog, type LogRecovery } from './log-types.js';
 import { decodeHome, HOME_KEY } from './partition-home.js';
 import { decodeFence, decodeReap, encodeFence, FENCE_KEY, sealed, unsealed } from './reap-format.js';
+import { Packer } from './replay-packer.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
 import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
@@ -380,37 +380,6 @@ class Opening {
       if (partition.suspicion === SUSPICIONS.none) partition.suspicion = suspicion;
     }
     this.#deps.log.error('all_partitions_suspect', { why: suspicionText(suspicion), text });
-  }
-}
-
-/** Lays replayed records into chunks, one behind the other. */
-class Packer {
-  readonly #arena: Arena;
-  #chunk: Chunk | null = null;
-
-  constructor(arena: Arena) {
-    this.#arena = arena;
-  }
-
-  /** The chunk that the last record went to. */
-  get chunk(): Chunk {
-    return this.#chunk as Chunk;
-  }
-
-  put(body: Uint8Array): number {
-    if (this.#chunk === null || this.#chunk.used + body.length > this.#chunk.bytes.length) {
-      this.finish();
-      this.#chunk = this.#arena.take(body.length);
-    }
-    const at = this.#chunk.used;
-    this.#chunk.bytes.set(body, at);
-    this.#chunk.used += body.length;
-    return at;
-  }
-
-  finish(): void {
-    if (this.#chunk !== null) this.#arena.release(this.#chunk);
-    this.#chunk = null;
   }
 }
 

@@ -9,9 +9,11 @@ import { copyBytes } from '../lib/bytes.js';
 import { ContextJoin } from '../versioning/context-join.js';
 import { CONTEXT_ENTRY_BYTES, contextCount, contextStart } from '../versioning/record.js';
 import type { Acks } from './engine-acks.js';
+import { appendDrop, appendReap } from './engine-append.js';
 import type { StoredSlot } from './engine-stored.js';
 import type { Ack } from './hint-storage.js';
-import { LOG_KINDS, type CommitLog } from './log-types.js';
+import { LOG_KINDS, type CommitLog, type LogPlace } from './log-types.js';
+import type { WriteRequest } from './storage.js';
 import type { Partition } from './partition.js';
 import {
   decodeReap,
@@ -103,21 +105,30 @@ export class EngineReaps implements ReapStorage {
     const { chunk, at, lsn } = this.#log.append(LOG_KINDS.reap, id, body.length);
     chunk.bytes.set(body, at);
     this.#parts.buffer.touch(partition, lsn, this.#parts.clock.monotonicMs());
-    this.noted(partition, entry);
+    noteReap(partition, entry, this.#parts.hash);
     this.#parts.onAppended();
   }
 
-  /** The entry of a record that is about to go. */
-  entryFor(partition: Partition, { hashHi, hashLo }: Pick<ReapEntry, 'hashHi' | 'hashLo'>, { fence, atMs }: Reaping, slot: StoredSlot): ReapEntry {
+  /** The record goes; if it is reaped, its entry comes with it. */
+  appendDrop(partition: Partition, request: WriteRequest, slot: StoredSlot): LogPlace {
+    const { reaping } = request;
+    if (reaping === undefined || slot.state !== 'ok') return appendDrop(this.#log, request);
+    const entry = this.#entryFor(partition, request, reaping, slot);
+    const place = appendReap(this.#log, request, entry);
+    noteReap(partition, entry, this.#parts.hash);
+    return place;
+  }
+
+  #entryFor(
+    partition: Partition,
+    { hashHi, hashLo }: Pick<ReapEntry, 'hashHi' | 'hashLo'>,
+    { fence, atMs }: Reaping,
+    slot: StoredSlot,
+  ): ReapEntry {
     const { bytes, start } = slot;
     const from = contextStart(bytes, start);
     const context = copyBytes(bytes, from, from + CONTEXT_ENTRY_BYTES * contextCount(bytes, start));
     return this.#joined(partition, { hashHi, hashLo, fence, atMs, context });
-  }
-
-  /** It stands in the log. */
-  noted(partition: Partition, entry: ReapEntry): void {
-    noteReap(partition, entry, this.#parts.hash);
   }
 
   entriesOf(id: number, hashHi: number, hashLo: number): readonly ReapEntry[] {
@@ -172,10 +183,10 @@ export class EngineReaps implements ReapStorage {
     const body = encodeFence(partition.fence.state);
     const { chunk, at, lsn } = this.#log.append(LOG_KINDS.fence, partition.id, body.length);
     chunk.bytes.set(body, at);
-    const { buffer, clock, onAppended, hash } = this.#parts;
+    const { buffer, clock, hash } = this.#parts;
     buffer.touch(partition, lsn, clock.monotonicMs());
     partition.buffer.fence = sealed(body, hash);
-    onAppended();
+    this.#parts.onAppended();
     return lsn;
   }
 

@@ -16,7 +16,7 @@ import { failure, type Failure } from '../model/errors.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
-import { appendDrop, appendReap, appendRecord } from './engine-append.js';
+import { appendRecord } from './engine-append.js';
 import { closeFiles, statusOf } from './engine-close.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
@@ -34,7 +34,7 @@ import { Suspicions } from './engine-suspicion.js';
 import { Throttle } from './engine-throttle.js';
 import { FileTurn } from './file-turn.js';
 import { Flusher } from './flusher.js';
-import type { CommitLog, LogPlace } from './log-types.js';
+import type { CommitLog } from './log-types.js';
 import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
 import type { ScanRequest } from './scan.js';
 import { keyName } from './storage-key.js';
@@ -72,6 +72,9 @@ export class Engine implements Storage {
   readonly #fails = (error: Error): void => {
     this.fail(error);
   };
+  readonly #kick = (): void => {
+    this.#flusher.kick();
+  };
 
   constructor(deps: EngineDeps, options: EngineOptions, opened: Opened) {
     this.#deps = deps;
@@ -86,12 +89,13 @@ export class Engine implements Storage {
     this.#acks = new Acks(opened.log, options.durability.kind === 'always');
     this.#pressure = new Pressure(opened.buffer, opened.log, options);
     this.hints = this.#makeHints();
-    this.reaps = this.#makeReaps();
+    const isOpen = (): boolean => this.#state === 'open';
+    this.reaps = new EngineReaps({ ...opened, ...deps, acks: this.#acks, isOpen, onAppended: this.#kick }, opened.log);
     this.#release = new LogRelease({
       ...deps,
       ...opened,
       isUrgent: () => this.#pressure.isUrgent(),
-      isOpen: () => this.#state === 'open',
+      isOpen,
       hints: this.hints,
       fail: this.#fails,
     });
@@ -286,7 +290,7 @@ export class Engine implements Storage {
     }
     // Not before `decide` has returned: what it has kept as hints stands before it in the log.
     const place = drops
-      ? this.#appendDrop(partition, request, slot)
+      ? this.reaps.appendDrop(partition, request, slot)
       : appendRecord(this.#log, request, size, this.#options.opening, this.#deps.hash);
     const { chunk, at, lsn } = place;
     const before = slot.entry;
@@ -309,15 +313,6 @@ export class Engine implements Storage {
     (drops ? this.#counters.dropped : this.#counters.writes).add(1);
     this.#acks.push(request, lsn);
     this.#flusher.kick();
-  }
-
-  #appendDrop(partition: Partition, request: WriteRequest, slot: StoredSlot): LogPlace {
-    const { reaping } = request;
-    if (reaping === undefined || slot.state !== 'ok') return appendDrop(this.#log, request);
-    const entry = this.reaps.entryFor(partition, request, reaping, slot);
-    const place = appendReap(this.#log, request, entry);
-    this.reaps.noted(partition, entry);
-    return place;
   }
 
   #idleIfSo(): void {
@@ -368,19 +363,6 @@ export class Engine implements Storage {
       onFailed: this.#fails,
     };
     return new EngineHints({ ...this.#deps, ...this.#options, ...parts }, this.#log, this.#opened.hints);
-  }
-
-  #makeReaps(): EngineReaps {
-    const parts = {
-      acks: this.#acks,
-      buffer: this.#buffer,
-      partitions: this.#partitions,
-      isOpen: () => this.#state === 'open',
-      onAppended: () => {
-        this.#flusher.kick();
-      },
-    };
-    return new EngineReaps({ ...this.#deps, ...parts }, this.#log);
   }
 
   #makeFlusher(): Flusher {

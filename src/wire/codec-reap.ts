@@ -1,5 +1,13 @@
 /* What nodes say to each other to forget a delete: rare messages, by protobufjs both ways. */
-import type { FenceMessage, FencesMessage, ReapAsk, ReapAskReply, ReapLogReply, ReapLogRequest, ReapOrder } from '../model/reap-messages.js';
+import type {
+  FenceMessage,
+  FencesMessage,
+  ReapAsk,
+  ReapAskReply,
+  ReapLogReply,
+  ReapLogRequest,
+  ReapOrder,
+} from '../model/reap-messages.js';
 import { PARTITIONS_MAX, REAP_HEADS_MAX } from '../model/limits.js';
 import { countAt } from './cursor.js';
 import { bad, count53, decodeBy, limited } from './plain.js';

@@ -18,8 +18,6 @@ export interface Planted {
   readonly oneOwnerLess?: boolean;
   /** Records are taken whatever their stamp. */
   readonly noFence?: boolean;
-  /** What is held in memory is answered. */
-  readonly fromMemory?: boolean;
   /** An owner drops what it has by then. */
   readonly noCompare?: boolean;
 }
@@ -93,7 +91,9 @@ export class ReapWorld {
   /** A value that nobody deleted must be somewhere: in a store, or under way to one. */
   #lost(): string {
     if (this.#isDeleted()) return '';
-    const isHeld = [...this.#members.values()].some(({ memory, disk }) => Math.max(memory.held, disk.held) === this.#lastVersion);
+    const isHeld = [...this.#members.values()].some(
+      ({ memory, disk }) => Math.max(memory.held, disk.held) === this.#lastVersion,
+    );
     return isHeld ? '' : `version ${this.#lastVersion} is lost`;
   }
 
@@ -102,11 +102,11 @@ export class ReapWorld {
     const random = this.#random;
     const draw = random.float();
     const member = this.#member(random.pick(MEMBERS));
-    if (draw < 0.45) this.#deliverOne();
+    if (draw < 0.65) this.#deliverOne();
     else if (draw < 0.8) this.#sync(member);
     else if (draw < 0.81) this.#write();
     else if (draw < 0.89) this.#spread(member);
-    else if (draw < 0.98) this.#reap();
+    else if (draw < 0.992) this.#reap();
     else this.#crash(member);
   }
 
@@ -224,11 +224,9 @@ export class ReapWorld {
           },
         });
       };
-      if (this.#planted.fromMemory === true) send();
-      else member.waiting.push(send);
+      member.waiting.push(send);
     };
-    if (this.#planted.fromMemory === true) look();
-    else member.waiting.push(look);
+    member.waiting.push(look);
   }
 
   #verdict({ id, memory }: Member, held: number): ReturnType<typeof judgeHolding> {

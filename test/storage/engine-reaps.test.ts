@@ -47,12 +47,16 @@ function entriesOf(world: World, name: string): readonly ReapEntry[] {
 
 function raise(world: World, partition: number, fence: number, reapedAt = 0): { isDurable: boolean } {
   const told = { isDurable: false };
-  world.up().reaps.raise(partition, { fence, reapedAt, trimmedAt: 0 }, {
-    durable: true,
-    onWritten: () => {
-      told.isDurable = true;
+  world.up().reaps.raise(
+    partition,
+    { fence, reapedAt, trimmedAt: 0 },
+    {
+      durable: true,
+      onWritten: () => {
+        told.isDurable = true;
+      },
     },
-  });
+  );
   return told;
 }
 
@@ -86,7 +90,12 @@ for (const ending of ['kill', 'power', 'clean'] as const) {
       const { reaps } = world.up();
       t.deepEqual(
         [0, 1, 2, 3].map((partition) => [reaps.stampOf(partition), reaps.floorOf(partition)]),
-        [[0, 0], [0, 0], [7, 7], [1, 1]],
+        [
+          [0, 0],
+          [0, 0],
+          [7, 7],
+          [1, 1],
+        ],
       );
     }
   });
@@ -115,7 +124,10 @@ test('a reap takes the record and leaves its context, wherever the record was an
       check();
       world.flush();
       check();
-      t.deepEqual([...world.up().liveLeaves(hashOf('a').partition)], [...world.up().storedLeaves(hashOf('a').partition)]);
+      t.deepEqual(
+        [...world.up().liveLeaves(hashOf('a').partition)],
+        [...world.up().storedLeaves(hashOf('a').partition)],
+      );
       t.deepEqual(entriesOf(world, 'b'), []);
     }
   }
@@ -137,7 +149,10 @@ test('what was learnt lies beside what was reaped here, one entry for a key and 
   world.flush();
   reaps.learn(partition, entry(5, 4));
   const seen = (): string[] =>
-    world.up().reaps.entriesOf(partition, hashHi, hashLo).map(({ fence, context }) => `${fence} ${context.length / 14}`);
+    world
+      .up()
+      .reaps.entriesOf(partition, hashHi, hashLo)
+      .map(({ fence, context }) => `${fence} ${context.length / 14}`);
   t.deepEqual(seen().sort(), ['3 2', '5 2']);
   world.flush();
   world.crash('power');
@@ -161,7 +176,13 @@ test('the log since a fence has every entry above it, from buffer and file, page
   const partition = 1;
   const { reaps } = world.up();
   for (let i = 0; i < 700; i++) {
-    const entry = { hashHi: 0x4000_0000 + i, hashLo: i, fence: 1 + (i % 3), atMs: i, context: new Uint8Array(14).fill(1) };
+    const entry = {
+      hashHi: 0x4000_0000 + i,
+      hashLo: i,
+      fence: 1 + (i % 3),
+      atMs: i,
+      context: new Uint8Array(14).fill(1),
+    };
     reaps.learn(partition, entry);
     if (i === 500) world.flush();
   }
@@ -177,7 +198,15 @@ test('old entries go, and the store says up to where', (t) => {
   world.put('a', 'one', 1);
   reapNow(world, 'a', 3, 100);
   const { partition } = hashOf('a');
-  world.up().reaps.learn(partition, { hashHi: partition * 2 ** 30, hashLo: 9, fence: 8, atMs: 200, context: new Uint8Array(14) });
+  world
+    .up()
+    .reaps.learn(partition, {
+      hashHi: partition * 2 ** 30,
+      hashLo: 9,
+      fence: 8,
+      atMs: 200,
+      context: new Uint8Array(14),
+    });
   raiseNow(world, partition, 9);
   world.flush();
   t.is(world.up().reaps.trim(partition, 150, ''), '');

@@ -188,7 +188,14 @@ const CODECS: Readonly<Record<string, Codec>> = {
     decode: reap.decodeReapAskReply,
   },
   Reap: {
-    messages: fc.record({ partition: u32, ringVersion: u32, budgetMs: u32, fence: u53, opening: u53, heads: byteLists }),
+    messages: fc.record({
+      partition: u32,
+      ringVersion: u32,
+      budgetMs: u32,
+      fence: u53,
+      opening: u53,
+      heads: byteLists,
+    }),
     encode: reap.encodeReap,
     decode: reap.decodeReap,
   },

@@ -22,11 +22,10 @@ import { copyBytes } from '../../versioning/write.js';
 import { decodeError } from '../../wire/codec-connection.js';
 import { ERROR } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
-import type { StoreReplyView } from '../../wire/read-peer.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
-import type { StoreAsker } from '../peers/request.js';
 import { PutOperation, type RecordKeeper } from '../put.js';
 import type { PutTarget, PutWork } from '../work.js';
+import { CopyAcks } from './copy-acks.js';
 import { Forwarding } from './forwarding.js';
 import { Resend } from './resend.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
@@ -35,28 +34,6 @@ import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
 
 const NOTHING = new Uint8Array(0);
 const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
-
-/** Answers of replicas, as the asker of a link hears them. */
-class Acks implements StoreAsker {
-  readonly #put: ClusterPut;
-
-  constructor(put: ClusterPut) {
-    this.#put = put;
-  }
-
-  onStored(_from: number, tag: number, reply: StoreReplyView): void {
-    this.#put.onAcked(tag, reply.durable);
-  }
-
-  onRefused(from: number, tag: number, refusal: Failure): void {
-    if (refusal.fence !== undefined) this.#put.onBehind(from, tag, refusal.fence);
-    else this.#put.onFailed(tag, refusal.outcomeUnknown ? 'lost' : refusal.code);
-  }
-
-  onUnanswered(_from: number, tag: number): void {
-    this.#put.onFailed(tag, 'lost');
-  }
-}
 
 /** The local store's part. */
 class LocalPart implements PutTarget, RecordKeeper {
@@ -116,7 +93,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   readonly #machine: ReplicatedPut;
   readonly #local: PutOperation;
   readonly #localPart: LocalPart;
-  readonly #acks: Acks = new Acks(this);
+  readonly #acks: CopyAcks = new CopyAcks(this);
   readonly #terms: { -readonly [K in keyof PutTerms]: PutTerms[K] } = {
     w: 1,
     strict: false,

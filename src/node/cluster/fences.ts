@@ -206,14 +206,21 @@ export class Fences {
   #askMember(member: number): void {
     if (this.#asking.has(member)) return;
     this.#asking.add(member);
-    askBody(this.#parts, member, FENCES, encodeFences({ budgetMs: ASK_TIMEOUT_MS, fences: this.all(), notice: false }), ASK_TIMEOUT_MS, (body) => {
-      this.#asking.delete(member);
-      const reply = body === null ? null : decodeFencesReply(body, 0, body.length);
-      if (this.#stopped || reply === null || isFault(reply)) return;
-      this.#unheard.delete(member);
-      this.#heard.set(member, new Map(reply.fences.map((fence) => [fence.partition, fence])));
-      this.#settleAll();
-    });
+    askBody(
+      this.#parts,
+      member,
+      FENCES,
+      encodeFences({ budgetMs: ASK_TIMEOUT_MS, fences: this.all(), notice: false }),
+      ASK_TIMEOUT_MS,
+      (body) => {
+        this.#asking.delete(member);
+        const reply = body === null ? null : decodeFencesReply(body, 0, body.length);
+        if (this.#stopped || reply === null || isFault(reply)) return;
+        this.#unheard.delete(member);
+        this.#heard.set(member, new Map(reply.fences.map((fence) => [fence.partition, fence])));
+        this.#settleAll();
+      },
+    );
   }
 
   #settleAll(): void {

@@ -33,7 +33,8 @@ export class ReapMember {
   /** Null: every one is the head of a record of the partition. */
   headsFault(partition: number, heads: readonly Uint8Array[]): Failure | null {
     const { services } = this.#parts;
-    if (partition >= services.ring.partitionCount) return failure('INVALID_ARGUMENT', `There is no partition ${partition}`);
+    if (partition >= services.ring.partitionCount)
+      return failure('INVALID_ARGUMENT', `There is no partition ${partition}`);
     for (const head of heads) {
       if (!isHead(head)) return failure('INVALID_ARGUMENT', 'What was asked about is no head of a record');
       const { hashHi } = placeOfHead(services, partition as PartitionId, head);
@@ -150,7 +151,10 @@ export class ReapMember {
     const { state, bytes, start, end } = stored;
     const name = keyName(key, 0, key.length);
     const log = isOwner && state === 'absent' ? reaps.entriesOf(partition, hashHi, hashLo) : [];
-    const isReaped = isAllReaped({ bytes: head, start: 0 }, log.map(({ context }) => context));
+    const isReaped = isAllReaped(
+      { bytes: head, start: 0 },
+      log.map(({ context }) => context),
+    );
     if (isReaped) entries.push(...log);
     const isHinted = hints.keeps(name);
     if (!isOwner && !isHinted && state === 'ok') this.#sendHome(partition, name, end - start);

@@ -3,7 +3,14 @@ import type { PartitionId } from '../../model/ids.js';
 import { filterReaped } from '../../repair/reap-filter.js';
 import { isHeadOf, keyOfHead } from '../../repair/record-head.js';
 import type { Reaping } from '../../storage/reap-storage.js';
-import { DROP_RECORD, type KeyPlace, type Stored, WAIT_FOR_EARLIER, WRITE_NOTHING, type WriteRequest } from '../../storage/storage.js';
+import {
+  DROP_RECORD,
+  type KeyPlace,
+  type Stored,
+  WAIT_FOR_EARLIER,
+  WRITE_NOTHING,
+  type WriteRequest,
+} from '../../storage/storage.js';
 import { copyBytes } from '../../versioning/write.js';
 import type { Services } from '../services.js';
 
@@ -36,8 +43,7 @@ abstract class KeyWrite implements WriteRequest {
   abstract decide(stored: Stored): number;
   abstract onWritten(durable: boolean): void;
   abstract onRefused(): void;
-
-  encode(_target: Uint8Array, _at: number): void {}
+  abstract encode(target: Uint8Array, at: number): void;
 }
 
 /** Looks at what is held, and answers when that, and all that led to it, is on the disk. */
@@ -55,6 +61,8 @@ export class Look extends KeyWrite {
     this.#look(stored);
     return WAIT_FOR_EARLIER;
   }
+
+  encode(): void {}
 
   onWritten(): void {
     this.#done(true);
@@ -93,6 +101,8 @@ export class ReapWrite extends KeyWrite {
     return WRITE_NOTHING;
   }
 
+  encode(): void {}
+
   onWritten(): void {
     this.#done(true);
   }
@@ -124,8 +134,7 @@ export class CutWrite extends KeyWrite {
 
   decide({ bytes, start, end }: Stored): number {
     const nothing = { kind: 'as-it-is' } as const;
-    const filtered =
-      end > start ? filterReaped({ bytes, start }, this.#contexts, null, this.#services.hash) : nothing;
+    const filtered = end > start ? filterReaped({ bytes, start }, this.#contexts, null, this.#services.hash) : nothing;
     if (filtered.kind === 'as-it-is') {
       this.#done('kept');
       return WRITE_NOTHING;
@@ -136,7 +145,7 @@ export class CutWrite extends KeyWrite {
     return this.#record.length;
   }
 
-  override encode(target: Uint8Array, at: number): void {
+  encode(target: Uint8Array, at: number): void {
     copyBytes(this.#record, 0, this.#record.length, target, at);
   }
 

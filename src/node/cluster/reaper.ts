@@ -147,12 +147,7 @@ export class Reaper {
     this.#tell();
   }
 
-  #scan(
-    partition: number,
-    from: HashPlace,
-    rank: number,
-    done: (error: Error | null, found?: Found) => void,
-  ): void {
+  #scan(partition: number, from: HashPlace, rank: number, done: (error: Error | null, found?: Found) => void): void {
     const { services } = this.#parts;
     const nowMs = services.clock.wallMs();
     const { reapAfterMs, lookEveryMs } = this.#options;
@@ -203,7 +198,13 @@ export class Reaper {
           this.#ask(asking, partition, member, fence, asked, learnt);
         },
         order: (_ordering, owner, fence, opening, keys) => {
-          this.#order(partition, owner, fence, opening, keys.map((key) => heads[key] as Uint8Array));
+          this.#order(
+            partition,
+            owner,
+            fence,
+            opening,
+            keys.map((key) => heads[key] as Uint8Array),
+          );
         },
         ended: (over) => {
           done(null, over);

@@ -30,7 +30,10 @@ export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
     this.#underWay += 1;
     meters.repairs.add(1);
     if (node === self) this.#storeHere(place, record, fence);
-    else if ((links.get(node)?.store(this.#head(place.partition, fence), record, true, TIMEOUT_MS, this, place.partition) ?? null) === null)
+    else if (
+      (links.get(node)?.store(this.#head(place.partition, fence), record, true, TIMEOUT_MS, this, place.partition) ??
+        null) === null
+    )
       this.#over();
   }
 

@@ -30,7 +30,13 @@ const NONE = new Uint8Array(0);
 
 /** A store that can be told to refuse. */
 const REAPING = {
-  reaping: { retryWindowMs: 60_000, skewMs: 60_000, reapAfterMs: 120_000, lookEveryMs: 60_000, logRetentionMs: 86_400_000 },
+  reaping: {
+    retryWindowMs: 60_000,
+    skewMs: 60_000,
+    reapAfterMs: 120_000,
+    lookEveryMs: 60_000,
+    logRetentionMs: 86_400_000,
+  },
 };
 
 export class TestStorage extends MemoryStorage {
@@ -72,7 +78,14 @@ export class Member {
       meter: silentMeter,
       log: silentLog,
       pool: new PoisonPool(),
-      cluster: { secret: SECRET, digest: keyedDigest, dialer: network.dialerOf(this.host), hints: storage.hints, ...REAPING, reaps: storage.reaps },
+      cluster: {
+        secret: SECRET,
+        digest: keyedDigest,
+        dialer: network.dialerOf(this.host),
+        hints: storage.hints,
+        ...REAPING,
+        reaps: storage.reaps,
+      },
     });
     this.host.acceptor = this.node.acceptor;
     this.client.events = this.node.acceptor(this.client);

@@ -1,7 +1,7 @@
 /* Planted bugs of forgetting deletes: too soon, by too few, or against what is still on its way. Compiled passages only. */
 import type { FaultKind, SimOptions, WorkShape } from '../options.js';
 import type { Mutant } from './mutant.js';
-import { LAZY_DISK, ringOf, WORK } from './ring-shapes.js';
+import { ringOf, WORK } from './ring-shapes.js';
 
 /** Many keys, each of them left alone for a while after it was deleted. */
 const DELETING: WorkShape = {
@@ -106,25 +106,6 @@ export const neverBehind: Mutant = {
   given: deleting(['rollback'], PUT_BACK),
 };
 
-export const reapFromBuffer: Mutant = {
-  name: 'reap-from-buffer',
-  what: 'an owner says yes by what is in its buffer, and loses it with its power',
-  edits: [
-    { file: WRITES, from: '    durable = true;\n    bytesHint', to: '    durable = false;\n    bytesHint' },
-    {
-      file: 'node/cluster/reap-member.js',
-      from: 'onWritten: () => {\n                fences.tellWaiters();\n                this.#lookAt(partition, heads, done);',
-      to: 'onWritten: () => {\n                fences.tellWaiters();',
-    },
-    {
-      file: 'node/cluster/reap-member.js',
-      from: 'if (reaps.floorOf(partition) >= fence)',
-      to: 'if (reaps.floorOf(partition) < fence)\n            this.#lookAt(partition, heads, done);\n        if (reaps.floorOf(partition) >= fence)',
-    },
-  ],
-  given: deleting(['power', 'quorum-down', 'all-down'], { engine: LAZY_DISK }),
-};
-
 export const reapedTooSoon: Mutant = {
   name: 'reaped-too-soon',
   what: 'a delete is forgotten while puts of what it deleted are still taken',
@@ -144,17 +125,4 @@ export const reapedTooSoon: Mutant = {
     reap: { ...SOON, retryWindowS: 8 },
     work: { ...DELETING, timeoutMs: 300, mix: [20, 10, 6, 20, 6, 20, 20] },
   }),
-};
-
-export const highestStamp: Mutant = {
-  name: 'highest-stamp',
-  what: 'what a read has merged is stamped with the highest fence at which any of it was read',
-  edits: [
-    {
-      file: 'node/cluster/cluster-get.js',
-      from: 'if (this.#foundFence < this.#fence)',
-      to: 'if (this.#foundFence > this.#fence)',
-    },
-  ],
-  given: deleting(['rollback', 'cut-pair', 'slow-link'], { work: { ...DELETING, reads: [3], mix: [40, 10, 6, 25, 8, 0, 0] } }),
 };
