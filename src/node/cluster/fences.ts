@@ -28,6 +28,7 @@ import { FENCES, REAP_LOG } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
 import { askBody } from './ask-body.js';
 import { CutWrite } from './reap-writes.js';
+import type { FenceWatch } from './fence-watch.js';
 import type { ClusterParts } from './parts.js';
 
 const LOOK_MS = 250;
@@ -46,7 +47,7 @@ interface Waiter {
   readonly then: (isReached: boolean) => void;
 }
 
-export class Fences {
+export class Fences implements FenceWatch {
   readonly #parts: ClusterParts;
   readonly #reaps: ReapStorage;
   readonly #count: number;
@@ -79,12 +80,10 @@ export class Fences {
     this.#look();
   }
 
-  /** Nothing that was reaped can come back from here: it may say yes, and take fences over. */
   isSettled(partition: number): boolean {
     return this.#settled[partition] === 1;
   }
 
-  /** It is known to hold what others may have reaped. */
   isBehind(partition: number): boolean {
     return this.#behind[partition] === 1;
   }
@@ -93,12 +92,10 @@ export class Fences {
     return fence <= (this.#void[partition] as number);
   }
 
-  /** Members that must be heard before the partition is settled. */
   missing(partition: number): readonly number[] {
     return this.#parts.preferences.ownersOf(partition).filter((owner) => this.#unheard.has(owner));
   }
 
-  /** A member has fences that we may lack: after a round that has failed. */
   hear({ fences, notice }: FencesMessage): void {
     if (!notice) this.#hearStarted(fences);
     for (const { partition, fence } of fences) {
@@ -107,7 +104,6 @@ export class Fences {
     }
   }
 
-  /** An answer of `member` was stamped below our fence. */
   tell(member: number, partition: number): void {
     const nowMs = this.#parts.nowMs();
     if (nowMs < (this.#toldMs.get(member) ?? 0) + TELL_MS) return;
@@ -137,7 +133,6 @@ export class Fences {
     return fences;
   }
 
-  /** Told that records of the partition are refused below `fence`; `then` comes when ours are stamped so, or will not be. */
   reach(partition: number, fence: number, timeoutMs: number, then: (isReached: boolean) => void): void {
     if (this.#reaps.stampOf(partition) >= fence) {
       then(true);
@@ -173,7 +168,6 @@ export class Fences {
     );
   }
 
-  /** A fence has come to be on the disk. */
   tellWaiters(): void {
     const nowMs = this.#parts.nowMs();
     const waiters = this.#waiters;
@@ -320,7 +314,6 @@ export class Fences {
     } while (after !== '');
   }
 
-  /** What another owner has reaped is reaped here, too. */
   *apply(partition: number, entry: ReapEntry): Flow<void> {
     const { services, hints } = this.#parts;
     this.#reaps.learn(partition, entry);

@@ -9,7 +9,7 @@ import type { PartitionId } from '../../model/ids.js';
 import type { PeerLinks } from '../peers/links.js';
 import type { Services } from '../services.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
-import type { Fences } from './fences.js';
+import type { FenceWatch } from './fence-watch.js';
 import type { HintKeeper } from './hint-keeper.js';
 import type { ClusterMeters } from './meters.js';
 import type { Origins } from './origins.js';
@@ -33,7 +33,7 @@ export interface ClusterParts {
   readonly origins: Origins;
   readonly hints: HintKeeper;
   readonly reaps: ReapStorage;
-  readonly fences: Fences;
+  readonly fences: FenceWatch;
   readonly meters: ClusterMeters;
   /** For one synchronous stretch, as those of the services. */
   readonly merge: MergePlan;
