@@ -62,7 +62,7 @@ export const fenceIgnored: Mutant = {
   name: 'fence-ignored',
   what: 'a record is taken though it was read below the fence of the receiver',
   edits: [{ file: 'node/cluster/record-write.js', from: 'if (this.fence < floor)', to: 'if (this.fence < 0)' }],
-  given: deleting(STUCK, { cluster: ANY, faultEveryMs: 1_200 }),
+  given: deleting(['cut-pair', 'clog'], { cluster: ANY, faultEveryMs: 1_800 }),
 };
 
 export const reapWithoutCompare: Mutant = {
