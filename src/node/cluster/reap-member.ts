@@ -5,7 +5,6 @@
 import { failure, type Failure } from '../../model/errors.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { ReapAsk, ReapAskReply, ReapLogReply, ReapLogRequest, ReapOrder } from '../../model/reap-messages.js';
-import { isAllReaped } from '../../repair/reap-filter.js';
 import { isOldEnough, type ReapRules } from '../../repair/reap-rules.js';
 import { judgeHolding, type ReapVerdict, verdictNumber } from '../../repair/reap-verdict.js';
 import { isHead, isHeadOf } from '../../repair/record-head.js';
@@ -15,6 +14,7 @@ import type { KeyPlace, Stored } from '../../storage/storage.js';
 import { keyName } from '../../storage/storage-key.js';
 import { partitionOf } from '../../ring/partition.js';
 import type { ClusterParts } from './parts.js';
+import { reapedAnswer } from './reaped-answer.js';
 import { Look, placeOfHead, ReapWrite } from './reap-writes.js';
 
 const NO_KEY = new Uint8Array(0);
@@ -146,16 +146,12 @@ export class ReapMember {
 
   #judge(place: KeyPlace, head: Uint8Array, stored: Stored, entries: ReapEntry[]): ReapVerdict {
     const { preferences, hints, services, reaps, self } = this.#parts;
-    const { partition, key, hashHi, hashLo } = place;
+    const { partition, key } = place;
     const isOwner = preferences.isOwner(partition, self);
     const { state, bytes, start, end } = stored;
     const name = keyName(key, 0, key.length);
-    const log = isOwner && state === 'absent' ? reaps.entriesOf(partition, hashHi, hashLo) : [];
-    const isReaped = isAllReaped(
-      { bytes: head, start: 0 },
-      log.map(({ context }) => context),
-    );
-    if (isReaped) entries.push(...log);
+    const log = isOwner && state === 'absent' ? reapedAnswer(reaps, place, { bytes: head, start: 0 }) : [];
+    entries.push(...log);
     const isHinted = hints.keeps(name);
     if (!isOwner && !isHinted && state === 'ok') this.#sendHome(partition, name, end - start);
     return judgeHolding({
@@ -164,7 +160,7 @@ export class ReapMember {
       isSame: state === 'ok' && isHeadOf(head, bytes, start, end),
       isHinted,
       isOldEnough: isOldEnough(head, 0, services.clock.wallMs(), this.#rules),
-      isReaped,
+      isReaped: log.length > 0,
     });
   }
 
