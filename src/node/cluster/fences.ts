@@ -252,6 +252,10 @@ export class Fences implements FenceWatch {
     this.#settled[partition] = 1;
     this.#behind[partition] = 0;
     this.#unsettled -= 1;
+    // A round that failed may have left the others with a higher fence than ours: what they merge with ours would be refused.
+    let fence = 0;
+    for (const heard of this.#heard.values()) fence = Math.max(fence, heard.get(partition)?.fence ?? 0);
+    if (fence > this.#reaps.floorOf(partition)) this.#takeOver(partition, fence);
     for (const { partition: of, fence } of [...this.#waiters]) if (of === partition) this.#takeOver(partition, fence);
   }
 
