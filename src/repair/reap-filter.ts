@@ -90,12 +90,12 @@ function without({ bytes, start }: RecordAt, kept: readonly number[], hash: Hash
   return record;
 }
 
-/** Has all that a record (or its head) holds been reaped? */
-export function isAllReaped({ bytes, start }: RecordAt, contexts: readonly Uint8Array[]): boolean {
+/** Has anything that a record (or its head) holds been reaped? */
+export function isReaped({ bytes, start }: RecordAt, context: Uint8Array): boolean {
   const headers = siblingsStart(bytes, start);
   for (let i = 0; i < siblingCount(bytes, start); i++) {
-    const at = headers + SIBLING_HEADER_BYTES * i;
-    if (!contexts.some((context) => covers(context, 0, context.length / CONTEXT_ENTRY_BYTES, bytes, at))) return false;
+    if (covers(context, 0, context.length / CONTEXT_ENTRY_BYTES, bytes, headers + SIBLING_HEADER_BYTES * i))
+      return true;
   }
-  return contexts.length > 0;
+  return false;
 }
