@@ -81,6 +81,8 @@ export interface PutRequest extends RequestHead {
   readonly ttlMs: number;
   /** Answer with the siblings and their context, as a get would. */
   readonly returnSiblings: boolean;
+  /** 1 + ms since the HELLO of this connection, by the sender's clock; 0 or absent: not told. */
+  readonly sentMs?: number;
 }
 
 export interface SiblingMessage {

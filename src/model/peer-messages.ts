@@ -63,6 +63,8 @@ export interface ForwardRequest {
   readonly budgetMs: number;
   readonly ringVersion: number;
   readonly body: Uint8Array;
+  /** As that of a PutRequest. */
+  readonly sentMs?: number;
 }
 
 export interface ForwardReply {

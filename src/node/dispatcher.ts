@@ -27,7 +27,7 @@ import { Administration } from './administration.js';
 import type { Incoming } from './incoming.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
-import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut, replyRange } from './replies.js';
+import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut, replyRange, TOO_LATE } from './replies.js';
 import type { OperationName, Services } from './services.js';
 import type { Session } from './session.js';
 import type { GetTarget, GetWork, PutTarget, PutWork } from './work.js';
@@ -197,6 +197,10 @@ export class Dispatcher {
       this.#malformed(session, frame, `${isDelete ? 'DELETE' : 'PUT'} cannot be read: ${fault}`);
       return;
     }
+    if (session.isLate(this.#putRequest.sentMs, this.#putRequest.budgetMs)) {
+      this.#late(session, frame, isDelete ? 'delete' : 'put');
+      return;
+    }
     const put = this.puts.take();
     put.session = session;
     put.work.requestId = frame.requestId;
@@ -268,6 +272,10 @@ export class Dispatcher {
       this.#malformed(session, frame, `MULTI_PUT cannot be read: ${request}`);
       return;
     }
+    if (session.isLate(request.sentMs ?? 0, request.budgetMs)) {
+      this.#late(session, frame, 'multi_put');
+      return;
+    }
     const { requestId, nowMs } = frame;
     let held = frame.bodyBytes;
     const hold = (bytes: number): void => {
@@ -308,6 +316,13 @@ export class Dispatcher {
   #count(op: OperationName, startedMs: number): void {
     const nowMs = this.#services.clock.monotonicMs();
     this.#services.meters[op].ok(nowMs - startedMs, nowMs);
+  }
+
+  #late(session: Session, frame: Incoming, op: 'put' | 'delete' | 'multi_put'): void {
+    const { requestId, bodyBytes } = frame;
+    this.#services.meters[op].failed();
+    replyError(session, requestId, TOO_LATE, this.#services.ring.version);
+    session.finish(bodyBytes);
   }
 
   #malformed(session: Session, frame: Incoming, text: string): void {

@@ -1,7 +1,7 @@
 /*
  * What a node says, written straight into a connection's output. Nothing is written to a connection that is gone.
  */
-import type { Failure } from '../model/errors.js';
+import { failure, type Failure } from '../model/errors.js';
 import {
   type ReplyParts,
   sizeOfErrorFrame,
@@ -33,11 +33,14 @@ export interface Listener {
 /** From this size on a value leaves as a chunk of its own, uncopied, where its bytes are nobody else's. */
 export const OWN_CHUNK_BYTES_MIN = 16_384;
 
-export function replyError(session: Listener, requestId: number, failure: Failure, ringVersion: number = 0): void {
+/** Of a request that whoever sent it does not wait for any more. */
+export const TOO_LATE: Failure = failure('TIMEOUT', 'It was on its way for longer than its budget, and was not done');
+
+export function replyError(session: Listener, requestId: number, refusal: Failure, ringVersion: number = 0): void {
   if (session.closed) return;
   const { connection } = session;
-  const at = connection.claim(sizeOfErrorFrame(failure, ringVersion));
-  writeErrorFrame(connection.output, at, requestId, failure, ringVersion);
+  const at = connection.claim(sizeOfErrorFrame(refusal, ringVersion));
+  writeErrorFrame(connection.output, at, requestId, refusal, ringVersion);
 }
 
 /** How the context of a get's reply is written once its place in the output is known. */

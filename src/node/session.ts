@@ -13,6 +13,7 @@ import type { BufferPool } from '../lib/buffer-pool.js';
 import { copyBytes } from '../lib/bytes.js';
 import type { Connection, ConnectionEvents } from '../env/transport.js';
 import { failure, type Failure } from '../model/errors.js';
+import { Transit } from '../lib/transit.js';
 import { FRAME_BODY_BYTES_BEFORE_HELLO } from '../model/limits.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { FrameDecoder, type FrameFault, type FrameSink } from '../wire/frame.js';
@@ -57,6 +58,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   readonly group: ListenerGroup;
   readonly #host: SessionHost;
   readonly #decoder: FrameDecoder;
+  readonly #transit: Transit = new Transit();
   readonly #incoming: Incoming = new Incoming();
   readonly #openedMs: number;
   #state: State = 'hello';
@@ -169,6 +171,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
       this.refuse(requestId, failure('PROTOCOL', text));
       return;
     }
+    if (expected === HELLO) this.#transit.delayMs(this.#nowMs, 1);
     const refusal = this.#host.acceptHello(this, this.#incomingOf(kind, requestId, bytes, start, end));
     if (refusal === 'challenged') return;
     if (refusal !== null) {
@@ -200,6 +203,14 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     replyError(this, requestId, reason);
     this.#decoder.stop();
     this.connection.end();
+  }
+
+  /**
+   * Has a request that was sent at `sentMs` been longer on its way than whoever sent it would wait? Nobody hears the answer
+   * then, and others may have done it meanwhile, and more on top. 0: it does not say when it was sent.
+   */
+  isLate(sentMs: number, budgetMs: number): boolean {
+    return sentMs > 0 && this.#transit.delayMs(this.#nowMs, sentMs) > budgetMs;
   }
 
   /** More bytes that a request under way will need; `finish` gives them back with the rest. */

@@ -33,6 +33,8 @@ export interface MultiGetRequest extends RequestHead {
 
 export interface MultiPutRequest extends RequestHead {
   readonly puts: readonly PutRequest[];
+  /** As that of a PutRequest. */
+  readonly sentMs?: number;
 }
 
 export function encodeMultiGet(request: MultiGetRequest): Uint8Array {
@@ -57,14 +59,15 @@ export function encodeMultiPut(request: MultiPutRequest): Uint8Array {
     const shared = { key, context, putId, retry, w, strict, durable, returnSiblings };
     return put.value === undefined ? { delete: shared } : { put: { ...shared, value: put.value, ttlMs: put.ttlMs } };
   });
-  return v1.MultiPut.encode({ ...headOf(request), items }).finish();
+  return v1.MultiPut.encode({ ...headOf(request), sentMs: request.sentMs ?? 0, items }).finish();
 }
 
 export function decodeMultiPut(bytes: Uint8Array, start: number, end: number): MultiPutRequest | DecodeFault {
   if (countAt(bytes, start, end, [1], MULTI_KEYS_MAX) > MULTI_KEYS_MAX) return tooMany('puts', MULTI_KEYS_MAX);
   return decodeBy(v1.MultiPut, bytes, start, end, (message) => {
     const head = headOf(message);
-    return { ...head, puts: message.items.map((item) => takeWrite(item, head)) };
+    const puts = message.items.map((item) => takeWrite(item, head));
+    return { ...head, puts, sentMs: count53(message.sentMs) };
   });
 }
 
@@ -150,6 +153,7 @@ function takeWrite(item: partita.v1.MultiPut.Item.$Properties, head: RequestHead
     durable: write.durable ?? false,
     ttlMs: item.put ? count53(item.put.ttlMs ?? 0) : 0,
     returnSiblings: write.returnSiblings ?? false,
+    sentMs: 0, // told once, for all of them
   };
 }
 

@@ -148,12 +148,13 @@ export class ForwardView {
   kind: number = 0;
   budgetMs: number = 0;
   ringVersion: number = 0;
+  sentMs: number = 0;
   readonly body: Span = new Span();
 }
 
 export function decodeForwardInto(view: ForwardView, bytes: Uint8Array, start: number, end: number): DecodeFault {
   view.bytes = bytes;
-  view.kind = view.budgetMs = view.ringVersion = 0;
+  view.kind = view.budgetMs = view.ringVersion = view.sentMs = 0;
   view.body.at(start);
   cursor.open(bytes, start, end);
   while (cursor.at < end) {
@@ -162,6 +163,7 @@ export function decodeForwardInto(view: ForwardView, bytes: Uint8Array, start: n
     else if (tag === 0x10) view.budgetMs = cursor.u32();
     else if (tag === 0x18) view.ringVersion = cursor.u32();
     else if (tag === 0x22) view.body.read();
+    else if (tag === 0x28) view.sentMs = cursor.u53();
     else cursor.skip(tag);
   }
   cursor.close();

@@ -95,6 +95,7 @@ export class PutRequestView implements PutRequest {
   durable: boolean = false;
   ttlMs: number = 0;
   returnSiblings: boolean = false;
+  sentMs: number = 0;
 
   get key(): Uint8Array {
     return this.bytes.subarray(this.keyStart, this.keyEnd);
@@ -126,6 +127,7 @@ function clearPut(view: PutRequestView, bytes: Uint8Array, start: number, isDele
   view.durable = false;
   view.ttlMs = 0;
   view.returnSiblings = false;
+  view.sentMs = 0;
 }
 
 /** Fills `view` from a Put body; returns what is wrong with it, or an empty string. */
@@ -213,6 +215,9 @@ function decodeNumber(view: PutRequestView, tag: number): void {
       break;
     case 0x68:
       view.returnSiblings = cursor.bool();
+      break;
+    case 0x70:
+      view.sentMs = cursor.u53();
       break;
     default:
       cursor.skip(tag);

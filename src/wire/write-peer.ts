@@ -165,6 +165,7 @@ function sizeOfForward(forward: ForwardRequest): number {
     numberFieldSize(forward.kind) +
     numberFieldSize(forward.budgetMs) +
     numberFieldSize(forward.ringVersion) +
+    numberFieldSize(forward.sentMs ?? 0) +
     bytesFieldSize(forward.body.length)
   );
 }
@@ -178,6 +179,7 @@ export function writeForwardFrame(target: Uint8Array, at: number, requestId: num
   let offset = writeNumberField(target, at + FRAME_HEADER_BYTES, 1, forward.kind);
   offset = writeNumberField(target, offset, 2, forward.budgetMs);
   offset = writeNumberField(target, offset, 3, forward.ringVersion);
+  offset = writeNumberField(target, offset, 5, forward.sentMs ?? 0);
   return writeBytesField(target, offset, 4, forward.body, 0, forward.body.length);
 }
 

@@ -71,6 +71,7 @@ function sizeOfPut(put: PutRequest): number {
     boolFieldSize(put.durable) +
     (isDelete ? 0 : numberFieldSize(put.ttlMs)) +
     boolFieldSize(put.returnSiblings) +
+    numberFieldSize(put.sentMs ?? 0) +
     (isDelete ? 0 : bytesFieldSize(put.value.length))
   );
 }
@@ -91,6 +92,7 @@ export function writePutHead(target: Uint8Array, at: number, requestId: number, 
   offset = writeBoolField(target, offset, 11, put.durable);
   if (!isDelete) offset = writeNumberField(target, offset, 12, put.ttlMs);
   offset = writeBoolField(target, offset, 13, put.returnSiblings);
+  offset = writeNumberField(target, offset, 14, put.sentMs ?? 0);
   if (isDelete || put.value.length === 0) return offset;
   return writeLength(target, offset, 2, put.value.length);
 }

@@ -277,6 +277,30 @@ test.serial('A node lets clients in when it reaches the others, or when they hav
   t.is((await db.put('tea', 'there', { w: 3, strict: true })).meta.acked, 3);
 });
 
+test.serial(
+  'A put that lay before a node that stood still is not done when nobody waits for it any more',
+  async (t) => {
+    const cluster = await RealCluster.startFor(t);
+    await allConnected(t, cluster);
+    const seeds = [cluster.member(1).client];
+    await using db = await cluster.connect({
+      seeds,
+      routing: 'any',
+      retry: false,
+      timeoutMs: 700,
+      attemptTimeoutMs: 0,
+    });
+    await db.put('before', 'stored');
+    cluster.node(1).signal('SIGSTOP');
+    await t.throwsAsync(db.put('late', 'too late'), { code: 'TIMEOUT' });
+    await rest(1_000);
+    cluster.node(1).signal('SIGCONT');
+    await allConnected(t, cluster);
+    t.deepEqual(await valuesOf(db, 'before', { r: 3 }), ['stored']);
+    t.deepEqual(await valuesOf(db, 'late', { r: 3 }), []);
+  },
+);
+
 /** Somebody listens there. */
 function isReached(address: string): Promise<boolean> {
   return new Promise((resolve) => {

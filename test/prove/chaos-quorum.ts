@@ -227,11 +227,14 @@ export const prove: Proof = {
   async run({ full, print }) {
     const fault = networkFault();
     if (fault !== null) return { held: false, summary: `skipped: ${fault}` };
-    const first = Date.now() >>> 0;
+    // One run again: PARTITA_SEED is the seed of the first, PARTITA_RUN which it was.
+    const first = Number(process.env['PARTITA_SEED'] ?? Date.now() >>> 0);
+    const only = Number(process.env['PARTITA_RUN'] ?? 0);
     const runs = full ? 10 : 1;
     const results: RunResult[] = [];
     let held = true;
     for (let run = 0; run < runs; run++) {
+      if (only > 0 && only !== run + 1) continue;
       const seed = first + run;
       print(`run ${run + 1} of ${runs}, seed ${seed}`);
       const result = await playRun(seed, full ? fullCourse(run) : SHORT, print);
@@ -247,7 +250,7 @@ export const prove: Proof = {
     return {
       held,
       summary:
-        `${runs} runs, ${sum((one) => one.operations)} operations at ${(sum((one) => one.operations) / sum((one) => one.seconds)).toFixed(0)}/s, ` +
+        `${results.length} runs, ${sum((one) => one.operations)} operations at ${(sum((one) => one.operations) / sum((one) => one.seconds)).toFixed(0)}/s, ` +
         `${sum((one) => one.verdict.acknowledged)} puts acked, ${sum((one) => one.verdict.violations.filter(({ kind }) => kind === 'lost').length)} lost, ` +
         `${sum((one) => one.verdict.violations.length)} violations; w = 1: ${sum((one) => one.one.accepted)} accepted, ` +
         `${sum((one) => one.one.refused.length)} refused, ${sum((one) => one.one.limited.length)} at a limit; ` +

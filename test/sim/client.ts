@@ -77,8 +77,8 @@ export interface Sent {
 
 /** A request that the application sends again: it is a retry from the first byte on. */
 class RepeatedPut extends PutOperation {
-  override measure(budgetMs: number, ringVersion: number): number {
-    return super.measure(budgetMs, ringVersion, true);
+  override measure(budgetMs: number, ringVersion: number, _retry: boolean, sentMs: number): number {
+    return super.measure(budgetMs, ringVersion, true, sentMs);
   }
 }
 

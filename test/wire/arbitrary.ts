@@ -48,6 +48,7 @@ export const putRequest: fc.Arbitrary<PutRequest> = fc.record({
   durable: fc.boolean(),
   ttlMs: u53,
   returnSiblings: fc.boolean(),
+  sentMs: fc.oneof(fc.constant(0), fc.maxSafeNat()),
 });
 
 export const deleteRequest: fc.Arbitrary<PutRequest> = putRequest.map((put) => ({

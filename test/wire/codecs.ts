@@ -194,7 +194,7 @@ const multiGet = fc
   .map(([shared, gets]) => ({ ...shared, gets: gets.map((get) => ({ ...get, ...shared })) }));
 const multiPut = fc
   .tuple(head, fc.array(fc.oneof(putRequest, deleteRequest), { maxLength: 5 }))
-  .map(([shared, puts]) => ({ ...shared, puts: puts.map((put) => ({ ...put, ...shared })) }));
+  .map(([shared, puts]) => ({ ...shared, sentMs: 77, puts: puts.map((put) => ({ ...put, ...shared, sentMs: 0 })) }));
 /** An item's error says no ring version of its own. */
 const failed = failure.map((it) => ({ failure: { ...it, ringVersion: 7 } }));
 const manyGets = fc.array(fc.oneof(getReply, failed), { maxLength: 5 });

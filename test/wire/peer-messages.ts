@@ -111,7 +111,7 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
   forward: {
     kind: kinds.FORWARD,
-    arbitrary: fc.record({ kind: u32, budgetMs: u32, ringVersion: u32, body: bytes }),
+    arbitrary: fc.record({ kind: u32, budgetMs: u32, ringVersion: u32, sentMs: fc.maxSafeNat(), body: bytes }),
     type: v1.Forward,
     size: write.sizeOfForwardFrame,
     write: write.writeForwardFrame,

@@ -29,7 +29,7 @@ function plainGet(get: GetRequest): unknown {
 }
 
 function plainPut(put: PutRequest): unknown {
-  const { retry, budgetMs, namespace, ringVersion, w, strict, durable, ttlMs, returnSiblings } = put;
+  const { retry, budgetMs, namespace, ringVersion, w, strict, durable, ttlMs, returnSiblings, sentMs } = put;
   const value = put.value === undefined ? undefined : toHex(put.value);
   const [key, context, putId] = [toHex(put.key), toHex(put.context), toHex(put.putId)];
   return {
@@ -46,6 +46,7 @@ function plainPut(put: PutRequest): unknown {
     durable,
     ttlMs,
     returnSiblings,
+    sentMs,
   };
 }
 
@@ -53,10 +54,13 @@ function plainPut(put: PutRequest): unknown {
 function byProtobufjs(kind: number, body: Uint8Array): unknown {
   try {
     if (kind === GET) return plainGet(v1.Get.decode(Reader.create(body)));
-    if (kind === DELETE)
-      return plainPut({ ...pick(v1.Delete.decode(Reader.create(body))), value: undefined, ttlMs: 0 });
+    if (kind === DELETE) {
+      const request = v1.Delete.decode(Reader.create(body));
+      if (Number(request.sentMs) > Number.MAX_SAFE_INTEGER) return undefined;
+      return plainPut({ ...pick(request), value: undefined, ttlMs: 0 });
+    }
     const put = v1.Put.decode(Reader.create(body));
-    if (Number(put.ttlMs) > Number.MAX_SAFE_INTEGER) return undefined;
+    if (Math.max(Number(put.ttlMs), Number(put.sentMs)) > Number.MAX_SAFE_INTEGER) return undefined;
     return plainPut({ ...pick(put), value: put.value, ttlMs: Number(put.ttlMs) });
   } catch {
     return undefined;
@@ -65,7 +69,8 @@ function byProtobufjs(kind: number, body: Uint8Array): unknown {
 
 function pick(put: partita.v1.Put | partita.v1.Delete): Omit<PutRequest, 'value' | 'ttlMs'> {
   const { key, context, putId, retry, budgetMs, namespace, ringVersion, w, strict, durable, returnSiblings } = put;
-  return { key, context, putId, retry, budgetMs, namespace, ringVersion, w, strict, durable, returnSiblings };
+  const sentMs = Number(put.sentMs);
+  return { key, context, putId, retry, budgetMs, namespace, ringVersion, w, strict, durable, returnSiblings, sentMs };
 }
 
 const getView = new GetRequestView();
@@ -238,6 +243,7 @@ const emptyPut: PutRequest = {
   durable: false,
   ttlMs: 0,
   returnSiblings: false,
+  sentMs: 0,
 };
 
 test('an absurd text is refused before it becomes a string', (t) => {

@@ -44,7 +44,7 @@ export const NODE_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'A Get of a client, handed on with what is left of its time',
       kinds.FORWARD,
       55,
-      { kind: kinds.GET, budgetMs: 700, ringVersion: 3, body: '0x0a06757365723a31' },
+      { kind: kinds.GET, budgetMs: 700, ringVersion: 3, sentMs: 86_400_001, body: '0x0a06757365723a31' },
     ],
     [
       'forward-reply',

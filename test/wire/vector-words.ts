@@ -48,6 +48,7 @@ export const PUT: Readonly<Record<string, unknown>> = {
   durable: false,
   ttlMs: 0,
   returnSiblings: false,
+  sentMs: 0,
 };
 export const STAMP: Readonly<Record<string, unknown>> = { ringVersion: 3, fence: 4 };
 export const STORE: Readonly<Record<string, unknown>> = { partition: 77, ...STAMP, budgetMs: 900, record: '0xdecade' };

@@ -196,8 +196,21 @@ function readPut(decode: typeof decodePutInto, bytes: Uint8Array, start: number,
   const fault = decode(view, bytes, start, end);
   if (fault !== '') return fault;
   const { key, value, context, putId, retry, budgetMs, namespace, ringVersion, w, strict, durable, ttlMs } = view;
-  const { returnSiblings } = view;
-  const rest = { context, putId, retry, budgetMs, namespace, ringVersion, w, strict, durable, ttlMs, returnSiblings };
+  const { returnSiblings, sentMs } = view;
+  const rest = {
+    context,
+    putId,
+    retry,
+    budgetMs,
+    namespace,
+    ringVersion,
+    w,
+    strict,
+    durable,
+    ttlMs,
+    returnSiblings,
+    sentMs,
+  };
   return value === undefined ? { key, ...rest } : { key, value, ...rest };
 }
 

@@ -83,7 +83,7 @@ export class Attempts {
   send(peer: Peer, link: Link, call: Call, nowMs: number): void {
     const { operation } = call;
     const budgetMs = Math.max(1, Math.min(BUDGET_MS_MAX, Math.floor(call.endMs - nowMs)));
-    const bytes = operation.measure(budgetMs, this.#routes.ringVersion, call.sends > 0);
+    const bytes = operation.measure(budgetMs, this.#routes.ringVersion, call.sends > 0, link.sentMs(nowMs));
     if (!link.send(call, operation, bytes)) {
       const text = `A ${operation.name} takes a frame of ${bytes} bytes, and ${peer.address} accepts bodies up to ${link.bodyBytesMax}`;
       this.#giveUp(call, new PartitaError('TOO_LARGE', text, detailsOf(call)));

@@ -32,7 +32,7 @@ export interface Operation {
    * Takes in what changes from attempt to attempt, and answers the bytes of the frame that `write` would write.
    * `retry`: the request was given to some node before.
    */
-  measure(budgetMs: number, ringVersion: number, retry: boolean): number;
+  measure(budgetMs: number, ringVersion: number, retry: boolean, sentMs: number): number;
   /** Writes one frame, just measured, into the connection's output. */
   write(connection: Connection, requestId: number): void;
   /**

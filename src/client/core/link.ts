@@ -77,6 +77,7 @@ export class Link implements ConnectionEvents {
   /** Why we closed it; the transport's own reason counts only if we did not. */
   #cause: PartitaError | null = null;
   #heardMs: number = 0;
+  #helloMs: number = 0;
   #bodyBytesMax: number = FRAME_BODY_BYTES_BEFORE_HELLO;
   #awaitsPong: boolean = false;
   #isSilent: boolean = false;
@@ -130,6 +131,7 @@ export class Link implements ConnectionEvents {
         if (this.state === 'closed') connection.destroy('given up');
         else {
           this.state = 'greeting';
+          this.#helloMs = this.#world.clock.monotonicMs();
           writeHello(connection, REQUEST_ID_OF_LINK, { cluster, clientName, token });
         }
         return this;
@@ -141,6 +143,11 @@ export class Link implements ConnectionEvents {
         );
       },
     );
+  }
+
+  /** What is sent at `nowMs` tells the server so: by this it knows what was too long on its way. */
+  sentMs(nowMs: number): number {
+    return 1 + Math.floor(nowMs - this.#helloMs);
   }
 
   /** Writes the request; only when `hasRoom`. Answers false, and has done nothing, when the server accepts no frame of that size. */

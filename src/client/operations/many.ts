@@ -100,10 +100,10 @@ export class PutManyOperation implements Operation {
     this.#done = done;
   }
 
-  measure(budgetMs: number, ringVersion: number, retry: boolean): number {
+  measure(budgetMs: number, ringVersion: number, retry: boolean, sentMs: number): number {
     for (const { put } of this.#puts) put.retry = retry;
     const puts = this.#puts.map(({ put }) => put);
-    this.#body = encodeMultiPut({ budgetMs, ringVersion, namespace: '', puts });
+    this.#body = encodeMultiPut({ budgetMs, ringVersion, namespace: '', puts, sentMs });
     return FRAME_HEADER_BYTES + this.#body.length;
   }
 

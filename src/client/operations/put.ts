@@ -44,6 +44,7 @@ export function putRequest(
     durable,
     ttlMs: value === undefined ? 0 : ttlMs,
     returnSiblings: false,
+    sentMs: 0,
   };
 }
 
@@ -78,11 +79,12 @@ export class PutOperation implements Operation {
     this.#reject = reject;
   }
 
-  measure(budgetMs: number, ringVersion: number, retry: boolean): number {
+  measure(budgetMs: number, ringVersion: number, retry: boolean, sentMs: number): number {
     const request = this.#request;
     request.budgetMs = budgetMs;
     request.ringVersion = ringVersion;
     request.retry = retry;
+    request.sentMs = sentMs;
     this.#frameBytes = sizeOfPutFrame(request);
     return this.#frameBytes;
   }

@@ -23,7 +23,7 @@ import { sizeOfStoreReplyFrame, writeStoreReplyFrame } from '../../wire/write-pe
 import type { Incoming } from '../incoming.js';
 import type { PeerCredentials } from '../peers/credentials.js';
 import { Pool } from '../pool.js';
-import { replyError } from '../replies.js';
+import { replyError, TOO_LATE } from '../replies.js';
 import type { Session } from '../session.js';
 import { type ExchangeServer, isExchangeKind } from './exchange-server.js';
 import { ForwardedPut } from './forwarded.js';
@@ -235,6 +235,10 @@ export class PeerServer {
         frame,
         `FORWARD cannot be read: ${fault === '' ? `it holds a ${nameOfKind(view.kind)}` : fault}`,
       );
+      return;
+    }
+    if (session.isLate(view.sentMs, view.budgetMs)) {
+      this.#refuse(session, frame, TOO_LATE);
       return;
     }
     const put = this.#putView;

@@ -66,6 +66,7 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
   #bodyBytesMax = FRAME_BODY_BYTES_BEFORE_HELLO;
   /** Ever given to the connection. */
   #queuedTotal = 0;
+  readonly #helloMs: number;
   /** -1: no ping waits for its echo. */
   #pingSentMs = -1;
   #takenAtLook = 0;
@@ -81,6 +82,7 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
     this.#owner = owner;
     this.#greeter = greeter;
     this.#decoder = new FrameDecoder(this, FRAME_BODY_BYTES_BEFORE_HELLO, world.pool);
+    this.#helloMs = world.clock.monotonicMs();
     this.#send(HELLO, greeter.hello());
   }
 
@@ -127,11 +129,13 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
   }
 
   forward(forward: ForwardRequest, timeoutMs: number, asker: ForwardAsker, tag: number): PeerRequest | null {
-    const frameBytes = sizeOfForwardFrame(forward);
+    const sentMs = 1 + Math.floor(this.#world.clock.monotonicMs() - this.#helloMs);
+    const timed = { ...forward, sentMs };
+    const frameBytes = sizeOfForwardFrame(timed);
     if (!this.#hasRoom(frameBytes)) return null;
     const request = this.#begin(FORWARD, frameBytes, timeoutMs, asker, tag);
     const at = this.#connection.claim(frameBytes);
-    writeForwardFrame(this.#connection.output, at, request.requestId, forward);
+    writeForwardFrame(this.#connection.output, at, request.requestId, timed);
     return request;
   }
 

@@ -63,8 +63,8 @@ class SaidPut extends PutOperation {
     this.#isRetry = isRetry;
   }
 
-  override measure(budgetMs: number, ringVersion: number): number {
-    return super.measure(budgetMs, ringVersion, this.#isRetry);
+  override measure(budgetMs: number, ringVersion: number, _retry: boolean, sentMs: number): number {
+    return super.measure(budgetMs, ringVersion, this.#isRetry, sentMs);
   }
 }
 
