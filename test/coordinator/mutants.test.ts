@@ -227,7 +227,7 @@ const HINTS: readonly Mutant[] = [
         this.#insert(entry);`,
     to: '',
   },
-  { bug: 'delivered to a suspect', from: 'if (!this.#peers.isHealthy(owner, nowMs))\n            return;', to: '' },
+  { bug: 'delivered to a suspect', from: 'if (!this.#peers.isHealthy(owner, nowMs))\n            return 0;', to: '' },
   { bug: 'two batches at once', from: 'queue.ticket !== 0 || ', to: '' },
   { bug: 'the end of an earlier batch ends this one', from: ' || queue.ticket !== ticket', to: '' },
   { bug: 'no bound', from: 'return null;\n        this.#lastVersion', to: ';\n        this.#lastVersion' },
