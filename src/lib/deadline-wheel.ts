@@ -50,7 +50,9 @@ export class DeadlineWheel {
     return this.#size;
   }
 
+  /** One that is in the wheel already is moved: what expires together may put others back that are yet to be told. */
   add(entry: Timed): void {
+    if (entry.wheelBucket >= 0) this.remove(entry);
     const tick = Math.max(Math.ceil(entry.deadlineMs / TICK_MS), this.#tick + 1);
     const bucket = tick % BUCKETS;
     const head = this.#heads[bucket] ?? null;

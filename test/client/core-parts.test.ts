@@ -67,6 +67,35 @@ testProp(
   },
 );
 
+test('What expires together may put each other off, and is told again at the later time', (t) => {
+  const timers = new FakeTimers();
+  const wheel = new DeadlineWheel(timers, timers);
+  const [fromMs, untilMs] = [timers.monotonicMs() + 100, timers.monotonicMs() + 300];
+  const entries: Entry[] = [];
+  const told: number[] = [];
+  /** Whoever is told first puts all others off, and each puts itself off. */
+  class Pusher extends Entry {
+    override expire(): void {
+      super.expire();
+      told.push(entries.indexOf(this));
+      if (timers.monotonicMs() >= untilMs) return;
+      for (const entry of entries) {
+        entry.deadlineMs = untilMs;
+        wheel.add(entry);
+      }
+    }
+  }
+  for (let i = 0; i < 5; i++) {
+    const entry = new Pusher(fromMs, timers);
+    entries.push(entry);
+    wheel.add(entry);
+  }
+  timers.advance(1_000);
+  t.is(told.length, 10);
+  for (const entry of entries) t.true(entry.expiredMs >= untilMs && entry.expiredMs <= untilMs + 2 * TICK_MS);
+  t.is(wheel.size, 0);
+});
+
 test('A busy wheel keeps one timer, and an empty one none', (t) => {
   const timers = new FakeTimers();
   const wheel = new DeadlineWheel(timers, timers);
