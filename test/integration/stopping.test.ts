@@ -1,5 +1,6 @@
 /* Draining: what is under way when SIGTERM comes is answered, and a second signal waits for nobody. */
 import { join } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import test from 'ava';
 import { Daemon } from '../support/daemon.js';
 import { IoShim } from '../support/faults/io-shim.js';
@@ -58,7 +59,7 @@ test.serial('A put that waits for the disk when SIGTERM comes is answered before
   const client = await RawClient.connect(daemon.ready.client);
   shim.arm({ mode: 'slow', k: 1, ms: 1_500 });
   const answer = put(client, 'slow');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  for (const endMs = performance.now() + 5_000; shim.fired === null && performance.now() < endMs;) await rest(20);
   t.truthy(shim.fired, 'the write of the log is held up');
   const exit = daemon.stop();
   await t.notThrowsAsync(answer);
