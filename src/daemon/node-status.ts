@@ -24,7 +24,7 @@ export function statusFigures(node: PartitaNode): Readonly<Record<string, unknow
   const { background } = node;
   const own = { background: background.status(), scrub: background.scrubStatus() };
   if (cluster === null) return own;
-  const { peers, hints, repair } = cluster;
+  const { peers, hints, repair, readRepairs } = cluster;
   return {
     peersUp: peersUp(cluster),
     peers,
@@ -32,6 +32,7 @@ export function statusFigures(node: PartitaNode): Readonly<Record<string, unknow
     hintsFor: hints,
     suspect: repair.suspect.length,
     repair,
+    readRepairs: { ...readRepairs },
     ...own,
   };
 }

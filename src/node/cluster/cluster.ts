@@ -51,6 +51,8 @@ export interface ClusterStatus {
   readonly peers: readonly PeerStatus[];
   readonly hints: readonly HintsKept[];
   readonly repair: RepairReply;
+  /** Replicas that reads have brought up to date, since the start; ClusterMeters. */
+  readonly readRepairs: { readonly young: number; readonly settled: number; readonly dropped: number };
 }
 
 export class Cluster implements ClusterParts, Works {
@@ -131,7 +133,9 @@ export class Cluster implements ClusterParts, Works {
   }
 
   status(): ClusterStatus {
-    return { peers: this.links.status(), hints: this.hints.kept(), repair: this.#exchanges.status() };
+    const { links, hints, meters } = this;
+    const { readRepairs } = meters;
+    return { peers: links.status(), hints: hints.kept(), repair: this.#exchanges.status(), readRepairs };
   }
 
   /** What is under way to others ends as lost, and is kept for them as hints. */
