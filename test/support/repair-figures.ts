@@ -13,7 +13,7 @@ export async function repairOf(cluster: RealCluster, n: number, verb: 'start' | 
   return JSON.parse(out) as RepairReply;
 }
 
-/** Over all nodes, since each of them started. */
+/** Over several nodes, since each of them started. */
 export interface RepairFigures {
   readonly met: number;
   readonly failed: number;
@@ -27,8 +27,12 @@ export interface RepairFigures {
   readonly readDropped: number;
 }
 
-export async function repairFigures(cluster: RealCluster): Promise<RepairFigures> {
-  const each = await Promise.all(cluster.members.map((_, i) => cluster.status(i + 1)));
+/** Of all nodes, or of those named. */
+export async function repairFigures(
+  cluster: RealCluster,
+  numbers: readonly number[] = cluster.members.map((_, i) => i + 1),
+): Promise<RepairFigures> {
+  const each = await Promise.all(numbers.map((n) => cluster.status(n)));
   const sum = (of: (repair: RepairReply, reads: ReadRepairs) => number): number =>
     each.reduce((total, line) => total + of(line['repair'] as RepairReply, line['readRepairs'] as ReadRepairs), 0);
   return {

@@ -28,7 +28,8 @@ export class ClusterMeters {
       'partita_peer_damaged_total',
       'Records of other nodes that failed their check',
     );
-    const repairs = 'Stale replicas that a read has brought up to date; young: of a version whose copies may be on their way';
+    const repairs =
+      'Stale replicas that a read has brought up to date; young: of a version whose copies may be on their way';
     this.#repairs = {
       young: meter.counter('partita_read_repairs_total', repairs, { versions: 'young' }),
       settled: meter.counter('partita_read_repairs_total', repairs, { versions: 'settled' }),
