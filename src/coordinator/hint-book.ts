@@ -239,6 +239,11 @@ export class HintBook {
     return false;
   }
 
+  /** All hints of a key. */
+  ofKey(key: string): readonly Hint[] {
+    return [...this.#queues.values()].flatMap(({ hints }) => hints.get(key) ?? []);
+  }
+
   get count(): number {
     return this.#byId.size;
   }

@@ -42,6 +42,8 @@ export interface Settings {
   readonly 'storage.logBytesMax': number | Auto;
   readonly 'storage.syncTarget': number;
   readonly 'repair.period': number;
+  readonly 'repair.reapAfter': number;
+  readonly 'repair.reapLogRetention': number;
   readonly 'background.requestTarget': number;
   readonly 'background.loopDelayTarget': number;
   readonly 'background.bytesPerSecondMin': number;
@@ -174,6 +176,16 @@ const SETTINGS = {
     duration('10s', '30d'),
     '1h',
     'Every two nodes that share a partition compare what they hold this often',
+  ),
+  'repair.reapAfter': setting(
+    duration('2min', '3650d'),
+    '1h',
+    'Deletes older than this are forgotten for good, once every member agrees',
+  ),
+  'repair.reapLogRetention': setting(
+    duration('1d', '3650d'),
+    '35d',
+    'How long it is remembered what was forgotten: archives and disks put back may be as old',
   ),
   'background.requestTarget': setting(
     duration('1ms', '10s'),

@@ -36,6 +36,8 @@ const SHOW: Readonly<Record<string, (config: Config) => string>> = {
   'storage.logBytesMax': (c) => formatSize(c.storage.logBytesMax),
   'storage.syncTarget': (c) => formatDuration(c.storage.syncTargetMs),
   'repair.period': (c) => formatDuration(c.repair.periodMs),
+  'repair.reapAfter': (c) => formatDuration(c.repair.reapAfterMs),
+  'repair.reapLogRetention': (c) => formatDuration(c.repair.reapLogRetentionMs),
   'background.requestTarget': (c) => formatDuration(c.background.requestTargetMs),
   'background.loopDelayTarget': (c) => formatDuration(c.background.loopDelayTargetMs),
   'background.bytesPerSecondMin': (c) => formatSize(c.background.bytesPerSecondMin),

@@ -52,10 +52,12 @@ export interface StorageConfig {
   readonly syncTargetMs: number;
 }
 
-/** Anti-entropy (§4.7). */
+/** Owners that compare what they hold (§4.7), and when deletes are forgotten for good. */
 export interface RepairConfig {
   /** Every pair of owners of a partition compares what both hold this often. */
   readonly periodMs: number;
+  readonly reapAfterMs: number;
+  readonly reapLogRetentionMs: number;
 }
 
 /** Foreground targets: while one is missed, background work gets less (§6.5). */

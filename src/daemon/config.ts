@@ -172,7 +172,11 @@ function build(settings: Settings, plan: MemoryPlan, env: ConfigSources['env'], 
       logBytesMax: plan.logBytesMax,
       syncTargetMs: settings['storage.syncTarget'],
     },
-    repair: { periodMs: settings['repair.period'] },
+    repair: {
+      periodMs: settings['repair.period'],
+      reapAfterMs: settings['repair.reapAfter'],
+      reapLogRetentionMs: settings['repair.reapLogRetention'],
+    },
     background: {
       requestTargetMs: settings['background.requestTarget'],
       loopDelayTargetMs: settings['background.loopDelayTarget'],

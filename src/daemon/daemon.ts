@@ -8,6 +8,7 @@ import { setTimeout as rest } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
 import type { Acceptor, Dialer } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
+import { CLOCK_SKEW_MAX_MS, RETRY_WINDOW_S } from '../model/limits.js';
 import { hash64From } from '../model/hash.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { formatTcp } from '../net/address.js';
@@ -16,7 +17,7 @@ import { TcpDialer } from '../net/dialer.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { listen, type Listener } from '../net/listener.js';
 import type { BackgroundOptions } from '../node/background.js';
-import type { ClusterOptions } from '../node/cluster/options.js';
+import type { ClusterOptions, ReapingOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
@@ -170,8 +171,16 @@ function clusterOptions(
   engine: StorageWorld['engine'],
 ): ClusterOptions {
   assert(secret !== null, 'a ring of several nodes is served with a secret only');
-  const repairPeriodMs = config.repair.periodMs;
-  return { secret, digest: realDigest, dialer, hints: engine.hints, replicas: engine, repairPeriodMs };
+  const { periodMs: repairPeriodMs, reapAfterMs, reapLogRetentionMs } = config.repair;
+  const reaping: ReapingOptions = {
+    retryWindowMs: 1_000 * RETRY_WINDOW_S,
+    skewMs: CLOCK_SKEW_MAX_MS,
+    reapAfterMs,
+    lookEveryMs: reapAfterMs,
+    logRetentionMs: reapLogRetentionMs,
+  };
+  const { hints, reaps } = engine;
+  return { secret, digest: realDigest, dialer, hints, replicas: engine, repairPeriodMs, reaps, reaping };
 }
 
 function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {

@@ -25,6 +25,9 @@ export function statusFigures(node: PartitaNode): Readonly<Record<string, unknow
   const own = { background: background.status(), scrub: background.scrubStatus() };
   if (cluster === null) return own;
   const { peers, hints, repair, readRepairs } = cluster;
+  const tombstones = cluster.tombstones
+    .filter(({ candidates, young }) => candidates + young > 0)
+    .map((summary) => ({ ...summary, waitsFor: Object.fromEntries(summary.waitsFor) }));
   return {
     peersUp: peersUp(cluster),
     peers,
@@ -33,6 +36,7 @@ export function statusFigures(node: PartitaNode): Readonly<Record<string, unknow
     suspect: repair.suspect.length,
     repair,
     readRepairs: { ...readRepairs },
+    tombstones,
     ...own,
   };
 }

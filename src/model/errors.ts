@@ -19,7 +19,8 @@ export type ErrorCode =
   | 'QUORUM_UNAVAILABLE'
   | 'UNKNOWN_STATE'
   | 'DRAINING'
-  | 'INTERNAL';
+  | 'INTERNAL'
+  | 'BEHIND_FENCE';
 
 export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly number: number; readonly retryable: boolean }>> = {
   PROTOCOL: { number: 1, retryable: false },
@@ -39,6 +40,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly number: number; 
   UNKNOWN_STATE: { number: 15, retryable: true },
   DRAINING: { number: 16, retryable: true },
   INTERNAL: { number: 17, retryable: false },
+  BEHIND_FENCE: { number: 18, retryable: true },
 };
 
 const CODE_OF_NUMBER: ReadonlyMap<number, ErrorCode> = new Map(
@@ -61,12 +63,19 @@ export interface Failure {
   /** SIBLINGS_LIMIT: the context of the record, to read and put again with. */
   readonly context?: Uint8Array;
   readonly retryAfterMs?: number;
+  /** BEHIND_FENCE: what the record's stamp must be at least. */
+  readonly fence?: number;
 }
 
 export function failure(
   code: ErrorCode,
   text: string,
-  more: { readonly outcomeUnknown?: boolean; readonly context?: Uint8Array; readonly retryAfterMs?: number } = {},
+  more: {
+    readonly outcomeUnknown?: boolean;
+    readonly context?: Uint8Array;
+    readonly retryAfterMs?: number;
+    readonly fence?: number;
+  } = {},
 ): Failure {
   return { code, text, retryable: ERROR_CODES[code].retryable, outcomeUnknown: false, ...more };
 }

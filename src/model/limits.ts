@@ -32,6 +32,9 @@ export const LISTED_KEYS_MAX = 1_000;
 export const PARTITIONS_MAX = 4_096;
 export const PARTITIONS_DEFAULT = 256;
 
+/** Records that one round of reaping is about. */
+export const REAP_HEADS_MAX = 64;
+
 export const BUDGET_MS_MAX = 60_000;
 
 /** Leaves of the Merkle trees of all partitions together; a partition has 2^20 / Q. */

@@ -268,6 +268,8 @@ export interface ExplainReply {
   readonly siblings: readonly ExplainSibling[];
   readonly rememberedPutIds: readonly string[];
   readonly cutSeconds: number;
+  /** Why a delete is still remembered, and whom it waits for; empty: nothing here is to be reaped. */
+  readonly reaping: string;
 }
 
 export interface ExplainSibling {

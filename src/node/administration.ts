@@ -88,7 +88,7 @@ export class Administration {
     };
     const { requestId, bodyBytes, nowMs } = frame;
     storage.read(
-      new Explanation(place, this.#services.viewMs(), (reply) => {
+      new Explanation(place, this.#services.viewMs(), this.#services.reapTextOf, (reply) => {
         this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), bodyBytes, nowMs);
       }),
     );

@@ -6,6 +6,9 @@ import { describeRecord, type RecordDescription } from '../versioning/describe.j
 
 const NOTHING: RecordDescription = { recordBytes: 0, context: [], siblings: [], rememberedPutIds: [], cutSeconds: 0 };
 
+/** Why a delete that is stored is still remembered; empty: there is none. */
+export type ReapTextOf = (place: KeyPlace, stored: Stored) => string;
+
 /** A read that answers with everything stored under a key but the values: what an operator asks when in doubt. */
 export class Explanation implements ReadRequest {
   readonly partition: PartitionId;
@@ -13,14 +16,16 @@ export class Explanation implements ReadRequest {
   readonly hashHi: number;
   readonly hashLo: number;
   readonly #nowMs: number;
+  readonly #reapText: ReapTextOf;
   readonly #done: (reply: ExplainReply) => void;
 
-  constructor(place: KeyPlace, nowMs: number, done: (reply: ExplainReply) => void) {
+  constructor(place: KeyPlace, nowMs: number, reapTextOf: ReapTextOf, done: (reply: ExplainReply) => void) {
     this.partition = place.partition;
     this.key = place.key;
     this.hashHi = place.hashHi;
     this.hashLo = place.hashLo;
     this.#nowMs = nowMs;
+    this.#reapText = reapTextOf;
     this.#done = done;
   }
 
@@ -29,6 +34,7 @@ export class Explanation implements ReadRequest {
     const hex = (half: number): string => half.toString(16).padStart(8, '0');
     this.#done({
       ...(hasRecord ? describeRecord(stored.bytes, stored.start, this.#nowMs) : NOTHING),
+      reaping: hasRecord ? this.#reapText(this, stored) : '',
       found: hasRecord,
       partition: this.partition,
       keyHash: hex(this.hashHi) + hex(this.hashLo),

@@ -175,8 +175,12 @@ export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash 
         `The put id has ${this.putId.length} bytes: it must be ${PUT_ID_BYTES}, seconds and 64 random bits`,
       );
     }
-    const nowS = Math.floor(clock.wallMs() / 1_000);
-    const verdict = judgePutId(this.putId, nowS);
+    return this.#judgeId(clock.wallMs());
+  }
+
+  #judgeId(wallMs: number): Failure | null {
+    const nowS = Math.floor(wallMs / 1_000);
+    const verdict = judgePutId(this.putId, nowS, this.#services.settings.retryWindowS);
     return verdict === 'ok' ? null : putIdFailure(verdict, this.putId, nowS);
   }
 
@@ -225,6 +229,9 @@ export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash 
     const { clock, hlc, plan } = this.#services;
     if (this.#wasCold && clock.monotonicMs() - this.startedMs > this.#budgetMs)
       return this.#refuse(budgetSpent(this.#budgetMs));
+    // While it waited its id may have grown too old: what was known of it may be forgotten by now.
+    const late = this.#wasCold ? this.#judgeId(clock.wallMs()) : null;
+    if (late !== null) return this.#refuse(late);
     const fault = this.#readContext();
     if (fault !== null) return this.#refuse(fault);
     const wallMs = clock.wallMs();

@@ -19,6 +19,7 @@ import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
 import type { ScrubStatus } from './scrubber.js';
+import type { ReapTextOf } from './explain.js';
 import type { NodeSettings } from './settings.js';
 import { SizeWarnings } from './size-warnings.js';
 
@@ -134,6 +135,8 @@ export class Services {
   background: BackgroundView = NO_BACKGROUND;
   /** Of a node that has other owners to meet. */
   repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
+  /** A node that is a cluster of its own reaps nothing. */
+  reapTextOf: ReapTextOf = () => '';
 
   constructor(options: ServicesOptions) {
     const { settings, storage, hash, clock, random, hlc, ring, nodeId, ordinal, meter, log } = options;

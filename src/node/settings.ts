@@ -20,6 +20,8 @@ export interface NodeSettings {
   readonly frameBodyBytesMax: number;
   /** Empty: no token is asked for. */
   readonly token: Uint8Array;
+  /** How long puts may be sent again; RETRY_WINDOW_S, but where a simulation is to see the end of it. */
+  readonly retryWindowS?: number;
   /** Test switch: every chunk is handled this much later; 0 in earnest. */
   readonly delayMs: number;
 }

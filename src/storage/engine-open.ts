@@ -12,8 +12,8 @@ import type { FileName, PartitionFile } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
-import type { Arena, Chunk } from './arena.js';
 import { takeLeafHash } from './engine-leaves.js';
+import { noteReap } from './engine-reaps.js';
 import { MARK_BYTES } from './engine-mark.js';
 import { drawInstallation, mapBytesOf } from './engine-files.js';
 import type { EngineDeps, EngineLogEvents, EngineOptions } from './engine-deps.js';
@@ -21,6 +21,8 @@ import { Engine } from './engine.js';
 import { HintRecovery } from './hint-recovery.js';
 import { LOG_KINDS, type CommitLog, type LogRecovery } from './log-types.js';
 import { decodeHome, HOME_KEY } from './partition-home.js';
+import { decodeFence, decodeReap, encodeFence, FENCE_KEY, sealed, unsealed } from './reap-format.js';
+import { Packer } from './replay-packer.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
 import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partition.js';
 import { keyName } from './storage-key.js';
@@ -87,6 +89,7 @@ class Opening {
     const { log, recovery } = yield* this.#replay();
     this.#judgeLog(recovery);
     this.#judgeTable(table, present.size > 0, recovery);
+    for (const { suspicion, fence } of this.#partitions) if (suspicion !== SUSPICIONS.none) fence.forget();
     const hints = this.#hints.finish(recovery);
     yield* this.#table.save(this.#partitions, hints.file, true);
     const engine = new Engine(this.#deps, this.#options, {
@@ -198,6 +201,7 @@ class Opening {
     }
     partition.installation = home.installation;
     partition.appliedLsn = home.appliedLsn;
+    this.#takeFence(partition, file);
     if (row !== null && home.appliedLsn < row.appliedLsn) {
       this.#suspect(
         partition,
@@ -206,6 +210,15 @@ class Opening {
       );
     }
     return null;
+  }
+
+  #takeFence(partition: Partition, file: PartitionFile): void {
+    const value = file.get(FENCE_KEY);
+    if (value === null) return;
+    const body = unsealed(value, this.#deps.hash);
+    const state = body === null ? null : decodeFence(body);
+    if (state === null) this.#suspect(partition, SUSPICIONS.fileDamaged, 'its reap fence fails its check');
+    else partition.fence.restore(state);
   }
 
   *#setAside(partition: Partition, suspicion: Suspicion, text: string): Flow<void> {
@@ -255,7 +268,8 @@ class Opening {
       this.#hints.replay(kind, id, lsn, body);
       return;
     }
-    if (kind !== LOG_KINDS.record && kind !== LOG_KINDS.recordDropped) {
+    const isReap = kind === LOG_KINDS.reap || kind === LOG_KINDS.fence;
+    if (kind !== LOG_KINDS.record && kind !== LOG_KINDS.recordDropped && !isReap) {
       throw new Error(
         `The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: start the newer release`,
       );
@@ -266,6 +280,41 @@ class Opening {
         `The commit log holds an entry of partition ${id} (LSN ${lsn}), but there are ${this.#partitions.length}`,
       );
     if (lsn <= partition.appliedLsn) return;
+    if (kind === LOG_KINDS.fence) return this.#replayFence(partition, lsn, body);
+    if (kind === LOG_KINDS.reap) return this.#replayReap(partition, lsn, body);
+    this.#replayRecord(partition, kind, lsn, body);
+  }
+
+  #replayFence(partition: Partition, lsn: number, body: Uint8Array): void {
+    const state = decodeFence(body);
+    if (state === null) return this.#damaged(partition, lsn, 'no reap fence');
+    this.#buffer.touch(partition, lsn, 0);
+    partition.fence.restore(state);
+    partition.buffer.fence = sealed(encodeFence(partition.fence.state), this.#deps.hash);
+  }
+
+  /** What was reaped, and, where a key is named, that its record is gone. */
+  #replayReap(partition: Partition, lsn: number, body: Uint8Array): void {
+    const reap = decodeReap(body);
+    if (reap === null || !this.#isOf(partition, reap.entry.hashHi)) {
+      return this.#damaged(partition, lsn, 'no reap entry of the partition');
+    }
+    const { entry, key } = reap;
+    if (key.length > 0) this.#replayRecord(partition, LOG_KINDS.recordDropped, lsn, key);
+    else this.#buffer.touch(partition, lsn, 0);
+    noteReap(partition, entry, this.#deps.hash);
+  }
+
+  #isOf(partition: Partition, hashHi: number): boolean {
+    return this.#partitions.length === 1 || hashHi >>> this.#partitionShift === partition.id;
+  }
+
+  #damaged(partition: Partition, lsn: number, fault: string): void {
+    this.#damagedEntries += 1;
+    this.#suspect(partition, SUSPICIONS.logDamaged, `the record at LSN ${lsn} is damaged (${fault})`);
+  }
+
+  #replayRecord(partition: Partition, kind: number, lsn: number, body: Uint8Array): void {
     const hash = this.#deps.hash;
     const dropped = kind === LOG_KINDS.recordDropped;
     const size = dropped ? DROPPED_SIZE : body.length - MARK_BYTES;
@@ -274,13 +323,8 @@ class Opening {
     const keyEnd = dropped ? body.length : fault === null ? recordKeyEnd(body, 0) : keyStart;
     hash.hash(body, keyStart, keyEnd);
     const { hi, lo } = hash;
-    if (fault !== null || (this.#partitions.length > 1 && hi >>> this.#partitionShift !== id)) {
-      this.#damagedEntries += 1;
-      this.#suspect(
-        partition,
-        SUSPICIONS.logDamaged,
-        `the record at LSN ${lsn} is damaged (${fault ?? 'wrong partition'})`,
-      );
+    if (fault !== null || !this.#isOf(partition, hi)) {
+      this.#damaged(partition, lsn, fault ?? 'wrong partition');
       return;
     }
     const name = keyName(body, keyStart, keyEnd);
@@ -346,37 +390,6 @@ class Opening {
       if (partition.suspicion === SUSPICIONS.none) partition.suspicion = suspicion;
     }
     this.#deps.log.error('all_partitions_suspect', { why: suspicionText(suspicion), text });
-  }
-}
-
-/** Lays replayed records into chunks, one behind the other. */
-class Packer {
-  readonly #arena: Arena;
-  #chunk: Chunk | null = null;
-
-  constructor(arena: Arena) {
-    this.#arena = arena;
-  }
-
-  /** The chunk that the last record went to. */
-  get chunk(): Chunk {
-    return this.#chunk as Chunk;
-  }
-
-  put(body: Uint8Array): number {
-    if (this.#chunk === null || this.#chunk.used + body.length > this.#chunk.bytes.length) {
-      this.finish();
-      this.#chunk = this.#arena.take(body.length);
-    }
-    const at = this.#chunk.used;
-    this.#chunk.bytes.set(body, at);
-    this.#chunk.used += body.length;
-    return at;
-  }
-
-  finish(): void {
-    if (this.#chunk !== null) this.#arena.release(this.#chunk);
-    this.#chunk = null;
   }
 }
 

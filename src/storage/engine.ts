@@ -16,8 +16,8 @@ import { failure, type Failure } from '../model/errors.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
-import { appendDrop, appendRecord } from './engine-append.js';
-import { closeFiles } from './engine-close.js';
+import { appendRecord } from './engine-append.js';
+import { closeFiles, stopped } from './engine-close.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
 import { flusherFiles } from './engine-files.js';
@@ -25,6 +25,7 @@ import { EngineHints } from './engine-hints.js';
 import { Idle } from './engine-idle.js';
 import { Leaves } from './engine-leaves.js';
 import { Pressure } from './engine-pressure.js';
+import { EngineReaps } from './engine-reaps.js';
 import { Reader, type Fetched } from './engine-reader.js';
 import { LogRelease } from './engine-release.js';
 import { Scanner } from './engine-scan.js';
@@ -48,6 +49,7 @@ import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 export class Engine implements Storage, ReplicaStorage {
   readonly hints: EngineHints;
   readonly scrub: EngineScrub;
+  readonly reaps: EngineReaps;
   readonly #deps: EngineDeps;
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
@@ -75,6 +77,9 @@ export class Engine implements Storage, ReplicaStorage {
   readonly #fails = (error: Error): void => {
     this.fail(error);
   };
+  readonly #kick = (): void => {
+    this.#flusher.kick();
+  };
 
   constructor(deps: EngineDeps, options: EngineOptions, opened: Opened) {
     this.#deps = deps;
@@ -90,11 +95,13 @@ export class Engine implements Storage, ReplicaStorage {
     this.#pressure = new Pressure(opened.buffer, opened.log, options);
     this.hints = this.#makeHints();
     this.#idle = new Idle(opened.buffer, opened.partitions, this.hints);
+    const isOpen = (): boolean => this.#state === 'open';
+    this.reaps = new EngineReaps({ ...opened, ...deps, acks: this.#acks, isOpen, onAppended: this.#kick }, opened.log);
     this.#release = new LogRelease({
       ...deps,
       ...opened,
       isUrgent: () => this.#pressure.isUrgent(),
-      isOpen: () => this.#state === 'open',
+      isOpen,
       hints: this.hints,
       fail: this.#fails,
     });
@@ -188,7 +195,7 @@ export class Engine implements Storage, ReplicaStorage {
 
   scan(request: ScanRequest): void {
     if (this.#state === 'open') this.#scanner.scan(this.#partitionAt(request.partition), request);
-    else request.onEnd(null, this.#stopped());
+    else request.onEnd(null, stopped(this.#state));
   }
 
   status(): StorageStatus {
@@ -258,13 +265,8 @@ export class Engine implements Storage, ReplicaStorage {
   }
 
   #refusal(): Failure | null {
-    if (this.#state !== 'open') return this.#stopped();
+    if (this.#state !== 'open') return stopped(this.#state);
     return this.#space.full ? failure('DISK_FULL', this.#space.text) : null;
-  }
-
-  #stopped(): Failure {
-    if (this.#state === 'failed') return failure('UNAVAILABLE', 'The storage of this node has failed');
-    return failure('DRAINING', 'The node is stopping');
   }
 
   #writeHeld(request: WriteRequest): void {
@@ -301,7 +303,7 @@ export class Engine implements Storage, ReplicaStorage {
     }
     // Not before `decide` has returned: what it has kept as hints stands before it in the log.
     const place = drops
-      ? appendDrop(this.#log, request)
+      ? this.reaps.appendDrop(partition, request, slot)
       : appendRecord(this.#log, request, size, this.#options.opening, this.#deps.hash);
     const { chunk, at, lsn } = place;
     const before = slot.entry;

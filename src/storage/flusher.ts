@@ -28,7 +28,8 @@ import type { FileTurn } from './file-turn.js';
 import type { CommitLog } from './log-types.js';
 import type { Partition } from './partition.js';
 import { HOME_KEY } from './partition-home.js';
-import { storageKeyOfName } from './storage-key.js';
+import { FENCE_KEY } from './reap-format.js';
+import { bookkeepingKey, storageKeyOfName } from './storage-key.js';
 import type { BufferedRecord, WriteBuffer } from './write-buffer.js';
 
 export interface FlushOptions {
@@ -92,6 +93,13 @@ export interface FlusherParts {
   onNoSpace(error: Error | null): void;
   /** The process must stop. */
   onFailed(error: Error): void;
+}
+
+interface Batch {
+  readonly operations: PartitionFileOperation[];
+  readonly bytes: number;
+  readonly until: number;
+  readonly notesUntil: number;
 }
 
 type State = 'idle' | 'resting' | 'syncing' | 'opening' | 'writing' | 'stopped';
@@ -217,6 +225,7 @@ export class Flusher {
       if (error !== null) this.#failed(error);
       else {
         this.#parts.onBatch(batch.until - partition.buffer.frozenFlushed, batch.bytes, tookMs);
+        partition.buffer.frozenNotesFlushed = batch.notesUntil;
         this.#written(partition, batch.until);
         if (!this.#stoppedMeanwhile()) this.#restAfter(tookMs);
       }
@@ -231,7 +240,7 @@ export class Flusher {
     }
     const buffer = partition.buffer;
     buffer.frozenFlushed = until;
-    if (until < buffer.frozenOrder.length) return;
+    if (until < buffer.frozenOrder.length || buffer.frozenNotesFlushed < buffer.frozenNotes.length) return;
     partition.appliedLsn = buffer.frozenLastLsn;
     partition.flushes += 1;
     this.#parts.cache.offerAll(buffer.frozenOrder);
@@ -241,15 +250,22 @@ export class Flusher {
   }
 
   /** The next entries of the frozen map with the leaves that they change, and the home entry with the last of them. */
-  #batchOf(partition: Partition): { operations: PartitionFileOperation[]; bytes: number; until: number } {
+  #batchOf(partition: Partition): Batch {
     const { fill, options, digest, leaves } = this.#parts;
     const large = this.#hurried || fill() >= options.hurryFill;
     const operationsMax = large ? options.hurryBatchOperationsMax : options.batchOperationsMax;
     const bytesMax = large ? options.hurryBatchBytesMax : options.batchBytesMax;
-    const { frozenOrder, frozenFlushed, frozenLastLsn } = partition.buffer;
+    const { frozenOrder, frozenFlushed, frozenLastLsn, frozenNotes, frozenNotesFlushed } = partition.buffer;
     const operations: PartitionFileOperation[] = [];
     let bytes = 0;
     let until = frozenFlushed;
+    let notesUntil = frozenNotesFlushed;
+    // What was reaped is in the file before its record is gone from it, and the fence after both.
+    while (notesUntil < frozenNotes.length && operations.length < operationsMax) {
+      const [name, value] = frozenNotes[notesUntil] as (typeof frozenNotes)[number];
+      operations.push({ key: bookkeepingKey(name), value });
+      notesUntil += 1;
+    }
     while (until < frozenOrder.length && operations.length < operationsMax && bytes < bytesMax) {
       const entry = frozenOrder[until] as BufferedRecord;
       operations.push({
@@ -263,12 +279,14 @@ export class Flusher {
     for (const group of this.#groups.groups) {
       operations.push({ key: this.#groups.keyOf(group), value: this.#groups.valueOf(group) });
     }
-    const last = until === frozenOrder.length;
+    const last = until === frozenOrder.length && notesUntil === frozenNotes.length;
+    const { frozenFence } = partition.buffer;
+    if (last && frozenFence !== null) operations.push({ key: FENCE_KEY, value: frozenFence });
     operations.push({
       key: HOME_KEY,
       value: this.#parts.homeOf(partition, last ? frozenLastLsn : partition.appliedLsn),
     });
-    return { operations, bytes, until };
+    return { operations, bytes, until, notesUntil };
   }
 
   #failed(error: Error): void {

@@ -14,6 +14,7 @@ export const LOG_KINDS = {
   partitionDropped: 6,
   partitionQuarantined: 7,
   recordDropped: 8,
+  fence: 9,
 } as const;
 export type LogKind = (typeof LOG_KINDS)[keyof typeof LOG_KINDS];
 

@@ -5,6 +5,7 @@ import type { PartitionFile } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
 import { Warmth } from './engine-warmth.js';
 import type { ReadRequest, WriteRequest } from './storage.js';
+import { PartitionFence } from './partition-fence.js';
 import { PartitionBuffer } from './write-buffer.js';
 
 /**
@@ -62,6 +63,7 @@ export class Partition {
   /** Every entry of this partition up to here is in the file. */
   appliedLsn: number = 0;
   suspicion: Suspicion = SUSPICIONS.none;
+  readonly fence: PartitionFence = new PartitionFence();
   /** Frozen maps dropped so far: a read that was under way meanwhile may have looked too early. */
   flushes: number = 0;
   /** Leaves with the buffer's records in; null until somebody asks, and again when they cannot be kept exactly. */

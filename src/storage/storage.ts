@@ -5,6 +5,7 @@
 import type { PartitionId } from '../model/ids.js';
 import type { Failure } from '../model/errors.js';
 import type { Ack } from './hint-storage.js';
+import type { Reaping } from './reap-storage.js';
 import type { ScanRequest } from './scan.js';
 import type { Stored } from './stored.js';
 
@@ -29,6 +30,8 @@ export interface ReadRequest extends KeyPlace {
 }
 
 export interface WriteRequest extends KeyPlace, Ack {
+  /** Read right after a `decide` that was DROP_RECORD: the drop is a reap, and goes to the reap log. Absent: just a drop. */
+  readonly reaping?: Reaping | undefined;
   /** About how many bytes it brings, key and value: what it waits for where puts are slowed. */
   readonly bytesHint: number;
   /**

@@ -66,6 +66,13 @@ export class PartitionBuffer {
   /** The frozen entries in file order, and how many of them are in the file already. */
   frozenOrder: readonly BufferedRecord[] = [];
   frozenFlushed: number = 0;
+  /** Bookkeeping that goes to the file before the records do: name → value, null: it goes. */
+  notes: Map<string, Uint8Array | null> = new Map();
+  frozenNotes: readonly (readonly [string, Uint8Array | null])[] = [];
+  frozenNotesFlushed: number = 0;
+  /** The fence as it is to stand in the file when all that came before it does. */
+  fence: Uint8Array | null = null;
+  frozenFence: Uint8Array | null = null;
   /** True while the partition stands in the buffer's queue of those with something to flush. */
   queued: boolean = false;
 
@@ -127,13 +134,7 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
   ): BufferedRecord {
     this.#arena.retain(chunk);
     const buffer = owner.buffer;
-    assert(lsn > buffer.activeLastLsn, 'a newer record has a greater LSN');
-    if (buffer.activeFirstLsn === 0) {
-      buffer.activeFirstLsn = lsn;
-      buffer.activeSinceMs = nowMs;
-      this.#enqueue(owner);
-    }
-    buffer.activeLastLsn = lsn;
+    this.touch(owner, lsn, nowMs);
     this.#liveBytes += size - (entry?.size ?? 0);
     if (entry !== undefined) {
       this.#arena.release(entry.chunk);
@@ -146,6 +147,18 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
     const added = new BufferedRecord(name, hashHi, hashLo, chunk, at, size, lsn);
     buffer.active.set(name, added);
     return added;
+  }
+
+  /** Something of the partition stands in the log that its file does not have. */
+  touch(owner: P, lsn: number, nowMs: number): void {
+    const { buffer } = owner;
+    assert(lsn > buffer.activeLastLsn, 'a newer record has a greater LSN');
+    if (buffer.activeFirstLsn === 0) {
+      buffer.activeFirstLsn = lsn;
+      buffer.activeSinceMs = nowMs;
+      this.#enqueue(owner);
+    }
+    buffer.activeLastLsn = lsn;
   }
 
   /** The partition whose oldest unflushed entry is the oldest of all; it stays queued until `freeze`. */
@@ -172,6 +185,11 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
     buffer.frozenFlushed = 0;
     buffer.active = new Map();
     buffer.activeFirstLsn = 0;
+    buffer.frozenNotes = [...buffer.notes];
+    buffer.frozenNotesFlushed = 0;
+    buffer.notes = new Map();
+    buffer.frozenFence = buffer.fence;
+    buffer.fence = null;
     return owner;
   }
 
@@ -187,6 +205,9 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
     buffer.frozenFirstLsn = 0;
     buffer.frozenOrder = [];
     buffer.frozenFlushed = 0;
+    buffer.frozenNotes = [];
+    buffer.frozenNotesFlushed = 0;
+    buffer.frozenFence = null;
   }
 
   #enqueue(owner: P): void {

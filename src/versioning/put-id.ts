@@ -28,9 +28,9 @@ export function writePutId(target: Uint8Array, at: number, seconds: number, rand
 }
 
 /** May a put with this id be taken by a node whose wall clock shows `nowS` (whole seconds)? */
-export function judgePutId(putId: Uint8Array, nowS: number): PutIdVerdict {
+export function judgePutId(putId: Uint8Array, nowS: number, windowS: number = RETRY_WINDOW_S): PutIdVerdict {
   const seconds = readU32(putId, 0);
-  if (seconds < nowS - RETRY_WINDOW_S) return 'too-old';
+  if (seconds < nowS - windowS) return 'too-old';
   return seconds > nowS + SKEW_MAX_S ? 'future' : 'ok';
 }
 

@@ -156,6 +156,7 @@ export function takeError(error: partita.v1.Error): ErrorMessage {
     outcomeUnknown: error.outcomeUnknown,
     ...(error.context.length > 0 ? { context: error.context } : {}),
     ...(error.retryAfterMs > 0 ? { retryAfterMs: error.retryAfterMs } : {}),
+    ...(error.fence === 0 ? {} : { fence: count53(error.fence) }),
     ringVersion: error.ringVersion,
   };
 }

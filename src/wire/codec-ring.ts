@@ -99,6 +99,7 @@ export function decodeExplainReply(bytes: Uint8Array, start: number, end: number
     siblings: reply.siblings.map(takeSibling),
     rememberedPutIds: limited(reply.rememberedPutIds, PUT_IDS_DECODED_MAX, 'remembered put ids'),
     cutSeconds: reply.cutSeconds,
+    reaping: reply.reaping,
   }));
 }
 

@@ -46,6 +46,18 @@ export const LEAVES_REPLY = 0x49;
 export const PULL = 0x4a;
 export const PULL_REPLY = 0x4b;
 
+/** Each is answered by the kind that follows it. */
+export const REAP_ASK = 0x50;
+export const REAP_ASK_REPLY = 0x51;
+export const REAP = 0x52;
+export const REAP_REPLY = 0x53;
+export const REAP_LOG = 0x54;
+export const REAP_LOG_REPLY = 0x55;
+export const FENCES = 0x56;
+export const FENCES_REPLY = 0x57;
+export const REAPED = 0x58;
+export const REAPED_REPLY = 0x59;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -101,6 +113,16 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [LEAVES_REPLY, 'LEAVES_REPLY'],
   [PULL, 'PULL'],
   [PULL_REPLY, 'PULL_REPLY'],
+  [REAP_ASK, 'REAP_ASK'],
+  [REAP_ASK_REPLY, 'REAP_ASK_REPLY'],
+  [REAP, 'REAP'],
+  [REAP_REPLY, 'REAP_REPLY'],
+  [REAP_LOG, 'REAP_LOG'],
+  [REAP_LOG_REPLY, 'REAP_LOG_REPLY'],
+  [FENCES, 'FENCES'],
+  [FENCES_REPLY, 'FENCES_REPLY'],
+  [REAPED, 'REAPED'],
+  [REAPED_REPLY, 'REAPED_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],

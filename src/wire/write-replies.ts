@@ -255,7 +255,8 @@ export function sizeOfError(failure: Failure, ringVersion: number): number {
     boolFieldSize(failure.outcomeUnknown) +
     bytesFieldSize(failure.context === undefined ? 0 : failure.context.length) +
     numberFieldSize(failure.retryAfterMs ?? 0) +
-    numberFieldSize(ringVersion)
+    numberFieldSize(ringVersion) +
+    numberFieldSize(failure.fence ?? 0)
   );
 }
 
@@ -268,7 +269,8 @@ export function writeErrorBody(target: Uint8Array, at: number, failure: Failure,
     offset = writeBytesField(target, offset, 5, failure.context, 0, failure.context.length);
   }
   offset = writeNumberField(target, offset, 6, failure.retryAfterMs ?? 0);
-  return writeNumberField(target, offset, 7, ringVersion);
+  offset = writeNumberField(target, offset, 7, ringVersion);
+  return writeNumberField(target, offset, 8, failure.fence ?? 0);
 }
 
 function lastValueBytes(parts: ReplyParts): number {

@@ -124,6 +124,11 @@ export interface Evidence {
   readonly ownersMet: OwnersMet | null;
   /** What owners hold after one get of all of them, through one of them. */
   readonly afterOneRead: ReadonlyMap<string, readonly ReplicaView[]>;
+  /** What was left that should have been forgotten, and what each key showed after it; null: nobody waited for it. */
+  readonly reaped: {
+    readonly left: readonly string[];
+    readonly shown: ReadonlyMap<string, readonly number[] | null>;
+  } | null;
   /** What nodes counted, by metric and labels. */
   readonly counts: ReadonlyMap<string, number>;
   /** What the right time was when the run began, and how far any clock may have been off. */

@@ -4,6 +4,7 @@
  * between the node and the observer, so it sees what they do.
  */
 import type { Failure } from '../../src/model/errors.js';
+import type { Reaping } from '../../src/storage/reap-storage.js';
 import { copyBytes, readU32, readU48, toHex } from '../../src/lib/bytes.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import {
@@ -329,6 +330,9 @@ class WatchedWrite implements WriteRequest {
   }
   get bytesHint(): number {
     return this.#inner.bytesHint;
+  }
+  get reaping(): Reaping | undefined {
+    return this.#inner.reaping;
   }
   get markActorHi(): number {
     return this.#inner.markActorHi;

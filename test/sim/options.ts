@@ -4,6 +4,7 @@
  * a fault that is always there hides what only its absence lets happen).
  */
 import type { Prng } from '../../src/lib/prng.js';
+import { CLOCK_SKEW_MAX_MS, RETRY_WINDOW_S } from '../../src/model/limits.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import type { Durability } from '../../src/storage/log-types.js';
 import type { NetworkShape } from './network.js';
@@ -102,9 +103,29 @@ export interface SimOptions {
   readonly skewMaxMs: number;
   /** Each partition is scrubbed once in this time, and all of them at the end; Infinity: nobody asks for that. */
   readonly scrubPeriodMs: number;
+  readonly reap: ReapShape;
+}
+
+/** When deletes are forgotten: as soon as the clocks of a seed allow. */
+export interface ReapShape {
+  readonly retryWindowS: number;
+  /** How far clocks may be set back, or be apart. */
+  readonly skewMs: number;
+  readonly lookEveryMs: number;
+}
+
+/** What a deleted key waits for at least. */
+export function reapAfterMs({ retryWindowS, skewMs }: ReapShape): number {
+  return 1_000 * retryWindowS + skewMs;
 }
 
 export const FAULTS_UNTIL_MS = 40_000;
+
+/** Puts are retried for a second, and the rest is what clocks are apart. */
+function reapShape(skewMaxMs: number): ReapShape {
+  const skewMs = 2 * skewMaxMs + 100;
+  return { retryWindowS: Math.min(RETRY_WINDOW_S, 1 + Math.round(skewMs / 1_000)), skewMs, lookEveryMs: 300 };
+}
 
 const NETWORKS: readonly NetworkShape[] = [
   { delayMinMs: 0.05, delayMaxMs: 0.5, tailMs: 5, tailChance: 0.01, splitChance: 0.02 },
@@ -129,6 +150,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
     scrubPeriodMs: Number.POSITIVE_INFINITY,
     repairPeriodMs: NEVER_MS,
+    reap: NEVER_REAPED,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
@@ -136,13 +158,17 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   const drawn = kind === 'single' ? single : { ...single, ...drawRing(single, random, given) };
   const scrubPeriodMs = random.pick(SCRUB_PERIODS);
   const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]);
-  return { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, repairPeriodMs, ...given };
+  const all = { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, repairPeriodMs, ...given };
+  return kind === 'single' ? all : { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
 }
 
 const SCRUB_PERIODS: readonly number[] = [Number.POSITIVE_INFINITY, 5_000, 20_000];
 
 /** Owners meet only when they are told to: what else makes them agree has to do so by itself. */
 export const NEVER_MS = 1e9;
+
+/** A cluster of one node keeps its deletes. */
+const NEVER_REAPED: ReapShape = { retryWindowS: RETRY_WINDOW_S, skewMs: CLOCK_SKEW_MAX_MS, lookEveryMs: 60_000 };
 
 /** Every node a cluster of its own. */
 export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };
@@ -167,8 +193,15 @@ function drawRing(single: SimOptions, random: Prng, given: Partial<SimOptions>):
     cluster,
     partitionCount: random.pick([4, 16, 16, 16]),
     faults: [...single.faults, ...more],
-    work: { ...single.work, ...quorums },
+    work: { ...single.work, mix: oftenDeleting(single.work.mix), ...quorums },
   };
+}
+
+const DELETES_AT = 3;
+const DELETES_MIN = 20;
+
+function oftenDeleting(mix: readonly number[]): readonly number[] {
+  return mix.map((weight, kind) => (kind === DELETES_AT ? Math.max(weight, DELETES_MIN) : weight));
 }
 
 function drawEngine(random: Prng): EngineShape {

@@ -56,6 +56,10 @@ const TOLD: readonly (readonly [string, string])[] = [
   ['partita_damaged_records_healed_total', 'damaged records healed'],
   ['partita_scrub_damaged_records_total', 'rotten records found by scrubs'],
   ['partita_scrub_repaired_total', 'of them repaired'],
+  ['partita_reaped_total', 'deletes reaped, node by node'],
+  ['partita_behind_fence_total', 'records refused below a reap fence'],
+  ['partita_reaped_arrived_total', 'reaped records that arrived'],
+  ['partita_caught_up_total', 'stores caught up with reaps'],
 ];
 
 function answerOf(seed: number): Answer {

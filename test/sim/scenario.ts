@@ -24,6 +24,7 @@ import { checkOwnersMet } from './checkers/owners-met.js';
 import { checkNever } from './checkers/never.js';
 import { checkOverlap } from './checkers/overlap.js';
 import { checkQuorum } from './checkers/quorum.js';
+import { checkReaped } from './checkers/reaped.js';
 import { checkResurrection } from './checkers/resurrection.js';
 import { checkSameAnywhere } from './checkers/same-anywhere.js';
 import { checkScrubbed } from './checkers/scrubbed.js';
@@ -32,6 +33,7 @@ import { checkSingleCopy } from './checkers/single-copy.js';
 import type { Evidence, ReplicaView } from './evidence.js';
 import { scrubAll } from './final-scrub.js';
 import { meetOwners, MOVED, ringOf, waitForHealing } from './owners-met.js';
+import { reapAll } from './reap-all.js';
 import { HEALED_TIMEOUT_MS, readEverywhere, readOnce, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
 import type { Violation } from './violation.js';
@@ -124,6 +126,7 @@ function gather(world: SimWorld): Evidence {
   let ownersMet: Evidence['ownersMet'] = null;
   let afterOneRead: Evidence['afterOneRead'] = new Map();
   let byCoordinator: Evidence['byCoordinator'] = new Map();
+  let reaped: Evidence['reaped'] = null;
   if (cluster.groups === 1) {
     handedOff = ownersBeforeReads(world);
     const ring = ringOf(world);
@@ -134,6 +137,7 @@ function gather(world: SimWorld): Evidence {
     for (const [key, answers] of byCoordinator)
       final.set(key, [...answers.values()].find((ids) => ids !== null) ?? null);
     world.runFor(REPAIRED_MS);
+    reaped = reapAll(world);
   } else for (const key of world.workload.keys) final.set(key, get(world, key, LAST)?.ids ?? null);
   return {
     history,
@@ -159,6 +163,7 @@ function gather(world: SimWorld): Evidence {
     afterScrub,
     ownersMet,
     afterOneRead,
+    reaped,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
     skewMaxMs: Math.max(world.options.skewMaxMs, world.startSkewMs) + ROUNDING_MS,
@@ -198,6 +203,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkHandedOff,
     checkOwnersMet,
     checkHints,
+    checkReaped,
     checkNever,
     checkClocks,
   ].flatMap((check) => check(evidence));

@@ -9,7 +9,7 @@ import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
 import { nodeId } from '../../src/model/ids.js';
-import type { ClusterOptions } from '../../src/node/cluster/options.js';
+import type { ClusterOptions, ReapingOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
 import type { RingDocument } from '../../src/ring/document.js';
 import type { Engine } from '../../src/storage/engine.js';
@@ -22,7 +22,7 @@ import type { Mutant } from './mutants/mutant.js';
 import { Host, type SimulatedNetwork } from './network.js';
 import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
-import { BACKGROUND, NODE_SETTINGS, scrubOf, type SimOptions } from './options.js';
+import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
 import { HASH, KEYED_DIGEST, randomFrom } from './tools.js';
 
@@ -239,7 +239,7 @@ export class SimNode implements StoreIdentity {
     };
     const storage = mutant?.storage?.(watched, mutantWorld) ?? watched;
     const server = new PartitaNode({
-      settings: NODE_SETTINGS,
+      settings: { ...NODE_SETTINGS, retryWindowS: world.options.reap.retryWindowS },
       storage,
       hash: HASH,
       clock: process,
@@ -271,7 +271,14 @@ export class SimNode implements StoreIdentity {
   #clusterOptions(process: SimProcess, engine: Engine): ClusterOptions {
     const { network } = this.world;
     const dialer = network.dialer(this.host, process, (address) => this.world.hostOf(address));
-    const { repairPeriodMs } = this.world.options;
+    const { reap, repairPeriodMs } = this.world.options;
+    const reaping: ReapingOptions = {
+      retryWindowMs: 1_000 * reap.retryWindowS,
+      skewMs: reap.skewMs,
+      reapAfterMs: reapAfterMs(reap),
+      lookEveryMs: reap.lookEveryMs,
+      logRetentionMs: 86_400_000,
+    };
     return {
       secret: SECRET,
       digest: KEYED_DIGEST,
@@ -279,6 +286,8 @@ export class SimNode implements StoreIdentity {
       hints: engine.hints,
       replicas: engine,
       repairPeriodMs,
+      reaps: engine.reaps,
+      reaping,
     };
   }
 

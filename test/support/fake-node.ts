@@ -202,6 +202,7 @@ export function explained(node: FakeNode, key: string): ExplainReply {
     })),
     rememberedPutIds: [],
     cutSeconds: 0,
+    reaping: '',
   };
 }
 

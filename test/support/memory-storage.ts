@@ -10,6 +10,9 @@ import type { DamagedPlace, ReplicaStorage } from '../../src/storage/replica-sto
 import type { Storage, StorageStatus, Stored, ReadRequest, WriteRequest } from '../../src/storage/storage.js';
 import type { Hint } from '../../src/coordinator/hint-book.js';
 import type { Ack, HintStorage } from '../../src/storage/hint-storage.js';
+import { PartitionFence } from '../../src/storage/partition-fence.js';
+import type { FenceState, ReapEntry, ReapPage, ReapStorage } from '../../src/storage/reap-storage.js';
+import { CONTEXT_ENTRY_BYTES, contextCount, contextStart } from '../../src/versioning/record.js';
 import { HASH_END_HI, isBefore, type ScanRequest } from '../../src/storage/scan.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from '../../src/storage/storage.js';
 
@@ -34,6 +37,9 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   readonly hints: MemoryHints = new MemoryHints((ack) => {
     this.#ack(ack);
   });
+  readonly reaps: MemoryReaps = new MemoryReaps((ack) => {
+    this.#ack(ack);
+  });
   /** Answers reads and decides writes only when `serve` is called. */
   cold: boolean = false;
   /** Acknowledges writes only when `sync` is called. */
@@ -54,6 +60,8 @@ export class MemoryStorage implements Storage, ReplicaStorage {
       const size = request.decide(this.#stored(request.key));
       if (size === WRITE_NOTHING) return;
       if (size === DROP_RECORD) {
+        const kept = this.#records.get(nameOf(request.key));
+        if (kept !== undefined) this.#remember(request, kept.bytes);
         this.#records.delete(nameOf(request.key));
       } else if (size !== WAIT_FOR_EARLIER) {
         const bytes = new Uint8Array(size);
@@ -118,6 +126,13 @@ export class MemoryStorage implements Storage, ReplicaStorage {
 
   takeDamaged(): readonly DamagedPlace[] {
     return [];
+  }
+
+  #remember({ partition, hashHi, hashLo, reaping }: WriteRequest, bytes: Uint8Array): void {
+    if (reaping === undefined) return;
+    const from = contextStart(bytes, 0);
+    const context = bytes.slice(from, from + CONTEXT_ENTRY_BYTES * contextCount(bytes, 0));
+    this.reaps.learn(partition, { hashHi, hashLo, ...reaping, context });
   }
 
   #ack(ack: Ack): void {
@@ -220,3 +235,77 @@ class MemoryHints implements HintStorage {
 }
 
 const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
+
+/** Fences and reap logs. */
+export class MemoryReaps implements ReapStorage {
+  readonly #fences: Map<number, PartitionFence> = new Map();
+  readonly #entries: { readonly partition: number; readonly entry: ReapEntry }[] = [];
+  readonly #ack: (ack: Ack) => void;
+
+  constructor(ack: (ack: Ack) => void) {
+    this.#ack = ack;
+  }
+
+  stampOf(partition: number): number {
+    return this.#fence(partition).stamp;
+  }
+
+  floorOf(partition: number): number {
+    return this.#fence(partition).floor;
+  }
+
+  reapedAt(partition: number): number {
+    return this.#fence(partition).reapedAt;
+  }
+
+  trimmedAt(partition: number): number {
+    return this.#fence(partition).trimmedAt;
+  }
+
+  refuseBelow(partition: number, fence: number): void {
+    const state = this.#fence(partition);
+    state.floor = Math.max(state.floor, fence);
+  }
+
+  raise(partition: number, state: FenceState, ack: Ack): void {
+    const fence = this.#fence(partition);
+    fence.asked(state);
+    this.#ack({
+      durable: true,
+      onWritten: (durable) => {
+        fence.stamp = Math.max(fence.stamp, state.fence);
+        ack.onWritten(durable);
+      },
+    });
+  }
+
+  learn(partition: number, entry: ReapEntry): void {
+    this.#fence(partition).reaped(entry.fence);
+    this.#entries.push({ partition, entry });
+  }
+
+  entriesOf(partition: number, hashHi: number, hashLo: number): readonly ReapEntry[] {
+    return this.#of(partition).filter((entry) => entry.hashHi === hashHi && entry.hashLo === hashLo);
+  }
+
+  since(partition: number, fence: number): ReapPage {
+    return { entries: this.#of(partition).filter((entry) => entry.fence > fence), next: '' };
+  }
+
+  trim(): string {
+    return '';
+  }
+
+  #of(partition: number): readonly ReapEntry[] {
+    return this.#entries.flatMap((one) => (one.partition === partition ? [one.entry] : []));
+  }
+
+  #fence(partition: number): PartitionFence {
+    let fence = this.#fences.get(partition);
+    if (fence === undefined) {
+      fence = new PartitionFence();
+      this.#fences.set(partition, fence);
+    }
+    return fence;
+  }
+}

@@ -7,6 +7,7 @@ import * as exchange from '../../src/wire/codec-exchange.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
 import * as multi from '../../src/wire/codec-multi.js';
+import * as reap from '../../src/wire/codec-reap.js';
 import * as ring from '../../src/wire/codec-ring.js';
 import {
   bytes,
@@ -184,6 +185,7 @@ const explainReply = fc.record({
   ),
   rememberedPutIds: fc.array(text, { maxLength: 3 }),
   cutSeconds: u32,
+  reaping: text,
 });
 
 const head = fc.record({ budgetMs: u32, namespace: text, ringVersion: u32 });
@@ -197,6 +199,12 @@ const multiPut = fc
 const failed = failure.map((it) => ({ failure: { ...it, ringVersion: 7 } }));
 const manyGets = fc.array(fc.oneof(getReply, failed), { maxLength: 5 });
 const manyPuts = fc.array(fc.oneof(putReply, failed), { maxLength: 5 });
+
+const byteLists = fc.array(bytes, { maxLength: 4 });
+const fences = fc.array(
+  fc.record({ partition: fc.integer({ min: 0, max: 4_095 }), fence: u53, reapedAt: u53, trimmedAt: u53 }),
+  { maxLength: 4 },
+);
 
 export interface Codec {
   readonly messages: fc.Arbitrary<unknown>;
@@ -241,6 +249,55 @@ export const CODECS: Readonly<Record<string, Codec>> = {
     decode: ring.decodeExplain,
   },
   ExplainReply: { messages: explainReply, encode: ring.encodeExplainReply, decode: ring.decodeExplainReply },
+  ReapAsk: {
+    messages: fc.record({ partition: u32, ringVersion: u32, budgetMs: u32, fence: u53, heads: byteLists }),
+    encode: reap.encodeReapAsk,
+    decode: reap.decodeReapAsk,
+  },
+  ReapAskReply: {
+    messages: fc.record({ fence: u53, opening: u53, verdicts: bytes, entries: byteLists }),
+    encode: reap.encodeReapAskReply,
+    decode: reap.decodeReapAskReply,
+  },
+  Reap: {
+    messages: fc.record({
+      partition: u32,
+      ringVersion: u32,
+      budgetMs: u32,
+      fence: u53,
+      opening: u53,
+      heads: byteLists,
+    }),
+    encode: reap.encodeReap,
+    decode: reap.decodeReap,
+  },
+  ReapReply: { messages: fc.record({ reaped: u32 }), encode: reap.encodeReapReply, decode: reap.decodeReapReply },
+  ReapLog: {
+    messages: fc.record({ partition: u32, budgetMs: u32, since: u53, after: text }),
+    encode: reap.encodeReapLog,
+    decode: reap.decodeReapLog,
+  },
+  ReapLogReply: {
+    messages: fc.record({ reapedAt: u53, trimmedAt: u53, entries: byteLists, next: text }),
+    encode: reap.encodeReapLogReply,
+    decode: reap.decodeReapLogReply,
+  },
+  Fences: {
+    messages: fc.record({ budgetMs: u32, fences, notice: fc.boolean() }),
+    encode: reap.encodeFences,
+    decode: reap.decodeFences,
+  },
+  Reaped: {
+    messages: fc.record({ partition: u32, budgetMs: u32, entries: byteLists }),
+    encode: reap.encodeReaped,
+    decode: reap.decodeReaped,
+  },
+  ReapedReply: {
+    messages: fc.record({ applied: u32 }),
+    encode: reap.encodeReapedReply,
+    decode: reap.decodeReapedReply,
+  },
+  FencesReply: { messages: fc.record({ fences }), encode: reap.encodeFencesReply, decode: reap.decodeFencesReply },
   Hints: { messages: fc.record({ budgetMs: u32 }), encode: admin.encodeHints, decode: admin.decodeHints },
   Keys: { messages: keysRequest, encode: listing.encodeKeys, decode: listing.decodeKeys },
   KeysReply: { messages: keysReply, encode: listing.encodeKeysReply, decode: listing.decodeKeysReply },

@@ -330,6 +330,7 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
         ],
         rememberedPutIds: [],
         cutSeconds: 0,
+        reaping: '',
       },
     ],
   ],

@@ -8,6 +8,7 @@ import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js'
 import * as admin from '../../src/wire/codec-admin.js';
 import * as background from '../../src/wire/codec-background.js';
 import * as exchange from '../../src/wire/codec-exchange.js';
+import * as reap from '../../src/wire/codec-reap.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
@@ -100,6 +101,16 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.RING_REPLY, framed(kinds.RING_REPLY, ring.encodeRingReply, ring.decodeRingReply)],
   [kinds.EXPLAIN, framed(kinds.EXPLAIN, ring.encodeExplain, ring.decodeExplain)],
   [kinds.EXPLAIN_REPLY, framed(kinds.EXPLAIN_REPLY, ring.encodeExplainReply, ring.decodeExplainReply)],
+  [kinds.REAP_ASK, framed(kinds.REAP_ASK, reap.encodeReapAsk, reap.decodeReapAsk)],
+  [kinds.REAP_ASK_REPLY, framed(kinds.REAP_ASK_REPLY, reap.encodeReapAskReply, reap.decodeReapAskReply)],
+  [kinds.REAP, framed(kinds.REAP, reap.encodeReap, reap.decodeReap)],
+  [kinds.REAP_REPLY, framed(kinds.REAP_REPLY, reap.encodeReapReply, reap.decodeReapReply)],
+  [kinds.REAP_LOG, framed(kinds.REAP_LOG, reap.encodeReapLog, reap.decodeReapLog)],
+  [kinds.REAPED, framed(kinds.REAPED, reap.encodeReaped, reap.decodeReaped)],
+  [kinds.REAPED_REPLY, framed(kinds.REAPED_REPLY, reap.encodeReapedReply, reap.decodeReapedReply)],
+  [kinds.REAP_LOG_REPLY, framed(kinds.REAP_LOG_REPLY, reap.encodeReapLogReply, reap.decodeReapLogReply)],
+  [kinds.FENCES, framed(kinds.FENCES, reap.encodeFences, reap.decodeFences)],
+  [kinds.FENCES_REPLY, framed(kinds.FENCES_REPLY, reap.encodeFencesReply, reap.decodeFencesReply)],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],

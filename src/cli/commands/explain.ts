@@ -54,6 +54,7 @@ function factsOf(
     ['mark', reply.mark || 'none'],
     ['context', reply.context.map(({ actor, counter }) => `${actor}:${counter}`).join(' ') || 'empty'],
     ['remembered put ids', reply.rememberedPutIds.join(' ') || 'none'],
+    ...(reply.reaping === '' ? [] : [['to be reaped', reply.reaping]]),
     ['put ids cut below', reply.cutSeconds === 0 ? 'never' : timeOf(reply.cutSeconds * 1000)],
   ];
 }

@@ -40,8 +40,8 @@ class Answers implements ReadAsker {
     this.#get = get;
   }
 
-  onRead(_from: number, tag: number, reply: ReadReplyView): void {
-    this.#get.onPeerRead(tag, reply);
+  onRead(from: number, tag: number, reply: ReadReplyView): void {
+    this.#get.onPeerRead(from, tag, reply);
   }
 
   onRefused(_from: number, tag: number, refusal: Failure): void {
@@ -99,12 +99,15 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
   /** The merge of what was found, at the start of its block; 0: nothing was. */
   #record: Uint8Array = NOTHING;
   #recordBytes = 0;
+  /** The lowest reap fence at which any of what is merged in it was read. */
+  #fence = 0;
   #smallBlock: Uint8Array = NOTHING;
   #otherBlock: Uint8Array = NOTHING;
   /** What has just been found, during the machine's call. */
   #found: Uint8Array = NOTHING;
   #foundStart = 0;
   #foundEnd = 0;
+  #foundFence = 0;
   /** Row → the checksum of its record: equal ones are equal records. */
   readonly #sumsHi: number[] = [];
   readonly #sumsLo: number[] = [];
@@ -182,9 +185,11 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     this.#sumsHi[row] = readU32(bytes, end - CHECKSUM_BYTES);
     this.#sumsLo[row] = readU32(bytes, end - CHECKSUM_BYTES + 4);
     if (this.#recordBytes === 0) {
+      this.#fence = this.#foundFence;
       this.#copy(bytes, start, end);
       return;
     }
+    if (this.#foundFence < this.#fence) this.#fence = this.#foundFence;
     const { merge, services, meters } = this.#parts;
     const outcome = merge.plan(this.#record, 0, bytes, start);
     if (merge.collisions > 0) meters.collisions.add(merge.collisions);
@@ -227,7 +232,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
   }
 
   repair(_get: ReplicatedGet, node: number): void {
-    this.#parts.repairs.send(this, copyOf(this.#record, 0, this.#recordBytes), node);
+    this.#parts.repairs.send(this, copyOf(this.#record, 0, this.#recordBytes), node, this.#fence);
   }
 
   wakeAt(_get: ReplicatedGet, atMs: number): void {
@@ -248,18 +253,21 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
   onRead(stored: Stored): void {
     this.#underWay -= 1;
     const { start, end, state } = stored;
-    this.#hold(stored.bytes, start, end);
+    const { reaps, fences } = this.#parts;
+    this.#hold(stored.bytes, start, end, reaps.stampOf(this.partition));
     const nowMs = this.#parts.nowMs();
-    this.#machine.answered(this.#localTicket, state === 'ok' ? 'found' : state, nowMs);
+    const answer = fences.isBehind(this.partition) ? 'unknown' : state === 'ok' ? 'found' : state;
+    this.#machine.answered(this.#localTicket, answer, nowMs);
     this.#overIfSo();
   }
 
-  onPeerRead(ticket: number, reply: ReadReplyView): void {
+  onPeerRead(from: number, ticket: number, reply: ReadReplyView): void {
     this.#underWay -= 1;
     const { bytes, record } = reply;
     let answer = reply.state;
     if (answer === 'found' && this.#isDamaged(bytes, record.start, record.end)) answer = 'unknown';
-    this.#hold(bytes, record.start, record.end);
+    if (answer === 'found' && this.#isReaped(from, reply.fence)) answer = 'unknown';
+    this.#hold(bytes, record.start, record.end, reply.fence);
     this.#machine.answered(ticket, answer, this.#parts.nowMs());
     this.#found = NOTHING;
     this.#overIfSo();
@@ -282,7 +290,15 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     return true;
   }
 
-  #hold(bytes: Uint8Array, start: number, end: number): void {
+  /** May what a peer holds have been reaped? Only of one that was put back to an earlier day, and has not been told yet. */
+  #isReaped(from: number, fence: number): boolean {
+    const { reaps, fences } = this.#parts;
+    if (fence < reaps.stampOf(this.partition)) fences.tell(from, this.partition);
+    return fence < reaps.reapedAt(this.partition);
+  }
+
+  #hold(bytes: Uint8Array, start: number, end: number, fence: number): void {
+    this.#foundFence = fence;
     this.#found = bytes;
     this.#foundStart = start;
     this.#foundEnd = end;

@@ -7,7 +7,7 @@
  * may yet need it.
  */
 import { chooseCoordinator, type Circumstances, HERE } from '../../coordinator/choose-coordinator.js';
-import type { Fault } from '../../coordinator/asked.js';
+import { ASKED_MAX, type Fault } from '../../coordinator/asked.js';
 import { putFailure } from '../../coordinator/failures.js';
 import type { Preference } from '../../coordinator/preference.js';
 import { type PutPort, type PutTerms, ReplicatedPut } from '../../coordinator/replicated-put.js';
@@ -16,43 +16,24 @@ import { failure, type Failure } from '../../model/errors.js';
 import type { PutRequest } from '../../model/messages.js';
 import type { StoreHead } from '../../model/peer-messages.js';
 import { keyName } from '../../storage/storage-key.js';
+import { copyBytes as copyOf } from '../../lib/bytes.js';
+import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
 import { copyBytes } from '../../versioning/write.js';
 import { decodeError } from '../../wire/codec-connection.js';
 import { ERROR } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
-import type { StoreReplyView } from '../../wire/read-peer.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
-import type { StoreAsker } from '../peers/request.js';
 import { PutOperation, type RecordKeeper } from '../put.js';
 import type { PutTarget, PutWork } from '../work.js';
+import { CopyAcks } from './copy-acks.js';
 import { Forwarding } from './forwarding.js';
+import { Resend } from './resend.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
 
 const NOTHING = new Uint8Array(0);
 const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
-
-/** Answers of replicas, as the asker of a link hears them. */
-class Acks implements StoreAsker {
-  readonly #put: ClusterPut;
-
-  constructor(put: ClusterPut) {
-    this.#put = put;
-  }
-
-  onStored(_from: number, tag: number, reply: StoreReplyView): void {
-    this.#put.onAcked(tag, reply.durable);
-  }
-
-  onRefused(_from: number, tag: number, refusal: Failure): void {
-    this.#put.onFailed(tag, refusal.outcomeUnknown ? 'lost' : refusal.code);
-  }
-
-  onUnanswered(_from: number, tag: number): void {
-    this.#put.onFailed(tag, 'lost');
-  }
-}
 
 /** The local store's part. */
 class LocalPart implements PutTarget, RecordKeeper {
@@ -112,7 +93,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   readonly #machine: ReplicatedPut;
   readonly #local: PutOperation;
   readonly #localPart: LocalPart;
-  readonly #acks: Acks = new Acks(this);
+  readonly #acks: CopyAcks = new CopyAcks(this);
   readonly #terms: { -readonly [K in keyof PutTerms]: PutTerms[K] } = {
     w: 1,
     strict: false,
@@ -139,6 +120,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   #mayHaveHappened = false;
   #goesElsewhere = false;
   #record: Uint8Array = NOTHING;
+  /** Row of a ticket → for whom the node keeps the copy; 0: for itself. */
+  readonly #sentFor: number[] = [];
   #block: Uint8Array = NOTHING;
 
   constructor(parts: ClusterParts) {
@@ -260,6 +243,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     }
     copyBytes(bytes, start, size, block, 0);
     this.#record = block.length === size ? block : block.subarray(0, size);
+    this.#head.fence = this.#parts.reaps.stampOf(this.#local.partition);
     this.#target?.onHeld(this, size);
     this.#isMade = true;
     // The store is in the middle of laying the record down: what others answer at once must not come between.
@@ -288,11 +272,22 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     const head = this.#head;
     head.budgetMs = this.#budgetMs;
     head.hintFor = hintFor < 0 ? 0 : hintFor;
+    this.#sentFor[ticket % ASKED_MAX] = head.hintFor;
     head.durable = this.#terms.durable || hintFor >= 0;
     this.#underWay += 1;
     const link = links.get(node);
     const request = link?.store(head, this.#record, true, peerTimeoutMs(this.#budgetMs), this.#acks, ticket) ?? null;
     if (request === null) this.onFailed(ticket, 'unsent');
+  }
+
+  /** The node's reap fence is above our stamp: the record is read again, and sent again, once ours is as high. */
+  onBehind(node: number, ticket: number, fence: number): void {
+    const { partition, hashHi, hashLo } = this.#local;
+    const key = copyOf(this.#record, recordKeyStart(0), recordKeyEnd(this.#record, 0)); // the request's own is gone
+    const hintFor = this.#sentFor[ticket % ASKED_MAX] ?? 0;
+    const head: StoreHead = { ...this.#head, hintFor, durable: this.#terms.durable || hintFor > 0 };
+    const place = { partition, key, hashHi, hashLo };
+    new Resend(this.#parts, this, { node, ticket, head, place, timeoutMs: peerTimeoutMs(this.#budgetMs) }).start(fence);
   }
 
   onAcked(ticket: number, durable: boolean): void {
@@ -315,6 +310,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     write.hashHi = hashHi;
     write.hashLo = hashLo;
     write.durable = true;
+    write.fence = this.#head.fence;
     write.hintFor = [owner];
     write.start(UNTOLD, this.#record, 0, this.#record.length);
   }

@@ -15,6 +15,7 @@ import type { Random } from '../../env/random.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import type { RepairReply } from '../../model/exchange-messages.js';
+import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
 import type { Works } from '../dispatcher.js';
 import type { Incoming } from '../incoming.js';
@@ -25,6 +26,7 @@ import type { Session } from '../session.js';
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
 import { DamageRepairs } from './damage-repair.js';
+import { Fences } from './fences.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
 import { ClusterMeters } from './meters.js';
 import type { ClusterOptions } from './options.js';
@@ -34,7 +36,12 @@ import { PeerServer } from './peer-server.js';
 import { Exchanges } from './exchanges.js';
 import { ExchangeServer } from './exchange-server.js';
 import { Preferences } from './preferences.js';
+import { ReapMember } from './reap-member.js';
+import { Reaper, type ReapSummary } from './reaper.js';
 import { Repairs } from './repairs.js';
+
+/** A hint that was refused for its fence is delivered again anyway; until then the fence is to be reached. */
+const REACH_MS = 2_000;
 
 export interface ClusterWorld {
   readonly services: Services;
@@ -53,6 +60,8 @@ export interface ClusterStatus {
   readonly repair: RepairReply;
   /** Replicas that reads have brought up to date, since the start; ClusterMeters. */
   readonly readRepairs: { readonly young: number; readonly settled: number; readonly dropped: number };
+  /** Of each partition that this node owns, what the last look at its deletes has found. */
+  readonly tombstones: readonly ReapSummary[];
 }
 
 export class Cluster implements ClusterParts, Works {
@@ -66,6 +75,9 @@ export class Cluster implements ClusterParts, Works {
   readonly preferences: Preferences;
   readonly origins: Origins;
   readonly hints: HintKeeper;
+  readonly reaps: ReapStorage;
+  readonly fences: Fences;
+  readonly reaper: Reaper;
   readonly meters: ClusterMeters;
   readonly merge: MergePlan = new MergePlan();
   readonly nameOf: NameOf;
@@ -103,16 +115,35 @@ export class Cluster implements ClusterParts, Works {
       table: this.table,
     });
     const { table, links, preferences, meters } = this;
-    const keeping = { services, self: ordinal, timers, slices, links, table, preferences, meters, storage: hints };
-    this.hints = new HintKeeper(keeping);
+    const { reaps } = options;
+    this.reaps = reaps;
+    const reach = (partition: number, fence: number): void => {
+      this.fences.reach(partition, fence, REACH_MS, () => undefined);
+    };
+    const kept = { storage: hints, reaps, reach };
+    this.hints = new HintKeeper({
+      services,
+      self: ordinal,
+      timers,
+      slices,
+      links,
+      table,
+      preferences,
+      meters,
+      ...kept,
+    });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
     this.damage = new DamageRepairs({ parts: this, slices, timers, meter });
-    this.#server = new PeerServer(this, this.credentials, new ExchangeServer(this, replicas, slices));
     this.#exchanges = new Exchanges({ parts: this, replicas, slices, random, meter, periodMs: repairPeriodMs });
     services.repair = this.#exchanges;
     this.links.start();
+    this.fences = new Fences(this, reaps);
+    const member = new ReapMember(this, options.reaping);
+    this.reaper = new Reaper(this, member, options.reaping, slices);
+    services.reapTextOf = (place, stored) => this.reaper.textOf(place, stored);
+    this.#server = new PeerServer(this, this.credentials, new ExchangeServer(this, replicas, slices), member);
     this.#exchanges.start();
   }
 
@@ -133,14 +164,20 @@ export class Cluster implements ClusterParts, Works {
   }
 
   status(): ClusterStatus {
-    const { links, hints, meters } = this;
-    const { readRepairs } = meters;
-    return { peers: links.status(), hints: hints.kept(), repair: this.#exchanges.status(), readRepairs };
+    return {
+      peers: this.links.status(),
+      hints: this.hints.kept(),
+      repair: this.#exchanges.status(),
+      readRepairs: this.meters.readRepairs,
+      tombstones: this.reaper.summaries(),
+    };
   }
 
   /** What is under way to others ends as lost, and is kept for them as hints. */
   stop(): void {
     this.#exchanges.stop();
+    this.reaper.stop();
+    this.fences.stop();
     this.links.stop();
     this.hints.stop();
     this.damage.stop();

@@ -78,12 +78,13 @@ export class DamagedRecords {
     place.underWay = true;
     this.#underWay += 1;
     const records: Uint8Array[] = [];
+    let fence = Number.POSITIVE_INFINITY;
     let left = others.length;
     let failure: string | null = null;
     const answered = (): void => {
       left -= 1;
       if (left > 0) return;
-      if (failure === null) this.#store(place, records);
+      if (failure === null) this.#store(place, records, fence);
       else this.#over(place, failure);
     };
     slices.ask('restore', others.length * BYTES_EXPECTED, () => {
@@ -92,6 +93,7 @@ export class DamagedRecords {
         new ExchangePeer(parts, meters, place.partition, other).pull(
           [place],
           (reply) => {
+            fence = Math.min(fence, reply.fence);
             for (const record of reply.records) records.push(copyBytes(record));
             answered();
           },
@@ -104,7 +106,8 @@ export class DamagedRecords {
     });
   }
 
-  #store(place: Place, records: readonly Uint8Array[]): void {
+  /** `fence`: the lowest at which any of the others has read. */
+  #store(place: Place, records: readonly Uint8Array[], fence: number): void {
     const { parts, meters } = this.#world;
     const { services, merge } = parts;
     const byKey: Map<string, Uint8Array> = new Map();
@@ -123,7 +126,7 @@ export class DamagedRecords {
     const noted = (): void => {
       meters.noteDamagedHealed();
     };
-    const intake = new RecordIntake(parts, place.partition, false, noted, (fault) => {
+    const intake = new RecordIntake(parts, place.partition, { durable: false, fence, from: 0 }, noted, (fault) => {
       this.#over(place, fault);
     });
     intake.take([...byKey.values()]);

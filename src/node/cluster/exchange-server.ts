@@ -144,6 +144,7 @@ export class ExchangeServer {
     }
     const records: Uint8Array[] = [];
     this.#comparing.ask(() => {
+      const fence = this.#parts.reaps.stampOf(partition); // before anything is read: it may be raised meanwhile
       const target = {
         onFound: (_index: number, { bytes, start, end }: Stored): void => {
           this.#comparing.spent(end - start);
@@ -156,7 +157,7 @@ export class ExchangeServer {
           }
           const suspect = this.#isSuspect(partition);
           const { version: ringVersion } = services.ring;
-          this.#answer(waiting, PULL_REPLY, encodePullReply({ ringVersion, fence: 0, suspect, answered, records }));
+          this.#answer(waiting, PULL_REPLY, encodePullReply({ ringVersion, fence, suspect, answered, records }));
         },
       };
       new PlaceReader(services.storage, partition as PartitionId, hashes, PULL_BYTES_MAX, target).start();

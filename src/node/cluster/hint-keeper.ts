@@ -7,8 +7,10 @@ import { type Hint, HintBook, type HintBatch, type HintPort } from '../../coordi
 import type { Slices } from '../../background/slices.js';
 import type { TimerHandle, Timers } from '../../env/clock.js';
 import { copyBytes } from '../../lib/bytes.js';
+import type { Failure } from '../../model/errors.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { StoreHead } from '../../model/peer-messages.js';
+import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { Ack, HintStorage } from '../../storage/hint-storage.js';
 import {
   DROP_RECORD,
@@ -43,6 +45,9 @@ export interface HintKeeperParts {
   readonly preferences: Preferences;
   readonly storage: HintStorage;
   readonly meters: ClusterMeters;
+  readonly reaps: ReapStorage;
+  /** Told that records of the partition are refused below `fence`: ours are to be stamped so. */
+  readonly reach: (partition: number, fence: number) => void;
 }
 
 /** What is kept for one owner. */
@@ -92,6 +97,16 @@ export class HintKeeper implements HintPort {
     if (hint === null) this.#parts.meters.hintsRefused.add(1);
     else this.#changed();
     return hint;
+  }
+
+  /** Is the record of this key kept for anybody? */
+  keeps(name: string): boolean {
+    return this.#book.keeps(name);
+  }
+
+  /** There is nothing under the key any more that anybody should get. */
+  recordReaped(name: string): void {
+    for (const { id, version } of this.#book.ofKey(name)) this.#book.acked(id, version);
   }
 
   stop(): void {
@@ -268,18 +283,22 @@ class Delivery {
 
   /** The record of a hint has been found. */
   found(hinted: HintedRecord, record: Uint8Array): void {
-    const { links, preferences } = this.#parts;
+    const { links, preferences, reaps } = this.#parts;
     const head: StoreHead = {
       partition: hinted.partition,
       ringVersion: preferences.ringVersion,
       budgetMs: DELIVERY_TIMEOUT_MS,
       hintFor: 0,
-      fence: 0,
+      fence: reaps.stampOf(hinted.partition),
       durable: true,
       reason: 'hint',
     };
     const request = links.get(this.#owner)?.store(head, record, true, DELIVERY_TIMEOUT_MS, hinted, 0) ?? null;
     if (request === null) this.failed();
+  }
+
+  reach(partition: number, fence: number): void {
+    this.#parts.reach(partition, fence);
   }
 
   /** There is nothing under the key any more, or nothing that can be read: nothing that could be delivered. */
@@ -343,7 +362,8 @@ class HintedRecord implements ReadRequest, StoreAsker {
     else this.#delivery.failed();
   }
 
-  onRefused(): void {
+  onRefused(_from: number, _tag: number, { fence }: Failure): void {
+    if (fence !== undefined) this.#delivery.reach(this.partition, fence);
     this.#delivery.failed();
   }
 

@@ -17,6 +17,12 @@ export class ClusterMeters {
   readonly hints: Gauge;
   readonly hintBytes: Gauge;
   readonly collisions: Counter;
+  readonly reaped: Counter;
+  readonly reapedArrived: Counter;
+  readonly behindFence: Counter;
+  readonly caughtUp: Counter;
+  readonly tombstonesYoung: Gauge;
+  readonly tombstonesWaiting: Gauge;
 
   constructor(meter: Meter) {
     const served = 'Requests of other nodes, by kind and result';
@@ -46,6 +52,27 @@ export class ClusterMeters {
     );
     this.hints = meter.gauge('partita_hints', 'Hints kept for other nodes');
     this.hintBytes = meter.gauge('partita_hint_bytes', 'Bytes of the hints kept, with their records');
+    this.reaped = meter.counter('partita_reaped_total', 'Deletes forgotten for good, on this node');
+    this.reapedArrived = meter.counter(
+      'partita_reaped_arrived_total',
+      'Records that came from elsewhere though they had been reaped, and were dropped',
+    );
+    this.behindFence = meter.counter(
+      'partita_behind_fence_total',
+      'Records refused here because they were read before the reap fence was raised',
+    );
+    this.caughtUp = meter.counter(
+      'partita_caught_up_total',
+      'Partitions that had missed reaps, as a disk put back to an earlier day does, and have been told of them',
+    );
+    this.tombstonesYoung = meter.gauge(
+      'partita_tombstones_young',
+      'Deletes and expired values, by the last look at all partitions, that are too young to be reaped',
+    );
+    this.tombstonesWaiting = meter.gauge(
+      'partita_tombstones_waiting',
+      'Deletes and expired values that some member would not let go, or did not answer about',
+    );
     this.collisions = meter.counter(
       'partita_dot_collisions_total',
       'Dots that named two versions: a store forgot what it had minted',

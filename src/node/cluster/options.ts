@@ -1,5 +1,7 @@
 import type { KeyedDigest } from '../../env/digest.js';
 import type { Dialer } from '../../env/transport.js';
+import type { ReapRules } from '../../repair/reap-rules.js';
+import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 
@@ -15,4 +17,15 @@ export interface ClusterOptions {
   readonly replicas: ReplicaStorage;
   /** Every pair of owners of a partition compares what both hold so often. */
   readonly repairPeriodMs: number;
+  /** Of the same store. */
+  readonly reaps: ReapStorage;
+  readonly reaping: ReapingOptions;
+}
+
+/** When deletes are forgotten for good. */
+export interface ReapingOptions extends ReapRules {
+  /** How long after one look at all keys the next begins. */
+  readonly lookEveryMs: number;
+  /** How long it is remembered what was reaped. */
+  readonly logRetentionMs: number;
 }

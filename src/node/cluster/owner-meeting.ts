@@ -118,7 +118,7 @@ export class OwnerMeeting implements ExchangePort {
     this.#slice(() => {
       this.#peer.pull(
         places,
-        ({ answered, records }) => {
+        ({ answered, records, fence }) => {
           for (const record of records) this.#spent(record.length);
           if (answered === 0 || answered > places.length) {
             this.#session.failed(`It answered ${answered} of ${places.length} hashes`);
@@ -128,7 +128,7 @@ export class OwnerMeeting implements ExchangePort {
           const intake = new RecordIntake(
             parts,
             partition,
-            kind === 'whole',
+            { durable: kind === 'whole', fence, from: this.#meeting.peer },
             () => {
               meters.noteReceived(this.#task);
             },

@@ -8,6 +8,8 @@ import type { KeyHash } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { PeerLinks } from '../peers/links.js';
 import type { Services } from '../services.js';
+import type { ReapStorage } from '../../storage/reap-storage.js';
+import type { FenceWatch } from './fence-watch.js';
 import type { HintKeeper } from './hint-keeper.js';
 import type { ClusterMeters } from './meters.js';
 import type { Origins } from './origins.js';
@@ -15,8 +17,8 @@ import type { Preferences } from './preferences.js';
 
 /** Sends a stale owner what the answers of a get came to; repairs.ts. */
 export interface ReadRepair {
-  /** `record` is kept until the repair is over, and must not change. */
-  send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number): void;
+  /** `record` is kept until the repair is over, and must not change. `fence`: the lowest at which any of it was read. */
+  send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number, fence: number): void;
 }
 
 export interface ClusterParts {
@@ -30,6 +32,8 @@ export interface ClusterParts {
   readonly preferences: Preferences;
   readonly origins: Origins;
   readonly hints: HintKeeper;
+  readonly reaps: ReapStorage;
+  readonly fences: FenceWatch;
   readonly meters: ClusterMeters;
   /** For one synchronous stretch, as those of the services. */
   readonly merge: MergePlan;

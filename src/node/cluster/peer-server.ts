@@ -28,6 +28,8 @@ import type { Session } from '../session.js';
 import { type ExchangeServer, isExchangeKind } from './exchange-server.js';
 import { ForwardedPut } from './forwarded.js';
 import type { ClusterParts } from './parts.js';
+import { ReapServer } from './reap-server.js';
+import type { ReapMember } from './reap-member.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { ReplicaRead } from './replica-read.js';
 
@@ -57,6 +59,7 @@ export class PeerServer {
   readonly #parts: ClusterParts;
   readonly #credentials: PeerCredentials;
   readonly #exchanges: ExchangeServer;
+  readonly #reaps: ReapServer;
   readonly #stores: Pool<ReplicaStore>;
   readonly #reads: Pool<ReplicaRead>;
   readonly #forwards: Pool<ForwardedPut>;
@@ -66,10 +69,11 @@ export class PeerServer {
   readonly #putView: PutRequestView = new PutRequestView();
   readonly #storeReply: { -readonly [K in keyof StoreReply]: StoreReply[K] };
 
-  constructor(parts: ClusterParts, credentials: PeerCredentials, exchanges: ExchangeServer) {
+  constructor(parts: ClusterParts, credentials: PeerCredentials, exchanges: ExchangeServer, member: ReapMember) {
     this.#parts = parts;
     this.#exchanges = exchanges;
     this.#credentials = credentials;
+    this.#reaps = new ReapServer(parts, member);
     this.#storeReply = { ringVersion: parts.preferences.ringVersion, fence: 0, durable: false, hinted: false };
     this.#stores = new Pool(() => new ReplicaStore(this, parts));
     this.#reads = new Pool(
@@ -98,7 +102,7 @@ export class PeerServer {
       this.#forward(session, frame);
     } else if (isExchangeKind(frame.kind)) {
       this.#exchanges.serve(session, frame);
-    } else {
+    } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);
     }
   }
@@ -146,6 +150,9 @@ export class PeerServer {
     write.hashLo = lo;
     write.hintFor = this.#hintsFor(partition, view.hintFor, preferences.isOwner(partition, self));
     write.durable = view.durable || write.hintFor.length > 0;
+    write.fence = view.fence;
+    write.passesLog = view.reason !== 'put';
+    write.from = write.passesLog ? this.#ordinalOf(session) : 0;
     write.start(store, bytes, record.start, record.end);
   }
 
@@ -168,6 +175,7 @@ export class PeerServer {
       const reply = this.#storeReply;
       reply.durable = durable;
       reply.hinted = hintFor.length > 0;
+      reply.fence = this.#parts.reaps.stampOf(write.partition);
       const { connection } = session;
       const at = connection.claim(sizeOfStoreReplyFrame(reply));
       writeStoreReplyFrame(connection.output, at, requestId, reply);
@@ -183,6 +191,10 @@ export class PeerServer {
     this.#parts.meters.refused.add(1);
     replyError(session, requestId, refusal, this.#parts.preferences.ringVersion);
     session.finish(bodyBytes);
+  }
+
+  #ordinalOf({ acceptance }: Session): number {
+    return this.#credentials.memberOf(acceptance?.member?.nodeId ?? '')?.ordinal ?? 0;
   }
 
   #read(session: Session, frame: Incoming): void {

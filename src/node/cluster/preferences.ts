@@ -29,7 +29,7 @@ export class Preferences {
     return made;
   }
 
-  /** A copy, in order. */
+  /** In the order of the preference list. Makes an array: for rare questions. */
   ownersOf(partition: number): readonly number[] {
     const { nodes, ownerCount } = this.of(partition);
     return Array.from({ length: ownerCount }, (_, place) => nodes[place] as number);

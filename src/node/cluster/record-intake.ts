@@ -24,11 +24,19 @@ export function recordFault(parts: ClusterParts, partition: number, record: Uint
   return partitionOf(hash.hi, partitionBits) === partition ? '' : 'It sent a record of another partition';
 }
 
+export interface IntakeTerms {
+  readonly durable: boolean;
+  /** The lowest reap fence at which any of the records was read. */
+  readonly fence: number;
+  /** Who has sent them, and is told what it sent though it was reaped here; 0: nobody is told. */
+  readonly from: number;
+}
+
 /** Merges records one after the other; told once, when all of them are as safe as asked for, or one was refused. */
 export class RecordIntake implements RecordTarget {
   readonly #parts: ClusterParts;
   readonly #partition: number;
-  readonly #durable: boolean;
+  readonly #terms: IntakeTerms;
   readonly #merged: () => void;
   readonly #done: (failure: string | null) => void;
   #left = 1;
@@ -38,13 +46,13 @@ export class RecordIntake implements RecordTarget {
   constructor(
     parts: ClusterParts,
     partition: number,
-    durable: boolean,
+    terms: IntakeTerms,
     merged: () => void,
     done: (failure: string | null) => void,
   ) {
     this.#parts = parts;
     this.#partition = partition;
-    this.#durable = durable;
+    this.#terms = terms;
     this.#merged = merged;
     this.#done = done;
   }
@@ -61,6 +69,8 @@ export class RecordIntake implements RecordTarget {
 
   /** A merge that no record can hold stays undone; both sides keep what they have. */
   onRefused(_write: RecordWrite, refusal: Failure): void {
+    const { from } = this.#terms;
+    if (refusal.fence !== undefined && from > 0) this.#parts.fences.tell(from, this.#partition);
     if (refusal.code !== 'TOO_LARGE') this.#failure ??= refusal.text;
     this.#over();
   }
@@ -72,23 +82,17 @@ export class RecordIntake implements RecordTarget {
       return;
     }
     const { hi, lo } = this.#parts.services.hash;
-    if (!this.#mayComeIn(record)) return;
     const write = new RecordWrite(this.#parts);
     write.partition = this.#partition as PartitionId;
     write.hashHi = hi;
     write.hashLo = lo;
     write.hintFor = NOBODY;
-    write.durable = this.#durable;
+    write.durable = this.#terms.durable;
+    write.fence = this.#terms.fence;
+    write.passesLog = true;
+    write.from = this.#terms.from;
     this.#left += 1;
     write.start(this, record, 0, record.length);
-  }
-
-  /**
-   * The seam for keys that were reaped here: what comes from a store that has not heard of it must pass the reap log
-   * before it is merged. Nothing is reaped yet, so everything that is a record may come in.
-   */
-  #mayComeIn(record: Uint8Array): boolean {
-    return record.length > 0;
   }
 
   #over(): void {

@@ -22,6 +22,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
   readonly #sent: (bytes: number) => void;
   readonly #done: (failure: string | null) => void;
   #places: readonly Push[] = [];
+  #fence = 0;
   #answered = 0;
   #left = 0;
   #failure: string | null = null;
@@ -45,6 +46,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
   send(places: readonly Push[]): void {
     this.#places = places;
     this.#left = 1; // the reading itself
+    this.#fence = this.#parts.reaps.stampOf(this.#partition); // before it: what is raised meanwhile says nothing of what was read
     const { storage } = this.#parts.services;
     new PlaceReader(storage, this.#partition as PartitionId, places, GROUP_BYTES_MAX, this).start();
   }
@@ -60,7 +62,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
       ringVersion: preferences.ringVersion,
       budgetMs: STORE_TIMEOUT_MS,
       hintFor: 0,
-      fence: 0,
+      fence: this.#fence,
       durable: false,
       reason: 'anti-entropy' as const,
     };
@@ -81,7 +83,11 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
     this.#over();
   }
 
+  /** Below the other's reap fence: what is sent after this one is as high has passed our log. */
   onRefused(_from: number, _tag: number, refusal: Failure): void {
+    if (refusal.fence !== undefined) {
+      this.#parts.fences.reach(this.#partition, refusal.fence, STORE_TIMEOUT_MS, () => undefined);
+    }
     if (refusal.code !== 'TOO_LARGE') this.#failure ??= refusal.text;
     this.#over();
   }

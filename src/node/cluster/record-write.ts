@@ -10,9 +10,11 @@ import type { PartitionId } from '../../model/ids.js';
 import { type Stored, WAIT_FOR_EARLIER, WRITE_NOTHING, type WriteRequest } from '../../storage/storage.js';
 import { keyName } from '../../storage/storage-key.js';
 import { eachStamp, recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
+import { filterReaped } from '../../repair/reap-filter.js';
 import { copyBytes } from '../../versioning/write.js';
 import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import type { ClusterParts } from './parts.js';
+import { tellReaped } from './reaped-answer.js';
 
 /** Told once of each record. */
 export interface RecordTarget {
@@ -35,6 +37,12 @@ export class RecordWrite implements WriteRequest {
   markCounter: number = 0;
   /** Ordinals of the owners that it is kept for; none: it is for this node itself. */
   hintFor: readonly number[] = NOBODY;
+  /** The reap fence at which it was read, where it was read last. */
+  fence: number = 0;
+  /** It comes from where a reap may have been missed. */
+  passesLog: boolean = false;
+  /** Ordinal of the member that has sent it and is told what it has missed; 0: nobody is. */
+  from: number = 0;
   /** For the target's use. */
   requestId: number = 0;
   bodyBytes: number = 0;
@@ -72,7 +80,10 @@ export class RecordWrite implements WriteRequest {
 
   decide(stored: Stored): number {
     this.#isDecided = true;
-    const { merge, meters } = this.#parts;
+    const { merge, meters, reaps } = this.#parts;
+    const floor = reaps.floorOf(this.partition);
+    if (this.fence < floor) return this.#refuse(behindFence(meters, this.fence, floor));
+    if (this.passesLog && reaps.reapedAt(this.partition) > 0 && !this.#passLog(stored)) return WAIT_FOR_EARLIER;
     this.#keepMark(stored);
     let size = this.#end - this.#start;
     this.#copiesIncoming = true;
@@ -103,6 +114,23 @@ export class RecordWrite implements WriteRequest {
   onRefused(refusal: Failure): void {
     this.#isDecided = true;
     this.#finish().onRefused(this, refusal);
+  }
+
+  /** Leaves what the reap log lets through; false: nothing. */
+  #passLog({ bytes, start, end }: Stored): boolean {
+    const { reaps, services, meters } = this.#parts;
+    const contexts = reaps.entriesOf(this.partition, this.hashHi, this.hashLo).map(({ context }) => context);
+    const offered = { bytes: this.#bytes, start: this.#start };
+    const held = end > start ? { bytes, start } : null;
+    const filtered = filterReaped(offered, contexts, held, services.hash);
+    if (filtered.kind === 'as-it-is') return true;
+    meters.reapedArrived.add(1);
+    if (this.from > 0) tellReaped(this.#parts, this.from, this, offered);
+    if (filtered.kind === 'nothing-left') return false;
+    this.#bytes = filtered.record;
+    this.#start = 0;
+    this.#end = filtered.record.length;
+    return true;
   }
 
   /** It stays with the record: what this store has minted, it has minted. Whether it holds is looked at when it mints again. */
@@ -146,6 +174,12 @@ export class RecordWrite implements WriteRequest {
     this.#bytes = NOTHING;
     return target;
   }
+}
+
+function behindFence({ behindFence: count }: ClusterParts['meters'], stamp: number, floor: number): Failure {
+  count.add(1);
+  const text = `The record was read at reap fence ${stamp}, here it is ${floor}: read it again, and send it again`;
+  return failure('BEHIND_FENCE', text, { fence: floor });
 }
 
 const TOO_LARGE = failure('TOO_LARGE', 'The merge of this record with the one stored is larger than a record can be');

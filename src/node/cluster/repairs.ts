@@ -2,6 +2,7 @@
  * Read repair (§5): owners that a get has found to be stale are sent what its answers came to. Bounded, and told to
  * nobody: what is left undone is found by the next read, or by anti-entropy.
  */
+import type { Failure } from '../../model/errors.js';
 import type { KeyHash } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { StoreHead } from '../../model/peer-messages.js';
@@ -22,7 +23,7 @@ export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
     this.#parts = parts;
   }
 
-  send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number): void {
+  send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number, fence: number): void {
     const { meters, self, links } = this.#parts;
     if (this.#underWay >= UNDER_WAY_MAX) {
       meters.noteReadRepairDropped();
@@ -30,8 +31,11 @@ export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
     }
     this.#underWay += 1;
     meters.noteReadRepair(this.#isYoung(record) ? 'young' : 'settled');
-    if (node === self) this.#storeHere(place, record);
-    else if ((links.get(node)?.store(this.#head(place.partition), record, true, TIMEOUT_MS, this, 0) ?? null) === null)
+    if (node === self) this.#storeHere(place, record, fence);
+    else if (
+      (links.get(node)?.store(this.#head(place.partition, fence), record, true, TIMEOUT_MS, this, place.partition) ??
+        null) === null
+    )
       this.#over();
   }
 
@@ -47,7 +51,12 @@ export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
     this.#over();
   }
 
-  onRefused(): void {
+  /** By another node, which names the partition (`tag`) and its fence; or by the store here, which is told by itself. */
+  onRefused(_from: number | RecordWrite, tag: number | Failure, refusal?: Failure): void {
+    // What a read merged was read below the fence by somebody: the next read will find it out, and tell that one.
+    if (typeof tag === 'number' && refusal?.fence !== undefined) {
+      this.#parts.fences.reach(tag, refusal.fence, TIMEOUT_MS, () => undefined);
+    }
     this.#over();
   }
 
@@ -64,22 +73,24 @@ export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
     return isYoung;
   }
 
-  #storeHere(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array): void {
+  #storeHere(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, fence: number): void {
     const write = new RecordWrite(this.#parts);
     write.partition = place.partition;
     write.hashHi = place.hi;
     write.hashLo = place.lo;
+    write.fence = fence;
+    write.passesLog = true;
     write.start(this, record, 0, record.length);
   }
 
-  #head(partition: PartitionId): StoreHead {
+  #head(partition: PartitionId, fence: number): StoreHead {
     const { ringVersion } = this.#parts.preferences;
     return {
       partition,
       ringVersion,
       budgetMs: TIMEOUT_MS,
       hintFor: 0,
-      fence: 0,
+      fence,
       durable: false,
       reason: 'read-repair',
     };

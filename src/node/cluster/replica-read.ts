@@ -51,9 +51,12 @@ export class ReplicaRead implements ReadRequest {
 
   #reply({ connection }: Session, { state, reason, bytes, start, end, owned }: Stored): void {
     const head = this.#head;
-    head.state = STATES[state];
-    head.reason = state === 'unknown' ? reason : '';
-    const size = state === 'ok' ? end - start : 0;
+    const { reaps, fences } = this.#parts;
+    const isBehind = fences.isBehind(this.partition);
+    head.state = isBehind ? 'unknown' : STATES[state];
+    head.reason = isBehind ? 'It is being told what was reaped' : state === 'unknown' ? reason : '';
+    head.fence = reaps.stampOf(this.partition);
+    const size = head.state === 'found' ? end - start : 0;
     const frameBytes = sizeOfReadReplyFrame(head, size);
     if (owned && size >= OWN_CHUNK_BYTES_MIN) {
       const at = connection.claim(frameBytes - size);

@@ -30,6 +30,16 @@ const HASH = hash64From(await xxhash());
 const NONE = new Uint8Array(0);
 
 /** A store that can be told to refuse. */
+const REAPING = {
+  reaping: {
+    retryWindowMs: 60_000,
+    skewMs: 60_000,
+    reapAfterMs: 120_000,
+    lookEveryMs: 60_000,
+    logRetentionMs: 86_400_000,
+  },
+};
+
 export class TestStorage extends MemoryStorage {
   refusal: Failure | null = null;
 
@@ -77,6 +87,8 @@ export class Member {
         hints: storage.hints,
         replicas: storage,
         repairPeriodMs: 3_600_000,
+        ...REAPING,
+        reaps: storage.reaps,
       },
     });
     this.host.acceptor = this.node.acceptor;

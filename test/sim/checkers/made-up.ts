@@ -28,6 +28,7 @@ export class MadeUp implements Evidence {
   ownersMet: Evidence['ownersMet'] = null;
   handedOff: Evidence['handedOff'] = null;
   afterScrub: Evidence['afterScrub'] = null;
+  reaped: Evidence['reaped'] = null;
   afterOneRead: Evidence['afterOneRead'] = new Map();
   lostOwners: number = 0;
   counts: Map<string, number> = new Map();

@@ -106,8 +106,8 @@ export const olderRecordRepairs: Mutant = {
     },
     {
       file: 'node/cluster/cluster-get.js',
-      from: 'this.#parts.repairs.send(this, copyOf(this.#record, 0, this.#recordBytes), node);',
-      to: 'this.#parts.repairs.send(this, this.first, node);',
+      from: 'this.#parts.repairs.send(this, copyOf(this.#record, 0, this.#recordBytes), node, this.#fence);',
+      to: 'this.#parts.repairs.send(this, this.first, node, this.#fence);',
     },
   ],
   given: ringOf(4, ['rollback', 'kill', 'quorum-down'], {

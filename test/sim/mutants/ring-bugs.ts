@@ -4,6 +4,7 @@ import * as exchanges from './exchange-bugs.js';
 import * as hints from './hint-bugs.js';
 import * as merges from './merge-bugs.js';
 import type { Mutant } from './mutant.js';
+import * as reaps from './reap-bugs.js';
 import * as replicas from './replica-bugs.js';
 import * as scrubs from './scrub-bugs.js';
 
@@ -14,4 +15,5 @@ export const RING_BUGS: readonly Mutant[] = [
   ...Object.values(expiries),
   ...Object.values(scrubs),
   ...Object.values(exchanges),
+  ...Object.values(reaps),
 ];

@@ -2,6 +2,7 @@
 import type { Failure } from '../../../src/model/errors.js';
 import type { PartitionId } from '../../../src/model/ids.js';
 import type { ScanRequest } from '../../../src/storage/scan.js';
+import type { Reaping } from '../../../src/storage/reap-storage.js';
 import type { ReadRequest, Storage, StorageStatus, Stored, WriteRequest } from '../../../src/storage/storage.js';
 
 export class PassingStorage implements Storage {
@@ -56,6 +57,9 @@ export class PassingWrite implements WriteRequest {
   }
   get bytesHint(): number {
     return this.inner.bytesHint;
+  }
+  get reaping(): Reaping | undefined {
+    return this.inner.reaping;
   }
   get markActorHi(): number {
     return this.inner.markActorHi;

@@ -1,0 +1,173 @@
+/*
+ * What a member does when another wants to forget deletes (repair/reap-round.ts): it says what it holds, after it has made
+ * the fence durable; it compares and deletes; it tells its fences and its reap log. The proposer asks itself here, too.
+ */
+import { failure, type Failure } from '../../model/errors.js';
+import type { PartitionId } from '../../model/ids.js';
+import type { ReapAsk, ReapAskReply, ReapLogReply, ReapLogRequest, ReapOrder } from '../../model/reap-messages.js';
+import { isOldEnough, type ReapRules } from '../../repair/reap-rules.js';
+import { judgeHolding, type ReapVerdict, verdictNumber } from '../../repair/reap-verdict.js';
+import { isHead, isHeadOf } from '../../repair/record-head.js';
+import { encodeReap } from '../../storage/reap-format.js';
+import type { ReapEntry } from '../../storage/reap-storage.js';
+import type { KeyPlace, Stored } from '../../storage/storage.js';
+import { keyName } from '../../storage/storage-key.js';
+import { partitionOf } from '../../ring/partition.js';
+import type { ClusterParts } from './parts.js';
+import { reapedAnswer } from './reaped-answer.js';
+import { Look, placeOfHead, ReapWrite } from './reap-writes.js';
+
+const NO_KEY = new Uint8Array(0);
+
+export class ReapMember {
+  readonly #parts: ClusterParts;
+  readonly #rules: ReapRules;
+  readonly #opening: number;
+
+  constructor(parts: ClusterParts, rules: ReapRules) {
+    this.#parts = parts;
+    this.#rules = rules;
+    this.#opening = parts.services.storage.status().opening;
+  }
+
+  /** Null: every one is the head of a record of the partition. */
+  headsFault(partition: number, heads: readonly Uint8Array[]): Failure | null {
+    const { services } = this.#parts;
+    if (partition >= services.ring.partitionCount)
+      return failure('INVALID_ARGUMENT', `There is no partition ${partition}`);
+    for (const head of heads) {
+      if (!isHead(head)) return failure('INVALID_ARGUMENT', 'What was asked about is no head of a record');
+      const { hashHi } = placeOfHead(services, partition as PartitionId, head);
+      if (partitionOf(hashHi, services.partitionBits) !== partition)
+        return failure('INVALID_ARGUMENT', `A record's key is not of partition ${partition}`);
+    }
+    return null;
+  }
+
+  ask(ask: ReapAsk, done: (reply: ReapAskReply) => void): void {
+    const { fences, reaps, preferences } = this.#parts;
+    const { partition, fence, heads } = ask;
+    if (ask.ringVersion !== preferences.ringVersion) return done(this.#allSay('ring', ask));
+    if (!fences.isSettled(partition)) return done(this.#allSay('fence', ask));
+    if (fence === 0) return this.#lookAt(partition, heads, done);
+    if (reaps.floorOf(partition) >= fence) return done(this.#allSay('fence', ask));
+    // What is sent from here on is refused below it; what is held is looked at only when a restart would refuse it, too.
+    reaps.raise(
+      partition,
+      { fence, reapedAt: 0, trimmedAt: 0 },
+      {
+        durable: true,
+        onWritten: () => {
+          fences.tellWaiters();
+          this.#lookAt(partition, heads, done);
+        },
+      },
+    );
+  }
+
+  /** Answers how many it has reaped. */
+  order(order: ReapOrder, done: (reaped: number) => void): void {
+    const { fences, reaps, preferences, services, self, hints } = this.#parts;
+    const { partition, fence, heads } = order;
+    const isCurrent =
+      order.ringVersion === preferences.ringVersion &&
+      order.opening === this.#opening &&
+      preferences.isOwner(partition, self) &&
+      fences.isSettled(partition) &&
+      !fences.isVoid(partition, fence) &&
+      reaps.stampOf(partition) >= fence;
+    if (!isCurrent || heads.length === 0) return done(0);
+    let left = heads.length;
+    let reaped = 0;
+    const atMs = services.clock.wallMs();
+    for (const head of heads) {
+      const place = placeOfHead(services, partition as PartitionId, head);
+      const name = keyName(place.key, 0, place.key.length);
+      const ended = (isReaped: boolean): void => {
+        if (isReaped) reaped += 1;
+        left -= 1;
+        if (left === 0) this.#ordered(reaped, done);
+      };
+      services.storage.write(new ReapWrite(place, head, { fence, atMs }, () => hints.keeps(name), ended));
+    }
+  }
+
+  #ordered(reaped: number, done: (reaped: number) => void): void {
+    this.#parts.meters.reaped.add(reaped);
+    done(reaped);
+  }
+
+  log({ partition, since, after }: ReapLogRequest): ReapLogReply {
+    const { reaps } = this.#parts;
+    const { entries, next } = reaps.since(partition, since, after);
+    return {
+      reapedAt: reaps.reapedAt(partition),
+      trimmedAt: reaps.trimmedAt(partition),
+      entries: entries.map((entry) => encodeReap(entry, NO_KEY)),
+      next,
+    };
+  }
+
+  #allSay(verdict: ReapVerdict, { partition, heads }: ReapAsk): ReapAskReply {
+    const fence = this.#parts.reaps.floorOf(partition);
+    const verdicts = new Uint8Array(heads.length).fill(verdictNumber(verdict));
+    return { fence, opening: this.#opening, verdicts, entries: [] };
+  }
+
+  #lookAt(partition: number, heads: readonly Uint8Array[], done: (reply: ReapAskReply) => void): void {
+    const { services, reaps } = this.#parts;
+    const verdicts = new Uint8Array(heads.length);
+    const entries: ReapEntry[] = [];
+    let left = heads.length;
+    const ended = (): void => {
+      left -= 1;
+      if (left > 0) return;
+      const encoded = entries.map((entry) => encodeReap(entry, NO_KEY));
+      done({ fence: reaps.floorOf(partition), opening: this.#opening, verdicts, entries: encoded });
+    };
+    if (left === 0) {
+      left = 1;
+      ended();
+      return;
+    }
+    heads.forEach((head, i) => {
+      const place = placeOfHead(services, partition as PartitionId, head);
+      const look = (stored: Stored): void => {
+        verdicts[i] = verdictNumber(this.#judge(place, head, stored, entries));
+      };
+      services.storage.write(
+        new Look(place, look, (isSure) => {
+          if (!isSure) verdicts[i] = verdictNumber('unknown');
+          ended();
+        }),
+      );
+    });
+  }
+
+  #judge(place: KeyPlace, head: Uint8Array, stored: Stored, entries: ReapEntry[]): ReapVerdict {
+    const { preferences, hints, services, reaps, self } = this.#parts;
+    const { partition, key } = place;
+    const isOwner = preferences.isOwner(partition, self);
+    const { state, bytes, start, end } = stored;
+    const name = keyName(key, 0, key.length);
+    const log = isOwner && state === 'absent' ? reapedAnswer(reaps, place, { bytes: head, start: 0 }) : [];
+    entries.push(...log);
+    const isHinted = hints.keeps(name);
+    if (!isOwner && !isHinted && state === 'ok') this.#sendHome(partition, name, end - start);
+    return judgeHolding({
+      isOwner,
+      state,
+      isSame: state === 'ok' && isHeadOf(head, bytes, start, end),
+      isHinted,
+      isOldEnough: isOldEnough(head, 0, services.clock.wallMs(), this.#rules),
+      isReaped: log.length > 0,
+    });
+  }
+
+  /** A copy that nobody is to get any more, as it seems: a crash came between hint and copy. Its owners get it once more. */
+  #sendHome(partition: PartitionId, name: string, bytes: number): void {
+    for (const owner of this.#parts.preferences.ownersOf(partition)) {
+      this.#parts.hints.add(partition, name, owner, bytes);
+    }
+  }
+}

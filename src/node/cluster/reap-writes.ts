@@ -1,0 +1,159 @@
+/* What reaping asks of the store, each decided at the one moment at which nothing comes between. */
+import type { PartitionId } from '../../model/ids.js';
+import { filterReaped } from '../../repair/reap-filter.js';
+import { isHeadOf, keyOfHead } from '../../repair/record-head.js';
+import type { Reaping } from '../../storage/reap-storage.js';
+import {
+  DROP_RECORD,
+  type KeyPlace,
+  type Stored,
+  WAIT_FOR_EARLIER,
+  WRITE_NOTHING,
+  type WriteRequest,
+} from '../../storage/storage.js';
+import { copyBytes } from '../../versioning/write.js';
+import type { Services } from '../services.js';
+
+/** Where the key of a record's head is. */
+export function placeOfHead({ hash }: Pick<Services, 'hash'>, partition: PartitionId, head: Uint8Array): KeyPlace {
+  const key = keyOfHead(head);
+  hash.hash(key, 0, key.length);
+  return { partition, key, hashHi: hash.hi, hashLo: hash.lo };
+}
+
+abstract class KeyWrite implements WriteRequest {
+  readonly partition: PartitionId;
+  readonly key: Uint8Array;
+  readonly hashHi: number;
+  readonly hashLo: number;
+  readonly durable: boolean = true;
+  readonly bytesHint: number = 0;
+  /** What is written here is not minted here: the mark goes. */
+  readonly markActorHi: number = 0;
+  readonly markActorLo: number = 0;
+  readonly markCounter: number = 0;
+
+  constructor({ partition, key, hashHi, hashLo }: KeyPlace) {
+    this.partition = partition;
+    this.key = key;
+    this.hashHi = hashHi;
+    this.hashLo = hashLo;
+  }
+
+  abstract decide(stored: Stored): number;
+  abstract onWritten(durable: boolean): void;
+  abstract onRefused(): void;
+  abstract encode(target: Uint8Array, at: number): void;
+}
+
+/** Looks at what is held, and answers when that, and all that led to it, is on the disk. */
+export class Look extends KeyWrite {
+  readonly #look: (stored: Stored) => void;
+  readonly #done: (isSure: boolean) => void;
+
+  constructor(place: KeyPlace, look: (stored: Stored) => void, done: (isSure: boolean) => void) {
+    super(place);
+    this.#look = look;
+    this.#done = done;
+  }
+
+  decide(stored: Stored): number {
+    this.#look(stored);
+    return WAIT_FOR_EARLIER;
+  }
+
+  encode(): void {}
+
+  onWritten(): void {
+    this.#done(true);
+  }
+
+  onRefused(): void {
+    this.#done(false);
+  }
+}
+
+/** Compare and delete. */
+export class ReapWrite extends KeyWrite {
+  readonly reaping: Reaping;
+  readonly #head: Uint8Array;
+  readonly #isNeeded: () => boolean;
+  readonly #done: (isReaped: boolean) => void;
+
+  constructor(
+    place: KeyPlace,
+    head: Uint8Array,
+    reaping: Reaping,
+    isNeeded: () => boolean,
+    done: (isReaped: boolean) => void,
+  ) {
+    super(place);
+    this.#head = head;
+    this.reaping = reaping;
+    this.#isNeeded = isNeeded;
+    this.#done = done;
+  }
+
+  decide(stored: Stored): number {
+    const { state, bytes, start, end } = stored;
+    if (state === 'ok' && isHeadOf(this.#head, bytes, start, end) && !this.#isNeeded()) return DROP_RECORD;
+    this.#done(false);
+    return WRITE_NOTHING;
+  }
+
+  encode(): void {}
+
+  onWritten(): void {
+    this.#done(true);
+  }
+
+  onRefused(): void {
+    this.#done(false);
+  }
+}
+
+/** Takes out of a stored record what others have reaped. */
+export class CutWrite extends KeyWrite {
+  readonly #services: Services;
+  readonly #contexts: readonly Uint8Array[];
+  readonly #done: (ending: 'kept' | 'cut' | 'gone' | 'refused') => void;
+  #ending: 'cut' | 'gone' = 'gone';
+  #record: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    place: KeyPlace,
+    services: Services,
+    contexts: readonly Uint8Array[],
+    done: (ending: 'kept' | 'cut' | 'gone' | 'refused') => void,
+  ) {
+    super(place);
+    this.#services = services;
+    this.#contexts = contexts;
+    this.#done = done;
+  }
+
+  decide({ bytes, start, end }: Stored): number {
+    const nothing = { kind: 'as-it-is' } as const;
+    const filtered = end > start ? filterReaped({ bytes, start }, this.#contexts, null, this.#services.hash) : nothing;
+    if (filtered.kind === 'as-it-is') {
+      this.#done('kept');
+      return WRITE_NOTHING;
+    }
+    if (filtered.kind === 'nothing-left') return DROP_RECORD;
+    this.#ending = 'cut';
+    this.#record = filtered.record;
+    return this.#record.length;
+  }
+
+  encode(target: Uint8Array, at: number): void {
+    copyBytes(this.#record, 0, this.#record.length, target, at);
+  }
+
+  onWritten(): void {
+    this.#done(this.#ending);
+  }
+
+  onRefused(): void {
+    this.#done('refused');
+  }
+}

@@ -1,0 +1,128 @@
+/* Planted bugs of forgetting deletes: too soon, by too few, or against what is still on its way. Compiled passages only. */
+import type { FaultKind, SimOptions, WorkShape } from '../options.js';
+import type { Mutant } from './mutant.js';
+import { ringOf, WORK } from './ring-shapes.js';
+
+/** Many keys, each of them left alone for a while after it was deleted. */
+const DELETING: WorkShape = {
+  ...WORK,
+  clients: 4,
+  keys: 40,
+  thinkMs: 110,
+  mix: [25, 10, 6, 25, 8, 0, 0],
+  writes: [1],
+  reads: [1, 3],
+};
+const SOON = { retryWindowS: 1, skewMs: 0, lookEveryMs: 100 };
+
+const deleting = (faults: readonly FaultKind[], more: Partial<SimOptions> = {}): Partial<SimOptions> =>
+  ringOf(5, faults, { faultEveryMs: 1_500, skewMaxMs: 0, reap: SOON, work: DELETING, ...more });
+
+const STUCK: readonly FaultKind[] = ['clog', 'clog', 'one-way'];
+const ANY = { kind: 'ring', replicaCount: 3, zones: 1, routing: 'any' } as const;
+/** Disks are put back, and deletes were acknowledged by all owners. */
+const PUT_BACK: Partial<SimOptions> = { faultEveryMs: 900, work: { ...DELETING, writes: [3], reads: [3] } };
+const ROUND = 'repair/reap-round.js';
+const WRITES = 'node/cluster/reap-writes.js';
+
+export const ownerNotAsked: Mutant = {
+  name: 'reap-owner-not-asked',
+  what: 'a delete is forgotten though one of its owners was not asked',
+  edits: [
+    {
+      file: ROUND,
+      from: 'this.#members = members;',
+      to: 'this.#members = members.filter((member) => member !== owners.at(-1));',
+    },
+  ],
+  given: deleting(STUCK),
+};
+
+export const othersNotAsked: Mutant = {
+  name: 'reap-others-not-asked',
+  what: 'a delete is forgotten when its owners agree, whatever hints other members keep',
+  edits: [{ file: ROUND, from: 'this.#members = members;', to: 'this.#members = owners;' }],
+  given: deleting(['pause', 'isolate', 'one-way'], { cluster: ANY }),
+};
+
+export const silenceIsYes: Mutant = {
+  name: 'reap-silence-is-yes',
+  what: 'a member that does not answer is taken to agree',
+  edits: [
+    {
+      file: ROUND,
+      from: "for (const key of this.#keys)\n            this.#object(key, { member, why: 'silent' });",
+      to: '',
+    },
+  ],
+  given: deleting(['isolate', 'pause']),
+};
+
+export const fenceIgnored: Mutant = {
+  name: 'fence-ignored',
+  what: 'a record is taken though it was read below the fence of the receiver',
+  edits: [{ file: 'node/cluster/record-write.js', from: 'if (this.fence < floor)', to: 'if (this.fence < 0)' }],
+  given: deleting(['cut-pair', 'clog'], { cluster: ANY, faultEveryMs: 1_800 }),
+};
+
+export const reapWithoutCompare: Mutant = {
+  name: 'reap-without-compare',
+  what: 'an owner that is told to forget a delete drops whatever it has by then',
+  edits: [
+    {
+      file: WRITES,
+      from: "if (state === 'ok' && isHeadOf(this.#head, bytes, start, end) && !this.#isNeeded())",
+      to: "if (state === 'ok')",
+    },
+  ],
+  given: deleting(['slow-link', 'clog'], {
+    network: { delayMinMs: 10, delayMaxMs: 60, tailMs: 300, tailChance: 0.05, splitChance: 0.1 },
+  }),
+};
+
+export const reapLogNotApplied: Mutant = {
+  name: 'reap-log-not-applied',
+  what: 'a disk that was put back is told what was reaped since, and keeps it all the same',
+  edits: [
+    {
+      file: 'node/cluster/fences.js',
+      from: 'yield* this.apply(partition, logged.entry);',
+      to: 'this.#reaps.learn(partition, logged.entry);',
+    },
+  ],
+  given: deleting(['rollback'], PUT_BACK),
+};
+
+export const neverBehind: Mutant = {
+  name: 'never-behind',
+  what: 'a disk that was put back takes over the fence of the others without a question',
+  edits: [
+    {
+      file: 'node/cluster/fences.js',
+      from: 'return this.#settled[partition] === 1;',
+      to: 'this.#settled[partition] = 1; return true;',
+    },
+  ],
+  given: deleting(['rollback'], PUT_BACK),
+};
+
+export const reapedTooSoon: Mutant = {
+  name: 'reaped-too-soon',
+  what: 'a delete is forgotten while puts of what it deleted are still taken',
+  edits: [
+    {
+      file: 'repair/reap-rules.js',
+      from: 'return newestMs(bytes, start) + rules.retryWindowMs + rules.skewMs <= wallMs;',
+      to: 'return newestMs(bytes, start) < Infinity;',
+    },
+    {
+      file: 'node/cluster/reaper.js',
+      from: 'const olderThanMs = nowMs - reapAfterMs - 4 * rank * lookEveryMs;',
+      to: 'const olderThanMs = nowMs + 10_000;',
+    },
+  ],
+  given: deleting(['reset', 'pause'], {
+    reap: { ...SOON, retryWindowS: 8 },
+    work: { ...DELETING, timeoutMs: 300, mix: [20, 10, 6, 20, 6, 20, 20] },
+  }),
+};
