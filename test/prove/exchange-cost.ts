@@ -107,11 +107,11 @@ async function written(writes: readonly TestWrite[], ask: (key: string) => TestW
 async function meet(cluster: RealCluster, differ: number): Promise<Row> {
   await cluster.start();
   await cluster.connected();
-  const before = await repairOf(cluster, 1, 'status');
+  const before = await repairOf(cluster.node(1), 'status');
   const startedMs = performance.now();
-  const after = await repairOf(cluster, 1, 'start');
+  const after = await repairOf(cluster.node(1), 'start');
   const seconds = (performance.now() - startedMs) / 1_000;
-  const again = await repairOf(cluster, 1, 'start');
+  const again = await repairOf(cluster.node(1), 'start');
   await cluster.stop();
   return {
     differ,

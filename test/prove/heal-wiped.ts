@@ -121,7 +121,7 @@ class Wiping {
     const startedMs = performance.now();
     await daemon.start();
     await this.#healed(n, startedMs + HEALED_WITHIN_MS);
-    const { received, bytesIn, bytesOut } = await repairOf(this.#cluster, n, 'status');
+    const { received, bytesIn, bytesOut } = await repairOf(daemon, 'status');
     this.healings.push({
       seconds: (performance.now() - startedMs) / 1_000,
       records: received,
@@ -223,7 +223,7 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
     const { faults, summary } = judge(pairs, wiping.healings);
     const wrong = await wiping.readBack();
     if (wrong.length > 0) faults.push(`${wrong.length} keys are not what they were: ${wrong[0]}`);
-    const moved = await meetAll(cluster);
+    const moved = await meetAll(cluster.daemons);
     if (moved > 0) faults.push(`the owners differed at the end: ${moved} records moved`);
     for (const fault of faults) print(fault);
     return {

@@ -95,13 +95,13 @@ async function overlooked(cluster: RealCluster): Promise<string> {
   await cluster.node(3).stop();
   rmSync(disk, { recursive: true });
   renameSync(`${disk}.before`, disk);
-  const before = await repairFigures(cluster, [1, 2]);
+  const before = await repairFigures(cluster.daemons.slice(0, 2));
   await rest(SETTLE_MS + 1_000);
   await cluster.node(3).start();
   await cluster.connected();
   for (const key of keys.slice(0, MISSED / 2)) await db.get(key, { r: 3 });
-  await meetAll(cluster);
-  const after = await repairFigures(cluster);
+  await meetAll(cluster.daemons);
+  const after = await repairFigures(cluster.daemons);
   return [
     ...(after.readSettled > before.readSettled ? [] : ['reads met a replica that lacked puts, and counted no repair']),
     ...(after.moved > before.moved ? [] : ['owners met of which one lacked puts, and counted nothing']),
@@ -127,16 +127,16 @@ async function watch(size: Size, print: Print): Promise<{ held: boolean; summary
   try {
     await cluster.start();
     await cluster.connected();
-    const before = await repairFigures(cluster);
+    const before = await repairFigures(cluster.daemons);
     const startedMs = performance.now();
     const result = await load(cluster, generator, size, print);
     const seconds = (performance.now() - startedMs) / 1_000;
     await rest(SETTLE_MS + 1_000);
-    const after = await repairFigures(cluster);
+    const after = await repairFigures(cluster.daemons);
     const seen = Object.fromEntries(
       Object.entries(after).map(([name, count]) => [name, count - before[name as keyof RepairFigures]]),
     ) as unknown as RepairFigures;
-    const atTheEnd = await meetAll(cluster);
+    const atTheEnd = await meetAll(cluster.daemons);
     const pairs = 3 * PARTITIONS;
     const faults = [
       ...faultsOf(seen, atTheEnd, Math.floor(seconds / (PERIOD_MS / 1_000)) * pairs * MEETINGS_SHARE_MIN),

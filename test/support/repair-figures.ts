@@ -1,14 +1,12 @@
-/* What the nodes of a cluster of real daemons have repaired: by meetings of owners, and by reads. */
-import { join } from 'node:path';
+/* What real daemons have repaired: by meetings of owners, and by reads. */
 import type { RepairReply } from '../../src/model/exchange-messages.js';
-import type { RealCluster } from './real-cluster.js';
+import type { Daemon, LogLine } from './daemon.js';
 import { runCli } from './run-cli.js';
 
-/** `partita repair start --wait` or `status`, on the n-th node. */
-export async function repairOf(cluster: RealCluster, n: number, verb: 'start' | 'status'): Promise<RepairReply> {
-  const admin = join(cluster.folder, cluster.member(n).name, 'admin.sock');
+/** `partita repair start --wait` or `status`. */
+export async function repairOf(daemon: Daemon, verb: 'start' | 'status'): Promise<RepairReply> {
   const wait = verb === 'start' ? ['--wait'] : [];
-  const { code, out, err } = await runCli(['repair', verb, ...wait, '--admin', admin, '-o', 'json']);
+  const { code, out, err } = await runCli(['repair', verb, ...wait, '--admin', daemon.ready.admin, '-o', 'json']);
   if (code !== 0) throw new Error(`partita repair ${verb}: ${err}`);
   return JSON.parse(out) as RepairReply;
 }
@@ -27,12 +25,8 @@ export interface RepairFigures {
   readonly readDropped: number;
 }
 
-/** Of all nodes, or of those named. */
-export async function repairFigures(
-  cluster: RealCluster,
-  numbers: readonly number[] = cluster.members.map((_, i) => i + 1),
-): Promise<RepairFigures> {
-  const each = await Promise.all(numbers.map((n) => cluster.status(n)));
+export async function repairFigures(daemons: readonly Daemon[]): Promise<RepairFigures> {
+  const each = await Promise.all(daemons.map(statusOf));
   const sum = (of: (repair: RepairReply, reads: ReadRepairs) => number): number =>
     each.reduce((total, line) => total + of(line['repair'] as RepairReply, line['readRepairs'] as ReadRepairs), 0);
   return {
@@ -53,12 +47,18 @@ interface ReadRepairs {
   readonly dropped: number;
 }
 
+function statusOf(daemon: Daemon): Promise<LogLine> {
+  const from = daemon.log.length;
+  daemon.signal('SIGUSR2');
+  return daemon.waitFor('status', { from });
+}
+
 /**
  * Every node meets all others about every partition, now; answers how many records that has moved. 0: the trees of all
  * owners are equal.
  */
-export async function meetAll(cluster: RealCluster): Promise<number> {
-  const before = await repairFigures(cluster);
-  for (let n = 1; n <= cluster.members.length; n++) await repairOf(cluster, n, 'start');
-  return (await repairFigures(cluster)).moved - before.moved;
+export async function meetAll(daemons: readonly Daemon[]): Promise<number> {
+  const before = await repairFigures(daemons);
+  for (const daemon of daemons) await repairOf(daemon, 'start');
+  return (await repairFigures(daemons)).moved - before.moved;
 }
