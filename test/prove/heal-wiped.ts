@@ -168,10 +168,15 @@ function at(result: RunResult, operation: (typeof OPERATIONS)[number], percentil
   return (found.response.percentiles[percentile] ?? Number.NaN) / 1_000;
 }
 
+function codesOf({ codes }: RunResult): string {
+  const failed = Object.entries(codes).filter(([code]) => code !== 'ok' && code !== 'not_found');
+  return failed.map(([code, count]) => `${code} ${count}`).join(', ') || 'none';
+}
+
 function show(result: RunResult): string {
   const of = (operation: (typeof OPERATIONS)[number]): string =>
     ['p50', 'p99', 'p99.9'].map((name) => at(result, operation, name).toFixed(1)).join('/');
-  return `gets ${of('get')} puts ${of('put')} ms, ${result.errors} of ${result.count} failed`;
+  return `gets ${of('get')} puts ${of('put')} ms, ${result.errors} of ${result.count} failed (${codesOf(result)})`;
 }
 
 function judge(pairs: readonly Pair[], healings: readonly Healing[]): { faults: string[]; summary: string } {
