@@ -109,9 +109,9 @@ async function meet(cluster: RealCluster, differ: number): Promise<Row> {
   await cluster.connected();
   const before = await repairOf(cluster.node(1), 'status');
   const startedMs = performance.now();
-  const after = await repairOf(cluster.node(1), 'start');
+  const after = await repairOf(cluster.node(1), 'meet');
   const seconds = (performance.now() - startedMs) / 1_000;
-  const again = await repairOf(cluster.node(1), 'start');
+  const again = await repairOf(cluster.node(1), 'meet');
   await cluster.stop();
   return {
     differ,

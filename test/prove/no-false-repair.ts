@@ -1,7 +1,7 @@
 /*
  * A healthy cluster has nothing to repair. Three real daemons under mixed load at half of what they can do: gets, puts,
  * deletes, new keys, read-modify-writes, and values that expire after a few seconds, each node by its own clock. All that
- * time the owners meet as often as they can be told to.
+ * time owners meet: every ten seconds, and again and again because they are told to.
  *
  * A write is on its way to three nodes, so that two of them differ at every moment; whoever takes that for damage repairs
  * all day, and hides what is really wrong. So meetings must not move one record, and no read may repair a version that is
@@ -15,9 +15,11 @@ import { GeneratorProcess } from '../../bench/processes.js';
 import { NO_OPERATIONS } from '../../bench/load/plan.js';
 import type { Plan } from '../../bench/load/plan.js';
 import type { RunResult } from '../../bench/load/result.js';
+import type { Client } from '../../src/client/index.js';
 import { SETTLE_MS } from '../../src/node/cluster/owner-meeting.js';
+import type { Daemon } from '../support/daemon.js';
 import { RealCluster } from '../support/real-cluster.js';
-import { meetAll, repairFigures } from '../support/repair-figures.js';
+import { meetAll, repairFigures, repairOf } from '../support/repair-figures.js';
 import type { RepairFigures } from '../support/repair-figures.js';
 import type { Proof } from './proof.js';
 
@@ -30,6 +32,8 @@ const LOAD = 0.5;
 /** Puts that a node has missed, in the trial of the counters. */
 const MISSED = 24;
 const MIX = { ...NO_OPERATIONS, get: 50, put: 25, delete: 10, insert: 5, rmw: 10 };
+/** After which the next node is told to meet all others. */
+const MEETING_PAUSE_MS = 300;
 const EXPIRING_PAUSE_MS = 50;
 const EXPIRING_TTL_MS_MAX = 8_000;
 const EXPIRING_KEYS = 200;
@@ -45,21 +49,23 @@ const FULL: Size = { keys: 100_000, capacityMs: 10_000, loadMs: 600_000 };
 
 type Print = (line: string) => void;
 
-/** Values that expire while others read them, until `stop`. Answers how many were put. */
-function expire(cluster: RealCluster): { readonly stop: () => Promise<number> } {
+interface Running {
+  /** Answers how often it was done. */
+  stop(): Promise<number>;
+}
+
+/** Does it again and again until it is stopped. */
+function again(pauseMs: number, act: (turn: number) => Promise<unknown>): Running {
   let running = true;
   const over = (async (): Promise<number> => {
-    await using db = await cluster.connect();
-    let count = 0;
-    for (; running; count++) {
-      const key = `expires-${count % EXPIRING_KEYS}`;
-      const { context } = await db.get(key);
-      await db.put(key, `value ${count}`, { context, ttlMs: 1 + ((count * 37) % EXPIRING_TTL_MS_MAX) });
-      await db.get(`expires-${(count * 7) % EXPIRING_KEYS}`, { r: 3 });
-      await rest(EXPIRING_PAUSE_MS);
+    let turn = 0;
+    for (; running; turn++) {
+      await act(turn);
+      await rest(pauseMs);
     }
-    return count;
+    return turn;
   })();
+  over.catch(() => undefined); // whoever stops it hears of it
   return {
     stop: () => {
       running = false;
@@ -68,13 +74,25 @@ function expire(cluster: RealCluster): { readonly stop: () => Promise<number> } 
   };
 }
 
+/** Puts a value that expires, over one that has or has not, and reads another one from all owners. */
+async function expire(db: Client<string>, turn: number): Promise<void> {
+  const key = `expires-${turn % EXPIRING_KEYS}`;
+  const { context } = await db.get(key);
+  await db.put(key, `value ${turn}`, { context, ttlMs: 1 + ((turn * 37) % EXPIRING_TTL_MS_MAX) });
+  await db.get(`expires-${(turn * 7) % EXPIRING_KEYS}`, { r: 3 });
+}
+
 async function load(cluster: RealCluster, generator: GeneratorProcess, size: Size, print: Print): Promise<RunResult> {
   const plan = { ...SHAPE, server: cluster.member(1).client, mix: MIX, keys: size.keys };
   const peak = await generator.run({ ...plan, preload: true, durationMs: size.capacityMs });
   const rate = Math.floor(peak.throughput * LOAD);
   print(`capacity ${Math.round(peak.throughput)}/s; an open loop of ${rate}/s for ${size.loadMs / 1_000} s`);
-  const expiring = expire(cluster);
+  await using db = await cluster.connect();
+  const expiring = again(EXPIRING_PAUSE_MS, (turn) => expire(db, turn));
+  const { daemons } = cluster;
+  const meeting = again(MEETING_PAUSE_MS, (turn) => repairOf(daemons[turn % daemons.length] as Daemon, 'start'));
   const result = await generator.run({ ...plan, rate, durationMs: size.loadMs });
+  await meeting.stop();
   print(`${result.count} operations, ${result.errors} errors, ${await expiring.stop()} puts of values that expire`);
   return result;
 }

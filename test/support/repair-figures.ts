@@ -3,11 +3,11 @@ import type { RepairReply } from '../../src/model/exchange-messages.js';
 import type { Daemon, LogLine } from './daemon.js';
 import { runCli } from './run-cli.js';
 
-/** `partita repair start --wait` or `status`. */
-export async function repairOf(daemon: Daemon, verb: 'start' | 'status'): Promise<RepairReply> {
-  const wait = verb === 'start' ? ['--wait'] : [];
-  const { code, out, err } = await runCli(['repair', verb, ...wait, '--admin', daemon.ready.admin, '-o', 'json']);
-  if (code !== 0) throw new Error(`partita repair ${verb}: ${err}`);
+/** `partita repair status`, `start`, or (`meet`) `start --wait`. */
+export async function repairOf(daemon: Daemon, how: 'status' | 'start' | 'meet'): Promise<RepairReply> {
+  const verb = how === 'meet' ? ['start', '--wait'] : [how];
+  const { code, out, err } = await runCli(['repair', ...verb, '--admin', daemon.ready.admin, '-o', 'json']);
+  if (code !== 0) throw new Error(`partita repair ${verb.join(' ')}: ${err}`);
   return JSON.parse(out) as RepairReply;
 }
 
@@ -59,6 +59,6 @@ function statusOf(daemon: Daemon): Promise<LogLine> {
  */
 export async function meetAll(daemons: readonly Daemon[]): Promise<number> {
   const before = await repairFigures(daemons);
-  for (const daemon of daemons) await repairOf(daemon, 'start');
+  for (const daemon of daemons) await repairOf(daemon, 'meet');
   return (await repairFigures(daemons)).moved - before.moved;
 }
