@@ -22,10 +22,12 @@ export function reapAll(world: SimWorld): Evidence['reaped'] {
   const look = (): ReadonlyMap<string, readonly ReplicaView[]> =>
     new Map(world.workload.keys.map((key) => [key, view.replicas(key)]));
   const untilMs = world.time.monotonicMs() + afterMs + ROUNDS_MS;
-  let left = stillThere(look());
+  // What expires later, by some clock, is forgotten later.
+  const overMs = world.time.wallMs() + world.options.skewMaxMs;
+  let left = stillThere(look(), overMs);
   while (left.length > 0 && world.time.monotonicMs() < untilMs) {
     world.runFor(500);
-    left = stillThere(look());
+    left = stillThere(look(), overMs);
   }
   const shown = new Map(
     [...readEverywhere(world)].map(([key, answers]) => [
@@ -36,14 +38,14 @@ export function reapAll(world: SimWorld): Evidence['reaped'] {
   return { left, shown };
 }
 
-/** Keys of which all that is left, with every owner, is what should have been forgotten. */
-function stillThere(replicas: ReadonlyMap<string, readonly ReplicaView[]>): readonly string[] {
+/** Keys of which all that is left, with every owner, is what should have been forgotten: deleted or expired at `overMs`. */
+function stillThere(replicas: ReadonlyMap<string, readonly ReplicaView[]>, overMs: number): readonly string[] {
   return [...replicas].flatMap(([key, views]) => {
     const held = views.filter(({ state }) => state === 'ok');
     const isOver =
       held.length > 0 &&
       views.every(({ state }) => state !== 'unknown') &&
-      held.every(({ record }) => newestMs(record, 0) !== Number.POSITIVE_INFINITY);
+      held.every(({ record }) => newestMs(record, 0) <= overMs);
     return isOver ? [key] : [];
   });
 }

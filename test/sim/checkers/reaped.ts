@@ -1,11 +1,13 @@
 /*
  * Deletes are forgotten in the end, when everything is healed; and what was deleted stays so: after it every key shows
- * what it showed before.
+ * what it showed before, but for what has expired meanwhile.
  */
 import type { Evidence } from '../evidence.js';
 import type { Violation } from '../violation.js';
+import { mayHaveExpired } from './expiry.js';
 
-export function checkReaped({ reaped, final }: Evidence): Violation[] {
+export function checkReaped(evidence: Evidence): Violation[] {
+  const { reaped, final, history, endMs } = evidence;
   if (reaped === null) return [];
   const violations: Violation[] = reaped.left.map((key) => ({
     checker: 'reaped',
@@ -14,13 +16,19 @@ export function checkReaped({ reaped, final }: Evidence): Violation[] {
   }));
   for (const [key, ids] of reaped.shown) {
     const before = final.get(key) ?? null;
-    if (ids === null || before === null || sameIds(ids, before)) continue;
+    const writes = history.keys.get(key)?.writes;
+    const mayEnd = (id: number): boolean => {
+      const write = writes?.get(id);
+      return write !== undefined && mayHaveExpired(evidence, write, endMs);
+    };
+    if (ids === null || before === null || isSame(ids, before, mayEnd)) continue;
     const text = `showed [${before.join(' ')}], and [${ids.join(' ')}] once deletes were forgotten`;
     violations.push({ checker: 'reaped', key, text });
   }
   return violations;
 }
 
-function sameIds(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((id) => b.includes(id));
+/** Nothing has come, and nothing has gone but what did not live for ever. */
+function isSame(after: readonly number[], before: readonly number[], mayEnd: (id: number) => boolean): boolean {
+  return after.every((id) => before.includes(id)) && before.every((id) => after.includes(id) || mayEnd(id));
 }
