@@ -24,7 +24,7 @@ export function statusFigures(node: PartitaNode): Readonly<Record<string, unknow
   const { background } = node;
   const own = { background: background.status(), scrub: background.scrubStatus() };
   if (cluster === null) return own;
-  const { peers, hints, repair } = cluster;
+  const { peers, hints, repair, readRepairs } = cluster;
   const tombstones = cluster.tombstones
     .filter(({ candidates, young }) => candidates + young > 0)
     .map((summary) => ({ ...summary, waitsFor: Object.fromEntries(summary.waitsFor) }));
@@ -35,6 +35,7 @@ export function statusFigures(node: PartitaNode): Readonly<Record<string, unknow
     hintsFor: hints,
     suspect: repair.suspect.length,
     repair,
+    readRepairs: { ...readRepairs },
     tombstones,
     ...own,
   };

@@ -19,6 +19,7 @@ import type { ChaosViolation, Verdict } from '../support/chaos/check.js';
 import { ClientProcess } from '../support/chaos/client-process.js';
 import { endCluster, startCluster } from '../support/chaos/cluster.js';
 import type { ChaosNode } from '../support/chaos/cluster.js';
+import { hintsGone, settled } from '../support/chaos/ending.js';
 import {
   countBy,
   duringWindow,
@@ -32,7 +33,6 @@ import {
 import type { Latencies, OneFigures } from '../support/chaos/figures.js';
 import type { FinalState, Operation } from '../support/chaos/operation.js';
 import { Network, networkFault } from '../support/faults/network.js';
-import { hintsKept } from '../support/hints-kept.js';
 import { inScope, scopedFolder } from '../support/scope.js';
 import { SMALL_STORE } from './crash.js';
 import type { Proof } from './proof.js';
@@ -48,10 +48,6 @@ const ONE_TIMEOUT_MS = 5_000;
 const OPERATIONS_PER_SECOND_MIN = 200;
 const ACTIONS_PER_SECOND = 180;
 const CALM_MS = 2_000;
-/** Hints must have gone home by then. */
-const HINTS_TIMEOUT_MS = 60_000;
-const SETTLE_READS_MAX = 10;
-const SETTLE_PAUSE_MS = 1_000;
 const SHOWN_MAX = 8;
 
 interface Course {
@@ -108,7 +104,7 @@ function playRun(seed: number, course: Course, print: Print): Promise<RunResult>
       const { operations, skipped } = await client.stop();
       if (skipped > 0) print(`${skipped} actions were due and not begun: too many were under way`);
       const hintsLeft = await hintsGone(nodes, print);
-      const final = await settled(client, print);
+      const final = await settled(client, REPLICAS, print);
       client.end();
       return { ...judge(stage, operations, final, print), hintsLeft };
     } catch (error) {
@@ -128,41 +124,6 @@ async function perform(stage: Stage, course: Course, prng: Prng): Promise<void> 
   for (const { name } of order) {
     await stage.play(name, name === 'stop one' ? course.stopMs : course.actMs);
     await stage.calm(`after ${name}`, course.gapMs);
-  }
-}
-
-/** Before anybody reads, and so repairs: what a fallback took must come home by itself. Answers how many did not. */
-async function hintsGone(nodes: readonly ChaosNode[], print: Print): Promise<number> {
-  const startedMs = performance.now();
-  let most = 0;
-  for (;;) {
-    let kept = 0;
-    for (const { daemon } of nodes) kept += await hintsKept(daemon);
-    most = Math.max(most, kept);
-    const tookMs = performance.now() - startedMs;
-    if (kept === 0 || tookMs > HINTS_TIMEOUT_MS) {
-      print(`hints at the end of the faults: ${most}; ${kept} are left after ${(tookMs / 1_000).toFixed(1)} s`);
-      return kept;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
-/** Reads of all owners until nothing changes any more: they also repair what they find stale. */
-async function settled(client: ClientProcess, print: Print): Promise<readonly FinalState[]> {
-  let before = '';
-  for (let read = 1; ; read++) {
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
-    const states = await client.read(REPLICAS);
-    const now = JSON.stringify(
-      [...states]
-        .sort((a, b) => (a.key < b.key ? -1 : 1))
-        .map(({ key, shown }) => [key, shown === null ? null : [...shown].sort((a, b) => a - b)]),
-    );
-    const unreadable = states.filter(({ shown }) => shown === null).length;
-    print(`read ${read} of all keys by all owners: ${states.length} keys, ${unreadable} not to be read`);
-    if ((now === before && unreadable === 0) || read === SETTLE_READS_MAX) return states;
-    before = now;
   }
 }
 

@@ -15,9 +15,8 @@ import { openDirectory } from '../../src/daemon/node-directory.js';
 import { kernelRandom, realClock, realTimers } from '../../src/daemon/real-world.js';
 import { openStorage } from '../../src/daemon/storage-world.js';
 import { hash64From } from '../../src/model/hash.js';
-import type { RepairReply } from '../../src/model/exchange-messages.js';
-import { runCli } from '../support/run-cli.js';
 import { RealCluster } from '../support/real-cluster.js';
+import { repairOf } from '../support/repair-figures.js';
 import { silentLog, silentMeter } from '../support/silent.js';
 import { TestWrite } from '../storage/engine-requests.js';
 import type { Proof } from './proof.js';
@@ -104,22 +103,15 @@ async function written(writes: readonly TestWrite[], ask: (key: string) => TestW
   return [...left, ...refused.map(({ key }) => ask(Buffer.from(key).toString('latin1')))];
 }
 
-async function repair(cluster: RealCluster, n: number, verb: 'start' | 'status'): Promise<RepairReply> {
-  const admin = join(cluster.folder, cluster.member(n).name, 'admin.sock');
-  const { code, out, err } = await runCli(['repair', verb, '--wait', '--admin', admin, '-o', 'json']);
-  if (code !== 0) throw new Error(`partita repair ${verb}: ${err}`);
-  return JSON.parse(out) as RepairReply;
-}
-
 /** Every partition is met by n1, once. */
 async function meet(cluster: RealCluster, differ: number): Promise<Row> {
   await cluster.start();
   await cluster.connected();
-  const before = await repair(cluster, 1, 'status');
+  const before = await repairOf(cluster.node(1), 'status');
   const startedMs = performance.now();
-  const after = await repair(cluster, 1, 'start');
+  const after = await repairOf(cluster.node(1), 'meet');
   const seconds = (performance.now() - startedMs) / 1_000;
-  const again = await repair(cluster, 1, 'start');
+  const again = await repairOf(cluster.node(1), 'meet');
   await cluster.stop();
   return {
     differ,

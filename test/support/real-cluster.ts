@@ -112,6 +112,10 @@ export class RealCluster {
     return member;
   }
 
+  get daemons(): readonly Daemon[] {
+    return this.members.map(({ daemon }) => daemon);
+  }
+
   get addresses(): readonly string[] {
     return this.members.map(({ client }) => client);
   }

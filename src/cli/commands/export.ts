@@ -30,7 +30,7 @@ interface Count {
 }
 
 /**
- * Which keys there are is asked of one node; what is stored under each is read like a client does it, from R replicas. So
+ * Which keys there are is asked of one node; what is stored under each is read as every client reads, from R replicas. So
  * a replica that has missed something is found out, and repaired.
  */
 export async function runExport(io: Io, options: ExportOptions): Promise<number> {

@@ -58,6 +58,8 @@ export interface ClusterStatus {
   readonly peers: readonly PeerStatus[];
   readonly hints: readonly HintsKept[];
   readonly repair: RepairReply;
+  /** Replicas that reads have brought up to date, since the start; ClusterMeters. */
+  readonly readRepairs: { readonly young: number; readonly settled: number; readonly dropped: number };
   /** Of each partition that this node owns, what the last look at its deletes has found. */
   readonly tombstones: readonly ReapSummary[];
 }
@@ -166,6 +168,7 @@ export class Cluster implements ClusterParts, Works {
       peers: this.links.status(),
       hints: this.hints.kept(),
       repair: this.#exchanges.status(),
+      readRepairs: this.meters.readRepairs,
       tombstones: this.reaper.summaries(),
     };
   }

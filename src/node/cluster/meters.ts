@@ -7,8 +7,10 @@ export class ClusterMeters {
   readonly read: Counter;
   readonly refused: Counter;
   readonly damagedOnTheWay: Counter;
-  readonly repairs: Counter;
-  readonly repairsDropped: Counter;
+  readonly #repairs: Readonly<Record<'young' | 'settled', Counter>>;
+  readonly #repairsDropped: Counter;
+  /** Of read repair, kept here as well, since a meter is only written to. */
+  readonly readRepairs: { young: number; settled: number; dropped: number } = { young: 0, settled: 0, dropped: 0 };
   readonly hintsDelivered: Counter;
   readonly hintsRefused: Counter;
   readonly hintsLost: Counter;
@@ -32,8 +34,13 @@ export class ClusterMeters {
       'partita_peer_damaged_total',
       'Records of other nodes that failed their check',
     );
-    this.repairs = meter.counter('partita_read_repairs_total', 'Stale replicas that a read has brought up to date');
-    this.repairsDropped = meter.counter(
+    const repairs =
+      'Stale replicas that a read has brought up to date; young: of a version whose copies may be on their way';
+    this.#repairs = {
+      young: meter.counter('partita_read_repairs_total', repairs, { versions: 'young' }),
+      settled: meter.counter('partita_read_repairs_total', repairs, { versions: 'settled' }),
+    };
+    this.#repairsDropped = meter.counter(
       'partita_read_repairs_dropped_total',
       'Read repairs left undone: too many at once',
     );
@@ -70,5 +77,15 @@ export class ClusterMeters {
       'partita_dot_collisions_total',
       'Dots that named two versions: a store forgot what it had minted',
     );
+  }
+
+  noteReadRepair(age: 'young' | 'settled'): void {
+    this.readRepairs[age] += 1;
+    this.#repairs[age].add(1);
+  }
+
+  noteReadRepairDropped(): void {
+    this.readRepairs.dropped += 1;
+    this.#repairsDropped.add(1);
   }
 }

@@ -6,7 +6,9 @@ import type { Failure } from '../../model/errors.js';
 import type { KeyHash } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { StoreHead } from '../../model/peer-messages.js';
+import { eachStamp } from '../../versioning/record.js';
 import type { StoreAsker } from '../peers/request.js';
+import { SETTLE_MS } from './owner-meeting.js';
 import type { ClusterParts, ReadRepair } from './parts.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 
@@ -24,11 +26,11 @@ export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
   send(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, node: number, fence: number): void {
     const { meters, self, links } = this.#parts;
     if (this.#underWay >= UNDER_WAY_MAX) {
-      meters.repairsDropped.add(1);
+      meters.noteReadRepairDropped();
       return;
     }
     this.#underWay += 1;
-    meters.repairs.add(1);
+    meters.noteReadRepair(this.#isYoung(record) ? 'young' : 'settled');
     if (node === self) this.#storeHere(place, record, fence);
     else if (
       (links.get(node)?.store(this.#head(place.partition, fence), record, true, TIMEOUT_MS, this, place.partition) ??
@@ -56,6 +58,19 @@ export class Repairs implements ReadRepair, StoreAsker, RecordTarget {
       this.#parts.fences.reach(tag, refusal.fence, TIMEOUT_MS, () => undefined);
     }
     this.#over();
+  }
+
+  /**
+   * A get that comes while a put is under way finds copies that differ, and nothing is wrong. Counted apart, so that what
+   * is left shows how often a replica has really missed something: in a healthy cluster, never.
+   */
+  #isYoung(record: Uint8Array): boolean {
+    const settledMs = this.#parts.services.viewMs() - SETTLE_MS;
+    let isYoung = false;
+    eachStamp(record, 0, record.length, (wallMs) => {
+      isYoung ||= wallMs > settledMs;
+    });
+    return isYoung;
   }
 
   #storeHere(place: KeyHash & { readonly partition: PartitionId }, record: Uint8Array, fence: number): void {

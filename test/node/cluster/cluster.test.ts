@@ -12,6 +12,7 @@ import { MULTI_GET, MULTI_PUT } from '../../../src/wire/kinds.js';
 import type { ReadRequest } from '../../../src/storage/storage.js';
 import { isFault } from '../../../src/wire/plain.js';
 import { text } from '../../support/test-client.js';
+import { SETTLE_MS } from '../../../src/node/cluster/owner-meeting.js';
 import { ClusterBench, TestStorage } from './bench.js';
 
 const NONE = new Uint8Array(0);
@@ -137,6 +138,26 @@ test('a read repairs an owner that has missed a put', (t) => {
   t.deepEqual(bench.node(3).values(key, { r: 3 }), ['new']);
   bench.time.runFor(100);
   t.deepEqual(bench.node(2).storage.record(text(key)), bench.node(1).storage.record(text(key)));
+});
+
+test('a read repair of what was just put counts apart from one of what should long be everywhere', (t) => {
+  const bench = new ClusterBench(3);
+  const key = bench.keyOf(1);
+  const readRepairs = (): unknown => bench.node(3).node.clusterStatus()?.readRepairs;
+  let { context } = bench.node(1).put(key, 'old', { w: 3 });
+  const missAPut = (value: string): void => {
+    const old = bench.node(2).storage.record(text(key)) as Uint8Array;
+    ({ context } = bench.node(1).put(key, value, { w: 3, context }));
+    bench.node(2).storage.replace(text(key), old);
+  };
+  missAPut('new');
+  t.deepEqual(bench.node(3).values(key, { r: 3 }), ['new']);
+  t.deepEqual(readRepairs(), { young: 1, settled: 0, dropped: 0 });
+  bench.time.runFor(100);
+  missAPut('newer');
+  bench.time.runFor(SETTLE_MS + 1);
+  t.deepEqual(bench.node(3).values(key, { r: 3 }), ['newer']);
+  t.deepEqual(readRepairs(), { young: 1, settled: 1, dropped: 0 });
 });
 
 test('siblings of two coordinators are shown together, wherever they are read, and a merge of them is one', (t) => {

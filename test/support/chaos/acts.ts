@@ -70,6 +70,19 @@ export class Stage {
     this.windows.push({ name, startMs, endMs: monotonicMs(), text });
   }
 
+  /** kill -9 of a node that nothing else happens to until `comeBack`; meanwhile acts are played among the others. */
+  async leave(node: ChaosNode): Promise<void> {
+    this.#down.add(node);
+    this.#look();
+    await node.daemon.kill();
+  }
+
+  async comeBack(node: ChaosNode): Promise<void> {
+    await node.daemon.start();
+    this.#down.delete(node);
+    this.#look();
+  }
+
   /** Some node was within the client's reach, both ways and running, through the whole of that time. */
   wasReachable(fromMs: number, toMs: number): boolean {
     const first = this.#sights.findLastIndex(({ atMs }) => atMs <= fromMs);
@@ -79,6 +92,7 @@ export class Stage {
 
   #shuffled(): readonly ChaosNode[] {
     return this.#nodes
+      .filter((node) => !this.#down.has(node))
       .map((node) => ({ node, rank: this.#prng.u32() }))
       .sort((a, b) => a.rank - b.rank)
       .map(({ node }) => node);

@@ -1,6 +1,6 @@
 /* The checker on histories made up for it, good and bad. */
 import test from 'ava';
-import { catchesLoss, checkRun } from './check.js';
+import { catchesLoss, catchesReturn, checkRun } from './check.js';
 import type { ViolationKind } from './check.js';
 import { judgeOne, latenciesOf } from './figures.js';
 import type { FinalState, Operation } from './operation.js';
@@ -109,4 +109,10 @@ test('percentiles', (t) => {
   const history = Array.from({ length: 200 }, (_, i) => put(i, { startMs: 0, endMs: i + 1 }));
   t.deepEqual(latenciesOf(history), { count: 200, p50Ms: 101, p99Ms: 199, maxMs: 200 });
   t.is(latenciesOf([]).maxMs, 0);
+});
+
+test('the trial of what comes back needs a delete that was the last', (t) => {
+  t.is(catchesReturn([put(1), remove(2, { replaces: [1] })], left()), null);
+  t.regex(catchesReturn([put(1), remove(2, { replaces: [1], outcome: 'unknown' })], left()) ?? '', /no key is empty/);
+  t.regex(catchesReturn([put(1)], left(1)) ?? '', /no key is empty/);
 });

@@ -178,3 +178,19 @@ export function catchesLoss(operations: readonly Operation[], final: readonly Fi
   }
   return 'nothing that was acknowledged is there';
 }
+
+/** The same for what comes back: a key whose last value was deleted, shown with that value once more. */
+export function catchesReturn(operations: readonly Operation[], final: readonly FinalState[]): string | null {
+  const empty = new Set(final.filter(({ shown }) => shown?.length === 0).map(({ key }) => key));
+  const removal = operations.findLast(
+    ({ kind, outcome, key, replaces }) =>
+      kind === 'delete' && outcome === 'ok' && replaces.length > 0 && empty.has(key),
+  );
+  const victim = removal?.replaces[0];
+  if (removal === undefined || victim === undefined) return 'no key is empty at the end because it was deleted';
+  const forged = final.map((one) => (one.key === removal.key ? { ...one, shown: [victim] } : one));
+  const found = checkRun(operations, forged).violations.some(
+    (one) => one.kind === 'returned' && one.ids.includes(victim),
+  );
+  return found ? null : `put ${victim} was shown once more under ${removal.key}, and nothing was said`;
+}

@@ -19,10 +19,14 @@ export interface WorkloadOptions {
   readonly oneTimeoutMs: number;
   readonly keysPerStream: number;
   readonly valueBytesMax: number;
+  /** Default: some of everything. */
+  readonly emphasis?: 'deletes';
 }
 
+type Shares = readonly (readonly [Stream | 'read', number])[];
+
 /** Of the actions begun; a put behind a get, or behind a put, makes two operations of one action. */
-const SHARES: readonly (readonly [Stream | 'read', number])[] = [
+const SHARES: Shares = [
   ['merge', 0.3],
   ['blind', 0.1],
   ['chain', 0.1],
@@ -30,6 +34,16 @@ const SHARES: readonly (readonly [Stream | 'read', number])[] = [
   ['one', 0.2],
   ['read', 0.15],
 ];
+const DELETE_SHARES: Shares = [
+  ['gone', 0.6],
+  ['merge', 0.1],
+  ['blind', 0.05],
+  ['one', 0.1],
+  ['read', 0.15],
+];
+/** Of the actions that find something under a key of the stream `gone`. */
+const DELETED_SHARE = 0.5;
+const DELETED_SHARE_HEAVY = 0.8;
 /** Keys of the stream `one` have only ever more siblings, so that there must be more of them. */
 const ONE_KEYS_FACTOR = 8;
 /** A run whose store answers nothing at all must not fill the memory. */
@@ -107,14 +121,16 @@ export class Workload {
   async #act(): Promise<void> {
     const prng = this.#prng;
     let draw = prng.float();
-    const [share] = SHARES.find(([, weight]) => (draw -= weight) < 0) ?? ['read' as const];
+    const isHeavy = this.#options.emphasis === 'deletes';
+    const [share] = (isHeavy ? DELETE_SHARES : SHARES).find(([, weight]) => (draw -= weight) < 0) ?? ['read' as const];
     const stream = share === 'read' ? prng.pick(STREAMS) : share;
     const key = `${stream}-${prng.int(this.#options.keysPerStream * (stream === 'one' ? ONE_KEYS_FACTOR : 1))}`;
     if (share === 'read') await this.#get(stream, key);
     else if (share === 'merge') await this.#merge(stream, key);
     else if (share === 'blind' && prng.chance(0.5)) await this.#merge(stream, key);
     else if (share === 'chain') await this.#chain(stream, key);
-    else if (share === 'gone') await this.#goOn(stream, key, prng.chance(0.5));
+    else if (share === 'gone')
+      await this.#goOn(stream, key, prng.chance(isHeavy ? DELETED_SHARE_HEAVY : DELETED_SHARE));
     else await this.#put(stream, key, [], undefined);
   }
 
