@@ -82,18 +82,18 @@ function groupOf(key: Uint8Array): number | null {
 }
 
 const GROUP_BYTES = LEAVES_PER_GROUP * LEAF_BYTES;
+/** Those that were asked for. */
+const GROUP_KEYS: Uint8Array[] = [];
 
 /** The groups of stored leaves that one batch changes, as bytes: read once, changed in place, written whole. */
 export class LeafGroups {
   readonly #bytes: Uint8Array;
   readonly #isRead: boolean[];
-  readonly #keys: readonly Uint8Array[];
   #groups: number[] = [];
 
   constructor(leafCount: number) {
     this.#bytes = new Uint8Array(leafCount * LEAF_BYTES);
     this.#isRead = new Array<boolean>(leafCount / LEAVES_PER_GROUP).fill(false);
-    this.#keys = this.#isRead.map((_, group) => groupKey(group));
   }
 
   /** The groups changed since `clear`; nothing may hold on to what `valueOf` gave. */
@@ -122,14 +122,16 @@ export class LeafGroups {
   /** All leaves, those that were not read yet as they are stored. */
   all(file: PartitionFile | null): Uint32Array {
     const leafCount = this.#bytes.length / LEAF_BYTES;
-    for (let leaf = 0; leaf < leafCount; leaf += LEAVES_PER_GROUP) this.of(file, leaf);
     const leaves = new Uint32Array(leafCount * WORDS_PER_LEAF);
-    decodeLeaves(this.#bytes, leaves, 0, leafCount);
+    for (let group = 0; group < this.#isRead.length; group++) {
+      const bytes = this.#isRead[group] === true ? this.valueOf(group) : file?.get(this.keyOf(group));
+      if (bytes?.length === GROUP_BYTES) decodeLeaves(bytes, leaves, group * LEAVES_PER_GROUP, LEAVES_PER_GROUP);
+    }
     return leaves;
   }
 
   keyOf(group: number): Uint8Array {
-    return this.#keys[group] as Uint8Array;
+    return (GROUP_KEYS[group] ??= groupKey(group));
   }
 
   valueOf(group: number): Uint8Array {
