@@ -22,7 +22,11 @@ const WAY = fc.record({ gapMs: fc.integer({ min: 0, max: 200_000 }), wayMs: fc.i
 
 testProp(
   'an undisturbed way is no delay, however far apart clocks are and though they drift',
-  [fc.array(WAY, { minLength: 1, maxLength: 200 }), fc.integer({ min: -1e9, max: 1e9 }), fc.integer({ min: -200, max: 200 })],
+  [
+    fc.array(WAY, { minLength: 1, maxLength: 200 }),
+    fc.integer({ min: -1e9, max: 1e9 }),
+    fc.integer({ min: -200, max: 200 }),
+  ],
   (t, ways, apartMs, driftPpm) => {
     const transit = new Transit();
     let sentMs = 1;

@@ -80,33 +80,57 @@ function lookThrough(
   return { isFound, youngestMs };
 }
 
+/** Deletes are forgotten owner by owner: for these moments trees of owners differ, and a scan meets what has just gone. */
+const REAPED_WITHIN_MS = 50;
+const LOOKS_MAX = 5;
+
 function treesOf(world: SimWorld, { ring, nodes }: RingCluster): readonly TreeView[] {
   const { partitionCount, replicaCount, owners } = ring;
   const trees: TreeView[] = [];
   for (let partition = 0; partition < partitionCount; partition++) {
-    for (const ordinal of owners.slice(partition * replicaCount, (partition + 1) * replicaCount)) {
-      const node = nodes[ordinal - 1] as SimNode;
-      const tree = treeOf(world, node, partition);
-      if (tree !== null) trees.push(tree);
+    const ordinals = owners.slice(partition * replicaCount, (partition + 1) * replicaCount);
+    const holders = ordinals.map((ordinal) => nodes[ordinal - 1] as SimNode);
+    const isRebuilt = new Map(holders.map((node) => [node, isAsRebuilt(world, node, partition)]));
+    const roots = rootsOf(world, holders, partition);
+    for (const node of holders) {
+      const [asRebuilt, root] = [isRebuilt.get(node), roots.get(node)];
+      if (typeof asRebuilt === 'boolean' && root !== undefined)
+        trees.push({ node: node.node, partition, root, isAsRebuilt: asRebuilt });
     }
   }
   return trees;
 }
 
-/** Null: something in it cannot be read. */
-function treeOf(world: SimWorld, { engine, node }: SimNode, partition: number): TreeView | null {
+/** Of all holders at one moment. */
+function rootsOf(world: SimWorld, holders: readonly SimNode[], partition: number): Map<SimNode, string> {
+  for (let looks = 1; ; looks++) {
+    const roots = new Map<SimNode, string>();
+    for (const node of holders) {
+      const live = node.engine?.liveLeaves(partition);
+      if (live !== undefined) roots.set(node, treeRoot(live, HASH).join());
+    }
+    if (new Set(roots.values()).size <= 1 || looks === LOOKS_MAX) return roots;
+    world.runFor(REAPED_WITHIN_MS);
+  }
+}
+
+/** Is the tree that of the records? Null: something in it cannot be read. */
+function isAsRebuilt(world: SimWorld, { engine }: SimNode, partition: number): boolean | null {
   if (engine === null) return null;
-  const live = engine.liveLeaves(partition);
-  const rebuild = new Rebuild(partition as PartitionId, live.length / 3);
-  engine.scan(rebuild);
-  world.pump(() => {
-    if (!rebuild.isStopped || rebuild.isOver) return rebuild.isOver;
-    rebuild.isStopped = false;
+  for (let looks = 1; ; looks++) {
+    const rebuild = new Rebuild(partition as PartitionId, engine.liveLeaves(partition).length / 3);
     engine.scan(rebuild);
-    return false;
-  });
-  if (rebuild.damaged > 0) return null;
-  return { node, partition, root: treeRoot(live, HASH).join(), isAsRebuilt: leavesEqual(live, rebuild.leaves) };
+    world.pump(() => {
+      if (!rebuild.isStopped || rebuild.isOver) return rebuild.isOver;
+      rebuild.isStopped = false;
+      engine.scan(rebuild);
+      return false;
+    });
+    if (rebuild.damaged > 0) return null;
+    if (leavesEqual(engine.liveLeaves(partition), rebuild.leaves)) return true;
+    if (looks === LOOKS_MAX) return false;
+    world.runFor(REAPED_WITHIN_MS);
+  }
 }
 
 /** Leaves made anew of what a scan shows. */

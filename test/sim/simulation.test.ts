@@ -70,7 +70,7 @@ test('a ring does all that a ring is for', (t) => {
     'partita_peer_requests_total store ok',
     'partita_peer_requests_total read ok',
     'partita_forwarded_total',
-    'partita_read_repairs_total',
+    'partita_read_repairs_total young',
     'partita_hints_delivered_total',
   ]) {
     t.true((counts.get(name) ?? 0) > 0, name);
