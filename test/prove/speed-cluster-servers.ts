@@ -30,6 +30,7 @@ export async function startCluster(world: SpeedWorld, nodes: number, replicas: n
   });
   world.atEnd(() => cluster.dispose());
   await cluster.start();
+  await cluster.connected();
   return {
     target: {
       address: cluster.member(1).client,
