@@ -22,7 +22,7 @@ const sibling = fc.record({
   expiresMs: fc.oneof(fc.constant(0), fc.nat()),
 });
 
-test('what export writes, import reads: any bytes, one line each', (t) => {
+test('what export writes, import reads, whatever the bytes, one line each', (t) => {
   fc.assert(
     fc.property(bytes, fc.array(sibling, { minLength: 1, maxLength: 4 }), (key, siblings) => {
       const text = encodeLine({ key, siblings, context: Context.empty });
