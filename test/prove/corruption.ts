@@ -289,6 +289,25 @@ async function readAll(
   return { right, unknown, wrong };
 }
 
+/** What was read after a start, or what the daemon was at when it died: its trees may be rebuilt before it is ready. */
+async function startAndRead(
+  daemon: Daemon,
+  names: readonly string[],
+): Promise<Awaited<ReturnType<typeof readAll>> | { readonly death: string }> {
+  let at = 'before it was ready';
+  try {
+    await daemon.start();
+    at = 'while it was read';
+    return await readAll(daemon, names);
+  } catch (error) {
+    // A daemon that lives on has failed otherwise; so has one that ended by itself, with a code.
+    if (daemon.running && at === 'before it was ready') throw error;
+    const { signal } = await daemon.exited;
+    if (signal === null || signal === 'SIGKILL') throw error;
+    return { death: `${at} (${signal})` };
+  }
+}
+
 /** A file that kills its reader: two deaths at most, then it is set aside and the rest is served. */
 async function proveLethal(series: Series, scope: Scope, base: Base, print: Print): Promise<readonly string[]> {
   const victim = filesOf(base.directory, 'partitions', '.mdb').find(({ bytes }) => bytes > 2 * PAGE_BYTES);
@@ -300,11 +319,9 @@ async function proveLethal(series: Series, scope: Scope, base: Base, print: Prin
     scope.defer('end the daemon', () => daemon.signal('SIGKILL'));
     try {
       for (let start = 1; start <= 4; start++) {
-        await daemon.start();
-        const read = await readAll(daemon, base.names).catch(() => null);
-        if (read === null) {
-          const { code, signal } = await daemon.exited;
-          print(`lethal file, start ${start}: killed while it was read (${signal ?? `code ${code}`})`);
+        const read = await startAndRead(daemon, base.names);
+        if ('death' in read) {
+          print(`lethal file, start ${start}: killed ${read.death}`);
           continue;
         }
         const setAside = filesOf(directory, 'quarantine', '').length > 0;
