@@ -5,6 +5,7 @@
  * Flat pages instead of an object a key: five million keys must not become five million objects in the generator. A
  * thread writes only the keys of its own residue class (source.ts), so contexts are never shared between threads.
  */
+import { copyBytes } from '../../src/lib/bytes.js';
 
 const PAGE_KEYS = 1_024;
 /** A token with a few actors fits; longer ones live in a map. */
@@ -54,7 +55,7 @@ export class ContextStore {
     const length = end - start;
     const slot = (index % PAGE_KEYS) * SLOT_BYTES;
     page.lengths[index % PAGE_KEYS] = length;
-    if (length > SLOT_BYTES) this.#long.set(key, bytes.slice(start, end));
+    if (length > SLOT_BYTES) this.#long.set(key, copyBytes(bytes, start, end));
     else for (let i = 0; i < length; i++) page.bytes[slot + i] = bytes[start + i] as number;
   }
 
