@@ -89,7 +89,7 @@ class Opening {
     const { log, recovery } = yield* this.#replay();
     this.#judgeLog(recovery);
     this.#judgeTable(table, present.size > 0, recovery);
-    for (const { suspicion, fence } of this.#partitions) if (suspicion !== SUSPICIONS.none) fence.forget();
+    for (const partition of this.#partitions) partition.drawConclusions();
     const hints = this.#hints.finish(recovery);
     yield* this.#table.save(this.#partitions, hints.file, true);
     const engine = new Engine(this.#deps, this.#options, {

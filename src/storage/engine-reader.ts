@@ -73,7 +73,7 @@ export class Reader {
       if (partition.warmth.cold) return false;
       this.#readFile(partition, place, name, slot);
     }
-    slot.doubt(partition.suspicion);
+    slot.doubt(partition);
     return true;
   }
 
@@ -86,7 +86,7 @@ export class Reader {
         this.#take(partition, place, name, slot, fetched.value);
       }
     }
-    slot.doubt(partition.suspicion);
+    slot.doubt(partition);
   }
 
   /** Puts a request behind the cold read of its key; it is resumed when the pool has answered. */

@@ -21,7 +21,7 @@ import { checkRecord, RECORD_FIXED_BYTES, recordKeyEnd, recordKeyStart } from '.
 import { MARK_BYTES } from './engine-mark.js';
 import type { StoredSlot, StoredSlots } from './engine-stored.js';
 import type { Suspicions } from './engine-suspicion.js';
-import { SUSPICIONS, type Partition } from './partition.js';
+import type { Partition } from './partition.js';
 import { eachPacked, readRange } from './scan-range.js';
 import { HASH_END_HI, isBefore, type HashPlace, type ScanRequest } from './scan.js';
 import { keyName, keyOfName, keyWithin, storageKey } from './storage-key.js';
@@ -154,7 +154,7 @@ export class Scanner {
     } else {
       this.#takeFromFile(partition, range.entries, item, key, slot);
     }
-    if (partition.suspicion !== SUSPICIONS.none) slot.hasMark = false; // it may be the older of two
+    if (!partition.marksHold) slot.hasMark = false; // it may be the older of two
     const size = slot.end - slot.start;
     request.onRecord(slot, key, item.hi, item.lo);
     slots.give(slot);

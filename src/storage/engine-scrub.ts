@@ -25,7 +25,7 @@ import { LeafGroups, type Leaves } from './engine-leaves.js';
 import { isNoSpace } from './engine-space.js';
 import type { Suspicions } from './engine-suspicion.js';
 import type { FileTurn } from './file-turn.js';
-import { SUSPICIONS, type Partition } from './partition.js';
+import type { Partition } from './partition.js';
 import type { DamagedKey, Scrubbed, ScrubStorage } from './scrub-storage.js';
 import { keyName } from './storage-key.js';
 import { OLD_UNKNOWN } from './write-buffer.js';
@@ -111,9 +111,9 @@ export class EngineScrub implements ScrubStorage {
     const damaged = slice.damaged.flatMap((entry) => this.#damagedKey(partition, entry));
     const isUnnamed = slice.damaged.some(({ name }) => name === null);
     const isBroken = slice.hidden > 0 || isUnnamed;
-    if (isBroken && partition.suspicion === SUSPICIONS.none) {
+    if (isBroken) {
       log.error('file_broken', { partition: partition.id, hidden: slice.hidden, isUnnamed });
-      suspicions.set(partition, SUSPICIONS.fileDamaged, () => undefined);
+      suspicions.onFileBroken(partition);
     }
     if (slice.unexplained.length > 0) {
       const named = slice.unexplained.slice(0, 10);

@@ -5,7 +5,7 @@
 import { assert } from '../lib/assert.js';
 import type { Hash64 } from '../model/hash.js';
 import { hasMark, MARK_BYTES, markActorHi, markActorLo, markCounter } from './engine-mark.js';
-import { suspicionText, SUSPICIONS, type Suspicion } from './partition.js';
+import { type Partition, suspicionText, SUSPICIONS } from './partition.js';
 import type { Stored } from './storage.js';
 import type { BufferedRecord } from './write-buffer.js';
 
@@ -89,12 +89,12 @@ export class StoredSlot implements Stored {
     this.damaged = true;
   }
 
-  /** In a suspect partition even a good record may be the older of two, and so may its mark. */
-  doubt(suspicion: Suspicion): void {
+  /** In a suspect partition even a good record may be the older of two. */
+  doubt({ suspicion, marksHold }: Pick<Partition, 'suspicion' | 'marksHold'>): void {
+    if (!marksHold) this.hasMark = false;
     if (suspicion === SUSPICIONS.none) return;
     if (this.state !== 'unknown') this.reason = suspicionText(suspicion);
     this.state = 'unknown';
-    this.hasMark = false;
   }
 
   #takeMark(opening: number, hash: Hash64): void {

@@ -34,6 +34,7 @@ export class Suspicions {
   set(partition: Partition, suspicion: Suspicion, done: (error: Error | null) => void): void {
     partition.suspicion = suspicion;
     if (suspicion !== SUSPICIONS.none) {
+      partition.marksHold = false;
       this.#log.error('partition_suspect', { partition: partition.id, why: suspicionText(suspicion) });
     }
     this.#release.saveTable(true, done);
@@ -62,6 +63,12 @@ export class Suspicions {
   /** The file itself could not be read. */
   onBrokenFile(partition: Partition, error: Error): void {
     this.#log.error('file_unreadable', { partition: partition.id, error: error.message });
+    this.onFileBroken(partition);
+  }
+
+  /** The file is not what was written to it. */
+  onFileBroken(partition: Partition): void {
+    partition.marksHold = false;
     if (partition.suspicion === SUSPICIONS.none) this.set(partition, SUSPICIONS.fileDamaged, () => undefined);
   }
 }

@@ -63,6 +63,11 @@ export class Partition {
   /** Every entry of this partition up to here is in the file. */
   appliedLsn: number = 0;
   suspicion: Suspicion = SUSPICIONS.none;
+  /**
+   * False: its file is known to be broken, so what is read from it may be older than what this opening wrote, and so may
+   * its mark. What else earlier openings lost says nothing of marks: those of earlier openings are void anyway.
+   */
+  marksHold: boolean = true;
   readonly fence: PartitionFence = new PartitionFence();
   /** Frozen maps dropped so far: a read that was under way meanwhile may have looked too early. */
   flushes: number = 0;
@@ -75,6 +80,12 @@ export class Partition {
 
   constructor(id: number) {
     this.id = id;
+  }
+
+  /** When everything that an opening can find has been found. */
+  drawConclusions(): void {
+    if (this.suspicion !== SUSPICIONS.none) this.fence.forget();
+    if (this.suspicion === SUSPICIONS.fileDamaged && this.file !== null) this.marksHold = false;
   }
 
   /** For those who know that there is one. */

@@ -3,6 +3,7 @@
  */
 import test from 'ava';
 import { encodeHome, HOME_KEY } from '../../src/storage/partition-home.js';
+import { SUSPICIONS } from '../../src/storage/partition.js';
 import { storageKey } from '../../src/storage/storage-key.js';
 import { DIGEST, HASH, NODE, place } from './engine-requests.js';
 import { World } from './engine-world.js';
@@ -132,6 +133,34 @@ test('the file of another node, partition or installation is set aside', (t) => 
     t.like(world.get('a'), { state: 'unknown', value: '' });
     t.true(world.disk.paths().some((name) => name.startsWith('quarantine/')));
   }
+});
+
+test('what a suspect partition has lost says nothing of the marks of this opening, and a broken file does', (t) => {
+  const world = new World({ seed: 9, hasOtherOwners: true });
+  world.start();
+  const partition = world.partitionOf('a');
+  world.put('a', 'value', 7);
+  // Else each put before a new node has met the others would be minted by an actor of its own.
+  t.like(world.get('a'), { state: 'unknown', hasMark: true, markCounter: 7 });
+  world.flush();
+  t.like(world.get('a'), { state: 'unknown', from: 'file', hasMark: true, markCounter: 7 });
+  world.up().suspect(partition, SUSPICIONS.fileDamaged);
+  t.like(world.get('a'), { state: 'unknown', hasMark: false });
+  let trusted = false;
+  world.up().trust(partition, (error) => {
+    trusted = error === null;
+  });
+  world.time.runUntil(() => trusted);
+  t.like(
+    world.get('a'),
+    { state: 'ok', hasMark: false },
+    'others have brought what it lacked, and its file is what it is',
+  );
+  world.stop();
+  reopen(world);
+  t.like(world.get('a'), { state: 'ok', hasMark: false }, 'a mark of an earlier opening');
+  t.is(world.put('a', 'newer', 1).state, 'acked');
+  t.like(world.get('a'), { state: 'ok', hasMark: true });
 });
 
 test('a file that is shorter than its pages is set aside', (t) => {

@@ -38,6 +38,8 @@ export interface WorldOptions {
   readonly batchOperationsMax?: number;
   /** Every read of a file goes through the pool. */
   readonly alwaysCold?: boolean;
+  /** A new store is suspect until it has met them. */
+  readonly hasOtherOwners?: boolean;
 }
 
 const SEGMENT_BYTES = 65_536;
@@ -204,6 +206,7 @@ export class World {
       uncleanStarts: this.uncleanStarts,
       partitionCount: this.partitionCount,
       bufferBytesMax: options.bufferBytesMax ?? 64 * 1_048_576,
+      hasOtherOwners: options.hasOtherOwners ?? false,
       logBytesMax: options.logBytesMax ?? 64 * 1_048_576,
       logSegmentBytes: SEGMENT_BYTES,
       cacheBytesMax: options.cacheBytesMax ?? 0,
