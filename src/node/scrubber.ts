@@ -6,13 +6,13 @@
  * Each stretch is a slice of background work, of the last kind but one. What the controller would allow may be more than
  * a disk should be kept busy with for days, so there is a rate of its own on top.
  *
- * A damaged record is handed to whoever can bring a good one from other replicas. A node that is a cluster of its own has
- * nobody to ask, and says so.
+ * The engine remembers which records are damaged, and a cluster brings good ones from other replicas. A node that is a
+ * cluster of its own has nobody to ask, and says so.
  */
 import { ScrubCalendar } from '../background/scrub-calendar.js';
 import type { Slices } from '../background/slices.js';
 import type { Clock, TimerHandle, Timers } from '../env/clock.js';
-import type { Counter, Gauge, Log, Meter } from '../env/meter.js';
+import type { Counter, Log, Meter } from '../env/meter.js';
 import type { DamagedKey, Scrubbed, ScrubStorage } from '../storage/scrub-storage.js';
 
 export interface ScrubberParts {
@@ -27,12 +27,14 @@ export interface ScrubberParts {
   readonly bytesPerSecondMax: number;
   /** The store was not closed cleanly: all of it is looked at soon. */
   readonly verifySoon: boolean;
-  /** Brings a good copy of a damaged record; null: there is nobody to ask. */
+  /** Brings good copies of damaged records; null: there is nobody to ask. */
   readonly repair: DamageRepair | null;
 }
 
+/** Numbers are of this start of the node, whoever found the damage. */
 export interface DamageRepair {
-  repair(damaged: DamagedKey): void;
+  /** Something has just been found. */
+  look(): void;
   /** Records that wait for a good copy. */
   readonly waiting: number;
   readonly repaired: number;
@@ -163,7 +165,9 @@ export class Scrubber {
 
   #take(found: Scrubbed): void {
     this.#count(found);
-    for (const damaged of found.damaged) this.#handOn(damaged);
+    const { repair } = this.#parts;
+    if (repair === null) for (const damaged of found.damaged) this.#mourn(damaged);
+    else if (found.damagedCount > 0) repair.look();
     this.#sliceBytes = Math.max(SLICE_BYTES, found.bytes);
     if (found.nextLeaf === null) {
       this.#ended();
@@ -195,15 +199,12 @@ export class Scrubber {
     this.#goOn();
   }
 
-  #handOn(damaged: DamagedKey): void {
-    const { repair, log } = this.#parts;
-    if (repair !== null) repair.repair(damaged);
-    else
-      log.error('record_lost', {
-        partition: damaged.partition,
-        hash: damaged.hi.toString(16).padStart(8, '0') + damaged.lo.toString(16).padStart(8, '0'),
-        text: 'This node is a cluster of its own, so there is no other copy: reads of the key fail until it is written again. Restore the directory from a copy if the old value is needed',
-      });
+  #mourn(damaged: DamagedKey): void {
+    this.#parts.log.error('record_lost', {
+      partition: damaged.partition,
+      hash: damaged.hi.toString(16).padStart(8, '0') + damaged.lo.toString(16).padStart(8, '0'),
+      text: 'This node is a cluster of its own, so there is no other copy: reads of the key fail until it is written again. Restore the directory from a copy if the old value is needed',
+    });
   }
 
   #count({ records, bytes, damagedCount, wrongLeaves, isBroken }: Scrubbed): void {
@@ -219,8 +220,6 @@ export class Scrubber {
     meters.damaged.add(damagedCount);
     meters.wrongStored.add(wrongLeaves);
     if (isBroken) meters.broken.add(1);
-    const { repair } = this.#parts;
-    if (repair !== null) meters.repairsWaiting.set(repair.waiting);
   }
 }
 
@@ -232,7 +231,6 @@ class ScrubMeters {
   readonly broken: Counter;
   readonly wrongStored: Counter;
   readonly wrongLive: Counter;
-  readonly repairsWaiting: Gauge;
 
   constructor(meter: Meter) {
     this.records = meter.counter('partita_scrub_records_total', 'Records that were read and found sound');
@@ -243,6 +241,5 @@ class ScrubMeters {
     const wrong = 'Leaves of the tree that were wrong though all records were sound: an alarm';
     this.wrongStored = meter.counter('partita_scrub_wrong_leaves_total', wrong, { leaves: 'stored' });
     this.wrongLive = meter.counter('partita_scrub_wrong_leaves_total', wrong, { leaves: 'live' });
-    this.repairsWaiting = meter.gauge('partita_scrub_repairs_waiting', 'Damaged records that wait for a good copy');
   }
 }

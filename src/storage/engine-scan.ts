@@ -174,7 +174,7 @@ export class Scanner {
       return;
     }
     slot.fromDamage(`The stored record is damaged (${fault})`);
-    suspicions.onDamagedRecord(partition, { hashHi: item.hi, hashLo: item.lo }, fault);
+    suspicions.onDamagedRecord(partition, { key, hashHi: item.hi, hashLo: item.lo }, fault);
   }
 
   /** Everything between the batch's start and the file's end of it, in hash order, every key once. */

@@ -141,13 +141,14 @@ export class EngineScrub implements ScrubStorage {
     const id = partition.id as PartitionId;
     if (name === null) {
       hash.hash(key, 0, key.length);
-      suspicions.onDamagedRecord(partition, { hashHi: hash.hi, hashLo: hash.lo }, 'whose it was is lost');
+      const place = { key: NO_KEY, hashHi: hash.hi, hashLo: hash.lo };
+      suspicions.onDamagedRecord(partition, place, 'whose it was is lost');
       return [];
     }
     cache.delete(keyName(name, 0, name.length));
     hash.hash(name, 0, name.length);
     const { hi, lo } = hash;
-    suspicions.onDamagedRecord(partition, { hashHi: hi, hashLo: lo }, 'found by the scrub');
+    suspicions.onDamagedRecord(partition, { key: name, hashHi: hi, hashLo: lo }, 'found by the scrub');
     return [{ partition: id, key: name, hi, lo }];
   }
 
@@ -203,6 +204,8 @@ export class EngineScrub implements ScrubStorage {
     return partition;
   }
 }
+
+const NO_KEY = new Uint8Array(0);
 
 const NOTHING: Scrubbed = {
   nextLeaf: null,

@@ -3,10 +3,13 @@
  * table, so that a restart does not forget it.
  */
 import type { Log } from '../env/meter.js';
+import { copyBytes } from '../lib/bytes.js';
+import type { PartitionId } from '../model/ids.js';
 import type { EngineCounters } from './engine-counters.js';
 import type { LogRelease } from './engine-release.js';
 import { SUSPICIONS, suspicionText, type Partition, type Suspicion } from './partition.js';
 import type { DamagedPlace } from './replica-storage.js';
+import { keyName } from './storage-key.js';
 import type { KeyPlace } from './storage.js';
 
 /** More than so many at once, and scrubbing finds the others again. */
@@ -41,15 +44,15 @@ export class Suspicions {
   }
 
   /** A record of the file failed its check. */
-  onDamagedRecord(partition: Partition, place: Pick<KeyPlace, 'hashHi' | 'hashLo'>, fault: string): void {
+  onDamagedRecord({ id }: Partition, place: Omit<KeyPlace, 'partition'>, fault: string): void {
     this.#damagedRecords += 1;
     this.#counters.damaged.add(1);
-    if (this.#damaged.size < DAMAGED_KEPT_MAX) {
-      const { hashHi: hi, hashLo: lo } = place;
-      this.#damaged.set(`${hi}/${lo}`, { partition: partition.id, hi, lo });
+    const { key, hashHi: hi, hashLo: lo } = place;
+    const name = `${hi}/${lo}/${keyName(key, 0, key.length)}`;
+    if (this.#damaged.size < DAMAGED_KEPT_MAX && !this.#damaged.has(name)) {
+      this.#damaged.set(name, { partition: id as PartitionId, key: copyBytes(key), hi, lo });
     }
-    const hash = place.hashHi.toString(16).padStart(8, '0');
-    this.#log.error('record_damaged', { partition: partition.id, hash, fault });
+    this.#log.error('record_damaged', { partition: id, hash: hi.toString(16).padStart(8, '0'), fault });
   }
 
   /** What has been found damaged since this was asked last, each place once. */

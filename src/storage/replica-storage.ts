@@ -2,10 +2,13 @@
  * What whoever compares whole replicas needs of a store beside reads, writes and scans (scan.ts).
  */
 import type { KeyHash } from '../model/hash.js';
+import type { PartitionId } from '../model/ids.js';
 
 /** A key whose record cannot be read. */
 export interface DamagedPlace extends KeyHash {
-  readonly partition: number;
+  readonly partition: PartitionId;
+  /** Empty: whose it was is lost, too. */
+  readonly key: Uint8Array;
 }
 
 export interface ReplicaStorage {

@@ -11,6 +11,8 @@ export interface Stored {
   readonly state: 'ok' | 'absent' | 'unknown';
   /** Why it is unknown; empty otherwise. */
   readonly reason: string;
+  /** There is a record, and it fails its check. */
+  readonly damaged: boolean;
   /** The record is `bytes[start, end)`; verified (checksum, key). Empty range unless `ok`, or `unknown` with a good record. */
   readonly bytes: Uint8Array;
   readonly start: number;

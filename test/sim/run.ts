@@ -56,7 +56,6 @@ const TOLD: readonly (readonly [string, string])[] = [
   ['partita_partitions_healed_total owners', 'partitions healed'],
   ['partita_damaged_records_healed_total', 'damaged records healed'],
   ['partita_scrub_damaged_records_total', 'rotten records found by scrubs'],
-  ['partita_scrub_repaired_total', 'of them repaired'],
   ['partita_reaped_total', 'deletes reaped, node by node'],
   ['partita_behind_fence_total', 'records refused below a reap fence'],
   ['partita_reaped_arrived_total', 'reaped records that arrived'],

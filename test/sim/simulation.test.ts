@@ -96,7 +96,7 @@ test('what rots is found by the scrub and repaired from the other owners, before
   t.deepEqual(violations, []);
   const of = (name: string): number => counts.get(name) ?? 0;
   t.true(of('partita_scrub_damaged_records_total') >= 4, 'four at least rot when nobody reads any more');
-  t.true(of('partita_scrub_repaired_total') >= 2);
+  t.true(of('partita_damaged_records_healed_total') >= 2);
   t.true(of('partita_scrub_partitions_total') > 50);
   t.is(of('partita_scrub_wrong_leaves_total stored') + of('partita_scrub_wrong_leaves_total live'), 0);
   const states = [...(evidence.afterScrub?.values() ?? [])].flatMap((replicas) => replicas.map(({ state }) => state));

@@ -3,6 +3,7 @@
  */
 import xxhash from 'xxhash-wasm';
 import { hash64From } from '../../src/model/hash.js';
+import type { PartitionId } from '../../src/model/ids.js';
 import { MERKLE_LEAVES_TOTAL } from '../../src/model/limits.js';
 import { leafIndex, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
 import { hashHeader } from '../../src/storage/engine-leaves.js';
@@ -48,6 +49,9 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   opening: number = 1;
   leafCount: number = MERKLE_LEAVES_TOTAL;
   readonly #waiting: (() => void)[] = [];
+  /** Names of records that fail their check, and those of which nobody has asked yet. */
+  readonly #rotten: Set<string> = new Set();
+  #found: DamagedPlace[] = [];
 
   read(request: ReadRequest): void {
     this.#orLater(() => {
@@ -63,12 +67,14 @@ export class MemoryStorage implements Storage, ReplicaStorage {
         const kept = this.#records.get(nameOf(request.key));
         if (kept !== undefined) this.#remember(request, kept.bytes);
         this.#records.delete(nameOf(request.key));
+        this.#rotten.delete(nameOf(request.key));
       } else if (size !== WAIT_FOR_EARLIER) {
         const bytes = new Uint8Array(size);
         request.encode(bytes, 0);
         const { hashHi, hashLo, partition, markActorHi, markActorLo, markCounter } = request;
         const place = { hashHi, hashLo, partition };
         this.#records.set(nameOf(request.key), { ...place, bytes, markActorHi, markActorLo, markCounter });
+        this.#rotten.delete(nameOf(request.key));
       }
       this.#ack(request);
     });
@@ -125,7 +131,16 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   }
 
   takeDamaged(): readonly DamagedPlace[] {
-    return [];
+    const found = this.#found;
+    this.#found = [];
+    return found;
+  }
+
+  /** The record under this key cannot be read any more, as somebody finds. */
+  rot(key: Uint8Array): void {
+    const { partition, hashHi: hi, hashLo: lo } = this.#records.get(nameOf(key)) as Kept;
+    this.#rotten.add(nameOf(key));
+    this.#found.push({ partition: partition as PartitionId, key, hi, lo });
   }
 
   #remember({ partition, hashHi, hashLo, reaping }: WriteRequest, bytes: Uint8Array): void {
@@ -152,9 +167,19 @@ export class MemoryStorage implements Storage, ReplicaStorage {
     return this.#records.get(nameOf(key))?.bytes;
   }
 
+  /** As if it had never had it. */
+  remove(key: Uint8Array): void {
+    this.#records.delete(nameOf(key));
+  }
+
   /** As if it had missed what came after. */
-  replace(key: Uint8Array, bytes: Uint8Array): void {
-    const { hashHi, hashLo, partition } = this.#records.get(nameOf(key)) ?? { hashHi: 0, hashLo: 0, partition: 0 };
+  replace(
+    key: Uint8Array,
+    bytes: Uint8Array,
+    partition: number = this.#records.get(nameOf(key))?.partition ?? 0,
+  ): void {
+    HASH.hash(key, 0, key.length);
+    const { hi: hashHi, lo: hashLo } = HASH;
     this.#records.set(nameOf(key), {
       hashHi,
       hashLo,
@@ -192,9 +217,11 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   }
 
   #stored(key: Uint8Array): Stored {
-    const kept = this.#records.get(nameOf(key));
+    const damaged = this.#rotten.has(nameOf(key));
+    const kept = damaged ? undefined : this.#records.get(nameOf(key));
     return {
-      state: this.unknownReason !== '' ? 'unknown' : kept === undefined ? 'absent' : 'ok',
+      damaged,
+      state: damaged ? 'unknown' : this.unknownReason !== '' ? 'unknown' : kept === undefined ? 'absent' : 'ok',
       reason: this.unknownReason,
       bytes: kept?.bytes ?? NOTHING,
       start: 0,

@@ -19,13 +19,13 @@ import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
 import type { Works } from '../dispatcher.js';
 import type { Incoming } from '../incoming.js';
+import type { DamageRepair } from '../scrubber.js';
 import { PeerCredentials } from '../peers/credentials.js';
 import { PeerLinks, type PeerStatus } from '../peers/links.js';
 import type { Services } from '../services.js';
 import type { Session } from '../session.js';
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
-import { DamageRepairs } from './damage-repair.js';
 import { Fences } from './fences.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
 import { ClusterMeters } from './meters.js';
@@ -82,7 +82,7 @@ export class Cluster implements ClusterParts, Works {
   readonly merge: MergePlan = new MergePlan();
   readonly nameOf: NameOf;
   readonly repairs: Repairs;
-  readonly damage: DamageRepairs;
+  readonly damage: DamageRepair;
   readonly #server: PeerServer;
   readonly #exchanges: Exchanges;
 
@@ -135,9 +135,9 @@ export class Cluster implements ClusterParts, Works {
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
-    this.damage = new DamageRepairs({ parts: this, slices, timers, meter });
     this.#exchanges = new Exchanges({ parts: this, replicas, slices, random, meter, periodMs: repairPeriodMs });
     services.repair = this.#exchanges;
+    this.damage = this.#exchanges.damaged;
     this.links.start();
     this.fences = new Fences(this, reaps);
     const member = new ReapMember(this, options.reaping);
@@ -180,6 +180,5 @@ export class Cluster implements ClusterParts, Works {
     this.fences.stop();
     this.links.stop();
     this.hints.stop();
-    this.damage.stop();
   }
 }

@@ -4,14 +4,17 @@
  * acknowledged by this copy and one other, and the one that is asked may be the third. All other owners are asked, and
  * what they have together is stored at once.
  *
+ * If none of them has the key, as where its delete has been reaped meanwhile, the copy that cannot be read is dropped.
+ *
  * Places are found by reads, listings and scrubbing. Few are worked on at a time, each a question to every other owner.
  */
 import { copyBytes } from '../../lib/bytes.js';
-import type { KeyHash } from '../../model/hash.js';
 import type { DamagedPlace } from '../../storage/replica-storage.js';
 import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
 import { keyName } from '../../storage/storage-key.js';
+import type { DamageRepair } from '../scrubber.js';
 import { ExchangePeer } from './exchange-wire.js';
+import { KeyDrop } from './key-write.js';
 import type { MeetingParts } from './owner-meeting.js';
 import { RecordIntake, recordFault } from './record-intake.js';
 
@@ -20,24 +23,18 @@ const WAITING_MAX = 4_096;
 const RETRY_MS = 5_000;
 const BYTES_EXPECTED = 4_096;
 
-class Place implements DamagedPlace {
-  readonly partition: number;
-  readonly hi: number;
-  readonly lo: number;
-  notBeforeMs = 0;
-  underWay = false;
+const NOTHING_TO_DO = (): void => undefined;
 
-  constructor({ partition, hi, lo }: DamagedPlace) {
-    this.partition = partition;
-    this.hi = hi;
-    this.lo = lo;
-  }
+interface Waiting {
+  readonly place: DamagedPlace;
+  notBeforeMs: number;
+  underWay: boolean;
 }
 
-export class DamagedRecords {
+export class DamagedRecords implements DamageRepair {
   readonly #world: MeetingParts;
   readonly #isHealthy: (peer: number) => boolean;
-  readonly #places: Map<string, Place> = new Map();
+  readonly #waiting: Map<string, Waiting> = new Map();
   #underWay = 0;
 
   constructor(world: MeetingParts, isHealthy: (peer: number) => boolean) {
@@ -45,37 +42,59 @@ export class DamagedRecords {
     this.#isHealthy = isHealthy;
   }
 
-  /** A place that is known already is asked about again when its turn comes. */
-  add(places: readonly DamagedPlace[]): void {
-    for (const place of places) {
-      const name = `${place.hi}/${place.lo}`;
-      if (this.#places.size < WAITING_MAX && !this.#places.has(name)) this.#places.set(name, new Place(place));
-    }
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
-  look(nowMs: number): void {
-    for (const place of this.#places.values()) {
-      if (this.#underWay >= UNDER_WAY_MAX) return;
-      if (place.underWay || nowMs < place.notBeforeMs) continue;
-      const others = this.#othersOf(place.partition);
-      if (others === null) this.#places.delete(nameOf(place));
-      else if (others.every(this.#isHealthy)) this.#heal(place, others);
-    }
+  get repaired(): number {
+    return this.#world.meters.damagedHealed;
   }
 
-  /** Null: nobody else has it, or the whole partition is suspect and heals as one. */
+  get givenUp(): number {
+    return this.#world.meters.damagedGivenUp;
+  }
+
+  /** What waits already is asked about again when its turn comes. */
+  look(): void {
+    const { parts, replicas, meters } = this.#world;
+    for (const place of replicas.takeDamaged()) this.#take(place);
+    const nowMs = parts.nowMs();
+    for (const waiting of this.#waiting.values()) {
+      if (this.#underWay >= UNDER_WAY_MAX) break;
+      if (waiting.underWay || nowMs < waiting.notBeforeMs) continue;
+      const others = this.#othersOf(waiting.place.partition);
+      if (others === null) this.#waiting.delete(nameOf(waiting.place));
+      else if (others.length === 0) this.#giveUp(waiting.place, 'there is no other owner');
+      else if (others.every(this.#isHealthy)) this.#heal(waiting, others);
+    }
+    meters.damagedWaiting.set(this.#waiting.size);
+  }
+
+  #take(place: DamagedPlace): void {
+    const { preferences, self, hints } = this.#world.parts;
+    const { partition, key } = place;
+    if (preferences.isOwner(partition, self)) {
+      const name = nameOf(place);
+      if (this.#waiting.size < WAITING_MAX && !this.#waiting.has(name))
+        this.#waiting.set(name, { place, notBeforeMs: 0, underWay: false });
+      return;
+    }
+    const name = keyName(key, 0, key.length);
+    if (key.length > 0 && !hints.keeps(name)) hints.addForOwners(partition, name, 0);
+  }
+
+  /** Null: the whole partition is suspect, and heals as one. */
   #othersOf(partition: number): readonly number[] | null {
     const { preferences, self, services } = this.#world.parts;
-    const owners = preferences.ownersOf(partition);
-    if (!owners.includes(self) || owners.length < 2) return null;
     if (services.storage.status().suspectPartitions.includes(partition)) return null;
-    return owners.filter((owner) => owner !== self);
+    return preferences.ownersOf(partition).filter((owner) => owner !== self);
   }
 
-  #heal(place: Place, others: readonly number[]): void {
+  #heal(waiting: Waiting, others: readonly number[]): void {
     const world = this.#world;
     const { parts, meters, slices } = world;
-    place.underWay = true;
+    const { place } = waiting;
+    waiting.underWay = true;
     this.#underWay += 1;
     const records: Uint8Array[] = [];
     let fence = Number.POSITIVE_INFINITY;
@@ -84,8 +103,8 @@ export class DamagedRecords {
     const answered = (): void => {
       left -= 1;
       if (left > 0) return;
-      if (failure === null) this.#store(place, records, fence);
-      else this.#over(place, failure);
+      if (failure === null) this.#store(waiting, records, fence);
+      else this.#over(waiting, failure);
     };
     slices.ask('restore', others.length * BYTES_EXPECTED, () => {
       if (!world.isOpen()) return;
@@ -107,13 +126,14 @@ export class DamagedRecords {
   }
 
   /** `fence`: the lowest at which any of the others has read. */
-  #store(place: Place, records: readonly Uint8Array[], fence: number): void {
-    const { parts, meters } = this.#world;
+  #store(waiting: Waiting, records: readonly Uint8Array[], fence: number): void {
+    const { parts } = this.#world;
     const { services, merge } = parts;
+    const { partition, key } = waiting.place;
     const byKey: Map<string, Uint8Array> = new Map();
     for (const record of records) {
-      const fault = recordFault(parts, place.partition, record);
-      if (fault !== '') return this.#over(place, fault);
+      const fault = recordFault(parts, partition, record);
+      if (fault !== '') return this.#over(waiting, fault);
       const name = keyName(record, recordKeyStart(0), recordKeyEnd(record, 0));
       const known = byKey.get(name);
       if (known === undefined || merge.plan(known, 0, record, 0) === 'same-as-b') byKey.set(name, record);
@@ -123,24 +143,60 @@ export class DamagedRecords {
         byKey.set(name, merged);
       }
     }
-    const noted = (): void => {
-      meters.noteDamagedHealed();
-    };
-    const intake = new RecordIntake(parts, place.partition, { durable: false, fence, from: 0 }, noted, (fault) => {
-      this.#over(place, fault);
+    const isFound = key.length === 0 ? byKey.size > 0 : byKey.has(keyName(key, 0, key.length));
+    const terms = { durable: false, fence, from: 0 };
+    const intake = new RecordIntake(parts, partition, terms, NOTHING_TO_DO, (fault) => {
+      if (fault === null && !isFound) this.#drop(waiting);
+      else this.#over(waiting, fault);
     });
     intake.take([...byKey.values()]);
   }
 
-  /** What none of them has is forgotten until it is found again: there is nothing to heal it with. */
-  #over(place: Place, failure: string | null): void {
+  /** Nobody has it. What was put here meanwhile stays. */
+  #drop(waiting: Waiting): void {
+    const { place } = waiting;
+    const { services } = this.#world.parts;
+    if (place.key.length === 0) return this.#over(waiting, null, 'nobody');
+    const at = { partition: place.partition, key: place.key, hashHi: place.hi, hashLo: place.lo };
+    services.storage.write(
+      new KeyDrop(
+        at,
+        ({ damaged }) => damaged,
+        (ending) => {
+          if (ending === 'refused') this.#over(waiting, 'The store takes no writes just now');
+          else this.#over(waiting, null, ending === 'dropped' ? 'nobody' : 'put');
+        },
+      ),
+    );
+  }
+
+  #over(waiting: Waiting, failure: string | null, by: 'others' | 'nobody' | 'put' = 'others'): void {
+    const { parts, meters } = this.#world;
+    const { place } = waiting;
     this.#underWay -= 1;
-    place.underWay = false;
-    if (failure === null) this.#places.delete(nameOf(place));
-    else place.notBeforeMs = this.#world.parts.nowMs() + RETRY_MS;
+    waiting.underWay = false;
+    if (failure !== null) {
+      waiting.notBeforeMs = parts.nowMs() + RETRY_MS;
+      return;
+    }
+    if (by === 'nobody') return this.#giveUp(place, 'no other owner has it');
+    this.#waiting.delete(nameOf(place));
+    meters.noteDamagedHealed();
+    parts.services.log.info('record_repaired', { ...whichOf(place), by });
+  }
+
+  #giveUp(place: DamagedPlace, why: string): void {
+    const { parts, meters } = this.#world;
+    this.#waiting.delete(nameOf(place));
+    meters.noteDamagedGivenUp();
+    parts.services.log.error('record_not_repaired', { ...whichOf(place), why });
   }
 }
 
-function nameOf({ hi, lo }: KeyHash): string {
-  return `${hi}/${lo}`;
+function whichOf({ partition, hi }: DamagedPlace): { readonly partition: number; readonly hash: string } {
+  return { partition, hash: hi.toString(16).padStart(8, '0') };
+}
+
+function nameOf({ hi, lo, key }: DamagedPlace): string {
+  return `${hi}/${lo}/${keyName(key, 0, key.length)}`;
 }

@@ -14,6 +14,7 @@ export class ExchangeMeters {
   young: number = 0;
   healed: number = 0;
   damagedHealed: number = 0;
+  damagedGivenUp: number = 0;
   readonly #met: Counter;
   readonly #failed: Counter;
   readonly #received: Readonly<Record<MoveTask, Counter>>;
@@ -24,6 +25,8 @@ export class ExchangeMeters {
   readonly #healed: Counter;
   readonly #together: Counter;
   readonly #damagedHealed: Counter;
+  readonly #damagedGivenUp: Counter;
+  readonly damagedWaiting: Gauge;
   readonly suspect: Gauge;
 
   constructor(meter: Meter) {
@@ -43,6 +46,8 @@ export class ExchangeMeters {
     this.#healed = meter.counter('partita_partitions_healed_total', believed, { by: 'owners' });
     this.#together = meter.counter('partita_partitions_healed_total', believed, { by: 'nobody' });
     this.#damagedHealed = meter.counter('partita_damaged_records_healed_total', 'Damaged records that others had');
+    this.#damagedGivenUp = meter.counter('partita_damaged_records_given_up_total', 'Damaged records that no owner had');
+    this.damagedWaiting = meter.gauge('partita_damaged_records_waiting', 'Damaged records that wait for a good copy');
     this.suspect = meter.gauge('partita_suspect_partitions', 'Partitions that may lack what was acknowledged');
   }
 
@@ -88,5 +93,10 @@ export class ExchangeMeters {
   noteDamagedHealed(): void {
     this.damagedHealed += 1;
     this.#damagedHealed.add(1);
+  }
+
+  noteDamagedGivenUp(): void {
+    this.damagedGivenUp += 1;
+    this.#damagedGivenUp.add(1);
   }
 }

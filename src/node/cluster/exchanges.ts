@@ -40,7 +40,7 @@ export class Exchanges {
   readonly #world: ExchangeWorld;
   readonly #meters: ExchangeMeters;
   readonly #schedule: ExchangeSchedule;
-  readonly #damaged: DamagedRecords;
+  readonly damaged: DamagedRecords;
   readonly #meetingParts: MeetingParts;
   readonly #partitions: number;
   readonly #isHealthy: (peer: number) => boolean;
@@ -64,7 +64,7 @@ export class Exchanges {
     const isOpen = (): boolean => !this.#stopped;
     const moves = { exchange: new PaidAfter(slices, 'exchange'), restore: new PaidAfter(slices, 'restore') };
     this.#meetingParts = { parts, replicas, slices, moves, meters: this.#meters, isOpen };
-    this.#damaged = new DamagedRecords(this.#meetingParts, this.#isHealthy);
+    this.damaged = new DamagedRecords(this.#meetingParts, this.#isHealthy);
   }
 
   start(): void {
@@ -104,11 +104,10 @@ export class Exchanges {
   }
 
   #look(): void {
-    const { parts, replicas } = this.#world;
+    const { parts } = this.#world;
     this.#schedule.setSuspects(this.#suspects());
-    this.#damaged.add(replicas.takeDamaged());
     this.#begin();
-    this.#damaged.look(parts.nowMs());
+    this.damaged.look();
     const { length } = this.#schedule.suspects;
     this.#meters.suspect.set(length);
     this.#timer = parts.timers.after(length > 0 ? LOOK_MS_IN_NEED : LOOK_MS, () => {

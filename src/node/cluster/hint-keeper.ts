@@ -12,20 +12,14 @@ import type { PartitionId } from '../../model/ids.js';
 import type { StoreHead } from '../../model/peer-messages.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { Ack, HintStorage } from '../../storage/hint-storage.js';
-import {
-  DROP_RECORD,
-  type ReadRequest,
-  type Stored,
-  WAIT_FOR_EARLIER,
-  WRITE_NOTHING,
-  type WriteRequest,
-} from '../../storage/storage.js';
+import type { KeyPlace, ReadRequest, Stored } from '../../storage/storage.js';
 import { keyName, keyOfName } from '../../storage/storage-key.js';
 import type { StoreReplyView } from '../../wire/read-peer.js';
 import type { StoreAsker } from '../peers/request.js';
 import type { PeerTable } from '../../coordinator/peer-table.js';
 import type { PeerLinks } from '../peers/links.js';
 import type { Services } from '../services.js';
+import { KeyDrop } from './key-write.js';
 import type { ClusterMeters } from './meters.js';
 import type { Preferences } from './preferences.js';
 
@@ -62,7 +56,7 @@ export class HintKeeper implements HintPort {
   readonly #parts: HintKeeperParts;
   readonly #book: HintBook;
   /** Copies that nobody needs and that could not be dropped. */
-  #drops: Place[] = [];
+  #drops: KeyPlace[] = [];
   /** Owners for whom a slice has been asked for. */
   readonly #asking: Set<number> = new Set();
   #timer: TimerHandle | null = null;
@@ -97,6 +91,14 @@ export class HintKeeper implements HintPort {
     if (hint === null) this.#parts.meters.hintsRefused.add(1);
     else this.#changed();
     return hint;
+  }
+
+  /**
+   * For a copy of which nothing says whom it is for, as it is when a crash came between it and its hint: its owners get it
+   * once more. One that cannot be read is found out when it is to be sent, said to be lost, and dropped.
+   */
+  addForOwners(partition: PartitionId, name: string, bytes: number): void {
+    for (const owner of this.#parts.preferences.ownersOf(partition)) this.add(partition, name, owner, bytes);
   }
 
   /** Is the record of this key kept for anybody? */
@@ -154,12 +156,13 @@ export class HintKeeper implements HintPort {
     });
   }
 
-  #drop(place: Place): void {
+  #drop(place: KeyPlace): void {
     const name = keyName(place.key, 0, place.key.length);
-    const drop = new CopyDrop(
+    const drop = new KeyDrop(
       place,
-      () => this.#isNeeded(place.partition, name),
-      () => {
+      ({ state }) => state !== 'absent' && !this.#isNeeded(place.partition, name),
+      (ending) => {
+        if (ending !== 'refused') return;
         if (this.#drops.length < DROPS_WAITING_MAX) this.#drops.push(place);
         this.#changed();
       },
@@ -171,7 +174,7 @@ export class HintKeeper implements HintPort {
     return this.#parts.preferences.isOwner(partition, this.#parts.self) || this.#book.keeps(name);
   }
 
-  #placeOf({ partition, key: name }: Hint): Place {
+  #placeOf({ partition, key: name }: Hint): KeyPlace {
     const { hash } = this.#parts.services;
     const key = keyOfName(name);
     hash.hash(key, 0, key.length);
@@ -194,13 +197,6 @@ export class HintKeeper implements HintPort {
   }
 }
 
-interface Place {
-  readonly partition: PartitionId;
-  readonly key: Uint8Array;
-  readonly hashHi: number;
-  readonly hashLo: number;
-}
-
 /** The entry of a hint is on the disk. */
 class Kept implements Ack {
   readonly durable: boolean = true;
@@ -216,44 +212,6 @@ class Kept implements Ack {
 
   onWritten(): void {
     this.#book.durable(this.#id, this.#version);
-  }
-}
-
-/** The copy of a node that does not own the key goes, unless somebody needs it again by the time its turn comes. */
-class CopyDrop implements WriteRequest {
-  readonly partition: PartitionId;
-  readonly key: Uint8Array;
-  readonly hashHi: number;
-  readonly hashLo: number;
-  readonly durable: boolean = false;
-  readonly bytesHint: number = 0;
-  readonly markActorHi: number = 0;
-  readonly markActorLo: number = 0;
-  readonly markCounter: number = 0;
-  readonly #isNeeded: () => boolean;
-  readonly #again: () => void;
-
-  constructor(place: Place, isNeeded: () => boolean, again: () => void) {
-    this.partition = place.partition;
-    this.key = place.key;
-    this.hashHi = place.hashHi;
-    this.hashLo = place.hashLo;
-    this.#isNeeded = isNeeded;
-    this.#again = again;
-  }
-
-  decide(stored: Stored): number {
-    if (this.#isNeeded()) return WRITE_NOTHING;
-    return stored.state === 'absent' ? WAIT_FOR_EARLIER : DROP_RECORD;
-  }
-
-  encode(): void {}
-
-  onWritten(): void {}
-
-  /** The store takes no writes just now. */
-  onRefused(): void {
-    this.#again();
   }
 }
 
@@ -277,7 +235,7 @@ class Delivery {
     this.#left = count;
   }
 
-  send(hint: Hint, place: Place): void {
+  send(hint: Hint, place: KeyPlace): void {
     this.#parts.services.storage.read(new HintedRecord(this, hint.id, hint.version, place));
   }
 
@@ -341,7 +299,7 @@ class HintedRecord implements ReadRequest, StoreAsker {
   readonly hashLo: number;
   readonly #delivery: Delivery;
 
-  constructor(delivery: Delivery, id: number, version: number, place: Place) {
+  constructor(delivery: Delivery, id: number, version: number, place: KeyPlace) {
     this.#delivery = delivery;
     this.id = id;
     this.version = version;

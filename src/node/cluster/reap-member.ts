@@ -148,12 +148,12 @@ export class ReapMember {
     const { preferences, hints, services, reaps, self } = this.#parts;
     const { partition, key } = place;
     const isOwner = preferences.isOwner(partition, self);
-    const { state, bytes, start, end } = stored;
+    const { state, damaged, bytes, start, end } = stored;
     const name = keyName(key, 0, key.length);
     const log = isOwner && state === 'absent' ? reapedAnswer(reaps, place, { bytes: head, start: 0 }) : [];
     entries.push(...log);
     const isHinted = hints.keeps(name);
-    if (!isOwner && !isHinted && state === 'ok') this.#sendHome(partition, name, end - start);
+    if (!isOwner && !isHinted && (damaged || end > start)) hints.addForOwners(partition, name, end - start);
     return judgeHolding({
       isOwner,
       state,
@@ -162,12 +162,5 @@ export class ReapMember {
       isOldEnough: isOldEnough(head, 0, services.clock.wallMs(), this.#rules),
       isReaped: log.length > 0,
     });
-  }
-
-  /** A copy that nobody is to get any more, as it seems: a crash came between hint and copy. Its owners get it once more. */
-  #sendHome(partition: PartitionId, name: string, bytes: number): void {
-    for (const owner of this.#parts.preferences.ownersOf(partition)) {
-      this.#parts.hints.add(partition, name, owner, bytes);
-    }
   }
 }

@@ -3,47 +3,16 @@ import type { PartitionId } from '../../model/ids.js';
 import { filterReaped } from '../../repair/reap-filter.js';
 import { isHeadOf, keyOfHead } from '../../repair/record-head.js';
 import type { Reaping } from '../../storage/reap-storage.js';
-import {
-  DROP_RECORD,
-  type KeyPlace,
-  type Stored,
-  WAIT_FOR_EARLIER,
-  WRITE_NOTHING,
-  type WriteRequest,
-} from '../../storage/storage.js';
+import { DROP_RECORD, type KeyPlace, type Stored, WAIT_FOR_EARLIER, WRITE_NOTHING } from '../../storage/storage.js';
 import { copyBytes } from '../../versioning/write.js';
 import type { Services } from '../services.js';
+import { KeyWrite } from './key-write.js';
 
 /** Where the key of a record's head is. */
 export function placeOfHead({ hash }: Pick<Services, 'hash'>, partition: PartitionId, head: Uint8Array): KeyPlace {
   const key = keyOfHead(head);
   hash.hash(key, 0, key.length);
   return { partition, key, hashHi: hash.hi, hashLo: hash.lo };
-}
-
-abstract class KeyWrite implements WriteRequest {
-  readonly partition: PartitionId;
-  readonly key: Uint8Array;
-  readonly hashHi: number;
-  readonly hashLo: number;
-  readonly durable: boolean = true;
-  readonly bytesHint: number = 0;
-  /** What is written here is not minted here: the mark goes. */
-  readonly markActorHi: number = 0;
-  readonly markActorLo: number = 0;
-  readonly markCounter: number = 0;
-
-  constructor({ partition, key, hashHi, hashLo }: KeyPlace) {
-    this.partition = partition;
-    this.key = key;
-    this.hashHi = hashHi;
-    this.hashLo = hashLo;
-  }
-
-  abstract decide(stored: Stored): number;
-  abstract onWritten(durable: boolean): void;
-  abstract onRefused(): void;
-  abstract encode(target: Uint8Array, at: number): void;
 }
 
 /** Looks at what is held, and answers when that, and all that led to it, is on the disk. */

@@ -165,3 +165,60 @@ test('an owner that has missed a put gets it when owners meet, and one that is y
   }, 0);
   t.true(moved >= 1 && moved <= 3, `${moved} records`);
 });
+
+test('a record that cannot be read is brought by the others, all of them, and not before all can be asked', async (t) => {
+  const bench = new ClusterBench(3);
+  const key = bench.keyOf(1);
+  bench.node(1).put(key, 'first');
+  bench.time.runFor(500);
+  const first = Buffer.from(bench.node(2).storage.record(text(key)) as Uint8Array);
+  const { context } = bench.node(1).get(key);
+  bench.node(1).put(key, 'second', { context });
+  bench.time.runFor(500);
+  bench.node(2).storage.replace(text(key), first);
+  bench.isolate(3);
+  bench.time.runFor(20_000);
+  bench.node(1).storage.rot(text(key));
+  await settle(bench);
+  t.is(bench.node(1).getError(key, { r: 2, strict: true }).code, 'UNKNOWN_STATE', 'node 2 may have missed a put');
+  bench.rejoin(3);
+  bench.time.runFor(20_000);
+  await settle(bench);
+  t.deepEqual(bench.node(1).values(key, { r: 1 }), ['second']);
+  t.is(bench.node(1).node.clusterStatus()?.repair.damagedHealed, 1);
+});
+
+test('what none of the others has is dropped, unless it was put here anew meanwhile', async (t) => {
+  const bench = new ClusterBench(3);
+  const [lost, renewed] = [bench.keyOf(1), bench.keyOf(1, 'renewed')];
+  for (const key of [lost, renewed]) {
+    bench.node(1).put(key, 'value');
+    bench.time.runFor(500);
+    for (const other of [2, 3]) bench.node(other).storage.remove(text(key));
+    bench.node(1).storage.rot(text(key));
+  }
+  t.deepEqual(bench.node(1).values(lost, { r: 2 }), [], 'by the two others');
+  t.regex(bench.node(1).getError(lost, { r: 3 }).text, /node 1 \([^)]*\): does not know/);
+  bench.node(1).put(renewed, 'anew');
+  await settle(bench);
+  await settle(bench);
+  t.deepEqual(bench.node(1).values(lost, { r: 3 }), []);
+  t.deepEqual(bench.node(1).values(renewed, { r: 3 }), ['anew']);
+});
+
+test('a copy for somebody else of which no hint tells, and which cannot be read, is given up', async (t) => {
+  const bench = new ClusterBench(4);
+  const key = bench.keyOf(1);
+  const partition = bench.partitionOf(key);
+  const stranger = [1, 2, 3, 4].find((one) => !bench.ownersOf(partition).includes(one)) as number;
+  bench.node(1).put(key, 'value');
+  bench.time.runFor(500);
+  const { storage } = bench.node(stranger);
+  storage.replace(text(key), bench.node(1).storage.record(text(key)) as Uint8Array, partition);
+  storage.rot(text(key));
+  await settle(bench);
+  bench.time.runFor(2_000);
+  t.is(storage.record(text(key)), undefined);
+  t.is(bench.node(stranger).hints(), '');
+  t.deepEqual(bench.node(1).values(key, { r: 3 }), ['value']);
+});

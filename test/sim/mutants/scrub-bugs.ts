@@ -68,7 +68,13 @@ export const oldStaysInTree: Mutant = {
 export const damageForgotten: Mutant = {
   name: 'damage-forgotten',
   what: 'a record that is found damaged is counted, and nobody is asked for a good one',
-  edits: [{ file: 'node/scrubber.js', from: 'repair.repair(damaged);', to: 'void damaged;' }],
+  edits: [
+    {
+      file: 'node/cluster/damaged-records.js',
+      from: 'this.#take(place);',
+      to: 'void place;',
+    },
+  ],
   given: ROTTING,
   foundBy: ['scrubbed'],
 };
