@@ -4,7 +4,7 @@
  */
 import { copyBytes } from '../lib/bytes.js';
 import { judgeBudget, judgeKey } from '../coordinator/judge.js';
-import { failure, type Failure } from '../model/errors.js';
+import type { Failure } from '../model/errors.js';
 import type { PartitionId } from '../model/ids.js';
 import { partitionOf } from '../ring/partition.js';
 import { decodeHints, encodeHintsReply } from '../wire/codec-admin.js';
@@ -30,8 +30,8 @@ import { hintsReply } from './hints-reply.js';
 import type { Incoming } from './incoming.js';
 import { listKeys } from './keys-listing.js';
 import { NOBODY_TO_MEET } from './repair-reply.js';
-import { replyBody, replyError } from './replies.js';
-import type { OperationName, Services } from './services.js';
+import { answerBody, answerRefusal, askedBy, refuseMalformed } from './plain-answer.js';
+import type { Services } from './services.js';
 import type { Session } from './session.js';
 
 export class Administration {
@@ -68,14 +68,12 @@ export class Administration {
   #explain(session: Session, frame: Incoming): void {
     const request = decodeExplain(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, frame, `EXPLAIN cannot be read: ${request}`);
+      refuseMalformed(session, frame, `EXPLAIN cannot be read: ${request}`);
       return;
     }
     const refusal = judgeKey(request.key, request.namespace) ?? judgeBudget(request.budgetMs);
     if (refusal !== null) {
-      replyError(session, frame.requestId, refusal, this.#services.ring.version);
-      this.#services.meters.explain.failed();
-      session.finish(frame.bodyBytes);
+      answerRefusal(this.#services, session, frame, 'explain', refusal);
       return;
     }
     const { hash, partitionBits, storage } = this.#services;
@@ -86,10 +84,11 @@ export class Administration {
       hashLo: hash.lo,
       partition: partitionOf(hash.hi, partitionBits) as PartitionId,
     };
-    const { requestId, bodyBytes, nowMs } = frame;
+    const asked = askedBy(frame);
     storage.read(
       new Explanation(place, this.#services.viewMs(), this.#services.reapTextOf, (reply) => {
-        this.#answer(session, 'explain', EXPLAIN_REPLY, requestId, encodeExplainReply(reply), bodyBytes, nowMs);
+        const body = encodeExplainReply(reply);
+        answerBody(this.#services, session, asked, { op: 'explain', kind: EXPLAIN_REPLY, body });
       }),
     );
   }
@@ -97,77 +96,52 @@ export class Administration {
   #repair(session: Session, frame: Incoming): void {
     const request = decodeRepair(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, frame, `REPAIR cannot be read: ${request}`);
+      refuseMalformed(session, frame, `REPAIR cannot be read: ${request}`);
       return;
     }
     const { repair } = this.#services;
     if (request.start) repair?.startAll('all');
     const body = encodeRepairReply(repair?.status() ?? NOBODY_TO_MEET);
-    this.#answer(session, 'repair', REPAIR_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
+    answerBody(this.#services, session, frame, { op: 'repair', kind: REPAIR_REPLY, body });
   }
 
   #hints(session: Session, frame: Incoming): void {
     const request = decodeHints(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, frame, `HINTS cannot be read: ${request}`);
+      refuseMalformed(session, frame, `HINTS cannot be read: ${request}`);
       return;
     }
     const body = encodeHintsReply(hintsReply(this.#services));
-    this.#answer(session, 'hints', HINTS_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
+    answerBody(this.#services, session, frame, { op: 'hints', kind: HINTS_REPLY, body });
   }
 
   #keys(session: Session, frame: Incoming): void {
     const request = decodeKeys(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, frame, `KEYS cannot be read: ${request}`);
+      refuseMalformed(session, frame, `KEYS cannot be read: ${request}`);
       return;
     }
-    const { requestId, bodyBytes, nowMs } = frame;
+    const asked = askedBy(frame);
     const refuse = (refusal: Failure): void => {
-      replyError(session, requestId, refusal, this.#services.ring.version);
-      this.#services.meters.keys.failed();
-      session.finish(bodyBytes);
+      answerRefusal(this.#services, session, asked, 'keys', refusal);
     };
     const kept = { ...request, prefix: copyBytes(request.prefix), cursor: copyBytes(request.cursor) };
     const refusal =
       judgeBudget(request.budgetMs) ??
       listKeys(this.#services, kept, (reply) => {
         if ('code' in reply) refuse(reply);
-        else this.#answer(session, 'keys', KEYS_REPLY, requestId, encodeKeysReply(reply), bodyBytes, nowMs);
+        else {
+          const body = encodeKeysReply(reply);
+          answerBody(this.#services, session, asked, { op: 'keys', kind: KEYS_REPLY, body });
+        }
       });
     if (refusal !== null) refuse(refusal);
   }
 
   /** Administration that is answered at once. */
   #tell(session: Session, frame: Incoming, answer: AdminAnswer): void {
-    const { requestId, bodyBytes, nowMs } = frame;
-    if (typeof answer === 'string') {
-      this.#malformed(session, frame, answer);
-    } else if (answer.body === null) {
-      replyError(session, requestId, answer.refusal, this.#services.ring.version);
-      this.#services.meters[answer.op].failed();
-      session.finish(bodyBytes);
-    } else this.#answer(session, answer.op, answer.kind, requestId, answer.body, bodyBytes, nowMs);
-  }
-
-  #answer(
-    session: Session,
-    op: OperationName,
-    kind: number,
-    requestId: number,
-    body: Uint8Array,
-    bodyBytes: number,
-    startedMs: number,
-  ): void {
-    replyBody(session, kind, requestId, body);
-    const nowMs = this.#services.clock.monotonicMs();
-    this.#services.meters[op].ok(nowMs - startedMs, nowMs);
-    session.finish(bodyBytes);
-  }
-
-  #malformed(session: Session, frame: Incoming, text: string): void {
-    const { requestId, bodyBytes } = frame;
-    session.finish(bodyBytes);
-    session.refuse(requestId, failure('PROTOCOL', text));
+    if (typeof answer === 'string') refuseMalformed(session, frame, answer);
+    else if (answer.body === null) answerRefusal(this.#services, session, frame, answer.op, answer.refusal);
+    else answerBody(this.#services, session, frame, answer);
   }
 }

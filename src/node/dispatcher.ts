@@ -27,8 +27,9 @@ import { Administration } from './administration.js';
 import type { Incoming } from './incoming.js';
 import { ManyGet, ManyPut } from './many.js';
 import { Pool } from './pool.js';
-import { replyBody, replyError, replyGet, replyItems, replyPong, replyPut, replyRange, TOO_LATE } from './replies.js';
-import type { OperationName, Services } from './services.js';
+import { answerBody, answerRefusal, countOk, refuseMalformed } from './plain-answer.js';
+import { replyError, replyGet, replyItems, replyPong, replyPut, replyRange, TOO_LATE } from './replies.js';
+import type { Services } from './services.js';
 import type { Session } from './session.js';
 import type { GetTarget, GetWork, PutTarget, PutWork } from './work.js';
 
@@ -153,7 +154,7 @@ export class Dispatcher {
   #get(session: Session, frame: Incoming): void {
     const fault = decodeGetInto(this.#getRequest, frame.bytes, frame.start, frame.end);
     if (fault !== '') {
-      this.#malformed(session, frame, `GET cannot be read: ${fault}`);
+      refuseMalformed(session, frame, `GET cannot be read: ${fault}`);
       return;
     }
     const get = this.gets.take();
@@ -173,7 +174,7 @@ export class Dispatcher {
 
   answerGet(client: ClientGet, get: GetWork, parts: ReplyParts, owned: boolean): void {
     replyGet(client.session as Session, get.requestId, parts, get.origin, owned, get);
-    this.#count('get', get.startedMs);
+    countOk(this.#services, 'get', get.startedMs);
     this.#endGet(client, get);
   }
 
@@ -194,11 +195,11 @@ export class Dispatcher {
     const decode = isDelete ? decodeDeleteInto : decodePutInto;
     const fault = decode(this.#putRequest, frame.bytes, frame.start, frame.end);
     if (fault !== '') {
-      this.#malformed(session, frame, `${isDelete ? 'DELETE' : 'PUT'} cannot be read: ${fault}`);
+      refuseMalformed(session, frame, `${isDelete ? 'DELETE' : 'PUT'} cannot be read: ${fault}`);
       return;
     }
     if (session.isLate(this.#putRequest.sentMs, this.#putRequest.budgetMs)) {
-      this.#late(session, frame, isDelete ? 'delete' : 'put');
+      answerRefusal(this.#services, session, frame, isDelete ? 'delete' : 'put', TOO_LATE);
       return;
     }
     const put = this.puts.take();
@@ -212,13 +213,13 @@ export class Dispatcher {
     const { parts } = this.#services;
     put.fillReply(parts);
     replyPut(client.session as Session, put.requestId, parts, put.siblingCount, put.origin);
-    this.#count(put.isDelete ? 'delete' : 'put', put.startedMs);
+    countOk(this.#services, put.isDelete ? 'delete' : 'put', put.startedMs);
     this.#endPut(client, put);
   }
 
   passOn(client: ClientPut, put: PutWork, kind: number, bytes: Uint8Array, start: number, end: number): void {
     replyRange(client.session as Session, kind, put.requestId, bytes, start, end);
-    if (kind === PUT_REPLY) this.#count(put.isDelete ? 'delete' : 'put', put.startedMs);
+    if (kind === PUT_REPLY) countOk(this.#services, put.isDelete ? 'delete' : 'put', put.startedMs);
     else this.#services.meters[put.isDelete ? 'delete' : 'put'].failed();
     this.#endPut(client, put);
   }
@@ -238,7 +239,7 @@ export class Dispatcher {
   #ping(session: Session, frame: Incoming): void {
     const ping = decodePing(frame.bytes, frame.start, frame.end);
     if (isFault(ping)) {
-      this.#malformed(session, frame, `PING cannot be read: ${ping}`);
+      refuseMalformed(session, frame, `PING cannot be read: ${ping}`);
       return;
     }
     replyPong(session, frame.requestId, this.#services.ring.version, this.#services.clock.wallMs());
@@ -248,7 +249,7 @@ export class Dispatcher {
   #manyGet(session: Session, frame: Incoming): void {
     const request = decodeMultiGet(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, frame, `MULTI_GET cannot be read: ${request}`);
+      refuseMalformed(session, frame, `MULTI_GET cannot be read: ${request}`);
       return;
     }
     const { requestId, nowMs } = frame;
@@ -261,7 +262,7 @@ export class Dispatcher {
     };
     new ManyGet(this.#services, this.#newGet, request.gets.length, hold, (items) => {
       replyItems(session, MULTI_GET_REPLY, requestId, items);
-      this.#count('multi_get', nowMs);
+      countOk(this.#services, 'multi_get', nowMs);
       session.finish(held);
     }).start(request, nowMs);
   }
@@ -269,11 +270,11 @@ export class Dispatcher {
   #manyPut(session: Session, frame: Incoming): void {
     const request = decodeMultiPut(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, frame, `MULTI_PUT cannot be read: ${request}`);
+      refuseMalformed(session, frame, `MULTI_PUT cannot be read: ${request}`);
       return;
     }
     if (session.isLate(request.sentMs ?? 0, request.budgetMs)) {
-      this.#late(session, frame, 'multi_put');
+      answerRefusal(this.#services, session, frame, 'multi_put', TOO_LATE);
       return;
     }
     const { requestId, nowMs } = frame;
@@ -284,7 +285,7 @@ export class Dispatcher {
     };
     new ManyPut(this.#services, this.#newPut, request.puts.length, hold, (items) => {
       replyItems(session, MULTI_PUT_REPLY, requestId, items);
-      this.#count('multi_put', nowMs);
+      countOk(this.#services, 'multi_put', nowMs);
       session.finish(held);
     }).start(request, nowMs);
   }
@@ -292,42 +293,10 @@ export class Dispatcher {
   #ring(session: Session, frame: Incoming): void {
     const request = decodeRingFetch(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
-      this.#malformed(session, frame, `RING_FETCH cannot be read: ${request}`);
+      refuseMalformed(session, frame, `RING_FETCH cannot be read: ${request}`);
       return;
     }
     const body = encodeRingReply(ringMessage(this.#services.ring));
-    this.#answer(session, 'ring', RING_REPLY, frame.requestId, body, frame.bodyBytes, frame.nowMs);
-  }
-
-  #answer(
-    session: Session,
-    op: OperationName,
-    kind: number,
-    requestId: number,
-    body: Uint8Array,
-    bodyBytes: number,
-    startedMs: number,
-  ): void {
-    replyBody(session, kind, requestId, body);
-    this.#count(op, startedMs);
-    session.finish(bodyBytes);
-  }
-
-  #count(op: OperationName, startedMs: number): void {
-    const nowMs = this.#services.clock.monotonicMs();
-    this.#services.meters[op].ok(nowMs - startedMs, nowMs);
-  }
-
-  #late(session: Session, frame: Incoming, op: 'put' | 'delete' | 'multi_put'): void {
-    const { requestId, bodyBytes } = frame;
-    this.#services.meters[op].failed();
-    replyError(session, requestId, TOO_LATE, this.#services.ring.version);
-    session.finish(bodyBytes);
-  }
-
-  #malformed(session: Session, frame: Incoming, text: string): void {
-    const { requestId, bodyBytes } = frame;
-    session.finish(bodyBytes);
-    session.refuse(requestId, failure('PROTOCOL', text));
+    answerBody(this.#services, session, frame, { op: 'ring', kind: RING_REPLY, body });
   }
 }

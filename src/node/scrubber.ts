@@ -13,6 +13,7 @@ import { ScrubCalendar } from '../background/scrub-calendar.js';
 import type { Slices } from '../background/slices.js';
 import type { Clock, TimerHandle, Timers } from '../env/clock.js';
 import type { Counter, Log, Meter } from '../env/meter.js';
+import type { ScrubReply } from '../model/messages.js';
 import type { DamagedKey, Scrubbed, ScrubStorage } from '../storage/scrub-storage.js';
 
 export interface ScrubberParts {
@@ -43,25 +44,11 @@ export interface DamageRepair {
 }
 
 /** Sums are of this start of the node. */
-export interface ScrubStatus {
-  readonly periodMs: number;
-  readonly leafCount: number;
-  /** The partition that is being read, and the leaf that comes next; -1: none. */
+export interface ScrubStatus extends Omit<ScrubReply, 'partition'> {
+  /** The one that is being read; -1: none. `leaf` of it comes next, `waiting` others after it. */
   readonly partition: number;
-  readonly leaf: number;
-  /** Partitions that wait. */
-  readonly waiting: number;
   /** The store was not closed cleanly, and what it holds has not all been read since. */
   readonly isVerifying: boolean;
-  readonly partitions: number;
-  readonly records: number;
-  readonly bytes: number;
-  readonly damaged: number;
-  readonly wrongLeaves: number;
-  readonly broken: number;
-  readonly repaired: number;
-  readonly repairsWaiting: number;
-  readonly givenUp: number;
 }
 
 const TICK_MS_MAX = 60_000;

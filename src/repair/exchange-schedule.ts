@@ -58,14 +58,24 @@ const POLL_AGAIN_MS = 2_000;
 class Pair {
   readonly peer: number;
   readonly begins: boolean;
+  /** When it met first. Later meetings keep to that beat: pairs that met at once, as after a start, do not go on so. */
+  readonly #beatMs: number;
   dueMs: number;
   retryMs = 0;
   underWay = false;
 
-  constructor(peer: number, begins: boolean, dueMs: number) {
+  constructor(peer: number, begins: boolean, beatMs: number) {
     this.peer = peer;
     this.begins = begins;
-    this.dueMs = dueMs;
+    this.#beatMs = beatMs;
+    this.dueMs = begins ? beatMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** They have met: again within a period. */
+  met(nowMs: number, periodMs: number): void {
+    this.retryMs = 0;
+    if (!this.begins) this.dueMs = Number.POSITIVE_INFINITY;
+    else this.dueMs = nowMs < this.#beatMs ? this.#beatMs : nowMs + periodMs - ((nowMs - this.#beatMs) % periodMs);
   }
 }
 
@@ -111,7 +121,7 @@ export class ExchangeSchedule {
     this.#periodMs = periodMs;
     this.#members = members;
     const pairOf = (peer: number, begins: boolean): Pair =>
-      new Pair(peer, begins, begins ? nowMs + draw() * periodMs : Number.POSITIVE_INFINITY);
+      new Pair(peer, begins, begins ? nowMs + draw() * periodMs : 0);
     this.#owned = new Map(
       partitions.map(({ id, others, begins }) => [
         id,
@@ -196,8 +206,7 @@ export class ExchangeSchedule {
       if (pair.dueMs < againMs) pair.dueMs = againMs;
       return 'none';
     }
-    pair.retryMs = 0;
-    pair.dueMs = pair.begins ? nowMs + this.#periodMs : Number.POSITIVE_INFINITY;
+    pair.met(nowMs, this.#periodMs);
     return meeting.kind === 'whole' && sickness !== null ? this.#met(owned, sickness, meeting.peer, result) : 'none';
   }
 

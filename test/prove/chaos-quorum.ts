@@ -35,7 +35,7 @@ import type { FinalState, Operation } from '../support/chaos/operation.js';
 import { Network, networkFault } from '../support/faults/network.js';
 import { inScope, scopedFolder } from '../support/scope.js';
 import { SMALL_STORE } from './crash.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 
 const NODES = 5;
 const CLIENT = 100;
@@ -77,8 +77,6 @@ interface RunResult {
   /** Why the checker cannot be believed, or null. */
   readonly mistrust: string | null;
 }
-
-type Print = (line: string) => void;
 
 function playRun(seed: number, course: Course, print: Print): Promise<RunResult> {
   return inScope(async (scope) => {

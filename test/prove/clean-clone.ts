@@ -7,12 +7,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from '../support/daemon.js';
 import { temporaryFolder } from '../support/temporary.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 
 const DEMO_READY = 'Ctrl-C stops';
 const DEMO_TIMEOUT_MS = 120_000;
-
-type Print = (line: string) => void;
 
 export const prove: Proof = {
   name: 'clean-clone',

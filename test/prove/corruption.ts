@@ -24,9 +24,7 @@ import { newPutId, RawClient, RefusedError } from '../support/raw-client.js';
 import { inScope, scopedFolder, type Scope } from '../support/scope.js';
 import { stampedValue } from '../support/stamp.js';
 import type { StoreShape } from '../support/store-child.js';
-import type { Proof } from './proof.js';
-
-type Print = (line: string) => void;
+import type { Print, Proof } from './proof.js';
 
 const KEYS = 64;
 const ROUNDS = 3;

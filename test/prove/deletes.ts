@@ -32,7 +32,7 @@ import { meetAll } from '../support/repair-figures.js';
 import { runCli } from '../support/run-cli.js';
 import { inScope, scopedFolder } from '../support/scope.js';
 import { SMALL_STORE } from './crash.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 
 const NODES = 5;
 const CLIENT = 100;
@@ -86,8 +86,6 @@ interface RunResult {
   /** Tombstones before and after the wait; null: there was none. */
   readonly forgotten: readonly [number, number] | null;
 }
-
-type Print = (line: string) => void;
 
 function playRun(seed: number, course: Course, waits: boolean, print: Print): Promise<RunResult> {
   return inScope(async (scope) => {

@@ -22,7 +22,7 @@ import { NO_OPERATIONS } from '../../bench/load/plan.js';
 import type { Plan } from '../../bench/load/plan.js';
 import type { RunResult } from '../../bench/load/result.js';
 import { MemoryGroup } from '../support/faults/cgroup.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 
 const MIB = 1_048_576;
 const SERVER_CORE = 0;
@@ -81,8 +81,6 @@ interface Verdict {
   readonly held: boolean;
   readonly text: string;
 }
-
-type Print = (line: string) => void;
 
 function checked(result: RunResult): RunResult {
   if (result.errors > 0 || result.mismatches > 0) throw new Error(`Requests failed: ${JSON.stringify(result.codes)}`);

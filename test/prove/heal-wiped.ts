@@ -25,7 +25,7 @@ import { SETTLE_MS } from '../../src/node/cluster/owner-meeting.js';
 import { RealCluster } from '../support/real-cluster.js';
 import { meetAll, repairOf } from '../support/repair-figures.js';
 import { runCli } from '../support/run-cli.js';
-import type { Proof } from './proof.js';
+import { type Print, printTail, type Proof } from './proof.js';
 
 const PARTITIONS = 64;
 const NODES = 3;
@@ -61,8 +61,6 @@ interface Size {
 }
 const SHORT: Size = { keys: 6_000, capacityMs: 4_000, warmupMs: 2_000, minuteMs: 8_000, pairs: 2 };
 const FULL: Size = { keys: 300_000, capacityMs: 20_000, warmupMs: 10_000, minuteMs: 60_000, pairs: 5 };
-
-type Print = (line: string) => void;
 
 interface Healing {
   readonly seconds: number;
@@ -255,7 +253,7 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
       summary: `${summary}; ${healing}; ${moved} records moved when all met after it, ${size.keys - wrong.length} of ${size.keys} keys read from all nodes`,
     };
   } catch (error) {
-    for (const line of cluster.transcript().split('\n').slice(-30)) print(`| ${line.slice(0, 300)}`);
+    printTail(cluster.transcript(), 30, print);
     throw error;
   } finally {
     await generator.stop();

@@ -21,7 +21,7 @@ import type { Daemon } from '../support/daemon.js';
 import { RealCluster } from '../support/real-cluster.js';
 import { meetAll, repairFigures, repairOf } from '../support/repair-figures.js';
 import type { RepairFigures } from '../support/repair-figures.js';
-import type { Proof } from './proof.js';
+import { type Print, printTail, type Proof } from './proof.js';
 
 const PARTITIONS = 64;
 /** The least that can be set. */
@@ -46,8 +46,6 @@ interface Size {
 }
 const SHORT: Size = { keys: 4_000, capacityMs: 2_000, loadMs: 22_000 };
 const FULL: Size = { keys: 100_000, capacityMs: 10_000, loadMs: 600_000 };
-
-type Print = (line: string) => void;
 
 interface Running {
   /** Answers how often it was done. */
@@ -175,7 +173,7 @@ async function watch(size: Size, print: Print): Promise<{ held: boolean; summary
           `${seen.readSettled} read repairs (and ${seen.readYoung} of puts under way)`,
     };
   } catch (error) {
-    for (const line of cluster.transcript().split('\n').slice(-30)) print(`| ${line.slice(0, 300)}`);
+    printTail(cluster.transcript(), 30, print);
     throw error;
   } finally {
     await generator.stop();

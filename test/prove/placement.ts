@@ -10,7 +10,7 @@ import { tableFault } from '../../src/ring/invariants.js';
 import { moves } from '../../src/ring/moves.js';
 import { changeOwners, layoutRing } from '../../src/ring/placement.js';
 import type { PlacedMember, RingTable } from '../../src/ring/shares.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 
 const N = 3;
 const Q = 256;
@@ -22,7 +22,6 @@ const BARS = [
 const JOIN_MOVES_MAX = 1.05;
 const PLAN_MS_MAX = 2_000;
 
-type Print = (line: string) => void;
 interface Verdict {
   readonly held: boolean;
   readonly text: string;

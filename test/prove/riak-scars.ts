@@ -8,7 +8,7 @@ import { type Scar, SCARS } from '../support/scars/all.js';
 import { RealRing } from '../support/scars/real-ring.js';
 import { SMALL_STORE } from './crash.js';
 import { play as playSimulated } from '../sim/scars/play.js';
-import type { Proof } from './proof.js';
+import { printTail, type Proof } from './proof.js';
 
 /** On a cluster of its own: what one script left behind must not help the next. */
 async function play(script: Scar, print: (line: string) => void): Promise<readonly string[]> {
@@ -24,7 +24,7 @@ async function play(script: Scar, print: (line: string) => void): Promise<readon
     client.destroy();
     return await script(ring);
   } catch (error) {
-    for (const line of cluster.transcript().split('\n').slice(-60)) print(`| ${line.slice(0, 400)}`);
+    printTail(cluster.transcript(), 60, print);
     return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   } finally {
     await cluster.dispose();

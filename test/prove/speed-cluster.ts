@@ -16,7 +16,7 @@
 import { cpus } from 'node:os';
 import { hasProgram, median, remove, temporaryFolder } from '../../bench/processes.js';
 import type { Plan } from '../../bench/load/plan.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 import { startCluster, startRedisTrio } from './speed-cluster-servers.js';
 import type { RedisTrio } from './speed-cluster-servers.js';
 import { GENERATOR_CORE, SERVER_CORE, SpeedWorld } from './speed-rounds.js';
@@ -69,7 +69,6 @@ interface Round {
   readonly after: Line;
 }
 
-type Print = (line: string) => void;
 type Measure = () => Promise<Line>;
 
 class Disturbed extends Error {}

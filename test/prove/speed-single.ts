@@ -11,7 +11,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasProgram, median, remove, temporaryFolder } from '../../bench/processes.js';
 import type { Plan } from '../../bench/load/plan.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 import { SERVER_SHARE, SpeedWorld, lmdbGetUs } from './speed-rounds.js';
 import type { Line, Shape, Target } from './speed-rounds.js';
 
@@ -65,8 +65,6 @@ interface Verdict {
   readonly held: boolean;
   readonly text: string;
 }
-
-type Print = (line: string) => void;
 
 class Speed {
   readonly #world: SpeedWorld;

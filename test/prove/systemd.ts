@@ -9,14 +9,13 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ROOT } from '../support/daemon.js';
 import { temporaryFolder } from '../support/temporary.js';
-import type { Proof } from './proof.js';
+import type { Print, Proof } from './proof.js';
 
 const EXPOSURE_MAX = 2.0;
 const STOP_MAX_MS = 10_000;
 const BOOT_TIMEOUT_MS = 80_000;
 const TOOLS = ['systemd-nspawn', 'systemd-analyze', 'unshare'] as const;
 
-type Print = (line: string) => void;
 type Facts = ReadonlyMap<string, string>;
 
 /** Why it cannot be tried here, or undefined. */

@@ -27,6 +27,31 @@ test('within a period every pair that this node begins meets once, and no other'
   t.deepEqual([...met].sort(), ['tree 0 2', 'tree 0 3', 'tree 1 3', 'tree 2 2', 'tree 2 3', 'tree 3 3']);
 });
 
+test('pairs that met all at once do not go on meeting all at once, nor later than a period after it', (t) => {
+  const schedule = scheduleOf(40);
+  const meetAt = (nowMs: number): number => {
+    let met = 0;
+    for (let meeting = schedule.next(nowMs, always); meeting !== null; meeting = schedule.next(nowMs, always)) {
+      schedule.ended(meeting, DONE, nowMs);
+      met += 1;
+    }
+    return met;
+  };
+  schedule.startAll(0, 'called');
+  t.is(meetAt(0), 60);
+  for (const round of [0, 1, 2]) {
+    const tenths = Array.from({ length: 10 }, (_, i) => meetAt(round * HOUR + ((i + 1) * HOUR) / 10));
+    t.is(
+      tenths.reduce((sum, met) => sum + met, 0),
+      60,
+    );
+    t.true(
+      tenths.every((met) => met <= 12),
+      `of 60 in each tenth of a period: ${tenths.join(' ')}`,
+    );
+  }
+});
+
 test('a peer that is down is waited for, one that fails is asked again after a growing pause', (t) => {
   const schedule = scheduleOf(1);
   schedule.startAll(0);
