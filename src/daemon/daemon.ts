@@ -8,7 +8,7 @@ import { setTimeout as rest } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
 import type { Acceptor, Dialer } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
-import { CLOCK_SKEW_MAX_MS, RETRY_WINDOW_S } from '../model/limits.js';
+import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../model/limits.js';
 import { hash64From } from '../model/hash.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { formatTcp } from '../net/address.js';
@@ -177,6 +177,7 @@ function clusterOptions(
     skewMs: CLOCK_SKEW_MAX_MS,
     reapAfterMs,
     lookEveryMs: reapAfterMs,
+    compactActorsMin: COMPACT_ACTORS_MIN,
     logRetentionMs: reapLogRetentionMs,
   };
   const { hints, reaps } = engine;

@@ -8,6 +8,8 @@ export interface ReapAsk {
   readonly fence: number;
   /** Everything of the records but their values, with their checksums. */
   readonly heads: readonly Uint8Array[];
+  /** The records live on, and only what is over in them is to go (repair/compact.ts). */
+  readonly compact: boolean;
 }
 
 export interface ReapAskReply {
@@ -26,6 +28,7 @@ export interface ReapOrder {
   /** Of the receiver's store when it said yes. */
   readonly opening: number;
   readonly heads: readonly Uint8Array[];
+  readonly compact: boolean;
 }
 
 export interface ReapLogRequest {

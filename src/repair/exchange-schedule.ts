@@ -63,6 +63,8 @@ class Pair {
   dueMs: number;
   retryMs = 0;
   underWay = false;
+  /** Somebody has asked for it, and waits. */
+  isAskedFor = false;
 
   constructor(peer: number, begins: boolean, beatMs: number) {
     this.peer = peer;
@@ -74,6 +76,7 @@ class Pair {
   /** They have met: again within a period. */
   met(nowMs: number, periodMs: number): void {
     this.retryMs = 0;
+    this.isAskedFor = false;
     if (!this.begins) this.dueMs = Number.POSITIVE_INFINITY;
     else this.dueMs = nowMs < this.#beatMs ? this.#beatMs : nowMs + periodMs - ((nowMs - this.#beatMs) % periodMs);
   }
@@ -145,19 +148,11 @@ export class ExchangeSchedule {
   }
 
   /** Meetings of this round that are still to come: of `startAll`, or of what is suspect. */
-  waiting(nowMs: number): number {
+  waiting(): number {
     let count = 0;
     for (const { pairs, sickness } of this.#owned.values()) {
-      for (const pair of pairs) {
-        // One that broke off is still to come, after its pause.
-        if (
-          pair.underWay ||
-          pair.dueMs <= nowMs ||
-          pair.retryMs > 0 ||
-          (sickness !== null && !sickness.met.has(pair.peer))
-        )
-          count += 1;
-      }
+      for (const { peer, isAskedFor } of pairs)
+        if (isAskedFor || (sickness !== null && !sickness.met.has(peer))) count += 1;
     }
     return count;
   }
@@ -174,7 +169,11 @@ export class ExchangeSchedule {
   /** Everybody at once, whoever's turn it is to begin; or only those whom this node calls. */
   startAll(nowMs: number, whom: 'all' | 'called' = 'all'): void {
     for (const { pairs } of this.#owned.values()) {
-      for (const pair of pairs) if (whom === 'all' || pair.begins) pair.dueMs = Math.min(pair.dueMs, nowMs);
+      for (const pair of pairs) {
+        if (whom === 'called' && !pair.begins) continue;
+        pair.dueMs = Math.min(pair.dueMs, nowMs);
+        pair.isAskedFor = true;
+      }
     }
   }
 

@@ -47,11 +47,16 @@ export function newestMs(bytes: Uint8Array, start: number): number {
 }
 
 /** An id has whole seconds: the put may be a second younger. */
-function idMs(bytes: Uint8Array, at: number): number {
+export function idMs(bytes: Uint8Array, at: number): number {
   return 1_000 * (readU32(bytes, at) + 1);
 }
 
 /** By a clock that shows `wallMs`: may a member say yes? */
 export function isOldEnough(bytes: Uint8Array, start: number, wallMs: number, rules: ReapRules): boolean {
-  return newestMs(bytes, start) + rules.retryWindowMs + rules.skewMs <= wallMs;
+  return isPast(newestMs(bytes, start), wallMs, rules);
+}
+
+/** May nobody take a retry any more of what names this time? */
+export function isPast(ms: number, wallMs: number, { retryWindowMs, skewMs }: ReapRules): boolean {
+  return ms + retryWindowMs + skewMs <= wallMs;
 }

@@ -40,6 +40,7 @@ export function decodeReapAsk(bytes: Uint8Array, start: number, end: number): Re
     budgetMs: ask.budgetMs,
     fence: count53(ask.fence),
     heads: limited(ask.heads, REAP_HEADS_MAX, 'records'),
+    compact: ask.compact,
   }));
 }
 
@@ -70,6 +71,7 @@ export function decodeReap(bytes: Uint8Array, start: number, end: number): ReapO
     fence: count53(order.fence),
     opening: count53(order.opening),
     heads: limited(order.heads, REAP_HEADS_MAX, 'records'),
+    compact: order.compact,
   }));
 }
 

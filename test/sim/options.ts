@@ -4,7 +4,7 @@
  * a fault that is always there hides what only its absence lets happen).
  */
 import type { Prng } from '../../src/lib/prng.js';
-import { CLOCK_SKEW_MAX_MS, RETRY_WINDOW_S } from '../../src/model/limits.js';
+import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../../src/model/limits.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import type { Durability } from '../../src/storage/log-types.js';
 import type { NetworkShape } from './network.js';
@@ -112,6 +112,7 @@ export interface ReapShape {
   /** How far clocks may be set back, or be apart. */
   readonly skewMs: number;
   readonly lookEveryMs: number;
+  readonly compactActorsMin: number;
 }
 
 /** What a deleted key waits for at least. */
@@ -124,7 +125,8 @@ export const FAULTS_UNTIL_MS = 40_000;
 /** Puts are retried for a second, and the rest is what clocks are apart. */
 function reapShape(skewMaxMs: number): ReapShape {
   const skewMs = 2 * skewMaxMs + 100;
-  return { retryWindowS: Math.min(RETRY_WINDOW_S, 1 + Math.round(skewMs / 1_000)), skewMs, lookEveryMs: 300 };
+  const retryWindowS = Math.min(RETRY_WINDOW_S, 1 + Math.round(skewMs / 1_000));
+  return { retryWindowS, skewMs, lookEveryMs: 300, compactActorsMin: 1 };
 }
 
 const NETWORKS: readonly NetworkShape[] = [
@@ -168,7 +170,12 @@ const SCRUB_PERIODS: readonly number[] = [Number.POSITIVE_INFINITY, 5_000, 20_00
 export const NEVER_MS = 1e9;
 
 /** A cluster of one node keeps its deletes. */
-const NEVER_REAPED: ReapShape = { retryWindowS: RETRY_WINDOW_S, skewMs: CLOCK_SKEW_MAX_MS, lookEveryMs: 60_000 };
+const NEVER_REAPED: ReapShape = {
+  retryWindowS: RETRY_WINDOW_S,
+  skewMs: CLOCK_SKEW_MAX_MS,
+  lookEveryMs: 60_000,
+  compactActorsMin: COMPACT_ACTORS_MIN,
+};
 
 /** Every node a cluster of its own. */
 export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };

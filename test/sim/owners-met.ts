@@ -53,7 +53,7 @@ export function meetOwners(world: SimWorld, cluster: RingCluster): OwnersMet {
   const isOver = (): boolean =>
     cluster.nodes.every(({ server }) => {
       const repair = server?.clusterStatus()?.repair;
-      return repair !== undefined && repair.waiting === 0 && repair.underWay === 0;
+      return repair !== undefined && repair.waiting === 0;
     });
   if (!world.pump(isOver, MET_WITHIN_MS)) world.violation('owners have not met within two minutes');
   const view = cluster.view((done) => world.pump(done));

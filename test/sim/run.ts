@@ -57,6 +57,7 @@ const TOLD: readonly (readonly [string, string])[] = [
   ['partita_damaged_records_healed_total', 'damaged records healed'],
   ['partita_scrub_damaged_records_total', 'rotten records found by scrubs'],
   ['partita_reaped_total', 'deletes reaped, node by node'],
+  ['partita_compacted_total', 'records compacted'],
   ['partita_behind_fence_total', 'records refused below a reap fence'],
   ['partita_reaped_arrived_total', 'reaped records that arrived'],
   ['partita_caught_up_total', 'stores caught up with reaps'],

@@ -277,6 +277,7 @@ export class SimNode implements StoreIdentity {
       skewMs: reap.skewMs,
       reapAfterMs: reapAfterMs(reap),
       lookEveryMs: reap.lookEveryMs,
+      compactActorsMin: reap.compactActorsMin,
       logRetentionMs: 86_400_000,
     };
     return {

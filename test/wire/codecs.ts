@@ -250,7 +250,14 @@ export const CODECS: Readonly<Record<string, Codec>> = {
   },
   ExplainReply: { messages: explainReply, encode: ring.encodeExplainReply, decode: ring.decodeExplainReply },
   ReapAsk: {
-    messages: fc.record({ partition: u32, ringVersion: u32, budgetMs: u32, fence: u53, heads: byteLists }),
+    messages: fc.record({
+      partition: u32,
+      ringVersion: u32,
+      budgetMs: u32,
+      fence: u53,
+      heads: byteLists,
+      compact: fc.boolean(),
+    }),
     encode: reap.encodeReapAsk,
     decode: reap.decodeReapAsk,
   },
@@ -267,6 +274,7 @@ export const CODECS: Readonly<Record<string, Codec>> = {
       fence: u53,
       opening: u53,
       heads: byteLists,
+      compact: fc.boolean(),
     }),
     encode: reap.encodeReap,
     decode: reap.decodeReap,

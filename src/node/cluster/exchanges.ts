@@ -89,7 +89,7 @@ export class Exchanges {
       periodMs: this.#world.periodMs,
       partitions: this.#partitions,
       suspect: this.#schedule.suspects,
-      waiting: this.#schedule.waiting(this.#world.parts.nowMs()),
+      waiting: this.#schedule.waiting(),
       underWay: this.#underWay,
       met,
       failed,

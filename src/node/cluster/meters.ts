@@ -18,6 +18,7 @@ export class ClusterMeters {
   readonly hintBytes: Gauge;
   readonly collisions: Counter;
   readonly reaped: Counter;
+  readonly compacted: Counter;
   readonly reapedArrived: Counter;
   readonly behindFence: Counter;
   readonly caughtUp: Counter;
@@ -53,6 +54,7 @@ export class ClusterMeters {
     this.hints = meter.gauge('partita_hints', 'Hints kept for other nodes');
     this.hintBytes = meter.gauge('partita_hint_bytes', 'Bytes of the hints kept, with their records');
     this.reaped = meter.counter('partita_reaped_total', 'Deletes forgotten for good, on this node');
+    this.compacted = meter.counter('partita_compacted_total', 'Records freed of what was over in them, on this node');
     this.reapedArrived = meter.counter(
       'partita_reaped_arrived_total',
       'Records that came from elsewhere though they had been reaped, and were dropped',

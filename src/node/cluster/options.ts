@@ -26,6 +26,8 @@ export interface ClusterOptions {
 export interface ReapingOptions extends ReapRules {
   /** How long after one look at all keys the next begins. */
   readonly lookEveryMs: number;
+  /** A record that lives is compacted if so many of its actors have no living version, or if it holds deletes. */
+  readonly compactActorsMin: number;
   /** How long it is remembered what was reaped. */
   readonly logRetentionMs: number;
 }

@@ -5,7 +5,8 @@
 import { failure, type Failure } from '../../model/errors.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { ReapAsk, ReapAskReply, ReapLogReply, ReapLogRequest, ReapOrder } from '../../model/reap-messages.js';
-import { isOldEnough, type ReapRules } from '../../repair/reap-rules.js';
+import { leftOver } from '../../repair/compact.js';
+import { isOldEnough, isPast, type ReapRules } from '../../repair/reap-rules.js';
 import { judgeHolding, type ReapVerdict, verdictNumber } from '../../repair/reap-verdict.js';
 import { isHead, isHeadOf } from '../../repair/record-head.js';
 import { encodeReap } from '../../storage/reap-format.js';
@@ -15,9 +16,15 @@ import { keyName } from '../../storage/storage-key.js';
 import { partitionOf } from '../../ring/partition.js';
 import type { ClusterParts } from './parts.js';
 import { reapedAnswer } from './reaped-answer.js';
-import { Look, placeOfHead, ReapWrite } from './reap-writes.js';
+import { CompactWrite, Look, placeOfHead, ReapWrite } from './reap-writes.js';
 
 const NO_KEY = new Uint8Array(0);
+
+/** A record that is asked about, and whether it is to live on. */
+interface Asked {
+  readonly head: Uint8Array;
+  readonly compact: boolean;
+}
 
 export class ReapMember {
   readonly #parts: ClusterParts;
@@ -31,7 +38,7 @@ export class ReapMember {
   }
 
   /** Null: every one is the head of a record of the partition. */
-  headsFault(partition: number, heads: readonly Uint8Array[]): Failure | null {
+  headsFault({ partition, heads, compact }: Pick<ReapAsk, 'partition' | 'heads' | 'compact'>): Failure | null {
     const { services } = this.#parts;
     if (partition >= services.ring.partitionCount)
       return failure('INVALID_ARGUMENT', `There is no partition ${partition}`);
@@ -40,16 +47,18 @@ export class ReapMember {
       const { hashHi } = placeOfHead(services, partition as PartitionId, head);
       if (partitionOf(hashHi, services.partitionBits) !== partition)
         return failure('INVALID_ARGUMENT', `A record's key is not of partition ${partition}`);
+      if (compact && leftOver(head, 0) === null)
+        return failure('INVALID_ARGUMENT', 'A record that was to be compacted has nothing that is over');
     }
     return null;
   }
 
   ask(ask: ReapAsk, done: (reply: ReapAskReply) => void): void {
     const { fences, reaps, preferences } = this.#parts;
-    const { partition, fence, heads } = ask;
+    const { partition, fence } = ask;
     if (ask.ringVersion !== preferences.ringVersion) return done(this.#allSay('ring', ask));
     if (!fences.isSettled(partition)) return done(this.#allSay('fence', ask));
-    if (fence === 0) return this.#lookAt(partition, heads, done);
+    if (fence === 0) return this.#lookAt(ask, done);
     if (reaps.floorOf(partition) >= fence) return done(this.#allSay('fence', ask));
     // What is sent from here on is refused below it; what is held is looked at only when a restart would refuse it, too.
     reaps.raise(
@@ -59,7 +68,7 @@ export class ReapMember {
         durable: true,
         onWritten: () => {
           fences.tellWaiters();
-          this.#lookAt(partition, heads, done);
+          this.#lookAt(ask, done);
         },
       },
     );
@@ -68,7 +77,7 @@ export class ReapMember {
   /** Answers how many it has reaped. */
   order(order: ReapOrder, done: (reaped: number) => void): void {
     const { fences, reaps, preferences, services, self, hints } = this.#parts;
-    const { partition, fence, heads } = order;
+    const { partition, fence, heads, compact } = order;
     const isCurrent =
       order.ringVersion === preferences.ringVersion &&
       order.opening === this.#opening &&
@@ -86,15 +95,23 @@ export class ReapMember {
       const ended = (isReaped: boolean): void => {
         if (isReaped) reaped += 1;
         left -= 1;
-        if (left === 0) this.#ordered(reaped, done);
+        if (left === 0) this.#ordered(reaped, compact, done);
       };
-      services.storage.write(new ReapWrite(place, head, { fence, atMs }, () => hints.keeps(name), ended));
+      const isNeeded = (): boolean => hints.keeps(name);
+      const learn = (context: Uint8Array): void => {
+        reaps.learn(partition, { hashHi: place.hashHi, hashLo: place.hashLo, fence, atMs, context });
+      };
+      const write = compact
+        ? new CompactWrite(place, head, { hash: services.hash, isNeeded, learn }, ended)
+        : new ReapWrite(place, head, { fence, atMs }, isNeeded, ended);
+      services.storage.write(write);
     }
   }
 
-  #ordered(reaped: number, done: (reaped: number) => void): void {
-    this.#parts.meters.reaped.add(reaped);
-    done(reaped);
+  #ordered(count: number, compact: boolean, done: (reaped: number) => void): void {
+    const { reaped, compacted } = this.#parts.meters;
+    (compact ? compacted : reaped).add(count);
+    done(count);
   }
 
   log({ partition, since, after }: ReapLogRequest): ReapLogReply {
@@ -114,7 +131,7 @@ export class ReapMember {
     return { fence, opening: this.#opening, verdicts, entries: [] };
   }
 
-  #lookAt(partition: number, heads: readonly Uint8Array[], done: (reply: ReapAskReply) => void): void {
+  #lookAt({ partition, heads, compact }: ReapAsk, done: (reply: ReapAskReply) => void): void {
     const { services, reaps } = this.#parts;
     const verdicts = new Uint8Array(heads.length);
     const entries: ReapEntry[] = [];
@@ -133,7 +150,7 @@ export class ReapMember {
     heads.forEach((head, i) => {
       const place = placeOfHead(services, partition as PartitionId, head);
       const look = (stored: Stored): void => {
-        verdicts[i] = verdictNumber(this.#judge(place, head, stored, entries));
+        verdicts[i] = verdictNumber(this.#judge(place, { head, compact }, stored, entries));
       };
       services.storage.write(
         new Look(place, look, (isSure) => {
@@ -144,8 +161,8 @@ export class ReapMember {
     });
   }
 
-  #judge(place: KeyPlace, head: Uint8Array, stored: Stored, entries: ReapEntry[]): ReapVerdict {
-    const { preferences, hints, services, reaps, self } = this.#parts;
+  #judge(place: KeyPlace, { head, compact }: Asked, stored: Stored, entries: ReapEntry[]): ReapVerdict {
+    const { preferences, hints, reaps, self } = this.#parts;
     const { partition, key } = place;
     const isOwner = preferences.isOwner(partition, self);
     const { state, damaged, bytes, start, end } = stored;
@@ -159,8 +176,15 @@ export class ReapMember {
       state,
       isSame: state === 'ok' && isHeadOf(head, bytes, start, end),
       isHinted,
-      isOldEnough: isOldEnough(head, 0, services.clock.wallMs(), this.#rules),
+      isOldEnough: this.#isOldEnough(head, compact),
       isReaped: log.length > 0,
     });
+  }
+
+  #isOldEnough(head: Uint8Array, compact: boolean): boolean {
+    const nowMs = this.#parts.services.clock.wallMs();
+    if (!compact) return isOldEnough(head, 0, nowMs, this.#rules);
+    const over = leftOver(head, 0);
+    return over !== null && isPast(over.deletesMs, nowMs, this.#rules);
   }
 }

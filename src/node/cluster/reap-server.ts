@@ -69,7 +69,7 @@ export class ReapServer {
   #ask(session: Session, frame: Incoming): void {
     const ask = decodeReapAsk(frame.bytes, frame.start, frame.end);
     if (isFault(ask)) return this.#malformed(session, frame, ask);
-    const fault = this.#member.headsFault(ask.partition, ask.heads);
+    const fault = this.#member.headsFault(ask);
     const { requestId, bodyBytes } = frame;
     if (fault !== null) {
       replyError(session, requestId, fault, this.#parts.preferences.ringVersion);
@@ -85,7 +85,7 @@ export class ReapServer {
   #order(session: Session, frame: Incoming): void {
     const order = decodeReap(frame.bytes, frame.start, frame.end);
     if (isFault(order)) return this.#malformed(session, frame, order);
-    const fault = this.#member.headsFault(order.partition, order.heads);
+    const fault = this.#member.headsFault(order);
     const { requestId, bodyBytes } = frame;
     if (fault !== null) {
       replyError(session, requestId, fault, this.#parts.preferences.ringVersion);

@@ -1,5 +1,7 @@
 /* What reaping asks of the store, each decided at the one moment at which nothing comes between. */
+import type { Hash64 } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
+import { compacted } from '../../repair/compact.js';
 import { filterReaped } from '../../repair/reap-filter.js';
 import { isHeadOf, keyOfHead } from '../../repair/record-head.js';
 import type { Reaping } from '../../storage/reap-storage.js';
@@ -7,6 +9,8 @@ import { DROP_RECORD, type KeyPlace, type Stored, WAIT_FOR_EARLIER, WRITE_NOTHIN
 import { copyBytes } from '../../versioning/write.js';
 import type { Services } from '../services.js';
 import { KeyWrite } from './key-write.js';
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Where the key of a record's head is. */
 export function placeOfHead({ hash }: Pick<Services, 'hash'>, partition: PartitionId, head: Uint8Array): KeyPlace {
@@ -81,13 +85,68 @@ export class ReapWrite extends KeyWrite {
   }
 }
 
+/** Compare and compact. */
+export class CompactWrite extends KeyWrite {
+  readonly #head: Uint8Array;
+  readonly #hash: Hash64;
+  readonly #isNeeded: () => boolean;
+  readonly #learn: (context: Uint8Array) => void;
+  readonly #done: (isCompacted: boolean) => void;
+  #record: Uint8Array = NO_BYTES;
+
+  /** `learn`: these entries are left out, by what the log says next. */
+  constructor(
+    place: KeyPlace,
+    head: Uint8Array,
+    { hash, isNeeded, learn }: CompactTerms,
+    done: (isCompacted: boolean) => void,
+  ) {
+    super(place);
+    this.#head = head;
+    this.#hash = hash;
+    this.#isNeeded = isNeeded;
+    this.#learn = learn;
+    this.#done = done;
+  }
+
+  decide(stored: Stored): number {
+    const { state, bytes, start, end } = stored;
+    if (state !== 'ok' || !isHeadOf(this.#head, bytes, start, end) || this.#isNeeded()) {
+      this.#done(false);
+      return WRITE_NOTHING;
+    }
+    const { record, context } = compacted({ bytes, start }, this.#hash);
+    this.#learn(context);
+    this.#record = record;
+    return record.length;
+  }
+
+  encode(target: Uint8Array, at: number): void {
+    copyBytes(this.#record, 0, this.#record.length, target, at);
+  }
+
+  onWritten(): void {
+    this.#done(true);
+  }
+
+  onRefused(): void {
+    this.#done(false);
+  }
+}
+
+export interface CompactTerms {
+  readonly hash: Hash64;
+  readonly isNeeded: () => boolean;
+  readonly learn: (context: Uint8Array) => void;
+}
+
 /** Takes out of a stored record what others have reaped. */
 export class CutWrite extends KeyWrite {
   readonly #services: Services;
   readonly #contexts: readonly Uint8Array[];
   readonly #done: (ending: 'kept' | 'cut' | 'gone' | 'refused') => void;
   #ending: 'cut' | 'gone' = 'gone';
-  #record: Uint8Array = new Uint8Array(0);
+  #record: Uint8Array = NO_BYTES;
 
   constructor(
     place: KeyPlace,

@@ -9,7 +9,8 @@ import type { TimerHandle } from '../../env/clock.js';
 import { type Flow, run, wait } from '../../lib/flow.js';
 import { REAP_HEADS_MAX } from '../../model/limits.js';
 import type { PartitionId } from '../../model/ids.js';
-import type { ReapAskReply } from '../../model/reap-messages.js';
+import type { ReapAsk, ReapAskReply, ReapOrder } from '../../model/reap-messages.js';
+import { leftOver } from '../../repair/compact.js';
 import { type Objection, ReapRound } from '../../repair/reap-round.js';
 import { type ReapFacts, reapText } from '../../repair/reap-text.js';
 import { newestMs } from '../../repair/reap-rules.js';
@@ -30,11 +31,21 @@ const ASK_TIMEOUT_MS = 5_000;
 const BATCH_RECORDS_MAX = 256;
 const BATCH_BYTES_MAX = 262_144;
 const HEADS_BYTES_MAX = 262_144;
+/** A record that was written more lately is not looked at to be compacted. */
+const SETTLED_MS_MAX = 5_000;
 /** Keys whose objections are kept for `partita explain`. */
 const REASONS_MAX = 4_096;
 
-interface Found {
+/** Records for one round. */
+interface Batch {
   readonly heads: readonly Uint8Array[];
+  /** They live on, and are freed of what is over in them. */
+  readonly compact: boolean;
+}
+
+interface Found {
+  readonly reap: Batch;
+  readonly compact: Batch;
   readonly next: HashPlace | null;
   /** Tombstones and expired values that are too young. */
   readonly young: number;
@@ -138,9 +149,9 @@ export class Reaper {
         this.#scan(partition, place, rank, done);
       });
       from = found.next;
-      summary.candidates += found.heads.length;
       summary.young += found.young;
-      if (found.heads.length > 0) yield* this.#propose(partition, found.heads, summary);
+      yield* this.#propose(partition, found.reap, summary);
+      yield* this.#propose(partition, found.compact, summary);
     }
     yield* this.#trim(partition);
     this.#summaries.set(partition, summary);
@@ -149,10 +160,10 @@ export class Reaper {
 
   #scan(partition: number, from: HashPlace, rank: number, done: (error: Error | null, found?: Found) => void): void {
     const { services } = this.#parts;
-    const nowMs = services.clock.wallMs();
     const { reapAfterMs, lookEveryMs } = this.#options;
-    const olderThanMs = nowMs - reapAfterMs - 4 * rank * lookEveryMs;
-    const heads: Uint8Array[] = [];
+    const olderThanMs = services.clock.wallMs() - reapAfterMs - 4 * rank * lookEveryMs;
+    const reap: Uint8Array[] = [];
+    const compact: Uint8Array[] = [];
     let bytes = 0;
     let young = 0;
     let full: HashPlace | null = null;
@@ -167,27 +178,37 @@ export class Reaper {
       onRecord: (stored: Stored, _key, hi, lo) => {
         if (stored.state !== 'ok' || full !== null) return;
         const newest = newestMs(stored.bytes, stored.start);
-        if (newest === Number.POSITIVE_INFINITY) return;
-        if (newest > olderThanMs) {
-          young += 1;
-          return;
-        }
-        if (heads.length >= REAP_HEADS_MAX || bytes >= HEADS_BYTES_MAX) {
+        const isOver = newest <= olderThanMs;
+        if (!isOver && newest < Number.POSITIVE_INFINITY) young += 1;
+        if (!isOver && !this.#isToCompact(stored, olderThanMs)) return;
+        if (reap.length + compact.length >= REAP_HEADS_MAX || bytes >= HEADS_BYTES_MAX) {
           full = { hi, lo };
           return;
         }
         const head = headOf(stored.bytes, stored.start, stored.end);
         bytes += head.length;
-        heads.push(head);
+        (isOver ? reap : compact).push(head);
       },
       onEnd: (next, fault) => {
-        if (fault === null) done(null, { heads, next: full ?? next, young });
+        const batches = { reap: { heads: reap, compact: false }, compact: { heads: compact, compact: true } };
+        if (fault === null) done(null, { ...batches, next: full ?? next, young });
         else done(new Error(fault.text));
       },
     });
   }
 
-  *#propose(partition: number, heads: readonly Uint8Array[], summary: Summary): Flow<void> {
+  /** What changes all the time is not the same on all owners for long. */
+  #isToCompact({ bytes, start }: Stored, olderThanMs: number): boolean {
+    const over = leftOver(bytes, start);
+    if (over === null || over.deletesMs > olderThanMs) return false;
+    const { lookEveryMs, compactActorsMin } = this.#options;
+    const settledMs = this.#parts.services.clock.wallMs() - Math.min(lookEveryMs, SETTLED_MS_MAX);
+    return over.newestMs <= settledMs && (over.deletes > 0 || over.actors >= compactActorsMin);
+  }
+
+  *#propose(partition: number, { heads, compact }: Batch, summary: Summary): Flow<void> {
+    if (heads.length === 0) return;
+    if (!compact) summary.candidates += heads.length;
     const { services, preferences } = this.#parts;
     const members = services.ring.members.map(({ ordinal }) => ordinal);
     const learnt: Uint8Array[] = [];
@@ -195,16 +216,11 @@ export class Reaper {
       const started = new ReapRound(heads.length, members, preferences.ownersOf(partition), {
         ask: (asking, member, fence, keys) => {
           const asked = keys.map((key) => heads[key] as Uint8Array);
-          this.#ask(asking, partition, member, fence, asked, learnt);
+          this.#ask(asking, partition, member, { fence, heads: asked, compact }, learnt);
         },
         order: (_ordering, owner, fence, opening, keys) => {
-          this.#order(
-            partition,
-            owner,
-            fence,
-            opening,
-            keys.map((key) => heads[key] as Uint8Array),
-          );
+          const ordered = keys.map((key) => heads[key] as Uint8Array);
+          this.#order(partition, owner, { fence, opening, heads: ordered, compact });
         },
         ended: (over) => {
           done(null, over);
@@ -214,7 +230,7 @@ export class Reaper {
       started.start();
     });
     this.#round = null;
-    this.#note(round, heads, summary);
+    if (!compact) this.#note(round, heads, summary);
     for (const bytes of learnt) {
       const logged = decodeReap(bytes);
       if (logged !== null && logged.entry.fence <= this.#parts.reaps.stampOf(partition))
@@ -226,17 +242,12 @@ export class Reaper {
     round: ReapRound,
     partition: number,
     member: number,
-    fence: number,
-    heads: readonly Uint8Array[],
+    asked: Pick<ReapAsk, 'fence' | 'heads' | 'compact'>,
     learnt: Uint8Array[],
   ): void {
-    const ask = {
-      partition,
-      ringVersion: this.#parts.preferences.ringVersion,
-      budgetMs: ASK_TIMEOUT_MS,
-      fence,
-      heads,
-    };
+    const { ringVersion } = this.#parts.preferences;
+    const { fence } = asked;
+    const ask: ReapAsk = { partition, ringVersion, budgetMs: ASK_TIMEOUT_MS, ...asked };
     const hear = (reply: ReapAskReply): void => {
       learnt.push(...reply.entries);
       round.answered(member, fence, reply);
@@ -252,9 +263,9 @@ export class Reaper {
     });
   }
 
-  #order(partition: number, owner: number, fence: number, opening: number, heads: readonly Uint8Array[]): void {
+  #order(partition: number, owner: number, ordered: Pick<ReapOrder, 'fence' | 'opening' | 'heads' | 'compact'>): void {
     const { ringVersion } = this.#parts.preferences;
-    const order = { partition, ringVersion, budgetMs: ASK_TIMEOUT_MS, fence, opening, heads };
+    const order: ReapOrder = { partition, ringVersion, budgetMs: ASK_TIMEOUT_MS, ...ordered };
     if (owner === this.#parts.self) this.#member.order(order, () => undefined);
     else askBody(this.#parts, owner, REAP, encodeReap(order), ASK_TIMEOUT_MS, () => undefined);
   }

@@ -36,6 +36,7 @@ const REAPING = {
     skewMs: 60_000,
     reapAfterMs: 120_000,
     lookEveryMs: 60_000,
+    compactActorsMin: 1,
     logRetentionMs: 86_400_000,
   },
 };

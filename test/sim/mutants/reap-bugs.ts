@@ -13,7 +13,7 @@ const DELETING: WorkShape = {
   writes: [1],
   reads: [1, 3],
 };
-const SOON = { retryWindowS: 1, skewMs: 0, lookEveryMs: 100 };
+const SOON = { retryWindowS: 1, skewMs: 0, lookEveryMs: 100, compactActorsMin: 1 };
 
 const deleting = (faults: readonly FaultKind[], more: Partial<SimOptions> = {}): Partial<SimOptions> =>
   ringOf(5, faults, { faultEveryMs: 1_500, skewMaxMs: 0, reap: SOON, work: DELETING, ...more });
@@ -112,17 +112,45 @@ export const reapedTooSoon: Mutant = {
   edits: [
     {
       file: 'repair/reap-rules.js',
-      from: 'return newestMs(bytes, start) + rules.retryWindowMs + rules.skewMs <= wallMs;',
+      from: 'return isPast(newestMs(bytes, start), wallMs, rules);',
       to: 'return newestMs(bytes, start) < Infinity;',
     },
     {
       file: 'node/cluster/reaper.js',
-      from: 'const olderThanMs = nowMs - reapAfterMs - 4 * rank * lookEveryMs;',
-      to: 'const olderThanMs = nowMs + 10_000;',
+      from: 'services.clock.wallMs() - reapAfterMs - 4 * rank * lookEveryMs;',
+      to: 'services.clock.wallMs() + 10_000;',
     },
   ],
   given: deleting(['reset', 'pause'], {
     reap: { ...SOON, retryWindowS: 8 },
     work: { ...DELETING, timeoutMs: 300, mix: [20, 10, 6, 20, 6, 20, 20] },
   }),
+};
+
+/** Keys that live on: written, rarely deleted, and by a new actor each time a store is opened again. */
+const LIVING: WorkShape = { ...DELETING, keys: 12, mix: [25, 25, 10, 6, 8, 0, 0] };
+
+export const compactAsksNobody: Mutant = {
+  name: 'compact-asks-nobody',
+  what: 'an owner leaves out of a record what is over in it without asking anybody',
+  edits: [
+    {
+      file: 'node/cluster/reaper.js',
+      from: 'started.start();',
+      to: `if (compact) {
+                const { storage } = services;
+                const fence = this.#parts.reaps.stampOf(partition);
+                this.#order(partition, this.#parts.self, { fence, opening: storage.status().opening, heads, compact });
+                started.abandon();
+            } else started.start();`,
+    },
+  ],
+  given: deleting(['isolate', 'pause', 'restart'], { work: LIVING }),
+};
+
+export const compactUnlogged: Mutant = {
+  name: 'compact-unlogged',
+  what: 'what was left out of a record is not in the reap log',
+  edits: [{ file: WRITES, from: 'this.#learn(context);', to: 'void context;' }],
+  given: deleting(['rollback', 'restart'], { ...PUT_BACK, work: { ...LIVING, writes: [3], reads: [3] } }),
 };
