@@ -13,7 +13,7 @@
 import { assert } from '../lib/assert.js';
 import { run } from '../lib/flow.js';
 import { failure, type Failure } from '../model/errors.js';
-import { leafCountOf } from '../repair/merkle.js';
+import { leafCountOf, type LeafTree } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
 import { appendRecord } from './engine-append.js';
@@ -44,9 +44,10 @@ import type { ScanRequest } from './scan.js';
 import { keyName } from './storage-key.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
 import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
+import type { TreeStorage } from './tree-storage.js';
 import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
-export class Engine implements Storage, ReplicaStorage {
+export class Engine implements Storage, ReplicaStorage, TreeStorage {
   readonly hints: EngineHints;
   readonly scrub: EngineScrub;
   readonly reaps: EngineReaps;
@@ -202,14 +203,18 @@ export class Engine implements Storage, ReplicaStorage {
     return statusOf(this.#options, this.#opened, this.#space, this.#suspicions);
   }
 
-  /** Merkle leaves of a partition as a read would find it, the buffer included; only to be read, before the next write. */
-  liveLeaves(partition: number): Uint32Array {
+  /** As a read would find the partition, the buffer included. */
+  liveTree(partition: number): LeafTree {
     return this.#leaves.liveOf(this.#partitionAt(partition));
+  }
+
+  liveLeaves(partition: number): Uint32Array {
+    return this.liveTree(partition).all();
   }
 
   /** As its file keeps them. */
   storedLeaves(partition: number): Uint32Array {
-    return this.#leaves.storedOf(this.#partitionAt(partition));
+    return this.#leaves.storedOf(this.#partitionAt(partition)).all();
   }
 
   /** Writes the whole buffer to the files, without rests, and calls back when it is empty. For tests and tools. */
