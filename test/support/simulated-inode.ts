@@ -37,8 +37,10 @@ export class Inode {
 
   sector(index: number): Uint8Array {
     if (index * SECTOR >= this.size) return NOTHING;
-    const copy = new Uint8Array(SECTOR);
-    copy.set(this.bytes.subarray(index * SECTOR, Math.min((index + 1) * SECTOR, this.size)));
+    const copy = freshSector();
+    const end = Math.min((index + 1) * SECTOR, this.size);
+    const copied = this.bytes.copy(copy, 0, index * SECTOR, end);
+    if (copied < SECTOR) copy.fill(0, copied);
     return copy;
   }
 
@@ -57,6 +59,20 @@ export class Inode {
     this.grow(offset + bytes.length);
     this.bytes.set(bytes, offset);
   }
+}
+
+const SECTORS_A_SLAB = 128;
+let slab: Buffer = Buffer.allocUnsafeSlow(0);
+let slabUsed = 0;
+
+/** Of whatever bytes. A piece of a larger one: a buffer each would cost more than what is done with it. */
+function freshSector(): Buffer {
+  if (slabUsed === slab.length) {
+    slab = Buffer.allocUnsafeSlow(SECTORS_A_SLAB * SECTOR);
+    slabUsed = 0;
+  }
+  slabUsed += SECTOR;
+  return slab.subarray(slabUsed - SECTOR, slabUsed);
 }
 
 /** The folder of a path; '': the top. */
