@@ -32,12 +32,10 @@ export function ringOf({ cluster }: SimWorld): RingCluster | null {
 
 /** Every partition is believed again. */
 export function waitForHealing(world: SimWorld): void {
-  const { nodes } = world.cluster;
-  const suspectsOf = ({ engine }: SimNode): number => engine?.status().suspectPartitions.length ?? 1;
-  const isHealed = (): boolean => nodes.every((node) => suspectsOf(node) === 0);
-  if (world.pump(isHealed, HEALED_WITHIN_MS)) return;
-  const left = nodes.reduce((sum, node) => sum + suspectsOf(node), 0);
-  world.violation(`${left} partitions are still suspect ${HEALED_WITHIN_MS} ms after everything was healed`);
+  const suspects = (): number =>
+    world.cluster.nodes.reduce((sum, { engine }) => sum + (engine?.status().suspectPartitions.length ?? 1), 0);
+  if (!world.pump(() => suspects() === 0, HEALED_WITHIN_MS))
+    world.violation(`${suspects()} partitions are still suspect ${HEALED_WITHIN_MS} ms after everything was healed`);
 }
 
 /** Nothing is under way. Every owner meets every other, and what was damaged is found and mended. */
