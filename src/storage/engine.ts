@@ -44,10 +44,9 @@ import type { ScanRequest } from './scan.js';
 import { keyName } from './storage-key.js';
 import { DROP_RECORD, WAIT_FOR_EARLIER, WRITE_NOTHING } from './storage.js';
 import type { ReadRequest, Storage, StorageStatus, WriteRequest } from './storage.js';
-import type { TreeStorage } from './tree-storage.js';
 import { DROPPED_SIZE, type WriteBuffer } from './write-buffer.js';
 
-export class Engine implements Storage, ReplicaStorage, TreeStorage {
+export class Engine implements Storage, ReplicaStorage {
   readonly hints: EngineHints;
   readonly scrub: EngineScrub;
   readonly reaps: EngineReaps;
@@ -203,7 +202,6 @@ export class Engine implements Storage, ReplicaStorage, TreeStorage {
     return statusOf(this.#options, this.#opened, this.#space, this.#suspicions);
   }
 
-  /** As a read would find the partition, the buffer included. */
   liveTree(partition: number): LeafTree {
     return this.#leaves.liveOf(this.#partitionAt(partition));
   }
@@ -212,7 +210,6 @@ export class Engine implements Storage, ReplicaStorage, TreeStorage {
     return this.liveTree(partition).all();
   }
 
-  /** As its file keeps them. */
   storedLeaves(partition: number): Uint32Array {
     return this.#leaves.storedOf(this.#partitionAt(partition)).all();
   }

@@ -195,11 +195,7 @@ export class SimulatedDisk implements Disk {
     after.#names = this.#names;
     after.#syncedNames = this.#syncedNames;
     after.#changes = this.#changes;
-    for (const inode of this.#names.values()) {
-      for (const write of inode.inFlight) inode.put(write.offset, write.bytes);
-      inode.inFlight.clear();
-      inode.syncs.clear();
-    }
+    for (const inode of this.#names.values()) inode.endProcess();
     return after;
   }
 

@@ -59,6 +59,13 @@ export class Inode {
     this.grow(offset + bytes.length);
     this.bytes.set(bytes, offset);
   }
+
+  /** Whoever had it open is gone: what was handed over arrives, and nobody waits for a sync. */
+  endProcess(): void {
+    this.syncs.clear();
+    for (const write of this.inFlight) this.put(write.offset, write.bytes);
+    this.inFlight.clear();
+  }
 }
 
 const SECTORS_A_SLAB = 128;
