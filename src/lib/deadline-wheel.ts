@@ -33,7 +33,7 @@ export interface Timed {
 export class DeadlineWheel {
   readonly #clock: WheelClock;
   readonly #timers: WheelTimers;
-  readonly #heads: (Timed | null)[] = Array.from({ length: BUCKETS }, () => null);
+  readonly #heads: (Timed | null)[] = new Array<Timed | null>(BUCKETS).fill(null);
   #size: number = 0;
   /** Everything due up to this tick has been expired. */
   #tick: number;

@@ -15,7 +15,8 @@ const TURN_MS = 5_000;
 const ENOUGH = 100;
 
 export class LatencyWindow {
-  readonly #turns: readonly Uint32Array[] = Array.from({ length: TURNS }, () => new Uint32Array(BUCKETS));
+  /** One histogram behind the other. */
+  readonly #turns: Uint32Array = new Uint32Array(TURNS * BUCKETS);
   readonly #sinceLook: Uint32Array = new Uint32Array(BUCKETS);
   readonly #sum: Uint32Array = new Uint32Array(BUCKETS);
   #present = 0;
@@ -28,8 +29,8 @@ export class LatencyWindow {
   record(elapsedMs: number, nowMs: number): void {
     if (nowMs >= this.#turnsAtMs) this.#turn(nowMs);
     const bucket = bucketOf(elapsedMs);
-    const counts = this.#turns[this.#present] as Uint32Array;
-    counts[bucket] = (counts[bucket] as number) + 1;
+    const at = this.#present * BUCKETS + bucket;
+    this.#turns[at] = (this.#turns[at] as number) + 1;
     this.#sinceLook[bucket] = (this.#sinceLook[bucket] as number) + 1;
   }
 
@@ -55,8 +56,8 @@ export class LatencyWindow {
   #sumOf(turns: number): Uint32Array {
     const sum = this.#sum.fill(0);
     for (let back = 0; back < turns; back++) {
-      const counts = this.#turns[(this.#present + TURNS - back) % TURNS] as Uint32Array;
-      for (let i = 0; i < BUCKETS; i++) (sum[i] as number) += counts[i] as number;
+      const first = ((this.#present + TURNS - back) % TURNS) * BUCKETS;
+      for (let i = 0; i < BUCKETS; i++) (sum[i] as number) += this.#turns[first + i] as number;
     }
     return sum;
   }
@@ -65,7 +66,7 @@ export class LatencyWindow {
     const passed = Math.floor((nowMs - this.#turnsAtMs) / TURN_MS) + 1;
     for (let i = 0; i < Math.min(passed, TURNS); i++) {
       this.#present = (this.#present + 1) % TURNS;
-      this.#turns[this.#present]?.fill(0);
+      this.#turns.fill(0, this.#present * BUCKETS, (this.#present + 1) * BUCKETS);
     }
     this.#turnsAtMs += passed * TURN_MS;
   }

@@ -23,7 +23,7 @@ export class RequestSlots<T extends object> {
   constructor(capacity: number) {
     assert(Number.isInteger(capacity) && 1 <= capacity && capacity <= SLOTS_MAX, 'slots fit in 16 bits');
     this.capacity = capacity;
-    this.#waiting = Array.from({ length: capacity }, () => null);
+    this.#waiting = new Array<T | null>(capacity).fill(null);
     this.#ids = new Uint32Array(capacity);
     this.#free = new Uint32Array(capacity);
     for (let slot = 0; slot < capacity; slot++) {

@@ -16,6 +16,10 @@
  * The tree over the leaves has a fixed geometry, sixteen children to a node: node i of level k covers the leaves from
  * i·16^k on. A node is XXH64 over its children's 12 bytes each, with the sum of their counts; one that covers no
  * record is zero. Equal leaves give equal nodes on every machine, for every release.
+ *
+ * In memory a partition's leaves are a LeafTree: groups that hold no record are not there, and the node that covers a group
+ * (two levels above its leaves) is kept until one of them changes. So what it costs to be asked for the upper levels goes
+ * by what has changed since, not by how many leaves there are.
  */
 import { assert } from '../lib/assert.js';
 import { readU32, writeU32 } from '../lib/bytes.js';
@@ -65,12 +69,24 @@ export function leavesEqual(a: Uint32Array, b: Uint32Array): boolean {
   return true;
 }
 
-/** Indexes of the leaves that differ. */
-export function differingLeaves(a: Uint32Array, b: Uint32Array): readonly number[] {
-  assert(a.length === b.length, 'leaves of one geometry are compared');
+/** Indexes of the nodes of one level that differ, or of the leaves. */
+export function differingNodes(a: Uint32Array, b: Uint32Array): readonly number[] {
+  assert(a.length === b.length, 'nodes of one level are compared');
   const indexes: number[] = [];
   for (let at = 0; at < a.length; at += WORDS_PER_LEAF) {
     if (a[at] !== b[at] || a[at + 1] !== b[at + 1] || a[at + 2] !== b[at + 2]) indexes.push(at / WORDS_PER_LEAF);
+  }
+  return indexes;
+}
+
+/** Indexes of the leaves that differ. */
+export function differingLeaves(a: LeafTree, b: LeafTree): readonly number[] {
+  assert(a.leafCount === b.leafCount, 'leaves of one geometry are compared');
+  const indexes: number[] = [];
+  for (let group = 0; group < a.leafCount / LEAVES_PER_GROUP; group++) {
+    const [one, other] = [a.groupAt(group), b.groupAt(group)];
+    if (one === other) continue; // nothing in either
+    for (const leaf of differingNodes(one, other)) indexes.push(group * LEAVES_PER_GROUP + leaf);
   }
   return indexes;
 }
@@ -135,6 +151,80 @@ export function encodeChildren(
     at += perParent * LEAF_BYTES;
   }
   return bytes;
+}
+
+/** How far above its leaves the node that covers a group is. */
+const GROUP_LEVEL = 2;
+const EMPTY_GROUP: Uint32Array = new Uint32Array(LEAVES_PER_GROUP * WORDS_PER_LEAF);
+
+/** The leaves of a partition, and as much of the tree above them as is worth keeping. */
+export class LeafTree {
+  readonly leafCount: number;
+  readonly #groups: (Uint32Array | undefined)[];
+  /** What covers each group, those apart that have changed since. */
+  readonly #nodes: Uint32Array;
+  readonly #changed: Set<number> = new Set();
+
+  /** `groups`: by their number; they are this tree's from now on. */
+  constructor(leafCount: number, groups: ReadonlyMap<number, Uint32Array> = new Map()) {
+    assert(leafCount % LEAVES_PER_GROUP === 0, 'leaves come in groups');
+    const groupCount = leafCount / LEAVES_PER_GROUP;
+    this.leafCount = leafCount;
+    this.#groups = new Array<Uint32Array | undefined>(groupCount).fill(undefined);
+    this.#nodes = new Uint32Array(groupCount * WORDS_PER_LEAF);
+    for (const [group, leaves] of groups) {
+      assert(group < groupCount && leaves.length === EMPTY_GROUP.length, 'a group is one of the tree, and whole');
+      this.#groups[group] = leaves;
+      this.#changed.add(group);
+    }
+  }
+
+  /** A record comes (`change` 1) or goes (-1). */
+  toggle(leaf: number, hi: number, lo: number, change: 1 | -1): void {
+    const group = Math.floor(leaf / LEAVES_PER_GROUP);
+    const leaves = (this.#groups[group] ??= new Uint32Array(EMPTY_GROUP.length));
+    toggleLeaf(leaves, leaf % LEAVES_PER_GROUP, hi, lo, change);
+    this.#changed.add(group);
+  }
+
+  /** The leaves of a group, only to be read. */
+  groupAt(group: number): Uint32Array {
+    return this.#groups[group] ?? EMPTY_GROUP;
+  }
+
+  /** As encodeChildren of all leaves. */
+  encodeChildren(level: number, parents: readonly number[], hash: Hash64): Uint8Array {
+    if (level >= GROUP_LEVEL) return encodeChildren(this.#groupNodes(hash), level - GROUP_LEVEL, parents, hash);
+    const perGroup = LEAVES_PER_GROUP / TREE_FAN_OUT ** (level + 1);
+    const bytes = new Uint8Array(parents.length * TREE_FAN_OUT * LEAF_BYTES);
+    parents.forEach((parent, i) => {
+      const leaves = this.groupAt(Math.floor(parent / perGroup));
+      bytes.set(encodeChildren(leaves, level, [parent % perGroup], hash), i * TREE_FAN_OUT * LEAF_BYTES);
+    });
+    return bytes;
+  }
+
+  /** Three words: high half, low half, count. */
+  root(hash: Hash64): Uint32Array {
+    return treeRoot(this.#groupNodes(hash), hash);
+  }
+
+  /** All leaves, one after the other: a copy. */
+  all(): Uint32Array {
+    const leaves = new Uint32Array(this.leafCount * WORDS_PER_LEAF);
+    this.#groups.forEach((group, i) => {
+      if (group !== undefined) leaves.set(group, i * EMPTY_GROUP.length);
+    });
+    return leaves;
+  }
+
+  #groupNodes(hash: Hash64): Uint32Array {
+    for (const group of this.#changed) {
+      this.#nodes.set(treeLevel(this.groupAt(group), GROUP_LEVEL, hash), group * WORDS_PER_LEAF);
+    }
+    this.#changed.clear();
+    return this.#nodes;
+  }
 }
 
 export function nodeCount(leafCount: number, level: number): number {

@@ -19,7 +19,7 @@ import {
   leafStart,
   LEAF_BYTES,
   LEAVES_PER_GROUP,
-  toggleLeaf,
+  LeafTree,
   toggleStoredLeaf,
   WORDS_PER_LEAF,
 } from '../repair/merkle.js';
@@ -87,12 +87,13 @@ const GROUP_KEYS: Uint8Array[] = [];
 
 /** The groups of stored leaves that one batch changes, as bytes: read once, changed in place, written whole. */
 export class LeafGroups {
-  readonly #bytes: Uint8Array;
+  /** Kept for the batches to come. */
+  readonly #bytes: (Uint8Array | undefined)[];
   readonly #isRead: boolean[];
   #groups: number[] = [];
 
   constructor(leafCount: number) {
-    this.#bytes = new Uint8Array(leafCount * LEAF_BYTES);
+    this.#bytes = new Array<Uint8Array | undefined>(leafCount / LEAVES_PER_GROUP).fill(undefined);
     this.#isRead = new Array<boolean>(leafCount / LEAVES_PER_GROUP).fill(false);
   }
 
@@ -106,28 +107,17 @@ export class LeafGroups {
     this.#groups = [];
   }
 
-  /** The leaf's group is there from now on; returns the bytes of all leaves. */
+  /** The leaf's group is there from now on; returns its bytes. */
   of(file: PartitionFile | null, leaf: number): Uint8Array {
     const group = Math.floor(leaf / LEAVES_PER_GROUP);
-    if (this.#isRead[group] === true) return this.#bytes;
-    const start = group * GROUP_BYTES;
+    const bytes = this.valueOf(group);
+    if (this.#isRead[group] === true) return bytes;
     const stored = file?.get(this.keyOf(group));
-    if (stored?.length === GROUP_BYTES) this.#bytes.set(stored, start);
-    else this.#bytes.fill(0, start, start + GROUP_BYTES);
+    if (stored?.length === GROUP_BYTES) bytes.set(stored);
+    else bytes.fill(0);
     this.#isRead[group] = true;
     this.#groups.push(group);
-    return this.#bytes;
-  }
-
-  /** All leaves, those that were not read yet as they are stored. */
-  all(file: PartitionFile | null): Uint32Array {
-    const leafCount = this.#bytes.length / LEAF_BYTES;
-    const leaves = new Uint32Array(leafCount * WORDS_PER_LEAF);
-    for (let group = 0; group < this.#isRead.length; group++) {
-      const bytes = this.#isRead[group] === true ? this.valueOf(group) : file?.get(this.keyOf(group));
-      if (bytes?.length === GROUP_BYTES) decodeLeaves(bytes, leaves, group * LEAVES_PER_GROUP, LEAVES_PER_GROUP);
-    }
-    return leaves;
+    return bytes;
   }
 
   keyOf(group: number): Uint8Array {
@@ -135,8 +125,13 @@ export class LeafGroups {
   }
 
   valueOf(group: number): Uint8Array {
-    return this.#bytes.subarray(group * GROUP_BYTES, (group + 1) * GROUP_BYTES);
+    return (this.#bytes[group] ??= new Uint8Array(GROUP_BYTES));
   }
+}
+
+/** Where a leaf stands among the bytes of its group. */
+function placeInGroup(leaf: number): number {
+  return (leaf % LEAVES_PER_GROUP) * LEAF_BYTES;
 }
 
 export class Leaves {
@@ -150,20 +145,30 @@ export class Leaves {
     this.#digest = digest;
   }
 
-  storedOf(partition: Partition): Uint32Array {
-    return new LeafGroups(this.leafCount).all(partition.file);
+  storedOf({ file }: Partition): LeafTree {
+    return new LeafTree(this.leafCount, this.#storedGroups(file));
   }
 
   /** The partition's live leaves, made if nobody has asked before; the caller only reads them. */
-  liveOf(partition: Partition): Uint32Array {
+  liveOf(partition: Partition): LeafTree {
     if (partition.live !== null) return partition.live;
     const { frozenOrder, frozenFlushed, active } = partition.buffer;
     const entries = [...frozenOrder.slice(frozenFlushed), ...active.values()];
-    const groups = new LeafGroups(this.leafCount);
-    this.applyAll(partition, entries, 0, entries.length, groups);
-    const leaves = groups.all(partition.file);
-    partition.live = leaves;
-    return leaves;
+    const changed = new LeafGroups(this.leafCount);
+    this.applyAll(partition, entries, 0, entries.length, changed);
+    const groups = new Map(this.#storedGroups(partition.file));
+    for (const group of changed.groups) {
+      const leaves = new Uint32Array(LEAVES_PER_GROUP * WORDS_PER_LEAF);
+      decodeLeaves(changed.valueOf(group), leaves, 0, LEAVES_PER_GROUP);
+      groups.set(group, leaves);
+    }
+    const tree = new LeafTree(this.leafCount, groups);
+    partition.live = tree;
+    return tree;
+  }
+
+  #storedGroups(file: PartitionFile | null): ReadonlyMap<number, Uint32Array> {
+    return file === null ? new Map() : storedGroups(file, 0, this.leafCount / LEAVES_PER_GROUP);
   }
 
   /**
@@ -191,8 +196,8 @@ export class Leaves {
     const live = partition.live;
     if (live === null) return;
     const leaf = leafIndex(entry.hashHi, this.leafCount);
-    if (hadOld) toggleLeaf(live, leaf, oldHi, oldLo, -1);
-    if (!entry.dropped) toggleLeaf(live, leaf, entry.leafHi, entry.leafLo, 1);
+    if (hadOld) live.toggle(leaf, oldHi, oldLo, -1);
+    if (!entry.dropped) live.toggle(leaf, entry.leafHi, entry.leafLo, 1);
   }
 
   /**
@@ -213,8 +218,9 @@ export class Leaves {
       const leaf = leafIndex(entry.hashHi, this.leafCount);
       const known = entry.oldKind !== OLD_UNKNOWN || this.#learnOld(partition, entry);
       const bytes = groups.of(partition.file, leaf);
-      if (entry.oldKind === OLD_HASH) toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.oldHi, entry.oldLo, -1);
-      if (!entry.dropped) toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.leafHi, entry.leafLo, 1);
+      const at = placeInGroup(leaf);
+      if (entry.oldKind === OLD_HASH) toggleStoredLeaf(bytes, at, entry.oldHi, entry.oldLo, -1);
+      if (!entry.dropped) toggleStoredLeaf(bytes, at, entry.leafHi, entry.leafLo, 1);
       if (!known) (doubtful ??= new Set()).add(leaf);
     }
     for (const leaf of doubtful ?? []) {
@@ -223,13 +229,13 @@ export class Leaves {
         const entry = entries[i] as BufferedRecord;
         if (leafIndex(entry.hashHi, this.leafCount) === leaf) over.set(entry.name, entry);
       }
-      this.#remake(partition, leaf, over, groups.of(partition.file, leaf), leaf * LEAF_BYTES);
+      this.#remake(partition, leaf, over, groups.of(partition.file, leaf), placeInGroup(leaf));
     }
   }
 
   /** The leaf in `groups` as it follows from the good records of the file alone. */
   remakeAlone(partition: Partition, leaf: number, groups: LeafGroups): void {
-    this.#remake(partition, leaf, NOTHING_OVER, groups.of(partition.file, leaf), leaf * LEAF_BYTES);
+    this.#remake(partition, leaf, NOTHING_OVER, groups.of(partition.file, leaf), placeInGroup(leaf));
   }
 
   /** The leaf at `stored[at]`, from the good records of the file, those that `over` replaces apart, and from `over`. */

@@ -13,7 +13,7 @@
 import { assert } from '../lib/assert.js';
 import { run } from '../lib/flow.js';
 import { failure, type Failure } from '../model/errors.js';
-import { leafCountOf } from '../repair/merkle.js';
+import { leafCountOf, type LeafTree } from '../repair/merkle.js';
 import { RecordCache } from './cache.js';
 import { Acks } from './engine-acks.js';
 import { appendRecord } from './engine-append.js';
@@ -202,14 +202,16 @@ export class Engine implements Storage, ReplicaStorage {
     return statusOf(this.#options, this.#opened, this.#space, this.#suspicions);
   }
 
-  /** Merkle leaves of a partition as a read would find it, the buffer included; only to be read, before the next write. */
-  liveLeaves(partition: number): Uint32Array {
+  liveTree(partition: number): LeafTree {
     return this.#leaves.liveOf(this.#partitionAt(partition));
   }
 
-  /** As its file keeps them. */
+  liveLeaves(partition: number): Uint32Array {
+    return this.liveTree(partition).all();
+  }
+
   storedLeaves(partition: number): Uint32Array {
-    return this.#leaves.storedOf(this.#partitionAt(partition));
+    return this.#leaves.storedOf(this.#partitionAt(partition)).all();
   }
 
   /** Writes the whole buffer to the files, without rests, and calls back when it is empty. For tests and tools. */

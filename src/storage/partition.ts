@@ -3,6 +3,7 @@
  */
 import type { PartitionFile } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
+import type { LeafTree } from '../repair/merkle.js';
 import { Warmth } from './engine-warmth.js';
 import type { ReadRequest, WriteRequest } from './storage.js';
 import { PartitionFence } from './partition-fence.js';
@@ -72,7 +73,7 @@ export class Partition {
   /** Frozen maps dropped so far: a read that was under way meanwhile may have looked too early. */
   flushes: number = 0;
   /** Leaves with the buffer's records in; null until somebody asks, and again when they cannot be kept exactly. */
-  live: Uint32Array | null = null;
+  live: LeafTree | null = null;
   readonly warmth: Warmth = new Warmth();
   /** Keys whose cold read goes to the pool at the end of this turn, and those that are there. */
   coldToSend: Map<string, ColdKey> = new Map();

@@ -5,12 +5,15 @@ import { hash64From } from '../../src/model/hash.js';
 import {
   decodeLeaves,
   differingLeaves,
+  differingNodes,
+  encodeChildren,
   encodeLeaves,
   LEAF_BYTES,
   leafCountOf,
   leafIndex,
   leafStart,
   leavesEqual,
+  LeafTree,
   toggleLeaf,
   treeLevel,
   treeLevels,
@@ -57,15 +60,56 @@ testProp(
     const a = leavesOf(list, 4_096);
     const b = leavesOf([...list, more], 4_096);
     const leaf = leafIndex(more.key, 4_096);
-    t.deepEqual(differingLeaves(a, b), [leaf]);
+    t.deepEqual(differingNodes(a, b), [leaf]);
     for (let level = 1; level <= treeLevels(4_096); level++) {
-      t.deepEqual(differingLeaves(treeLevel(a, level, HASH), treeLevel(b, level, HASH)), [
+      t.deepEqual(differingNodes(treeLevel(a, level, HASH), treeLevel(b, level, HASH)), [
         Math.floor(leaf / 16 ** level),
       ]);
     }
     t.notDeepEqual(treeRoot(a, HASH), treeRoot(b, HASH));
   },
 );
+
+testProp(
+  'a tree that keeps its nodes is at any moment the tree of its leaves',
+  [
+    fc.constantFrom(256, 512, 4_096, 65_536),
+    fc.array(fc.record({ key: u32(), hi: u32(), lo: u32(), isAsked: fc.boolean() }), { maxLength: 40 }),
+    u32(),
+  ],
+  (t, leafCount, list, place) => {
+    const leaves = new Uint32Array(leafCount * WORDS_PER_LEAF);
+    const tree = new LeafTree(leafCount);
+    for (const { key, hi, lo, isAsked } of [...list, ...list.slice(0, 5)]) {
+      const leaf = leafIndex(key, leafCount);
+      toggleLeaf(leaves, leaf, hi, lo, 1);
+      tree.toggle(leaf, hi, lo, 1);
+      if (isAsked) t.deepEqual(tree.root(HASH), treeRoot(leaves, HASH));
+    }
+    t.true(leavesEqual(tree.all(), leaves));
+    const levels = treeLevels(leafCount);
+    t.deepEqual(tree.encodeChildren(levels, [], HASH), encodeChildren(leaves, levels, [], HASH));
+    for (let level = levels - 1; level >= 0; level--) {
+      const parents = [...list.map(({ key }) => key), place]
+        .map((key) => Math.floor(leafIndex(key, leafCount) / 16 ** (level + 1)))
+        .slice(-16);
+      t.deepEqual(tree.encodeChildren(level, parents, HASH), encodeChildren(leaves, level, parents, HASH));
+    }
+  },
+);
+
+testProp('trees differ where their leaves do', [records(), records(), records()], (t, both, one, other) => {
+  const treeOf = (list: readonly { key: number; hi: number; lo: number }[]): LeafTree => {
+    const tree = new LeafTree(4_096);
+    for (const { key, hi, lo } of list) tree.toggle(leafIndex(key, 4_096), hi, lo, 1);
+    return tree;
+  };
+  const [a, b] = [
+    [...both, ...one],
+    [...other, ...both],
+  ];
+  t.deepEqual(differingLeaves(treeOf(a), treeOf(b)), differingNodes(leavesOf(a, 4_096), leavesOf(b, 4_096)));
+});
 
 testProp(
   'a leaf is one stretch of the hash, within its partition',

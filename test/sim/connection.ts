@@ -23,6 +23,8 @@ const OUTPUT_BYTES = 4_096;
 const LINGER_MS = 2_000;
 
 type Piece = Buffer | 'fin' | 'reset';
+/** Bytes that wait to be sent; those of somebody else are copied when they leave. */
+type Queued = { readonly bytes: Buffer; readonly isOwn: boolean } | 'fin';
 
 export class SimConnection implements Connection {
   readonly remote: string;
@@ -39,7 +41,7 @@ export class SimConnection implements Connection {
   #claimed = 0;
   #willFlush = false;
   /** Not yet in the window. */
-  #queue: Piece[] = [];
+  #queue: Queued[] = [];
   #queueBytes = 0;
   #wasQueued = false;
   #inFlightBytes = 0;
@@ -93,7 +95,7 @@ export class SimConnection implements Connection {
   sendChunk(bytes: Uint8Array): void {
     this.#seal();
     // Not copied before it leaves, as the real one does not: whoever changes it in between is found out.
-    this.#push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    this.#push({ bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), isOwn: false });
     this.#flushLater();
   }
 
@@ -199,25 +201,29 @@ export class SimConnection implements Connection {
 
   #seal(): void {
     if (this.#claimed === 0) return;
-    const bytes = Buffer.from(this.output.subarray(0, this.#claimed));
+    const bytes = Buffer.allocUnsafe(this.#claimed);
+    bytes.set(this.#claimed === this.output.length ? this.output : this.output.subarray(0, this.#claimed));
     this.#claimed = 0;
-    this.#push(bytes);
+    this.#push({ bytes, isOwn: true });
   }
 
-  #push(piece: Piece): void {
+  #push(queued: Queued): void {
     if (this.#broken || this.#finQueued) return;
-    this.#queue.push(piece);
-    if (typeof piece !== 'string') this.#queueBytes += piece.length;
+    this.#queue.push(queued);
+    if (queued !== 'fin') this.#queueBytes += queued.bytes.length;
   }
 
   #pump(): void {
     while (this.#queue.length > 0 && this.#inFlightBytes < WINDOW_BYTES) {
-      const piece = this.#queue.shift() as Piece;
-      if (typeof piece !== 'string') {
-        this.#queueBytes -= piece.length;
-        this.#inFlightBytes += piece.length;
+      const queued = this.#queue.shift() as Queued;
+      if (queued === 'fin') {
+        this.#transmit(queued);
+        continue;
       }
-      this.#transmit(typeof piece === 'string' ? piece : Buffer.from(piece));
+      const { bytes, isOwn } = queued;
+      this.#queueBytes -= bytes.length;
+      this.#inFlightBytes += bytes.length;
+      this.#transmit(isOwn ? bytes : Buffer.from(bytes));
     }
     this.#wasQueued = this.#queue.length > 0;
   }

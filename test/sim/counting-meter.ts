@@ -2,13 +2,24 @@
 import type { Labels, Meter } from '../../src/env/meter.js';
 
 export class CountingMeter implements Meter {
-  readonly counts: Map<string, number> = new Map();
+  readonly #cells: Map<string, { count: number }> = new Map();
+
+  /** By name and labels; what never was counted is not there. */
+  get counts(): ReadonlyMap<string, number> {
+    return new Map([...this.#cells].filter(([, { count }]) => count !== 0).map(([name, { count }]) => [name, count]));
+  }
 
   counter(name: string, _help: string, labels: Labels = {}): { add(amount: number): void } {
     const full = [name, ...Object.values(labels)].join(' ');
+    let cell = this.#cells.get(full);
+    if (cell === undefined) {
+      cell = { count: 0 };
+      this.#cells.set(full, cell);
+    }
+    const found = cell;
     return {
       add: (amount) => {
-        this.counts.set(full, (this.counts.get(full) ?? 0) + amount);
+        found.count += amount;
       },
     };
   }
@@ -22,6 +33,6 @@ export class CountingMeter implements Meter {
   }
 
   of(name: string): number {
-    return this.counts.get(name) ?? 0;
+    return this.#cells.get(name)?.count ?? 0;
   }
 }

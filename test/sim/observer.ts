@@ -34,7 +34,7 @@ import {
 } from '../../src/versioning/record.js';
 import { forgotten } from './checkers/context-growth.js';
 import type { Minted } from './evidence.js';
-import { hexOf, textOf } from './tools.js';
+import { hexOf, latin1Of, textOf } from './tools.js';
 import type { Violation } from './violation.js';
 
 /** Which node it is now, and in which of its lives. */
@@ -78,7 +78,8 @@ export class Observer {
   readonly violations: Violation[] = [];
   /** Put id → nodes that have it, or what replaced it, on a disk that was not destroyed since. */
   readonly held: Map<string, Set<number>> = new Map();
-  readonly #seen: Map<string, Minted> = new Map();
+  /** Key → dot and put id, as they are in a record → the version. */
+  readonly #seen: Map<string, Map<string, Minted>> = new Map();
   readonly #byKey: Map<string, Known[]> = new Map();
   readonly #stores: Map<number, StoreView> = new Map();
   readonly #nowMs: () => number;
@@ -189,11 +190,23 @@ export class Observer {
     return versions;
   }
 
+  #seenOf(key: string): Map<string, Minted> {
+    let seen = this.#seen.get(key);
+    if (seen === undefined) {
+      seen = new Map();
+      this.#seen.set(key, seen);
+    }
+    return seen;
+  }
+
   #version(node: number, key: string, bytes: Uint8Array, header: number): Minted {
+    const seenOfKey = this.#seenOf(key);
+    const dot = latin1Of(bytes, header, header + DOT_BYTES);
+    const id = latin1Of(bytes, header + SIBLING_PUT_ID, header + SIBLING_PUT_ID + PUT_ID_BYTES);
+    const seen = seenOfKey.get(dot + id);
+    if (seen !== undefined) return seen;
     const name = hexOf(bytes, header, header + DOT_BYTES);
     const putId = hexOf(bytes, header + SIBLING_PUT_ID, header + SIBLING_PUT_ID + PUT_ID_BYTES);
-    const seen = this.#seen.get(`${key} ${name} ${putId}`);
-    if (seen !== undefined) return seen;
     const ordinal = actorHi(bytes, header) >>> 16;
     const minter = this.#identityOf(ordinal);
     const version: Minted = {
@@ -209,7 +222,7 @@ export class Observer {
       life: minter?.life ?? 0,
       durableMs: Number.POSITIVE_INFINITY,
     };
-    this.#seen.set(`${key} ${name} ${putId}`, version);
+    seenOfKey.set(dot + id, version);
     this.minted.push(version);
     const known = {
       version,

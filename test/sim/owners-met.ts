@@ -2,7 +2,7 @@
  * What anti-entropy owes: partitions that could not be believed are believed again, by nobody's help; and when owners have
  * met, they hold the same, though nobody has read anything.
  */
-import { leafIndex, leavesEqual, toggleLeaf, treeRoot } from '../../src/repair/merkle.js';
+import { differingLeaves, leafIndex, LeafTree } from '../../src/repair/merkle.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import { hashHeader } from '../../src/storage/engine-leaves.js';
 import { HASH_END_HI, type HashPlace, type ScanRequest } from '../../src/storage/scan.js';
@@ -106,8 +106,8 @@ function rootsOf(world: SimWorld, holders: readonly SimNode[], partition: number
   for (let looks = 1; ; looks++) {
     const roots = new Map<SimNode, string>();
     for (const node of holders) {
-      const live = node.engine?.liveLeaves(partition);
-      if (live !== undefined) roots.set(node, treeRoot(live, HASH).join());
+      const live = node.engine?.liveTree(partition);
+      if (live !== undefined) roots.set(node, live.root(HASH).join());
     }
     if (new Set(roots.values()).size <= 1 || looks === LOOKS_MAX) return roots;
     world.runFor(REAPED_WITHIN_MS);
@@ -118,7 +118,7 @@ function rootsOf(world: SimWorld, holders: readonly SimNode[], partition: number
 function isAsRebuilt(world: SimWorld, { engine }: SimNode, partition: number): boolean | null {
   if (engine === null) return null;
   for (let looks = 1; ; looks++) {
-    const rebuild = new Rebuild(partition as PartitionId, engine.liveLeaves(partition).length / 3);
+    const rebuild = new Rebuild(partition as PartitionId, engine.liveTree(partition).leafCount);
     engine.scan(rebuild);
     world.pump(() => {
       if (!rebuild.isStopped || rebuild.isOver) return rebuild.isOver;
@@ -127,7 +127,7 @@ function isAsRebuilt(world: SimWorld, { engine }: SimNode, partition: number): b
       return false;
     });
     if (rebuild.damaged > 0) return null;
-    if (leavesEqual(engine.liveLeaves(partition), rebuild.leaves)) return true;
+    if (differingLeaves(engine.liveTree(partition), rebuild.tree).length === 0) return true;
     if (looks === LOOKS_MAX) return false;
     world.runFor(REAPED_WITHIN_MS);
   }
@@ -142,14 +142,14 @@ class Rebuild implements ScanRequest {
   readonly untilLo: number = 0;
   readonly recordsMax: number = 100;
   readonly bytesMax: number = 1_048_576;
-  readonly leaves: Uint32Array;
+  readonly tree: LeafTree;
   damaged = 0;
   isStopped = false;
   isOver = false;
 
   constructor(partition: PartitionId, leafCount: number) {
     this.partition = partition;
-    this.leaves = new Uint32Array(3 * leafCount);
+    this.tree = new LeafTree(leafCount);
   }
 
   onRecord({ bytes, start, end }: Stored, _key: Uint8Array, hashHi: number): void {
@@ -158,7 +158,7 @@ class Rebuild implements ScanRequest {
       return;
     }
     hashHeader(bytes, start, HASH);
-    toggleLeaf(this.leaves, leafIndex(hashHi, this.leaves.length / 3), HASH.hi, HASH.lo, 1);
+    this.tree.toggle(leafIndex(hashHi, this.tree.leafCount), HASH.hi, HASH.lo, 1);
   }
 
   onEnd(next: HashPlace | null): void {

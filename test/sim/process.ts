@@ -6,21 +6,11 @@
  * after the other when it goes on; its clocks do not stop, as those of a stopped process do not.
  */
 import type { Clock, TimerHandle, Timers } from '../../src/env/clock.js';
-import type { SimulatedTime } from '../support/simulated-time.js';
+import type { Runner, SimulatedTime } from '../support/simulated-time.js';
 
 /** What a machine believes the time to be: the world's, and so much more. */
 export interface SkewedClock {
   offsetMs: number;
-}
-
-class ProcessTimer implements TimerHandle {
-  cancelled = false;
-  inner: TimerHandle | null = null;
-
-  cancel(): void {
-    this.cancelled = true;
-    this.inner?.cancel();
-  }
 }
 
 export class SimProcess implements Clock, Timers {
@@ -28,6 +18,17 @@ export class SimProcess implements Clock, Timers {
   readonly #time: SimulatedTime;
   readonly #clock: SkewedClock;
   readonly #onThrow: (error: unknown) => void;
+  /** A timer may still be cancelled while what it does is deferred. */
+  readonly #due: Runner = {
+    run: (event) => {
+      if (this.#ended || event.fire === null) return;
+      if (this.#paused)
+        this.#deferred.push(() => {
+          event.fire?.();
+        });
+      else this.run(event.fire);
+    },
+  };
   #ended = false;
   #paused = false;
   #deferred: (() => void)[] = [];
@@ -58,13 +59,7 @@ export class SimProcess implements Clock, Timers {
   }
 
   after(delayMs: number, fire: () => void): TimerHandle {
-    const timer = new ProcessTimer();
-    timer.inner = this.#time.after(delayMs, () => {
-      this.run(() => {
-        if (!timer.cancelled) fire();
-      });
-    });
-    return timer;
+    return this.#time.after(delayMs, fire, this.#due);
   }
 
   endOfTurn(fire: () => void): void {

@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FAULT_KINDS, optionsText, RING_FAULT_KINDS, type SimOptions } from './options.js';
 import { short } from './client.js';
+import { SIM_FLAGS } from './flags.js';
 import { runSeed, type SeedResult } from './scenario.js';
 import type { Violation } from './violation.js';
 import type { SeedSettings } from './world.js';
@@ -139,7 +140,7 @@ async function runMany({ from, to, seconds, workersMax }: Range): Promise<boolea
 function work(deal: () => number | null, answers: Answer[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), ['--worker', ...(isHard ? ['--hard'] : [])], {
-      execArgv: ['--enable-source-maps'],
+      execArgv: [...SIM_FLAGS],
     });
     const send = (): void => {
       const seed = deal();

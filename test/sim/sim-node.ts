@@ -35,6 +35,8 @@ export interface NodeWorld {
   /** Bits that no disk rolls back. */
   readonly kernel: Prng;
   readonly mutant: Mutant | null;
+  /** Somebody hears what is said. */
+  readonly isTold: boolean;
   say(text: string): void;
   /** Something happened that no fault explains. */
   violation(text: string): void;
@@ -296,7 +298,7 @@ export class SimNode implements StoreIdentity {
     const line =
       (level: string) =>
       (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-        this.world.say(`node ${this.node} ${level} ${event} ${JSON.stringify(fields)}`);
+        if (this.world.isTold) this.world.say(`node ${this.node} ${level} ${event} ${JSON.stringify(fields)}`);
       };
     const nothing = (): void => undefined;
     return { debug: nothing, info: nothing, warn: line('warn'), error: line('error') };

@@ -26,7 +26,10 @@ export function randomFrom(prng: Prng): Random {
 export const hexOf = (bytes: Uint8Array, from: number, to: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('hex');
 
-export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+export const latin1Of = (bytes: Uint8Array, from: number, to: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
+
+export const textOf = (bytes: Uint8Array): string => latin1Of(bytes, 0, bytes.length);
 
 /** An exponentially distributed time with this mean. */
 export function exponential(prng: Prng, mean: number): number {

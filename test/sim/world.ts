@@ -94,6 +94,10 @@ export class SimWorld {
     this.workload.go(client);
   }
 
+  get isTold(): boolean {
+    return this.#print !== undefined;
+  }
+
   say(text: string): void {
     this.#print?.(`${this.time.monotonicMs().toFixed(3).padStart(10)}  ${text}`);
   }

@@ -320,7 +320,7 @@ class MemoryPartitionFile implements PartitionFile {
     }
     const before = medium.commits.get(this.#path);
     medium.commits.set(this.#path, next);
-    if (medium.usedBytes() <= medium.capacityBytes) {
+    if (medium.capacityBytes === Number.POSITIVE_INFINITY || medium.usedBytes() <= medium.capacityBytes) {
       medium.batches += 1;
       return null;
     }

@@ -5,9 +5,10 @@ import xxhash from 'xxhash-wasm';
 import { hash64From } from '../../src/model/hash.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import { MERKLE_LEAVES_TOTAL } from '../../src/model/limits.js';
-import { leafIndex, toggleLeaf, WORDS_PER_LEAF } from '../../src/repair/merkle.js';
+import { leafIndex, LeafTree } from '../../src/repair/merkle.js';
 import { hashHeader } from '../../src/storage/engine-leaves.js';
 import type { DamagedPlace, ReplicaStorage } from '../../src/storage/replica-storage.js';
+import type { TreeStorage } from '../../src/storage/tree-storage.js';
 import type { Storage, StorageStatus, Stored, ReadRequest, WriteRequest } from '../../src/storage/storage.js';
 import type { Hint } from '../../src/coordinator/hint-book.js';
 import type { Ack, HintStorage } from '../../src/storage/hint-storage.js';
@@ -31,7 +32,7 @@ interface Kept {
 
 const NOTHING = new Uint8Array(0);
 
-export class MemoryStorage implements Storage, ReplicaStorage {
+export class MemoryStorage implements Storage, ReplicaStorage, TreeStorage {
   readonly #records: Map<string, Kept> = new Map();
   readonly #unsynced: Ack[] = [];
   /** What the store "held when it was opened" is for the test to say. */
@@ -116,13 +117,17 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   }
 
   liveLeaves(partition: number): Uint32Array {
-    const leaves = new Uint32Array(this.leafCount * WORDS_PER_LEAF);
+    return this.liveTree(partition).all();
+  }
+
+  liveTree(partition: number): LeafTree {
+    const tree = new LeafTree(this.leafCount);
     for (const kept of this.#records.values()) {
       if (kept.partition !== partition) continue;
       hashHeader(kept.bytes, 0, HASH);
-      toggleLeaf(leaves, leafIndex(kept.hashHi, this.leafCount), HASH.hi, HASH.lo, 1);
+      tree.toggle(leafIndex(kept.hashHi, this.leafCount), HASH.hi, HASH.lo, 1);
     }
-    return leaves;
+    return tree;
   }
 
   /** Believed it was from the start. */

@@ -12,7 +12,7 @@
 import type { Disk, DiskError, DiskFile, Done, OpenMode } from '../../src/env/disk.js';
 import type { Timers } from '../../src/env/clock.js';
 import type { Prng } from '../../src/lib/prng.js';
-import { afterPowerCut, folderOf, Inode, SECTOR, settle, snapshot } from './simulated-inode.js';
+import { afterPowerCut, beginSync, endSync, folderOf, Inode, SECTOR, syncRange } from './simulated-inode.js';
 
 export type DiskCall =
   | 'open'
@@ -195,10 +195,7 @@ export class SimulatedDisk implements Disk {
     after.#names = this.#names;
     after.#syncedNames = this.#syncedNames;
     after.#changes = this.#changes;
-    for (const inode of this.#names.values()) {
-      for (const write of inode.inFlight) inode.put(write.offset, write.bytes);
-      inode.inFlight.clear();
-    }
+    for (const inode of this.#names.values()) inode.endProcess();
     return after;
   }
 
@@ -268,7 +265,7 @@ export class SimulatedDisk implements Disk {
 
   usedBytes(): number {
     let used = 0;
-    for (const inode of new Set(this.#names.values())) used += Math.ceil(inode.size / SECTOR) * SECTOR;
+    for (const inode of this.#names.values()) used += Math.ceil(inode.size / SECTOR) * SECTOR;
     return used;
   }
 
@@ -362,7 +359,7 @@ export class SimulatedDisk implements Disk {
     this.#later(() => {
       if (inode.inFlight.delete(write)) inode.put(offset, kept);
       this.bytesWritten += kept.length;
-      if (failing === null && mode === 'write-synced') settle(inode, snapshot(inode, offset, kept.length));
+      if (failing === null && mode === 'write-synced') syncRange(inode, offset, kept.length);
       done(failing === null ? null : new SimulatedDiskError(failing, `write ${path} at ${offset}`));
     });
   }
@@ -370,13 +367,14 @@ export class SimulatedDisk implements Disk {
   #sync(inode: Inode, path: string, done: Done): void {
     this.#count('sync');
     const failing = this.#failure('sync');
-    const covered = snapshot(inode, 0, inode.size);
+    const covered = beginSync(inode);
     this.#later(() => {
       if (failing === null) {
-        settle(inode, covered);
+        endSync(inode, covered);
         done(null);
         return;
       }
+      inode.syncs.delete(covered);
       for (const [sector, old] of inode.unsynced) inode.forsaken.set(sector, old);
       inode.unsynced.clear();
       done(new SimulatedDiskError(failing, `sync ${path}`));

@@ -1,17 +1,30 @@
 /*
  * One file of the simulated disk: its bytes, and what the medium holds where they were not synced.
+ *
+ * Simulations spend much of their time here, so nothing is copied before it must be: what a sync covers is copied when
+ * it is written to while the sync is under way, and a sector of which the medium holds nothing is one that all share.
  */
 export const SECTOR = 512;
+const NOTHING: Uint8Array = new Uint8Array(SECTOR);
+
+/** What a sync that is under way will make durable. */
+export interface Covered {
+  readonly size: number;
+  /** Sector → what it held when the sync began; null: what it holds now. */
+  readonly sectors: Map<number, Uint8Array | null>;
+}
 
 export class Inode {
   bytes: Buffer = Buffer.alloc(0);
   size = 0;
   syncedSize = 0;
-  /** Changed sector → what it holds on the medium (null: nothing, it lies behind the synced size). */
+  /** Changed sector → what it holds on the medium (zeros: nothing, it lies behind the synced size). */
   readonly unsynced: Map<number, Uint8Array> = new Map();
   /** As `unsynced`, but the kernel believes them clean: no sync will write them. */
   readonly forsaken: Map<number, Uint8Array> = new Map();
   readonly inFlight: Set<{ readonly offset: number; readonly bytes: Buffer }> = new Set();
+  /** Syncs under way. */
+  readonly syncs: Set<Covered> = new Set();
 
   grow(size: number): void {
     if (size > this.bytes.length) {
@@ -23,22 +36,50 @@ export class Inode {
   }
 
   sector(index: number): Uint8Array {
-    const copy = new Uint8Array(SECTOR);
-    copy.set(this.bytes.subarray(index * SECTOR, Math.min((index + 1) * SECTOR, this.size)));
+    if (index * SECTOR >= this.size) return NOTHING;
+    const copy = freshSector();
+    const end = Math.min((index + 1) * SECTOR, this.size);
+    const copied = this.bytes.copy(copy, 0, index * SECTOR, end);
+    if (copied < SECTOR) copy.fill(0, copied);
     return copy;
   }
 
   put(offset: number, bytes: Uint8Array): void {
     const first = Math.floor(offset / SECTOR);
     const last = Math.floor((offset + bytes.length - 1) / SECTOR);
+    for (const { sectors } of this.syncs) {
+      for (let index = first; index <= last; index++)
+        if (sectors.get(index) === null) sectors.set(index, this.sector(index));
+    }
     for (let index = first; index <= last; index++) {
-      const old = this.forsaken.get(index);
-      this.forsaken.delete(index);
+      const old = this.forsaken.size === 0 ? undefined : this.forsaken.get(index);
+      if (old !== undefined) this.forsaken.delete(index);
       if (!this.unsynced.has(index)) this.unsynced.set(index, old ?? this.sector(index));
     }
     this.grow(offset + bytes.length);
     this.bytes.set(bytes, offset);
   }
+
+  /** Whoever had it open is gone: what was handed over arrives, and nobody waits for a sync. */
+  endProcess(): void {
+    this.syncs.clear();
+    for (const write of this.inFlight) this.put(write.offset, write.bytes);
+    this.inFlight.clear();
+  }
+}
+
+const SECTORS_A_SLAB = 128;
+let slab: Buffer = Buffer.allocUnsafeSlow(0);
+let slabUsed = 0;
+
+/** Of whatever bytes. A piece of a larger one: a buffer each would cost more than what is done with it. */
+function freshSector(): Buffer {
+  if (slabUsed === slab.length) {
+    slab = Buffer.allocUnsafeSlow(SECTORS_A_SLAB * SECTOR);
+    slabUsed = 0;
+  }
+  slabUsed += SECTOR;
+  return slab.subarray(slabUsed - SECTOR, slabUsed);
 }
 
 /** The folder of a path; '': the top. */
@@ -71,28 +112,28 @@ export function afterPowerCut(inode: Inode, survives: (sector: number) => boolea
   return copy;
 }
 
-/** Unsynced sectors in a range, as they are now. */
-export function snapshot(
-  inode: Inode,
-  offset: number,
-  length: number,
-): { readonly size: number; readonly sectors: Map<number, Uint8Array> } {
-  const sectors = new Map<number, Uint8Array>();
-  for (const index of inode.unsynced.keys()) {
-    if ((index + 1) * SECTOR > offset && index * SECTOR < offset + length) sectors.set(index, inode.sector(index));
-  }
-  return { size: Math.min(inode.size, offset + length), sectors };
+/** A sync begins: it covers what is unsynced now, as it is now. */
+export function beginSync(inode: Inode): Covered {
+  const sectors = new Map<number, Uint8Array | null>();
+  for (const index of inode.unsynced.keys()) sectors.set(index, null);
+  const covered = { size: inode.size, sectors };
+  inode.syncs.add(covered);
+  return covered;
 }
 
-/** What a sync that began at the snapshot has made durable. */
-export function settle(
-  inode: Inode,
-  covered: { readonly size: number; readonly sectors: Map<number, Uint8Array> },
-): void {
+/** What a sync has made durable; what was written meanwhile was not. */
+export function endSync(inode: Inode, covered: Covered): void {
+  inode.syncs.delete(covered);
   inode.syncedSize = Math.max(inode.syncedSize, covered.size);
   for (const [index, bytes] of covered.sectors) {
     if (!inode.unsynced.has(index)) continue;
-    if (Buffer.compare(inode.sector(index), bytes) === 0) inode.unsynced.delete(index);
+    if (bytes === null || Buffer.compare(inode.sector(index), bytes) === 0) inode.unsynced.delete(index);
     else inode.unsynced.set(index, bytes);
   }
+}
+
+/** A write that is not answered before it is on the medium has arrived, and with it all of the sectors it touched. */
+export function syncRange(inode: Inode, offset: number, length: number): void {
+  inode.syncedSize = Math.max(inode.syncedSize, Math.min(inode.size, offset + length));
+  for (let index = Math.floor(offset / SECTOR); index * SECTOR < offset + length; index++) inode.unsynced.delete(index);
 }

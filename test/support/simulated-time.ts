@@ -7,10 +7,28 @@
  */
 import type { Clock, TimerHandle, Timers } from '../../src/env/clock.js';
 
-interface Event {
+/** Does what falls due in its name: at once, later, or never. */
+export interface Runner {
+  run(event: DueEvent): void;
+}
+
+/** What is due at a time, and the handle to cancel it by; null: it was cancelled. */
+export class DueEvent implements TimerHandle {
   readonly at: number;
   readonly order: number;
+  readonly runner: Runner | null;
   fire: (() => void) | null;
+
+  constructor(at: number, order: number, fire: () => void, runner: Runner | null) {
+    this.at = at;
+    this.order = order;
+    this.fire = fire;
+    this.runner = runner;
+  }
+
+  cancel(): void {
+    this.fire = null;
+  }
 }
 
 /** Whoever asked through a scope is never called again after `end`: how a crashed node's callbacks die. */
@@ -19,7 +37,7 @@ export interface TimeScope extends Timers {
 }
 
 export class SimulatedTime implements Clock, Timers {
-  readonly #heap: Event[] = [];
+  readonly #heap: DueEvent[] = [];
   #turn: (() => void)[] = [];
   #nowMs = 0;
   #order = 0;
@@ -39,14 +57,11 @@ export class SimulatedTime implements Clock, Timers {
     return this.#nowMs;
   }
 
-  after(delayMs: number, fire: () => void): TimerHandle {
-    const event: Event = { at: this.#nowMs + Math.max(0, delayMs), order: this.#order++, fire };
+  /** `runner`: in whose name; null: the world's own. */
+  after(delayMs: number, fire: () => void, runner: Runner | null = null): TimerHandle {
+    const event = new DueEvent(this.#nowMs + Math.max(0, delayMs), this.#order++, fire, runner);
     this.#push(event);
-    return {
-      cancel: () => {
-        event.fire = null;
-      },
-    };
+    return event;
   }
 
   endOfTurn(fire: () => void): void {
@@ -76,12 +91,13 @@ export class SimulatedTime implements Clock, Timers {
       return true;
     }
     let event = this.#pop();
-    while (event?.fire === null) event = this.#pop();
+    while (event !== undefined && event.fire === null) event = this.#pop();
     if (event === undefined) return false;
     this.#nowMs = event.at;
     this.fired += 1;
-    event.fire?.();
-    this.#endTurn();
+    if (event.runner === null) event.fire?.();
+    else event.runner.run(event);
+    if (this.#turn.length > 0) this.#endTurn();
     return true;
   }
 
@@ -110,25 +126,25 @@ export class SimulatedTime implements Clock, Timers {
     }
   }
 
-  #peek(): Event | undefined {
+  #peek(): DueEvent | undefined {
     while (this.#heap[0]?.fire === null) this.#pop();
     return this.#heap[0];
   }
 
-  #push(event: Event): void {
+  #push(event: DueEvent): void {
     const heap = this.#heap;
     let at = heap.length;
     heap.push(event);
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!before(event, heap[parent] as Event)) break;
-      heap[at] = heap[parent] as Event;
+      if (!before(event, heap[parent] as DueEvent)) break;
+      heap[at] = heap[parent] as DueEvent;
       at = parent;
     }
     heap[at] = event;
   }
 
-  #pop(): Event | undefined {
+  #pop(): DueEvent | undefined {
     const heap = this.#heap;
     const top = heap[0];
     const last = heap.pop();
@@ -137,9 +153,9 @@ export class SimulatedTime implements Clock, Timers {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Event, heap[child] as Event)) child += 1;
-      if (!before(heap[child] as Event, last)) break;
-      heap[at] = heap[child] as Event;
+      if (child + 1 < heap.length && before(heap[child + 1] as DueEvent, heap[child] as DueEvent)) child += 1;
+      if (!before(heap[child] as DueEvent, last)) break;
+      heap[at] = heap[child] as DueEvent;
       at = child;
     }
     heap[at] = last;
@@ -147,6 +163,6 @@ export class SimulatedTime implements Clock, Timers {
   }
 }
 
-function before(a: Event, b: Event): boolean {
+function before(a: DueEvent, b: DueEvent): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

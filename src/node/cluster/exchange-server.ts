@@ -10,8 +10,8 @@ import type { LeavesRequest, PullRequest, TreeRequest } from '../../model/exchan
 import type { PartitionId } from '../../model/ids.js';
 import { areLeaves, areNodes } from '../../repair/exchange.js';
 import type { Listing } from '../../repair/listing.js';
-import { encodeChildren, leafCountOf } from '../../repair/merkle.js';
-import type { ReplicaStorage } from '../../storage/replica-storage.js';
+import { leafCountOf } from '../../repair/merkle.js';
+import type { TreeStorage } from '../../storage/tree-storage.js';
 import type { Stored } from '../../storage/storage.js';
 import {
   decodeLeaves,
@@ -47,13 +47,13 @@ interface Waiting {
 
 export class ExchangeServer {
   readonly #parts: ClusterParts;
-  readonly #replicas: ReplicaStorage;
+  readonly #replicas: TreeStorage;
   /** Whoever asks for all there is restores what it has lost. */
   readonly #restoring: PaidAfter;
   readonly #comparing: PaidAfter;
   readonly #leafCount: number;
 
-  constructor(parts: ClusterParts, replicas: ReplicaStorage, slices: Slices) {
+  constructor(parts: ClusterParts, replicas: TreeStorage, slices: Slices) {
     this.#parts = parts;
     this.#replicas = replicas;
     this.#restoring = new PaidAfter(slices, 'restore');
@@ -98,7 +98,7 @@ export class ExchangeServer {
     }
     const { services, hints } = this.#parts;
     const nodes = this.#owns(partition)
-      ? encodeChildren(this.#replicas.liveLeaves(partition), level, parents, services.hash)
+      ? this.#replicas.liveTree(partition).encodeChildren(level, parents, services.hash)
       : NOTHING;
     const suspect = this.#isSuspect(partition);
     const hasHints = !hints.noneOutstanding(partition as PartitionId);

@@ -15,6 +15,7 @@ import {
   type OwnedPartition,
 } from '../../repair/exchange-schedule.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
+import type { TreeStorage } from '../../storage/tree-storage.js';
 import { DamagedRecords } from './damaged-records.js';
 import { ExchangeMeters } from './exchange-meters.js';
 import { type MeetingParts, OwnerMeeting } from './owner-meeting.js';
@@ -28,7 +29,7 @@ const LOOK_MS_IN_NEED = 200;
 
 export interface ExchangeWorld {
   readonly parts: ClusterParts;
-  readonly replicas: ReplicaStorage;
+  readonly replicas: ReplicaStorage & TreeStorage;
   readonly slices: Slices;
   readonly random: Random;
   readonly meter: Meter;

@@ -10,8 +10,8 @@ import type { PartitionId } from '../../model/ids.js';
 import { type ExchangeOutcome, type ExchangePort, ExchangeSession, type Stretch } from '../../repair/exchange.js';
 import type { Meeting, MeetingResult } from '../../repair/exchange-schedule.js';
 import type { Listing, Push } from '../../repair/listing.js';
-import { encodeChildren, leafCountOf, treeLevels } from '../../repair/merkle.js';
-import type { ReplicaStorage } from '../../storage/replica-storage.js';
+import { leafCountOf, treeLevels } from '../../repair/merkle.js';
+import type { TreeStorage } from '../../storage/tree-storage.js';
 import type { ExchangeMeters, MoveTask } from './exchange-meters.js';
 import { ExchangePeer } from './exchange-wire.js';
 import { ListingReader } from './listing-reader.js';
@@ -24,7 +24,7 @@ export const SETTLE_MS = 5_000;
 
 export interface MeetingParts {
   readonly parts: ClusterParts;
-  readonly replicas: ReplicaStorage;
+  readonly replicas: TreeStorage;
   readonly slices: Slices;
   readonly moves: Readonly<Record<MoveTask, PaidAfter>>;
   readonly meters: ExchangeMeters;
@@ -64,7 +64,7 @@ export class OwnerMeeting implements ExchangePort {
 
   ownNodes(level: number, parents: readonly number[]): Uint8Array {
     const { replicas, parts } = this.#world;
-    return encodeChildren(replicas.liveLeaves(this.#meeting.partition), level, parents, parts.services.hash);
+    return replicas.liveTree(this.#meeting.partition).encodeChildren(level, parents, parts.services.hash);
   }
 
   askNodes(level: number, parents: readonly number[]): void {

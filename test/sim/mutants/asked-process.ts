@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { SIM_FLAGS } from '../flags.js';
 import type { Mutant } from './mutant.js';
 
 /** What was found in one run. `script`: what a script says went wrong. `process`: a node stopped by itself. `thrown`, `stuck`: the simulation did not end. */
@@ -20,7 +21,7 @@ export class BugProcess {
   #failed: ((error: Error) => void) | null = null;
 
   private constructor(mutant: Mutant, how: 'planted' | 'sound') {
-    this.#child = fork(PROGRAM, [mutant.name, how], { execArgv: ['--enable-source-maps'] });
+    this.#child = fork(PROGRAM, [mutant.name, how], { execArgv: [...SIM_FLAGS] });
     this.#child.on('message', (finding) => {
       this.#heard?.(finding as Finding);
     });

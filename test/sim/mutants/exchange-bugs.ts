@@ -31,7 +31,7 @@ export const storedTreeKeepsOldRecord: Mutant = {
   edits: [
     {
       file: LEAVES,
-      from: 'if (entry.oldKind === OLD_HASH)\n                toggleStoredLeaf(bytes, leaf * LEAF_BYTES, entry.oldHi, entry.oldLo, -1);',
+      from: 'if (entry.oldKind === OLD_HASH)\n                toggleStoredLeaf(bytes, at, entry.oldHi, entry.oldLo, -1);',
       to: '',
     },
   ],
