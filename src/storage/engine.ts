@@ -206,10 +206,6 @@ export class Engine implements Storage, ReplicaStorage {
     return this.#leaves.liveOf(this.#partitionAt(partition));
   }
 
-  liveLeaves(partition: number): Uint32Array {
-    return this.liveTree(partition).all();
-  }
-
   storedLeaves(partition: number): Uint32Array {
     return this.#leaves.storedOf(this.#partitionAt(partition)).all();
   }

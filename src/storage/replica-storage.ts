@@ -1,6 +1,7 @@
 /*
  * What whoever compares whole replicas needs of a store beside reads, writes and scans (scan.ts).
  */
+import type { LeafTree } from '../repair/merkle.js';
 import type { KeyHash } from '../model/hash.js';
 import type { PartitionId } from '../model/ids.js';
 
@@ -12,8 +13,8 @@ export interface DamagedPlace extends KeyHash {
 }
 
 export interface ReplicaStorage {
-  /** Merkle leaves of a partition as a read would find it; only to be read, and only until the next write. */
-  liveLeaves(partition: number): Uint32Array;
+  /** The tree of a partition as a read would find it; only to be read, and only until the next write. */
+  liveTree(partition: number): LeafTree;
   /** It lacks nothing that the other owners have: it is suspect no more. Told when that outlives a restart. */
   trust(partition: number, done: (error: Error | null) => void): void;
   /** Places found damaged since this was asked last; the same may be found again. */

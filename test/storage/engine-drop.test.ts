@@ -121,7 +121,7 @@ test('a damaged record can be dropped, and its leaf is right again', (t) => {
   t.is(seen, 'unknown');
   t.is(world.get(damaged).state, 'absent');
   const partition = world.partitionOf(damaged);
-  const live = world.up().liveLeaves(partition).slice();
+  const live = world.up().liveTree(partition).all().slice();
   world.flush();
   t.false(isInFile(world, damaged));
   t.deepEqual(world.up().storedLeaves(partition), live);

@@ -226,7 +226,7 @@ test('put, flush, scrub, stop, and find everything again', async (t) => {
     });
     const { leaves } = rebuildLeaves({ path, leafCount: leafCountOf(16) });
     t.true(leavesEqual(leaves, node.engine.storedLeaves(partition)));
-    t.true(leavesEqual(leaves, node.engine.liveLeaves(partition)));
+    t.true(leavesEqual(leaves, node.engine.liveTree(partition).all()));
   }
 
   await Promise.all(names.slice(300).map((name) => write(node.engine, name, 'three', 3)));

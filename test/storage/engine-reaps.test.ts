@@ -125,7 +125,7 @@ test('a reap takes the record and leaves its context, wherever the record was an
       world.flush();
       check();
       t.deepEqual(
-        [...world.up().liveLeaves(hashOf('a').partition)],
+        [...world.up().liveTree(hashOf('a').partition).all()],
         [...world.up().storedLeaves(hashOf('a').partition)],
       );
       t.deepEqual(entriesOf(world, 'b'), []);

@@ -83,7 +83,7 @@ test('a sound partition is found sound, while it is written and flushed', (t) =>
         );
       }
       world.time.runFor(random.int(40));
-      if (round % 7 === 0) world.up().liveLeaves(0);
+      if (round % 7 === 0) world.up().liveTree(0).all();
       t.like(scrub(world, 0), { damagedCount: 0, wrongLeaves: 0, isBroken: false }, `seed ${seed}, round ${round}`);
       t.is(world.up().scrub.compareLive(0), 0);
     }
@@ -146,7 +146,7 @@ test('a leaf that is wrong by itself is an alarm, and is made anew', (t) => {
 
 test('leaves in memory that are not what file and buffer come to are an alarm, and are made anew', (t) => {
   const { world, names } = worldWith(10);
-  const live = world.up().liveLeaves(0);
+  const live = world.up().liveTree(0).all();
   t.is(world.up().scrub.compareLive(0), 0);
   world
     .up()
@@ -155,7 +155,7 @@ test('leaves in memory that are not what file and buffer come to are an alarm, a
   t.is(world.up().scrub.compareLive(0), 1);
   t.true(world.lines.some(({ event }) => event === 'live_leaves_wrong'));
   t.is(world.up().scrub.compareLive(0), 0);
-  t.deepEqual(world.up().liveLeaves(0), live);
+  t.deepEqual(world.up().liveTree(0).all(), live);
 });
 
 test('a file that cannot be read makes its partition suspect', (t) => {
@@ -184,7 +184,7 @@ test('whatever rots, whenever: once it was found and written anew, the tree is t
       const dice = random.int(10);
       if (dice < 4) world.write(name, `step ${step}`, 1 + step, false, () => undefined);
       else if (dice < 6) world.time.runFor(random.int(60));
-      else if (dice < 7) world.up().liveLeaves(0);
+      else if (dice < 7) world.up().liveTree(0).all();
       else if (dice < 9) {
         const entry = commit.get(Buffer.from(keyOf(name)).toString('latin1'));
         if (entry !== undefined) world.medium.flip(path, keyOf(name), random.int(entry.length - 24));
@@ -201,7 +201,7 @@ test('whatever rots, whenever: once it was found and written anew, the tree is t
     t.like(scrub(world, 0), { damagedCount: 0, wrongLeaves: 0, records: 30 }, `seed ${seed}`);
     t.like(count(world, 0), { differingLeaves: 0, counted: 30, records: 30 }, `seed ${seed}`);
     t.is(world.up().scrub.compareLive(0), 0, `seed ${seed}`);
-    t.true(leavesEqual(world.up().liveLeaves(0), world.up().storedLeaves(0)), `seed ${seed}`);
+    t.true(leavesEqual(world.up().liveTree(0).all(), world.up().storedLeaves(0)), `seed ${seed}`);
     for (const name of names) t.is(world.get(name).state, 'ok', `seed ${seed}: ${name}`);
   }
   t.true(found > 40, `${found} records were damaged`);

@@ -192,7 +192,7 @@ test('a damaged record is unknown, counted, and whole again when it is written a
     t.like(world.get('a'), { state: 'ok', value: 'healed' });
     world.flush();
     t.like(world.get('a'), { state: 'ok', value: 'healed', from: 'file' });
-    t.deepEqual(world.up().liveLeaves(world.partitionOf('a')), world.up().storedLeaves(world.partitionOf('a')));
+    t.deepEqual(world.up().liveTree(world.partitionOf('a')).all(), world.up().storedLeaves(world.partitionOf('a')));
     world.stop();
   }
 });
@@ -210,9 +210,9 @@ test('the leaves are exact after damaged records were replaced, beside good ones
     t.is(world.get(name).state, 'unknown');
     t.is(world.put(name, 'again', 5).state, 'acked');
   }
-  world.up().liveLeaves(0);
+  world.up().liveTree(0).all();
   world.flush();
-  t.deepEqual(world.up().liveLeaves(0), world.up().storedLeaves(0));
+  t.deepEqual(world.up().liveTree(0).all(), world.up().storedLeaves(0));
   twin.checkFile(0);
 });
 

@@ -112,7 +112,7 @@ export class Twin {
       if (read.state === 'ok') toggleLeaf(leaves, leafIndex(read.hashHi, leafCount), read.leafHi, read.leafLo, 1);
     }
     for (const [partition, leaves] of expected) {
-      if (!leavesEqual(this.#world.up().liveLeaves(partition), leaves))
+      if (!leavesEqual(this.#world.up().liveTree(partition).all(), leaves))
         throw new Error(`Live leaves of partition ${partition} differ`);
       this.checkFile(partition);
       const scanned = this.#scan(partition);

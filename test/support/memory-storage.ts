@@ -8,7 +8,6 @@ import { MERKLE_LEAVES_TOTAL } from '../../src/model/limits.js';
 import { leafIndex, LeafTree } from '../../src/repair/merkle.js';
 import { hashHeader } from '../../src/storage/engine-leaves.js';
 import type { DamagedPlace, ReplicaStorage } from '../../src/storage/replica-storage.js';
-import type { TreeStorage } from '../../src/storage/tree-storage.js';
 import type { Storage, StorageStatus, Stored, ReadRequest, WriteRequest } from '../../src/storage/storage.js';
 import type { Hint } from '../../src/coordinator/hint-book.js';
 import type { Ack, HintStorage } from '../../src/storage/hint-storage.js';
@@ -32,7 +31,7 @@ interface Kept {
 
 const NOTHING = new Uint8Array(0);
 
-export class MemoryStorage implements Storage, ReplicaStorage, TreeStorage {
+export class MemoryStorage implements Storage, ReplicaStorage {
   readonly #records: Map<string, Kept> = new Map();
   readonly #unsynced: Ack[] = [];
   /** What the store "held when it was opened" is for the test to say. */
@@ -114,10 +113,6 @@ export class MemoryStorage implements Storage, ReplicaStorage, TreeStorage {
       bytes += kept.bytes.length;
     }
     request.onEnd(null, null);
-  }
-
-  liveLeaves(partition: number): Uint32Array {
-    return this.liveTree(partition).all();
   }
 
   liveTree(partition: number): LeafTree {

@@ -11,7 +11,7 @@ import type { PartitionId } from '../../model/ids.js';
 import { areLeaves, areNodes } from '../../repair/exchange.js';
 import type { Listing } from '../../repair/listing.js';
 import { leafCountOf } from '../../repair/merkle.js';
-import type { TreeStorage } from '../../storage/tree-storage.js';
+import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { Stored } from '../../storage/storage.js';
 import {
   decodeLeaves,
@@ -47,13 +47,13 @@ interface Waiting {
 
 export class ExchangeServer {
   readonly #parts: ClusterParts;
-  readonly #replicas: TreeStorage;
+  readonly #replicas: ReplicaStorage;
   /** Whoever asks for all there is restores what it has lost. */
   readonly #restoring: PaidAfter;
   readonly #comparing: PaidAfter;
   readonly #leafCount: number;
 
-  constructor(parts: ClusterParts, replicas: TreeStorage, slices: Slices) {
+  constructor(parts: ClusterParts, replicas: ReplicaStorage, slices: Slices) {
     this.#parts = parts;
     this.#replicas = replicas;
     this.#restoring = new PaidAfter(slices, 'restore');

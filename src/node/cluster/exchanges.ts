@@ -15,7 +15,6 @@ import {
   type OwnedPartition,
 } from '../../repair/exchange-schedule.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
-import type { TreeStorage } from '../../storage/tree-storage.js';
 import { DamagedRecords } from './damaged-records.js';
 import { ExchangeMeters } from './exchange-meters.js';
 import { type MeetingParts, OwnerMeeting } from './owner-meeting.js';
@@ -29,7 +28,7 @@ const LOOK_MS_IN_NEED = 200;
 
 export interface ExchangeWorld {
   readonly parts: ClusterParts;
-  readonly replicas: ReplicaStorage & TreeStorage;
+  readonly replicas: ReplicaStorage;
   readonly slices: Slices;
   readonly random: Random;
   readonly meter: Meter;

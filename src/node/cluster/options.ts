@@ -4,7 +4,6 @@ import type { ReapRules } from '../../repair/reap-rules.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
-import type { TreeStorage } from '../../storage/tree-storage.js';
 
 /** What a member of a ring of several nodes needs beside what every node does. */
 export interface ClusterOptions {
@@ -15,7 +14,7 @@ export interface ClusterOptions {
   readonly dialer: Dialer;
   /** Of the same store as the records. */
   readonly hints: HintStorage;
-  readonly replicas: ReplicaStorage & TreeStorage;
+  readonly replicas: ReplicaStorage;
   /** Every pair of owners of a partition compares what both hold so often. */
   readonly repairPeriodMs: number;
   /** Of the same store. */

@@ -11,12 +11,12 @@ import { type ExchangeOutcome, type ExchangePort, ExchangeSession, type Stretch 
 import type { Meeting, MeetingResult } from '../../repair/exchange-schedule.js';
 import type { Listing, Push } from '../../repair/listing.js';
 import { leafCountOf, treeLevels } from '../../repair/merkle.js';
-import type { TreeStorage } from '../../storage/tree-storage.js';
 import type { ExchangeMeters, MoveTask } from './exchange-meters.js';
 import { ExchangePeer } from './exchange-wire.js';
 import { ListingReader } from './listing-reader.js';
 import type { ClusterParts } from './parts.js';
 import { RecordIntake } from './record-intake.js';
+import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import { RecordOutlet } from './record-outlet.js';
 
 /** Longer than a put takes to reach all owners, or to leave a hint. */
@@ -24,7 +24,7 @@ export const SETTLE_MS = 5_000;
 
 export interface MeetingParts {
   readonly parts: ClusterParts;
-  readonly replicas: TreeStorage;
+  readonly replicas: ReplicaStorage;
   readonly slices: Slices;
   readonly moves: Readonly<Record<MoveTask, PaidAfter>>;
   readonly meters: ExchangeMeters;

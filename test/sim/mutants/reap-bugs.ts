@@ -1,5 +1,5 @@
 /* Planted bugs of forgetting deletes: too soon, by too few, or against what is still on its way. Compiled passages only. */
-import type { FaultKind, SimOptions, WorkShape } from '../options.js';
+import { type FaultKind, NEVER_MS, type SimOptions, type WorkShape } from '../options.js';
 import type { Mutant } from './mutant.js';
 import { ringOf, WORK } from './ring-shapes.js';
 
@@ -130,22 +130,17 @@ export const reapedTooSoon: Mutant = {
 /** Keys that live on: written, rarely deleted, and by a new actor each time a store is opened again. */
 const LIVING: WorkShape = { ...DELETING, keys: 12, mix: [25, 25, 10, 6, 8, 0, 0] };
 
-export const compactAsksNobody: Mutant = {
-  name: 'compact-asks-nobody',
-  what: 'an owner leaves out of a record what is over in it without asking anybody',
+export const compactWhateverHeld: Mutant = {
+  name: 'compact-whatever-held',
+  what: 'an owner agrees to leave out of a record what is over in it, though it holds another version',
   edits: [
     {
-      file: 'node/cluster/reaper.js',
-      from: 'started.start();',
-      to: `if (compact) {
-                const { storage } = services;
-                const fence = this.#parts.reaps.stampOf(partition);
-                this.#order(partition, this.#parts.self, { fence, opening: storage.status().opening, heads, compact });
-                started.abandon();
-            } else started.start();`,
+      file: 'node/cluster/reap-member.js',
+      from: "isSame: state === 'ok' && isHeadOf(head, bytes, start, end),",
+      to: "isSame: compact || (state === 'ok' && isHeadOf(head, bytes, start, end)),",
     },
   ],
-  given: deleting(['isolate', 'pause', 'restart'], { work: LIVING }),
+  given: deleting(['isolate', 'one-way', 'pause'], { work: LIVING, repairPeriodMs: NEVER_MS }),
 };
 
 export const compactUnlogged: Mutant = {
