@@ -107,22 +107,31 @@ test('a round that is abandoned ends, and hears nothing more', (t) => {
 const RUNS = 800;
 const STEPS = 1_500;
 
-function firstFault(planted: Planted): { readonly fault: string; readonly seed: number; readonly reaps: number } {
+interface FirstFault {
+  readonly fault: string;
+  readonly seed: number;
+  readonly reaps: number;
+  readonly compacted: number;
+}
+
+function firstFault(planted: Planted): FirstFault {
   let reaps = 0;
+  let compacted = 0;
   for (let seed = 1; seed <= RUNS; seed++) {
     const world = new ReapWorld(new Prng(seed), planted);
     const fault = world.run(STEPS);
     reaps += world.reaps;
-    if (fault !== '') return { fault, seed, reaps };
+    compacted += world.compacted;
+    if (fault !== '') return { fault, seed, reaps, compacted };
   }
-  return { fault: '', seed: RUNS, reaps };
+  return { fault: '', seed: RUNS, reaps, compacted };
 }
 
 test('whatever comes late, and whoever goes down: nothing comes back, and nothing is lost', (t) => {
-  const { fault, seed, reaps } = firstFault({});
+  const { fault, seed, reaps, compacted } = firstFault({});
   t.is(fault, '', `seed ${seed}`);
-  t.log(`${RUNS} worlds, ${reaps} deletes forgotten`);
-  t.true(reaps > RUNS / 20);
+  t.log(`${RUNS} worlds, ${reaps} deletes forgotten, ${compacted} values compacted`);
+  t.true(reaps > RUNS / 20 && compacted > RUNS / 50);
 });
 
 const PLANTED: Readonly<Record<string, Planted>> = {
@@ -130,6 +139,7 @@ const PLANTED: Readonly<Record<string, Planted>> = {
   'one owner is not asked': { oneOwnerLess: true },
   'records are taken whatever their stamp': { noFence: true },
   'owners drop without comparing': { noCompare: true },
+  'an owner agrees to a compaction though it holds another value': { compactWhateverHeld: true },
 };
 for (const [what, planted] of Object.entries(PLANTED)) {
   test(`found: ${what}`, (t) => {

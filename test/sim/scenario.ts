@@ -18,7 +18,7 @@ import { checkExpiry } from './checkers/expiry.js';
 import { checkHandedOff } from './checkers/handed-off.js';
 import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
-import { checkLeftovers } from './checkers/leftovers.js';
+import { checkLeftovers, lesser } from './checkers/leftovers.js';
 import { checkLiveness, type HealedOp } from './checkers/liveness.js';
 import { checkOwnersMet } from './checkers/owners-met.js';
 import { checkNever } from './checkers/never.js';
@@ -30,7 +30,7 @@ import { checkSameAnywhere } from './checkers/same-anywhere.js';
 import { checkScrubbed } from './checkers/scrubbed.js';
 import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
-import type { Evidence, ReplicaView } from './evidence.js';
+import type { Evidence, LeftoverView, ReplicaView } from './evidence.js';
 import { scrubAll } from './final-scrub.js';
 import { meetOwners, MOVED, ringOf, waitForHealing } from './owners-met.js';
 import { reapAll } from './reap-all.js';
@@ -71,7 +71,10 @@ export function runSeed(settings: SeedSettings): SeedResult {
   settle(world);
   const evidence = gather(world);
   const violations = [...world.violations, ...world.observer.violations, ...judge(evidence)];
-  violations.push(...checkLiveness(work(world, evidence), HEALED_TIMEOUT_MS), ...checkLeftovers(idle(world, evidence)));
+  violations.push(
+    ...checkLiveness(work(world, evidence), HEALED_TIMEOUT_MS),
+    ...checkLeftovers(leastLeftovers(world, evidence)),
+  );
   for (const { checker, key, text } of violations) world.say(`VIOLATION ${checker} ${short(key)}: ${text}`);
   let acknowledged = 0;
   for (const { outcome } of world.history.byPutId.values()) if (outcome === 'ok') acknowledged += 1;
@@ -238,18 +241,23 @@ function work(world: SimWorld, evidence: Evidence): readonly HealedOp[] {
 }
 
 /**
- * A last look, with nothing under way. Clients still ping, and what a reply is charged with is settled some 100 ms later: so
- * it is enough that everything is given back at one moment.
+ * A last look, with nothing asked any more. Clients still ping, owners meet, and what a reply is charged with is settled
+ * some 100 ms later: so it is enough that each number comes to nothing once.
  */
-function idle(world: SimWorld, evidence: Evidence): Evidence {
+function leastLeftovers(world: SimWorld, { view }: Evidence): readonly LeftoverView[] {
   world.runFor(1_000);
-  world.pump(() => checkLeftovers(evidence).length === 0, 2_000);
-  return evidence;
+  let least = view.leftovers();
+  world.pump(() => {
+    least = lesser(least, view.leftovers());
+    return checkLeftovers(least).length === 0;
+  }, IDLE_MS);
+  return least;
 }
 
 /** A majority, of owners where there are others. */
 const LAST: Terms = { count: 0, strict: true, durable: true, timeoutMs: HEALED_TIMEOUT_MS };
 const REPAIRED_MS = 2_500;
+const IDLE_MS = 5_000;
 /** Clocks count whole milliseconds. */
 const ROUNDING_MS = 2;
 

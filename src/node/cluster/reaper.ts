@@ -161,7 +161,8 @@ export class Reaper {
   #scan(partition: number, from: HashPlace, rank: number, done: (error: Error | null, found?: Found) => void): void {
     const { services } = this.#parts;
     const { reapAfterMs, lookEveryMs } = this.#options;
-    const olderThanMs = services.clock.wallMs() - reapAfterMs - 4 * rank * lookEveryMs;
+    const beforeMs = services.clock.wallMs() - 4 * rank * lookEveryMs;
+    const olderThanMs = beforeMs - reapAfterMs;
     const reap: Uint8Array[] = [];
     const compact: Uint8Array[] = [];
     let bytes = 0;
@@ -180,7 +181,7 @@ export class Reaper {
         const newest = newestMs(stored.bytes, stored.start);
         const isOver = newest <= olderThanMs;
         if (!isOver && newest < Number.POSITIVE_INFINITY) young += 1;
-        if (!isOver && !this.#isToCompact(stored, olderThanMs)) return;
+        if (!isOver && !this.#isToCompact(stored, beforeMs)) return;
         if (reap.length + compact.length >= REAP_HEADS_MAX || bytes >= HEADS_BYTES_MAX) {
           full = { hi, lo };
           return;
@@ -198,11 +199,11 @@ export class Reaper {
   }
 
   /** What changes all the time is not the same on all owners for long. */
-  #isToCompact({ bytes, start }: Stored, olderThanMs: number): boolean {
+  #isToCompact({ bytes, start }: Stored, beforeMs: number): boolean {
     const over = leftOver(bytes, start);
-    if (over === null || over.deletesMs > olderThanMs) return false;
-    const { lookEveryMs, compactActorsMin } = this.#options;
-    const settledMs = this.#parts.services.clock.wallMs() - Math.min(lookEveryMs, SETTLED_MS_MAX);
+    const { reapAfterMs, lookEveryMs, compactActorsMin } = this.#options;
+    if (over === null || over.deletesMs > beforeMs - reapAfterMs) return false;
+    const settledMs = beforeMs - Math.min(lookEveryMs, SETTLED_MS_MAX);
     return over.newestMs <= settledMs && (over.deletes > 0 || over.actors >= compactActorsMin);
   }
 

@@ -1,5 +1,5 @@
 /* Planted bugs of forgetting deletes: too soon, by too few, or against what is still on its way. Compiled passages only. */
-import { type FaultKind, NEVER_MS, type SimOptions, type WorkShape } from '../options.js';
+import type { FaultKind, SimOptions, WorkShape } from '../options.js';
 import type { Mutant } from './mutant.js';
 import { ringOf, WORK } from './ring-shapes.js';
 
@@ -117,35 +117,12 @@ export const reapedTooSoon: Mutant = {
     },
     {
       file: 'node/cluster/reaper.js',
-      from: 'services.clock.wallMs() - reapAfterMs - 4 * rank * lookEveryMs;',
-      to: 'services.clock.wallMs() + 10_000;',
+      from: 'const olderThanMs = beforeMs - reapAfterMs;',
+      to: 'const olderThanMs = beforeMs + 10_000;',
     },
   ],
   given: deleting(['reset', 'pause'], {
     reap: { ...SOON, retryWindowS: 8 },
     work: { ...DELETING, timeoutMs: 300, mix: [20, 10, 6, 20, 6, 20, 20] },
   }),
-};
-
-/** Keys that live on: written, rarely deleted, and by a new actor each time a store is opened again. */
-const LIVING: WorkShape = { ...DELETING, keys: 12, mix: [25, 25, 10, 6, 8, 0, 0] };
-
-export const compactWhateverHeld: Mutant = {
-  name: 'compact-whatever-held',
-  what: 'an owner agrees to leave out of a record what is over in it, though it holds another version',
-  edits: [
-    {
-      file: 'node/cluster/reap-member.js',
-      from: "isSame: state === 'ok' && isHeadOf(head, bytes, start, end),",
-      to: "isSame: compact || (state === 'ok' && isHeadOf(head, bytes, start, end)),",
-    },
-  ],
-  given: deleting(['isolate', 'one-way', 'pause'], { work: LIVING, repairPeriodMs: NEVER_MS }),
-};
-
-export const compactUnlogged: Mutant = {
-  name: 'compact-unlogged',
-  what: 'what was left out of a record is not in the reap log',
-  edits: [{ file: WRITES, from: 'this.#learn(context);', to: 'void context;' }],
-  given: deleting(['rollback', 'restart'], { ...PUT_BACK, work: { ...LIVING, writes: [3], reads: [3] } }),
 };

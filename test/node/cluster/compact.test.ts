@@ -1,0 +1,50 @@
+/* Owners that free a record of what is over in it, and the log that remembers. */
+import test from 'ava';
+import { contextCount } from '../../../src/versioning/record.js';
+import { text } from '../../support/test-client.js';
+import { ClusterBench } from './bench.js';
+
+const LOOK_MS = 60_000;
+
+/** Stores answer scans in a later turn of the real loop. */
+async function settle(bench: ClusterBench): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    bench.time.runFor(20);
+    await new Promise((done) => setImmediate(done));
+  }
+}
+
+test('an actor without a living version is left out by all owners together, and the log knows it', async (t) => {
+  const bench = new ClusterBench(4);
+  const key = bench.keyOf(1);
+  const partition = bench.partitionOf(key);
+  const owners = bench.ownersOf(partition);
+  const actors = (): readonly number[] =>
+    owners.map((owner) => contextCount(bench.node(owner).storage.record(text(key)) as Uint8Array, 0));
+  bench.node(owners[0] as number).put(key, 'first');
+  bench.time.runFor(500);
+  const { context } = bench.node(owners[1] as number).get(key);
+  bench.node(owners[1] as number).put(key, 'second', { context });
+  bench.time.runFor(500);
+  t.deepEqual(actors(), [2, 2, 2]);
+  const away = [1, 2, 3, 4].find((one) => !owners.includes(one)) as number;
+  bench.isolate(away);
+  bench.time.runFor(LOOK_MS);
+  await settle(bench);
+  t.deepEqual(actors(), [2, 2, 2], 'a member that does not answer may keep a hint with what was overwritten');
+  bench.rejoin(away);
+  for (let i = 0; i < 5 && actors().includes(2); i++) {
+    bench.time.runFor(LOOK_MS);
+    await settle(bench);
+  }
+  t.deepEqual(actors(), [1, 1, 1]);
+  for (const owner of owners) {
+    const { storage } = bench.node(owner);
+    t.true(storage.reaps.reapedAt(partition) > 0);
+    t.deepEqual(bench.node(owner).values(key), ['second']);
+  }
+  const again = bench.node(owners[0] as number).get(key);
+  bench.node(owners[0] as number).put(key, 'third', { context: again.context });
+  bench.time.runFor(500);
+  t.deepEqual(bench.node(owners[2] as number).values(key), ['third']);
+});
