@@ -51,6 +51,9 @@ const TAKEN_BYTES_A_SWEEP = 8_192;
 const STALLED_READER_MS_IN_NEED = 250;
 const HOARDED_FRAME_MS = 250;
 
+/** What was sent before the go-away came has arrived by then. */
+const GO_AWAY_CROSSED_MS = 200;
+
 type State = 'hello' | 'ready' | 'draining' | 'closed';
 
 export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
@@ -62,6 +65,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   readonly #incoming: Incoming = new Incoming();
   readonly #openedMs: number;
   #state: State = 'hello';
+  #drainingSinceMs = 0;
   #inFlight = 0;
   #inFlightBytes = 0;
   /** Queued replies and collected parts of frames that the node's budget has been charged for. */
@@ -224,8 +228,13 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.#inFlight -= 1;
     this.#inFlightBytes -= bodyBytes;
     this.#host.budget.give(bodyBytes);
-    if (this.#state === 'draining' && this.#inFlight === 0) this.connection.end();
+    if (this.#state === 'draining' && this.#isDrained(this.#host.nowMs())) this.connection.end();
     if (this.#readingPaused) this.#goOn();
+  }
+
+  /** A request that crosses the go-away is refused, so that whoever sent it knows that it was not done. */
+  #isDrained(nowMs: number): boolean {
+    return this.#state === 'draining' && this.#inFlight === 0 && nowMs - this.#drainingSinceMs >= GO_AWAY_CROSSED_MS;
   }
 
   onDrained(): void {
@@ -251,8 +260,9 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   drain(reason: string): void {
     if (this.#state === 'closed' || this.#state === 'draining') return;
     if (this.#state === 'ready') sendGoAway(this, reason);
+    else this.connection.end();
     this.#state = 'draining';
-    if (this.#inFlight === 0) this.connection.end();
+    this.#drainingSinceMs = this.#host.nowMs();
   }
 
   /** Closes connections whose time is up; called by the node's sweep. */
@@ -261,6 +271,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     this.#charge();
     this.#noteReading(nowMs);
     if (this.#readingPaused) this.#goOn();
+    if (this.#isDrained(nowMs)) this.connection.end();
     const partialSince = this.#decoder.partialSince;
     if (this.#state === 'hello' && nowMs - this.#openedMs > helloTimeoutMs) {
       this.#drop(`No ${this.acceptance === null ? 'HELLO' : 'PROOF'} within ${helloTimeoutMs} ms`);

@@ -168,7 +168,7 @@ test('draining: a go-away, answers under way still come, new requests are refuse
     drained = true;
   });
   t.is(idle.take()[0]?.kind, GO_AWAY);
-  t.not(idle.destroyed, '');
+  t.is(idle.destroyed, '', 'what crosses the go-away is still answered');
   client.askPut('k2', 'v');
   const frames = client.connection.take();
   t.deepEqual(
@@ -179,6 +179,11 @@ test('draining: a go-away, answers under way still come, new requests are refuse
   t.false(drained);
   bench.storage.sync();
   t.is(putReplyOf(client.connection.take()[0]).siblingCount, 1);
+  t.false(drained);
+  bench.pass(300);
+  for (const { ended } of [idle, client.connection]) t.true(ended);
+  idle.take();
+  client.connection.take();
   t.true(drained);
   const late = bench.connect();
   t.is(errorOf(late.take()[0]).code, 'DRAINING');

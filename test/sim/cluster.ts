@@ -17,7 +17,7 @@ import type { WriteOp } from './history.js';
 import type { Observer } from './observer.js';
 import type { ClusterShape } from './options.js';
 import type { SimNode } from './sim-node.js';
-import { HASH } from './tools.js';
+import { HASH, hexOf } from './tools.js';
 
 export interface SimCluster {
   readonly nodes: readonly SimNode[];
@@ -197,17 +197,46 @@ export class RingCluster implements SimCluster {
     return this.ownersOf(key).every((owner) => destroyed.has(owner));
   }
 
+  partitionOf(key: string): PartitionId {
+    return partitionOfKey(key, this.ring.partitionCount);
+  }
+
   view(pump: (done: () => boolean) => void): ClusterView {
     const { partitionCount } = this.ring;
     return {
       isSingleCopy: false,
       replicaCount: this.replicaCount,
       owners: (key) => this.ownersOf(key),
-      replicas: (key) =>
-        this.ownersOf(key).map((owner) => replicaOf(this.nodes[owner] as SimNode, key, partitionCount, pump)),
+      replicas: (key) => {
+        const owners = this.ownersOf(key).map((owner) => this.nodes[owner] as SimNode);
+        return atRest(owners, pump, () => owners.map((owner) => replicaOf(owner, key, partitionCount, pump)));
+      },
       hints: () => hintsOf(this.nodes),
       leftovers: () => leftoversOf(this.nodes),
     };
+  }
+}
+
+/**
+ * Deletes are forgotten, and records compacted, owner by owner: for these moments owners differ. So where they do, they are
+ * looked at again.
+ */
+const REAPED_WITHIN_MS = 50;
+const LOOKS_MAX = 5;
+
+function atRest(
+  owners: readonly SimNode[],
+  pump: (done: () => boolean) => void,
+  look: () => readonly ReplicaView[],
+): readonly ReplicaView[] {
+  const clock = owners.find(({ process }) => process !== null)?.process ?? null;
+  const nowMs = (): number => clock?.monotonicMs() ?? Number.POSITIVE_INFINITY;
+  for (let looks = 1; ; looks++) {
+    const replicas = look();
+    const held = new Set(replicas.map(({ record }) => hexOf(record, 0, record.length)));
+    if (held.size <= 1 || looks === LOOKS_MAX) return replicas;
+    const untilMs = nowMs() + REAPED_WITHIN_MS;
+    pump(() => nowMs() >= untilMs);
   }
 }
 

@@ -64,6 +64,8 @@ export interface TreeView {
 export interface OwnersMet {
   readonly replicas: ReadonlyMap<string, readonly ReplicaView[]>;
   readonly trees: readonly TreeView[];
+  /** Partitions with keys of which the owners hold other bytes (same-record.ts says where that means nothing). */
+  readonly uneven: ReadonlySet<number>;
   /** Records that were moved by then because owners differed. */
   readonly movedBefore: number;
   /** No fault ever began. */

@@ -4,6 +4,7 @@
  */
 import type { PaidAfter } from '../../background/paid-after.js';
 import type { Slices } from '../../background/slices.js';
+import { copyBytes } from '../../lib/bytes.js';
 import type { Failure } from '../../model/errors.js';
 import type { KeyHash } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
@@ -137,7 +138,7 @@ export class OwnerMeeting implements ExchangePort {
               else this.#session.failed(fault);
             },
           );
-          intake.take(records);
+          intake.take(records.map((record) => copyBytes(record))); // the frame's bytes are somebody else's after this
         },
         this.#failed,
       );

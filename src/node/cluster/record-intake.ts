@@ -32,6 +32,10 @@ export interface IntakeTerms {
   readonly from: number;
 }
 
+/** After this a store that has more to do than it can take is asked again, and for so long. */
+export const AGAIN_MS = 100;
+export const PATIENCE_MS = 10_000;
+
 /** Merges records one after the other; told once, when all of them are as safe as asked for, or one was refused. */
 export class RecordIntake implements RecordTarget {
   readonly #parts: ClusterParts;
@@ -39,6 +43,8 @@ export class RecordIntake implements RecordTarget {
   readonly #terms: IntakeTerms;
   readonly #merged: () => void;
   readonly #done: (failure: string | null) => void;
+  readonly #underWay: Map<RecordWrite, Uint8Array> = new Map();
+  readonly #untilMs: number;
   #left = 1;
   #failure: string | null = null;
 
@@ -55,21 +61,33 @@ export class RecordIntake implements RecordTarget {
     this.#terms = terms;
     this.#merged = merged;
     this.#done = done;
+    this.#untilMs = parts.nowMs() + PATIENCE_MS;
   }
 
+  /** They are needed until the end. */
   take(records: readonly Uint8Array[]): void {
     for (const record of records) this.#takeOne(record);
     this.#over();
   }
 
-  onMerged(): void {
+  onMerged(write: RecordWrite): void {
+    this.#underWay.delete(write);
     this.#merged();
     this.#over();
   }
 
   /** A merge that no record can hold stays undone; both sides keep what they have. */
-  onRefused(_write: RecordWrite, refusal: Failure): void {
+  onRefused(write: RecordWrite, refusal: Failure): void {
     const { from } = this.#terms;
+    const record = this.#underWay.get(write);
+    this.#underWay.delete(write);
+    if (refusal.code === 'OVERLOADED' && record !== undefined && this.#parts.nowMs() < this.#untilMs) {
+      this.#parts.timers.after(AGAIN_MS, () => {
+        this.#takeOne(record);
+        this.#over();
+      });
+      return;
+    }
     if (refusal.fence !== undefined && from > 0) this.#parts.fences.tell(from, this.#partition);
     if (refusal.code !== 'TOO_LARGE') this.#failure ??= refusal.text;
     this.#over();
@@ -92,6 +110,7 @@ export class RecordIntake implements RecordTarget {
     write.passesLog = true;
     write.from = this.#terms.from;
     this.#left += 1;
+    this.#underWay.set(write, record);
     write.start(this, record, 0, record.length);
   }
 

@@ -11,9 +11,15 @@ import type { Stored } from '../../storage/storage.js';
 import type { StoreAsker, Unanswered } from '../peers/request.js';
 import type { ClusterParts } from './parts.js';
 import { type PlaceTarget, PlaceReader } from './place-reader.js';
+import { AGAIN_MS, PATIENCE_MS } from './record-intake.js';
 
 const GROUP_BYTES_MAX = 262_144;
 const STORE_TIMEOUT_MS = 10_000;
+
+interface Sent {
+  readonly record: Uint8Array;
+  readonly fence: number;
+}
 
 export class RecordOutlet implements PlaceTarget, StoreAsker {
   readonly #parts: ClusterParts;
@@ -26,6 +32,10 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
   #answered = 0;
   #left = 0;
   #failure: string | null = null;
+  /** Of the record that was sent last. */
+  #tag = 0;
+  readonly #underWay: Map<number, Sent> = new Map();
+  #untilMs = 0;
 
   /** `sent`: one more record is there, of so many bytes. */
   constructor(
@@ -46,29 +56,39 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
   send(places: readonly Push[]): void {
     this.#places = places;
     this.#left = 1; // the reading itself
+    this.#untilMs = this.#parts.nowMs() + PATIENCE_MS;
     this.#fence = this.#parts.reaps.stampOf(this.#partition); // before it: what is raised meanwhile says nothing of what was read
     const { storage } = this.#parts.services;
     new PlaceReader(storage, this.#partition as PartitionId, places, GROUP_BYTES_MAX, this).start();
   }
 
   onFound(index: number, { bytes, start, end }: Stored): void {
-    const { services, links, preferences } = this.#parts;
+    const { services } = this.#parts;
     if (end === start || this.#failure !== null) return;
     hashHeader(bytes, start, services.hash);
     if (isAmong(services.hash.hi, services.hash.lo, (this.#places[index] as Push).theirs)) return;
-    const record = copyBytes(bytes, start, end);
+    this.#send(copyBytes(bytes, start, end), this.#fence);
+  }
+
+  #send(record: Uint8Array, fence: number): void {
+    const { links, preferences } = this.#parts;
     const head = {
       partition: this.#partition,
       ringVersion: preferences.ringVersion,
       budgetMs: STORE_TIMEOUT_MS,
       hintFor: 0,
-      fence: this.#fence,
+      fence,
       durable: false,
       reason: 'anti-entropy' as const,
     };
-    const request = links.get(this.#peer)?.store(head, record, true, STORE_TIMEOUT_MS, this, record.length) ?? null;
-    if (request === null) this.#failure = 'It cannot be reached';
-    else this.#left += 1;
+    this.#tag += 1;
+    const request = links.get(this.#peer)?.store(head, record, true, STORE_TIMEOUT_MS, this, this.#tag) ?? null;
+    if (request === null) {
+      this.#failure ??= 'It cannot be reached';
+      return;
+    }
+    this.#underWay.set(this.#tag, { record, fence });
+    this.#left += 1;
   }
 
   onPlacesEnd(answered: number, failure: Failure | null): void {
@@ -77,14 +97,21 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
     this.#over();
   }
 
-  /** The tag is the record's size. */
-  onStored(_from: number, bytes: number): void {
-    this.#sent(bytes);
+  onStored(_from: number, tag: number): void {
+    this.#sent(this.#took(tag).record.length);
     this.#over();
   }
 
   /** Below the other's reap fence: what is sent after this one is as high has passed our log. */
-  onRefused(_from: number, _tag: number, refusal: Failure): void {
+  onRefused(_from: number, tag: number, refusal: Failure): void {
+    const { record, fence } = this.#took(tag);
+    if (refusal.code === 'OVERLOADED' && this.#parts.nowMs() < this.#untilMs) {
+      this.#parts.timers.after(AGAIN_MS, () => {
+        this.#send(record, fence);
+        this.#over();
+      });
+      return;
+    }
     if (refusal.fence !== undefined) {
       this.#parts.fences.reach(this.#partition, refusal.fence, STORE_TIMEOUT_MS, () => undefined);
     }
@@ -92,9 +119,16 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
     this.#over();
   }
 
-  onUnanswered(_from: number, _tag: number, why: Unanswered): void {
+  onUnanswered(_from: number, tag: number, why: Unanswered): void {
+    this.#took(tag);
     this.#failure ??= why === 'timeout' ? 'It did not store a record in time' : 'The connection was lost';
     this.#over();
+  }
+
+  #took(tag: number): Sent {
+    const sent = this.#underWay.get(tag) as Sent;
+    this.#underWay.delete(tag);
+    return sent;
   }
 
   #over(): void {

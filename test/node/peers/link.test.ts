@@ -281,7 +281,7 @@ test('a peer that drains gets nothing new, answers what it has, and is dialed ag
   });
   cluster.time.runFor(5);
   t.is(asked.endingOf(asked.read(link, 'late', 1_000)), 'unsent');
-  cluster.time.runFor(300);
+  cluster.time.runFor(600);
   t.true(
     tags.every((tag) => asked.endingOf(tag) === 'answered'),
     JSON.stringify(asked.counts()),

@@ -29,7 +29,8 @@ export function mayReturn(evidence: Evidence, history: KeyHistory, write: WriteO
   const dots = evidence.minted.filter(({ putId }) => putId === write.putId).length;
   if (dots < 2) return false;
   const younger = [...history.writes.values()].filter((other) => other.putId > write.putId);
-  const overwritten = younger.filter((other) => history.readersOf(other.id).length > 0).length;
+  // No client is shown a delete, but contexts cover it, and its id is remembered like any other.
+  const overwritten = younger.filter(({ id, kind }) => kind === 'delete' || history.readersOf(id).length > 0).length;
   const aheadS = Math.max(0, ...younger.map((other) => secondsOf(other) - secondsOf(write)));
   return overwritten >= REMEMBERED_PUT_IDS_MAX || aheadS > RETRY_WINDOW_S || evidence.isPromiseVoid(by);
 }

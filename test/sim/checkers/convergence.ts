@@ -7,6 +7,7 @@
  * nothing compares whole stores. Where no process ended and no disk failed they do agree without a read: handed-off.ts.
  */
 import type { Evidence, ReplicaView } from '../evidence.js';
+import { isSameRecord } from '../same-record.js';
 import type { Violation } from '../violation.js';
 
 type Needed = Pick<Evidence, 'history' | 'view' | 'mayBeUnknown' | 'afterOneRead'>;
@@ -32,7 +33,7 @@ function differences(evidence: Needed, key: string, replicas: readonly ReplicaVi
       // A single copy that was damaged stays so until its key is written: there is nobody to heal it from.
       // Several are repaired by whoever reads them, unless none of them is left.
       if (!evidence.mayBeUnknown(key)) say('cannot say what it holds');
-    } else if (first !== undefined && first.state !== 'unknown' && !Buffer.from(first.record).equals(replica.record)) {
+    } else if (first !== undefined && first.state !== 'unknown' && !isSameRecord(first.record, replica.record)) {
       say(`holds ${replica.record.length} bytes, node ${first.node} other ${first.record.length}`);
     }
   }

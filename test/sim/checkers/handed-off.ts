@@ -4,6 +4,7 @@
  * holds, though nobody has read anything since. Without that, hints would be lost and read repair would hide it.
  */
 import type { Evidence } from '../evidence.js';
+import { isSameRecord } from '../same-record.js';
 import type { Violation } from '../violation.js';
 
 export function checkHandedOff(evidence: Pick<Evidence, 'handedOff'>): Violation[] {
@@ -11,7 +12,7 @@ export function checkHandedOff(evidence: Pick<Evidence, 'handedOff'>): Violation
   for (const [key, replicas] of evidence.handedOff ?? []) {
     const [first] = replicas;
     for (const { node, state, record } of replicas) {
-      if (first === undefined || (state === first.state && Buffer.from(first.record).equals(record))) continue;
+      if (first === undefined || (state === first.state && isSameRecord(first.record, record))) continue;
       const text = `node ${node} holds ${record.length} bytes (${state}), node ${first.node} ${first.record.length} (${first.state}), and no hint is left`;
       violations.push({ checker: 'handed-off', key, text });
     }
