@@ -1,13 +1,11 @@
 /* partita background and partita scrub, against a scripted node on a unix socket. */
 import test from 'ava';
-import { join } from 'node:path';
 import type { BackgroundReply, ScrubReply } from '../../src/model/messages.js';
 import { decodeScrub, encodeBackgroundReply, encodeScrubReply } from '../../src/wire/codec-background.js';
 import { BACKGROUND, BACKGROUND_REPLY, SCRUB, SCRUB_REPLY } from '../../src/wire/kinds.js';
 import type { ScrubRequest } from '../../src/wire/codec-background.js';
-import { FakeServer } from '../support/fake-server.js';
+import { withAdminSocket } from '../support/admin-socket.js';
 import { runCli } from '../support/run-cli.js';
-import { temporaryFolder } from '../support/temporary.js';
 
 const BUSY: BackgroundReply = {
   bytesPerSecond: 2_097_152,
@@ -49,9 +47,8 @@ async function withAdmin(
   scrub: ScrubReply,
   work: (admin: string, asked: readonly ScrubRequest[]) => Promise<void>,
 ): Promise<void> {
-  const folder = temporaryFolder('background');
   const asked: ScrubRequest[] = [];
-  const server = await FakeServer.start(
+  await withAdminSocket(
     (request, peer) => {
       if (request.kind === BACKGROUND) peer.frame(BACKGROUND_REPLY, request.id, encodeBackgroundReply(background));
       else if (request.kind === SCRUB) {
@@ -62,14 +59,8 @@ async function withAdmin(
       } else throw new Error(`Nobody asks for ${request.kind}`);
       return true;
     },
-    join(folder.path, 'admin.sock'),
+    (admin) => work(admin, asked),
   );
-  try {
-    await work(server.address, asked);
-  } finally {
-    await server.stop();
-    folder.remove();
-  }
 }
 
 test('background shows who has had what, the rate, and why it is no more', async (t) => {

@@ -1,13 +1,11 @@
 /* partita repair, against a scripted node on a unix socket. */
 import test from 'ava';
-import { join } from 'node:path';
 import type { RepairReply } from '../../src/model/exchange-messages.js';
 import { NOBODY_TO_MEET } from '../../src/node/repair-reply.js';
 import { decodeRepair, encodeRepairReply, type RepairRequest } from '../../src/wire/codec-exchange.js';
 import { REPAIR, REPAIR_REPLY } from '../../src/wire/kinds.js';
-import { FakeServer } from '../support/fake-server.js';
+import { withAdminSocket } from '../support/admin-socket.js';
 import { runCli } from '../support/run-cli.js';
-import { temporaryFolder } from '../support/temporary.js';
 
 const IDLE: RepairReply = {
   ...NOBODY_TO_MEET,
@@ -25,9 +23,8 @@ async function withAdmin(
   replies: readonly RepairReply[],
   work: (admin: string, asked: readonly RepairRequest[]) => Promise<void>,
 ): Promise<void> {
-  const folder = temporaryFolder('repair');
   const asked: RepairRequest[] = [];
-  const server = await FakeServer.start(
+  await withAdminSocket(
     (request, peer) => {
       if (request.kind !== REPAIR) throw new Error('Only repair is asked for');
       const decoded = decodeRepair(request.body, 0, request.body.length);
@@ -37,14 +34,8 @@ async function withAdmin(
       peer.frame(REPAIR_REPLY, request.id, encodeRepairReply(reply));
       return true;
     },
-    join(folder.path, 'admin.sock'),
+    (admin) => work(admin, asked),
   );
-  try {
-    await work(server.address, asked);
-  } finally {
-    await server.stop();
-    folder.remove();
-  }
 }
 
 test('status asks and starts nothing, and says it to people, to programs and to cut', async (t) => {
