@@ -358,7 +358,8 @@ class WatchedWrite implements WriteRequest {
   }
 
   decide(stored: Stored): number {
-    const before = stored.state === 'ok' ? copyBytes(stored.bytes, stored.start, stored.end) : NOTHING;
+    // Also of a partition that cannot be believed: what is there is there.
+    const before = copyBytes(stored.bytes, stored.start, stored.end);
     const size = this.#inner.decide(stored);
     if (size === WAIT_FOR_EARLIER) this.#alreadyThere(before);
     else if (size === DROP_RECORD) this.#end = this.#order.end;
