@@ -108,7 +108,11 @@ export class EngineScrub implements ScrubStorage {
 
   #judge(partition: Partition, slice: ScrubSlice, done: (error: Error | null, found?: Scrubbed) => void): void {
     const { leaves, log, suspicions } = this.#parts;
-    const damaged = slice.damaged.flatMap((entry) => this.#damagedKey(partition, entry));
+    // What the buffer has a record for already is gone from the file with the next flush.
+    const entries = slice.damaged.filter(
+      ({ name }) => name === null || partition.buffer.find(keyName(name, 0, name.length)) === undefined,
+    );
+    const damaged = entries.flatMap((entry) => this.#damagedKey(partition, entry));
     const isUnnamed = slice.damaged.some(({ name }) => name === null);
     const isBroken = slice.hidden > 0 || isUnnamed;
     if (isBroken) {
@@ -124,7 +128,7 @@ export class EngineScrub implements ScrubStorage {
       records: slice.records,
       bytes: slice.bytes,
       damaged,
-      damagedCount: slice.damagedCount,
+      damagedCount: slice.damagedCount - (slice.damaged.length - entries.length),
       wrongLeaves: slice.unexplained.length,
       isBroken,
     };

@@ -56,8 +56,8 @@ export class DamagedRecords implements DamageRepair {
 
   /** What waits already is asked about again when its turn comes. */
   look(): void {
-    const { parts, replicas, meters } = this.#world;
-    for (const place of replicas.takeDamaged()) this.#take(place);
+    const { parts, meters } = this.#world;
+    this.#takeAll();
     const nowMs = parts.nowMs();
     for (const waiting of this.#waiting.values()) {
       if (this.#underWay >= UNDER_WAY_MAX) break;
@@ -68,6 +68,10 @@ export class DamagedRecords implements DamageRepair {
       else if (others.every(this.#isHealthy)) this.#heal(waiting, others);
     }
     meters.damagedWaiting.set(this.#waiting.size);
+  }
+
+  #takeAll(): void {
+    for (const place of this.#world.replicas.takeDamaged()) this.#take(place);
   }
 
   #take(place: DamagedPlace): void {
@@ -173,6 +177,7 @@ export class DamagedRecords implements DamageRepair {
   #over(waiting: Waiting, failure: string | null, by: 'others' | 'nobody' | 'put' = 'others'): void {
     const { parts, meters } = this.#world;
     const { place } = waiting;
+    this.#takeAll(); // while it is known: what was written over it has met it once more
     this.#underWay -= 1;
     waiting.underWay = false;
     if (failure !== null) {
