@@ -92,10 +92,13 @@ test('what rots is found by the scrub and repaired from the other owners, before
     partitionCount: 4,
     scrubPeriodMs: 5_000,
   } as const;
-  const { violations, counts, evidence } = runSeed({ seed: 4, given });
+  const { violations, counts, evidence } = runSeed({ seed: 6, given });
   t.deepEqual(violations, []);
   const of = (name: string): number => counts.get(name) ?? 0;
-  t.true(of('partita_scrub_damaged_records_total') >= 4, 'four at least rot when nobody reads any more');
+  t.true(
+    of('partita_scrub_damaged_records_total') >= 4,
+    'what rots when nobody reads any more, but for what the buffer has anew',
+  );
   t.true(of('partita_damaged_records_healed_total') >= 2);
   t.true(of('partita_scrub_partitions_total') > 50);
   t.is(of('partita_scrub_wrong_leaves_total stored') + of('partita_scrub_wrong_leaves_total live'), 0);
