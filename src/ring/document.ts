@@ -6,18 +6,25 @@
  * never on the way of a get or a put. The A/B slots that hold it add the checksum. Nothing in it is believed before
  * `ringFault` has found nothing wrong: a bad ring file must never become a new cluster of one.
  *
+ * `owners` are those who are asked: a get reads from them, and a put counts their acks. While partitions move, `moves`
+ * says what is to become of them; the table that is balanced is then the one that it leads to (moves.ts).
+ *
  * Documents of the first release have neither capacity nor peerAddress. They are rings of one node, and are read as
  * capacity 1 and no peer address: so the format keeps its number, and that release, which skips fields that it does not
  * know, can still read what this one writes for one node. A ring of several needs every peer address.
  */
 import { isNodeId, type NodeId } from '../model/ids.js';
 import type { RingMessage } from '../model/messages.js';
-import { membersFault, tableFault } from './invariants.js';
+import { membersFault, ownersFault, tableFault } from './invariants.js';
+import { movesFault, type RingMove, targetOwners } from './moves.js';
 import type { PlacedMember } from './shares.js';
+import { chooseVoters, type RingVoter, votersFault } from './voters.js';
 
-export const RING_FORMAT = 1;
+/** Of a ring that nothing has changed yet; later ones have all the fields of FORMAT_CHANGED. */
+const FORMAT_FIRST = 1;
+const FORMAT_CHANGED = 2;
 
-const MEMBER_DEFAULTS = { capacity: 1, peerAddress: '' } as const;
+const MEMBER_DEFAULTS = { capacity: 1, peerAddress: '', leaving: false } as const;
 
 export interface RingMember extends PlacedMember {
   readonly nodeId: NodeId;
@@ -31,6 +38,8 @@ export interface RingMember extends PlacedMember {
   readonly zone: string;
   /** Weight of the node's part of the data: 1..CAPACITY_MAX, 1 where all are alike. */
   readonly capacity: number;
+  /** It gives up all that it holds, and is no member any more when that has gone home. */
+  readonly leaving: boolean;
 }
 
 export interface RingDocument {
@@ -46,6 +55,24 @@ export interface RingDocument {
   readonly members: readonly RingMember[];
   /** partitionCount × replicaCount ordinals; the first of each row owns the token. */
   readonly owners: readonly number[];
+  readonly moves: readonly RingMove[];
+  /** Who decides on the next version. */
+  readonly voters: readonly RingVoter[];
+  /** The next node that joins gets it: no ordinal is given twice. */
+  readonly ordinalNext: number;
+  /** For people: what made this version of the one before. */
+  readonly change: string;
+  /** Wall clock of whoever proposed it; 0: not known. */
+  readonly changedAtMs: number;
+}
+
+/** What only a ring that was changed has to say. */
+export type RingHead = Omit<RingDocument, 'owners' | 'moves' | 'voters' | 'ordinalNext' | 'change' | 'changedAtMs'>;
+
+/** A ring that nothing has changed yet. */
+export function unchanged(ring: RingHead & Pick<RingDocument, 'owners'>): RingDocument {
+  const ordinalNext = ring.members.reduce((highest, { ordinal }) => Math.max(highest, ordinal), 0) + 1;
+  return { ...ring, moves: [], voters: chooseVoters(ring.members, []), ordinalNext, change: '', changedAtMs: 0 };
 }
 
 /** The ring of a node that is a cluster of its own. */
@@ -57,20 +84,33 @@ export function firstRing(
 ): RingDocument {
   const owners = Array.from({ length: partitionCount }, () => member.ordinal);
   const members = [{ ...MEMBER_DEFAULTS, ...member }];
-  return { version: 1, cluster, clusterId, partitionCount, replicaCount: 1, members, owners };
+  return unchanged({ version: 1, cluster, clusterId, partitionCount, replicaCount: 1, members, owners });
 }
 
 /** What is wrong with a ring, or null. Every loader and receiver asks before it believes. */
 export function ringFault(ring: RingDocument): string | null {
-  return headFault(ring) ?? tableFault(ring);
+  return headFault(ring) ?? ownersFault(ring) ?? movesFault(ring) ?? votersFault(ring) ?? balanceFault(ring);
+}
+
+/** The members that share the data: all but those that leave. */
+export function stayingMembers<M extends { readonly leaving: boolean }>(members: readonly M[]): readonly M[] {
+  return members.filter(({ leaving }) => !leaving);
+}
+
+/** Where the moves lead to has to be balanced; on the way there no more is asked than `ownersFault` does. */
+function balanceFault(ring: RingDocument): string | null {
+  const fault = tableFault({ ...ring, members: stayingMembers(ring.members), owners: targetOwners(ring) });
+  return fault === null || ring.moves.length === 0 ? fault : `after its moves, ${fault}`;
 }
 
 /** What is wrong with all but the rows: asked before there are any. */
-export function headFault(ring: Omit<RingDocument, 'owners'>): string | null {
+export function headFault(ring: RingHead): string | null {
   if (!Number.isSafeInteger(ring.version) || ring.version < 1)
     return `version ${ring.version} is not a positive integer`;
   if (!/^[0-9a-f]{32}$/.test(ring.clusterId)) return 'the cluster id is not 32 hexadecimal digits';
-  return membersFault(ring) ?? namesFault(ring.members);
+  return (
+    membersFault({ ...ring, members: stayingMembers(ring.members) }) ?? membersFault(ring) ?? namesFault(ring.members)
+  );
 }
 
 /** Ids and addresses: nobody twice, and everybody can be reached. */
@@ -94,21 +134,18 @@ function namesFault(members: readonly RingMember[]): string | null {
 }
 
 export function encodeRing(ring: RingDocument): Uint8Array {
-  const { version, cluster, clusterId, partitionCount, replicaCount, members, owners } = ring;
-  const ordered = members.map(({ nodeId, ordinal, address, peerAddress, zone, capacity }) => {
-    return { nodeId, ordinal, address, peerAddress, zone, capacity };
+  const isFirst = ring.version === 1;
+  const { version, cluster, clusterId, partitionCount, replicaCount, owners } = ring;
+  const members = ring.members.map(({ nodeId, ordinal, address, peerAddress, zone, capacity, leaving }) => {
+    const member = { nodeId, ordinal, address, peerAddress, zone, capacity };
+    return isFirst ? member : { ...member, leaving };
   });
-  const document = {
-    format: RING_FORMAT,
-    version,
-    cluster,
-    clusterId,
-    partitionCount,
-    replicaCount,
-    members: ordered,
-    owners,
-  };
-  return Buffer.from(JSON.stringify(document));
+  const first = { version, cluster, clusterId, partitionCount, replicaCount, members, owners };
+  if (isFirst) return Buffer.from(JSON.stringify({ format: FORMAT_FIRST, ...first }));
+  const { voters, ordinalNext, change, changedAtMs } = ring;
+  const moves = ring.moves.map(({ partition, from, to, phase }) => [partition, from, to, phase]);
+  const more = { moves, voters, ordinalNext, change, changedAtMs };
+  return Buffer.from(JSON.stringify({ format: FORMAT_CHANGED, ...first, ...more }));
 }
 
 /** The ring in these bytes, or why they are none. */
@@ -132,8 +169,9 @@ const isFields = (value: unknown): value is Fields =>
 
 function shape(raw: unknown): RingDocument | string {
   if (!isFields(raw)) return 'the ring document is not an object';
-  if (raw['format'] !== RING_FORMAT)
-    return `ring format ${String(raw['format'])} is not one that this release reads (${RING_FORMAT})`;
+  const { format } = raw;
+  if (format !== FORMAT_FIRST && format !== FORMAT_CHANGED)
+    return `ring format ${String(format)} is not one that this release reads (up to ${FORMAT_CHANGED})`;
   const { version, cluster, clusterId, partitionCount, replicaCount, members, owners } = raw;
   if (typeof version !== 'number' || typeof partitionCount !== 'number' || typeof replicaCount !== 'number') {
     return 'version, partitionCount and replicaCount must be numbers';
@@ -148,13 +186,36 @@ function shape(raw: unknown): RingDocument | string {
     if (typeof member === 'string') return member;
     read.push(member);
   }
-  return { version, cluster, clusterId, partitionCount, replicaCount, members: read, owners };
+  const first = { version, cluster, clusterId, partitionCount, replicaCount, members: read, owners };
+  return format === FORMAT_FIRST ? unchanged(first) : changedShape(first, raw);
+}
+
+function changedShape(first: RingHead & Pick<RingDocument, 'owners'>, raw: Fields): RingDocument | string {
+  const { ordinalNext, change, changedAtMs } = raw;
+  if (typeof ordinalNext !== 'number' || typeof changedAtMs !== 'number' || typeof change !== 'string')
+    return 'ordinalNext and changedAtMs must be numbers, and change text';
+  if (!Array.isArray(raw['moves']) || !Array.isArray(raw['voters'])) return 'moves and voters must be lists';
+  const moves: RingMove[] = [];
+  for (const each of raw['moves'] as readonly unknown[]) {
+    const [partition, from, to, phase] = Array.isArray(each) ? (each as readonly unknown[]) : [];
+    const isMove = typeof partition === 'number' && typeof from === 'number' && typeof to === 'number';
+    if (!isMove || (phase !== 'copy' && phase !== 'settle'))
+      return 'a move is not [partition, from, to, "copy" or "settle"]';
+    moves.push({ partition, from, to, phase });
+  }
+  const voters: RingVoter[] = [];
+  for (const each of raw['voters'] as readonly unknown[]) {
+    const { ordinal, acceptorId } = isFields(each) ? each : {};
+    if (typeof ordinal !== 'number' || typeof acceptorId !== 'string') return 'a voter lacks ordinal or acceptorId';
+    voters.push({ ordinal, acceptorId });
+  }
+  return { ...first, moves, voters, ordinalNext, change, changedAtMs };
 }
 
 function memberShape(raw: unknown): RingMember | string {
   if (!isFields(raw)) return 'a member is not an object';
   const { nodeId, ordinal, address, zone } = raw;
-  const { capacity, peerAddress } = { ...MEMBER_DEFAULTS, ...raw } as Fields;
+  const { capacity, peerAddress, leaving } = { ...MEMBER_DEFAULTS, ...raw } as Fields;
   if (
     typeof nodeId !== 'string' ||
     typeof ordinal !== 'number' ||
@@ -163,10 +224,10 @@ function memberShape(raw: unknown): RingMember | string {
   ) {
     return 'a member lacks nodeId, ordinal, address or zone';
   }
-  if (typeof capacity !== 'number' || typeof peerAddress !== 'string') {
-    return `member ${ordinal}: capacity must be a number and peerAddress text`;
+  if (typeof capacity !== 'number' || typeof peerAddress !== 'string' || typeof leaving !== 'boolean') {
+    return `member ${ordinal}: capacity must be a number, peerAddress text and leaving true or false`;
   }
-  return { nodeId: nodeId as NodeId, ordinal, address, peerAddress, zone, capacity };
+  return { nodeId: nodeId as NodeId, ordinal, address, peerAddress, zone, capacity, leaving };
 }
 
 /** The ring as clients are told of it. */

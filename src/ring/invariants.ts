@@ -25,6 +25,22 @@ export function tableFault(table: RingTable): string | null {
   return null;
 }
 
+/**
+ * What is wrong with the rows of a table, whatever its balance, or null: each has N distinct members. While partitions
+ * move, no more can be asked of those who hold them now.
+ */
+export function ownersFault({ partitionCount: q, replicaCount: n, members, owners }: RingTable): string | null {
+  if (owners.length !== q * n) return `${owners.length} owners for ${q} partitions of ${n} replicas`;
+  const known = new Set(members.map(({ ordinal }) => ordinal));
+  for (let at = 0; at < owners.length; at++) {
+    const ordinal = owners[at] as number;
+    const partition = Math.floor(at / n);
+    if (!known.has(ordinal)) return `partition ${partition} is owned by node ${ordinal}, which is no member`;
+    if (owners.indexOf(ordinal, partition * n) < at) return `partition ${partition} has owner ${ordinal} twice`;
+  }
+  return null;
+}
+
 /** What makes a ring of these numbers and members impossible, whatever its rows, or null. */
 export function membersFault(table: Omit<RingTable, 'owners'>): string | null {
   const { partitionCount: q, replicaCount: n, members } = table;

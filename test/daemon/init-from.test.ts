@@ -31,6 +31,7 @@ function ringOf(count: number, clusterId: string = 'c'.repeat(32), partitionCoun
     peerAddress: `127.0.0.1:${8_000 + index}`,
     zone: '',
     capacity: 1,
+    leaving: false,
   }));
   const ring = newRing({ cluster: 'shop', clusterId, partitionCount, replicaCount: count, members }, 1);
   if ('fault' in ring) throw new Error(ring.fault);

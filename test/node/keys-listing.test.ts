@@ -32,6 +32,7 @@ function ringOf(bench: NodeBench): RingDocument {
     peerAddress: `10.0.0.${ordinal}:7701`,
     zone: '',
     capacity: 1,
+    leaving: false,
   }));
   const { partitionCount } = bench.ring;
   const owners = Array.from({ length: partitionCount }, (_, p) => [(p % 4) + 1, ((p + 1) % 4) + 1]).flat();

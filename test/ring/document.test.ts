@@ -29,6 +29,8 @@ function faultIn(document: unknown): string {
   return 'fault' in ringOrFault ? ringOrFault.fault : 'none';
 }
 
+const NOTES = { change: 'a test', changedAtMs: 1 };
+
 test('a document comes back as it went', (t) => {
   t.deepEqual(decodeRing(encodeRing(ring)), ring);
   const text = Buffer.from(encodeRing(ring)).toString();
@@ -60,10 +62,15 @@ test('a document of the first release, without capacity and peerAddress, is read
 test('what is no document is refused with the reason', (t) => {
   t.deepEqual(decodeRing(Buffer.from('{')), { fault: 'the ring document is not JSON' });
   const raw = JSON.parse(Buffer.from(encodeRing(ring)).toString()) as Record<string, unknown>;
+  const changed = JSON.parse(Buffer.from(encodeRing({ ...ring, version: 2 })).toString()) as object;
   const first = (change: object): object => ({ ...raw, members: [{ ...ring.members[0], ...change }] });
   const faults: readonly [unknown, RegExp][] = [
     [[], /not an object/],
-    [{ ...raw, format: 2 }, /format 2 is not one/],
+    [{ ...raw, format: 3 }, /format 3 is not one/],
+    [{ ...raw, format: 2 }, /ordinalNext and changedAtMs must be numbers/],
+    [{ ...changed, moves: [[1, 2, 3]] }, /a move is not/],
+    [{ ...changed, voters: [{}] }, /a voter lacks/],
+    [{ ...changed, moves: 1 }, /must be lists/],
     [{ ...raw, version: '1' }, /must be numbers/],
     [{ ...raw, cluster: 1 }, /must be text/],
     [{ ...raw, owners: ['1'] }, /owners must be/],
@@ -149,28 +156,31 @@ test('a new ring, and what stands against one', (t) => {
 });
 
 test('a changed ring: one version on, balanced, ordinals stay with their nodes', (t) => {
-  const joined = changeRing(ring, members(7, 3).map(ringMember), 1) as RingDocument;
+  const joined = changeRing(ring, members(7, 3).map(ringMember), 1, NOTES) as RingDocument;
   t.is(ringFault(joined), null);
   t.is(joined.version, 2);
   t.is(joined.clusterId, ring.clusterId);
   const stranger = { ...alone, nodeId: nodeId('f'.repeat(32)), address: 'a:1', peerAddress: 'a:2' };
   const [, ...others] = ring.members;
   t.regex(
-    (changeRing(ring, [stranger, ...others], 1) as { fault: string }).fault,
+    (changeRing(ring, [stranger, ...others], 1, NOTES) as { fault: string }).fault,
     /ordinal 1 is given to node f+, but/,
   );
   const renumbered = { ...alone, ordinal: 9 };
   t.regex(
-    (changeRing(ring, [renumbered, ...others], 1) as { fault: string }).fault,
+    (changeRing(ring, [renumbered, ...others], 1, NOTES) as { fault: string }).fault,
     /has ordinal 1 and cannot become 9/,
   );
-  t.deepEqual(changeRing(ring, ring.members.slice(0, 2), 1), { fault: '3 replicas with 2 members' });
+  t.deepEqual(changeRing(ring, ring.members.slice(0, 2), 1, NOTES), { fault: '3 replicas with 2 members' });
 });
 
 test('a ring of one needs no peer address, and grows once it has one', (t) => {
   const one = firstRing('shop', 'a'.repeat(32), { ...alone, peerAddress: '' }, 8);
   t.is(ringFault(one), null);
   const second = ringMember({ ordinal: 2, capacity: 1, zone: '' });
-  t.regex((changeRing(one, [...one.members, second], 1) as { fault: string }).fault, /member 1 has no peer address/);
-  t.false('fault' in changeRing(one, [alone, second], 1));
+  t.regex(
+    (changeRing(one, [...one.members, second], 1, NOTES) as { fault: string }).fault,
+    /member 1 has no peer address/,
+  );
+  t.false('fault' in changeRing(one, [alone, second], 1, NOTES));
 });

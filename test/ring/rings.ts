@@ -1,7 +1,7 @@
 /* Tables and documents for the tests of ring/. */
 import { fc } from '@fast-check/ava';
 import { nodeId } from '../../src/model/ids.js';
-import type { RingDocument, RingMember } from '../../src/ring/document.js';
+import { type RingDocument, type RingMember, unchanged } from '../../src/ring/document.js';
 import { layoutRing } from '../../src/ring/placement.js';
 import type { PlacedMember, RingTable } from '../../src/ring/shares.js';
 
@@ -29,17 +29,12 @@ export function countsOf(ordinals: readonly number[]): ReadonlyMap<number, numbe
 export function ringMember(member: PlacedMember): RingMember {
   const { ordinal } = member;
   const id = nodeId(ordinal.toString(16).padStart(32, '0'));
-  return { ...member, nodeId: id, address: `10.0.0.1:${ordinal}`, peerAddress: `10.0.1.1:${ordinal}` };
+  return { ...member, nodeId: id, address: `10.0.0.1:${ordinal}`, peerAddress: `10.0.1.1:${ordinal}`, leaving: false };
 }
 
 export function documentOf(table: RingTable): RingDocument {
-  return {
-    ...table,
-    version: 1,
-    cluster: 'test',
-    clusterId: 'c'.repeat(32),
-    members: table.members.map(ringMember),
-  };
+  const members = table.members.map(ringMember);
+  return unchanged({ ...table, version: 1, cluster: 'test', clusterId: 'c'.repeat(32), members });
 }
 
 /** Members with small random capacities and zones, of which `''` is one. */

@@ -134,6 +134,7 @@ export class RingCluster implements SimCluster {
       peerAddress,
       zone: shape.zones === 1 ? '' : `zone ${node % shape.zones}`,
       capacity: 1,
+    leaving: false,
     }));
     const head = {
       cluster: 'simulated',

@@ -110,6 +110,7 @@ function drawRing(nodes: readonly NodeWord[], options: ClusterInitOptions): Ring
     peerAddress: formatAddress(peer),
     zone,
     capacity,
+    leaving: false,
   }));
   const clusterId = randomBytes(16).toString('hex');
   const ring = newRing({ cluster, clusterId, partitionCount, replicaCount, members }, randomBytes(4).readUInt32BE());

@@ -17,7 +17,7 @@ import { PeerLinks } from '../../../src/node/peers/links.js';
 import { PEER_SETTINGS, type PeerSettings } from '../../../src/node/peers/settings.js';
 import { replyError } from '../../../src/node/replies.js';
 import type { Session } from '../../../src/node/session.js';
-import type { RingDocument } from '../../../src/ring/document.js';
+import { type RingDocument, unchanged } from '../../../src/ring/document.js';
 import { Hlc } from '../../../src/versioning/hlc.js';
 import { GET_REPLY, READ, STORE } from '../../../src/wire/kinds.js';
 import {
@@ -58,12 +58,13 @@ export function ringOf(count: number, replicaCount: number = Math.min(3, count),
     peerAddress: addressOf(i + 1),
     zone: '',
     capacity: 1,
+    leaving: false,
   }));
   const owners = Array.from(
     { length: partitionCount * replicaCount },
     (_, i) => ((Math.floor(i / replicaCount) + (i % replicaCount)) % count) + 1,
   );
-  return { version, cluster: 'test', clusterId: CLUSTER_ID, partitionCount, replicaCount, members, owners };
+  return unchanged({ version, cluster: 'test', clusterId: CLUSTER_ID, partitionCount, replicaCount, members, owners });
 }
 
 /** How a node treats what it is asked. */

@@ -1,0 +1,60 @@
+/*
+ * Who decides on the next version of a ring: at most five members, an odd number, spread over zones (a majority has to
+ * survive the loss of a zone where zones allow that). Whoever votes already goes on to: a change of voters gains nothing.
+ *
+ * A voter is a place in the ring and a name for what it remembers. `acceptorId` was drawn when its memory was made; a
+ * node that has lost its memory (a new disk) has another one, and may have forgotten what it promised, so it does not
+ * vote before a ring names the new one. Empty: the ring was made before anybody had a name (partita cluster init).
+ */
+import type { PlacedMember } from './shares.js';
+
+export interface RingVoter {
+  readonly ordinal: number;
+  /** 32 hexadecimal digits, or empty. */
+  readonly acceptorId: string;
+}
+
+export const VOTERS_MAX = 5;
+
+type Candidate = Pick<PlacedMember, 'ordinal' | 'zone'> & { readonly leaving: boolean };
+
+/** `acceptorIds`: of whoever is known to have one; `before` go on if they stay. */
+export function chooseVoters(
+  members: readonly Candidate[],
+  before: readonly RingVoter[],
+  acceptorIds: ReadonlyMap<number, string> = new Map(),
+): readonly RingVoter[] {
+  const staying = members.filter(({ leaving }) => !leaving);
+  const count = Math.min(VOTERS_MAX, staying.length - ((staying.length + 1) % 2));
+  const known = new Map(before.map(({ ordinal, acceptorId }) => [ordinal, acceptorId]));
+  const chosen: Candidate[] = [];
+  while (chosen.length < count) {
+    const rest = staying.filter((member) => !chosen.includes(member));
+    const inZone = (one: Candidate): number => chosen.filter(({ zone }) => zone !== '' && zone === one.zone).length;
+    rest.sort(
+      (a, b) =>
+        inZone(a) - inZone(b) || Number(known.has(b.ordinal)) - Number(known.has(a.ordinal)) || a.ordinal - b.ordinal,
+    );
+    chosen.push(rest[0] as Candidate);
+  }
+  return chosen
+    .map(({ ordinal }) => ({ ordinal, acceptorId: acceptorIds.get(ordinal) ?? known.get(ordinal) ?? '' }))
+    .sort((a, b) => a.ordinal - b.ordinal);
+}
+
+/** What is wrong with the voters of a ring, or null. */
+export function votersFault(ring: {
+  readonly members: readonly { readonly ordinal: number }[];
+  readonly voters: readonly RingVoter[];
+}): string | null {
+  const { members, voters } = ring;
+  if (voters.length === 0 || voters.length > VOTERS_MAX) return `${voters.length} voters, 1 to ${VOTERS_MAX} can be`;
+  const ordinals = new Set<number>();
+  for (const { ordinal, acceptorId } of voters) {
+    if (ordinals.has(ordinal)) return `node ${ordinal} votes twice`;
+    ordinals.add(ordinal);
+    if (!members.some((member) => member.ordinal === ordinal)) return `node ${ordinal} votes and is no member`;
+    if (!/^([0-9a-f]{32})?$/.test(acceptorId)) return `node ${ordinal} votes under a name that is none`;
+  }
+  return null;
+}
