@@ -244,6 +244,10 @@ export class HintBook {
     return [...this.#queues.values()].flatMap(({ hints }) => hints.get(key) ?? []);
   }
 
+  all(): readonly Hint[] {
+    return [...this.#byId.values()];
+  }
+
   get count(): number {
     return this.#byId.size;
   }

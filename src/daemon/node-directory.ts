@@ -11,13 +11,14 @@ import { RealDisk } from '../disk/real-disk.js';
 import { withUnsyncedLog } from '../disk/unsynced-log.js';
 import { firstRing, type RingDocument, type RingMember } from '../ring/document.js';
 import { NodeMetaFile } from '../storage/node-meta.js';
+import type { RingSlots } from '../storage/ring-slots.js';
 import { SlotsDamagedError, SlotsTooNewError } from '../storage/slots.js';
 import type { Config } from './config-types.js';
 import { type DirectoryLock, DirectoryLockedError, lockDirectory } from '../disk/directory-lock.js';
 import { promised } from './flows.js';
 import { type KernelLimits, limitFaults } from './check-limits.js';
 import { checkSeat, readSeat, type Seat } from './init-from.js';
-import { createRing, loadRing } from './ring-store.js';
+import { createRing, openRing } from './ring-store.js';
 import { type InitFrom, StartRefusedError } from './running-node.js';
 
 export interface NodeDirectory {
@@ -27,6 +28,8 @@ export interface NodeDirectory {
   readonly lock: DirectoryLock;
   readonly meta: NodeMetaFile;
   readonly ring: RingDocument;
+  /** Where newer ones are kept. */
+  readonly rings: RingSlots;
   readonly member: RingMember;
   /** This start made the ring. */
   readonly isNew: boolean;
@@ -100,20 +103,20 @@ async function identify(
   const { hash, init, random, env } = options;
   const real = new RealDisk(path);
   const disk = env['NODE_ENV'] === 'test' && env['PARTITA_TEST_SYNC'] === 'off' ? withUnsyncedLog(real) : real;
-  let ring = await promised(loadRing(disk, hash));
-  if (seat !== null) checkSeat(seat, path, ring, await promised(NodeMetaFile.read(disk, hash)));
-  refuseUnservable(path, ring ?? seat?.ring ?? null, options);
+  let kept = await promised(openRing(disk, hash));
+  const known = kept?.ring ?? null;
+  if (seat !== null) checkSeat(seat, path, known, await promised(NodeMetaFile.read(disk, hash)));
+  refuseUnservable(path, known ?? seat?.ring ?? null, options);
   let meta = await promised(NodeMetaFile.open(disk, hash)); // what refuses without looking at it comes before: it counts an opening
-  const isNew = ring === null;
-  if (ring === null) {
+  const isNew = kept === null;
+  if (kept === null) {
     await refuseStrangeFiles(path, meta !== null);
     if (!init && seat === null) {
       const waiting = `${path} is empty: this node belongs to no cluster yet. Start once with --init to make a cluster of this one node, or with --init-from RING-FILE --node NAME to make it a member of a larger one`;
       return { path, lock, waiting };
     }
     meta ??= await promised(NodeMetaFile.create(disk, hash, random, seat?.member.nodeId));
-    ring = seat?.ring ?? newRing(options, meta);
-    await promised(createRing(disk, hash, ring));
+    kept = await promised(createRing(disk, hash, seat?.ring ?? newRing(options, meta)));
   }
   if (meta === null) {
     throw new StartRefusedError(
@@ -121,12 +124,13 @@ async function identify(
     );
   }
   const { nodeId } = meta.meta;
+  const { ring, slots: rings } = kept;
   const member = ring.members.find((one) => one.nodeId === nodeId);
   if (member === undefined)
     throw new StartRefusedError(
       `Node ${nodeId} is no member of ring version ${ring.version}: it was removed, or the directory was put together from two nodes`,
     );
-  return { path, disk, lock, meta, ring, member, isNew };
+  return { path, disk, lock, meta, ring, rings, member, isNew };
 }
 
 /** What this node cannot serve it does not begin. `ring`: null where it is made from the configuration, or not at all yet. */

@@ -67,7 +67,6 @@ export class PartitaNode implements SessionHost {
   readonly settings: NodeSettings;
   readonly budget: ByteBudget;
   readonly pool: BufferPool;
-  readonly ringVersion: number;
   readonly #options: NodeOptions;
   readonly #services: Services;
   readonly #dispatcher: Dispatcher;
@@ -83,7 +82,6 @@ export class PartitaNode implements SessionHost {
     this.settings = options.settings;
     this.budget = new ByteBudget(options.settings.inFlightBytesMax);
     this.pool = options.pool;
-    this.ringVersion = options.ring.version;
     this.#options = options;
     this.#services = new Services(options);
     const alone: Works = {
@@ -110,6 +108,10 @@ export class PartitaNode implements SessionHost {
         session.refuse(0, failure('DRAINING', 'This node is being stopped: connect to another, or again later'));
       return session;
     };
+  }
+
+  get ringVersion(): number {
+    return this.#services.ring.version;
   }
 
   get sessions(): number {

@@ -111,7 +111,7 @@ export class Services {
   readonly hash: Hash64;
   readonly clock: Clock;
   readonly hlc: Hlc;
-  readonly ring: RingDocument;
+  ring: RingDocument;
   readonly nodeId: string;
   readonly ordinal: number;
   readonly partitionBits: number;
@@ -120,9 +120,9 @@ export class Services {
   readonly token: ContextToken = new ContextToken();
   readonly parts: ReplyParts = new ReplyParts();
   /** Origins of replies, encoded once: of a read, and of a write that is or is not on the disk. */
-  readonly readOrigin: Uint8Array;
-  readonly durableOrigin: Uint8Array;
-  readonly bufferedOrigin: Uint8Array;
+  readOrigin: Uint8Array;
+  durableOrigin: Uint8Array;
+  bufferedOrigin: Uint8Array;
   readonly meters: Readonly<Record<OperationName, OperationMeter>>;
   /** What gets and puts of clients took, for the controller of background work. */
   readonly latencies: { readonly gets: LatencyWindow; readonly puts: LatencyWindow };
@@ -152,20 +152,9 @@ export class Services {
     this.ordinal = ordinal;
     this.partitionBits = partitionBits(ring.partitionCount);
     this.plan = new PutPlan(random, ordinal, settings.recordBytesMax);
-    const origin = (durable: boolean): Uint8Array =>
-      encodeOrigin({
-        nodeId,
-        ringVersion: ring.version,
-        acked: 1,
-        durable,
-        sloppy: false,
-        owners: [ordinal],
-        fallbacks: [],
-        fastest: ordinal,
-      });
-    this.durableOrigin = origin(true);
+    this.durableOrigin = this.#originOf(true);
     this.readOrigin = this.durableOrigin;
-    this.bufferedOrigin = origin(false);
+    this.bufferedOrigin = this.#originOf(false);
     const nowMs = clock.monotonicMs();
     const gets = new LatencyWindow(nowMs);
     const puts = new LatencyWindow(nowMs);
@@ -187,6 +176,28 @@ export class Services {
       scrub: meterOf('scrub'),
       repair: meterOf('repair'),
     };
+  }
+
+  setRing(ring: RingDocument): void {
+    this.ring = ring;
+    this.durableOrigin = this.#originOf(true);
+    this.readOrigin = this.durableOrigin;
+    this.bufferedOrigin = this.#originOf(false);
+  }
+
+  #originOf(durable: boolean): Uint8Array {
+    const { nodeId, ordinal, ring } = this;
+    const { version: ringVersion } = ring;
+    return encodeOrigin({
+      nodeId,
+      ringVersion,
+      acked: 1,
+      durable,
+      sloppy: false,
+      owners: [ordinal],
+      fallbacks: [],
+      fastest: ordinal,
+    });
   }
 
   /** The time by which versions expire: never behind a stamp that this node has given or seen. */

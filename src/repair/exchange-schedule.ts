@@ -21,9 +21,9 @@
  * A meeting counts only if it went to its end with everything merged and durable here. It is forgotten with the process:
  * after a restart a suspect partition meets all of them again, which moves nothing twice.
  */
-import { assert } from '../lib/assert.js';
-
 export type Meeting =
+  /** Through the tree, and only out: what a node holds of a partition that is not its own any more goes home. */
+  | { readonly kind: 'home'; readonly partition: number; readonly peer: number }
   /** Through the tree. */
   | { readonly kind: 'tree'; readonly partition: number; readonly peer: number }
   /** Everything. */
@@ -63,6 +63,9 @@ class Pair {
   dueMs: number;
   retryMs = 0;
   underWay = false;
+  beganMs = 0;
+  /** When the last meeting that went to its end began. */
+  metBeganMs = Number.NEGATIVE_INFINITY;
   /** Somebody has asked for it, and waits. */
   isAskedFor = false;
 
@@ -77,6 +80,7 @@ class Pair {
   met(nowMs: number, periodMs: number): void {
     this.retryMs = 0;
     this.isAskedFor = false;
+    this.metBeganMs = this.beganMs;
     if (!this.begins) this.dueMs = Number.POSITIVE_INFINITY;
     else this.dueMs = nowMs < this.#beatMs ? this.#beatMs : nowMs + periodMs - ((nowMs - this.#beatMs) % periodMs);
   }
@@ -109,8 +113,9 @@ class Owned {
 
 export class ExchangeSchedule {
   readonly #periodMs: number;
-  readonly #members: readonly number[];
-  readonly #owned: Map<number, Owned>;
+  readonly #draw: () => number;
+  #members: readonly number[] = [];
+  #owned: ReadonlyMap<number, Owned> = new Map();
   #polling: Set<string> = new Set();
 
   /** `members`: all others of the ring. `draw`: 0 ≤ x < 1. */
@@ -122,18 +127,27 @@ export class ExchangeSchedule {
     draw: () => number,
   ) {
     this.#periodMs = periodMs;
+    this.#draw = draw;
+    this.setPartitions(partitions, members, nowMs);
+  }
+
+  /** The ring has changed. What it leaves as it was goes on: who has been met, by whom something is healed. */
+  setPartitions(partitions: readonly OwnedPartition[], members: readonly number[], nowMs: number): void {
+    const before = this.#owned;
     this.#members = members;
-    const pairOf = (peer: number, begins: boolean): Pair =>
-      new Pair(peer, begins, begins ? nowMs + draw() * periodMs : 0);
-    this.#owned = new Map(
-      partitions.map(({ id, others, begins }) => [
-        id,
-        new Owned(
-          id,
-          others.map((peer) => pairOf(peer, begins.includes(peer))),
-        ),
-      ]),
-    );
+    this.#owned = new Map(partitions.map((owned) => [owned.id, this.#changed(before.get(owned.id), owned, nowMs)]));
+  }
+
+  #changed(before: Owned | undefined, { id, others, begins }: OwnedPartition, nowMs: number): Owned {
+    const pairOf = (peer: number): Pair => {
+      const isMine = begins.includes(peer);
+      const known = before?.pairs.find((pair) => pair.peer === peer && pair.begins === isMine);
+      return known ?? new Pair(peer, isMine, isMine ? nowMs + this.#draw() * this.#periodMs : 0);
+    };
+    const owned = new Owned(id, others.map(pairOf));
+    owned.sickness = before?.sickness ?? null;
+    for (const peer of owned.sickness?.met ?? []) if (!others.includes(peer)) owned.sickness?.met.delete(peer);
+    return owned;
   }
 
   /** Partitions of this node that are not believed, and have somebody to heal them. */
@@ -177,12 +191,27 @@ export class ExchangeSchedule {
     }
   }
 
+  /** All other owners of this partition, at once. */
+  hasten(partition: number, nowMs: number): void {
+    for (const pair of this.#owned.get(partition)?.pairs ?? []) pair.dueMs = Math.min(pair.dueMs, nowMs);
+  }
+
+  /** Whether each of them has been met in full, in a meeting that began at or after that time. */
+  hasMetAll(partition: number, sinceMs: number): boolean {
+    const owned = this.#owned.get(partition);
+    return owned !== undefined && owned.pairs.every(({ metBeganMs }) => metBeganMs >= sinceMs);
+  }
+
   /** The next to meet, from now on under way; null: nobody. One meeting a partition and one a peer and partition at a time. */
   next(nowMs: number, isHealthy: (peer: number) => boolean): Meeting | null {
     const meeting = this.#nextSick(nowMs, isHealthy) ?? this.#nextDue(nowMs, isHealthy);
     if (meeting === null) return null;
     if (meeting.kind === 'poll') this.#polling.add(pollName(meeting));
-    else this.#pairOf(meeting).underWay = true;
+    else {
+      const pair = this.#pairOf(meeting) as Pair; // it has just been found there
+      pair.underWay = true;
+      pair.beganMs = nowMs;
+    }
     return meeting;
   }
 
@@ -197,6 +226,7 @@ export class ExchangeSchedule {
       return 'none';
     }
     const pair = this.#pairOf(meeting);
+    if (pair === undefined) return 'none'; // the ring has changed meanwhile
     pair.underWay = false;
     if (!result.done) {
       pair.retryMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, 2 * pair.retryMs));
@@ -264,10 +294,8 @@ export class ExchangeSchedule {
     return first === null ? null : { kind: 'tree', partition: first.id, peer: first.pair.peer };
   }
 
-  #pairOf({ partition, peer }: Meeting): Pair {
-    const pair = this.#owned.get(partition)?.pairs.find((one) => one.peer === peer);
-    assert(pair !== undefined, 'a meeting is one of a pair of owners');
-    return pair;
+  #pairOf({ partition, peer }: Meeting): Pair | undefined {
+    return this.#owned.get(partition)?.pairs.find((one) => one.peer === peer);
   }
 }
 

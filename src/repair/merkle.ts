@@ -187,6 +187,15 @@ export class LeafTree {
     this.#changed.add(group);
   }
 
+  /** Nothing is in it. */
+  get isEmpty(): boolean {
+    for (const group of this.#groups) {
+      if (group === undefined) continue;
+      for (let at = WORDS_PER_LEAF - 1; at < group.length; at += WORDS_PER_LEAF) if (group[at] !== 0) return false;
+    }
+    return true;
+  }
+
   /** The leaves of a group, only to be read. */
   groupAt(group: number): Uint32Array {
     return this.#groups[group] ?? EMPTY_GROUP;

@@ -40,6 +40,7 @@ export function changeRing(
   const fault = headFault(head) ?? identityFault(ring, members);
   if (fault !== null) return { fault };
   const { replicaCount: n } = ring;
+  const since = head.version;
   const target = changeOwners(ring, stayingMembers(members), seed);
   const isMember = new Set(members.map(({ ordinal }) => ordinal));
   const owners = [...target];
@@ -47,8 +48,11 @@ export function changeRing(
   for (const { partition, from, to } of moves(ring, { ...ring, owners: target })) {
     if (isMember.has(from)) {
       replaceIn(owners, partition, n, to, from);
-      underWay.push({ partition, from, to, phase: 'copy' });
-    } else underWay.push({ partition, from: NOBODY, to, phase: 'settle' });
+      const known = ring.moves.find(
+        (move) => move.phase === 'copy' && nameOf(move) === nameOf({ partition, from, to }),
+      );
+      underWay.push(known ?? { partition, from, to, phase: 'copy', since });
+    } else underWay.push({ partition, from: NOBODY, to, phase: 'settle', since });
   }
   const kept = ring.moves.filter((move) => stillSettles(move, ring, owners, target, isMember));
   const next: RingDocument = {

@@ -143,7 +143,7 @@ export function encodeRing(ring: RingDocument): Uint8Array {
   const first = { version, cluster, clusterId, partitionCount, replicaCount, members, owners };
   if (isFirst) return Buffer.from(JSON.stringify({ format: FORMAT_FIRST, ...first }));
   const { voters, ordinalNext, change, changedAtMs } = ring;
-  const moves = ring.moves.map(({ partition, from, to, phase }) => [partition, from, to, phase]);
+  const moves = ring.moves.map(({ partition, from, to, phase, since }) => [partition, from, to, phase, since]);
   const more = { moves, voters, ordinalNext, change, changedAtMs };
   return Buffer.from(JSON.stringify({ format: FORMAT_CHANGED, ...first, ...more }));
 }
@@ -197,11 +197,11 @@ function changedShape(first: RingHead & Pick<RingDocument, 'owners'>, raw: Field
   if (!Array.isArray(raw['moves']) || !Array.isArray(raw['voters'])) return 'moves and voters must be lists';
   const moves: RingMove[] = [];
   for (const each of raw['moves'] as readonly unknown[]) {
-    const [partition, from, to, phase] = Array.isArray(each) ? (each as readonly unknown[]) : [];
-    const isMove = typeof partition === 'number' && typeof from === 'number' && typeof to === 'number';
-    if (!isMove || (phase !== 'copy' && phase !== 'settle'))
-      return 'a move is not [partition, from, to, "copy" or "settle"]';
-    moves.push({ partition, from, to, phase });
+    const [partition, from, to, phase, since] = Array.isArray(each) ? (each as readonly unknown[]) : [];
+    const numbers = [partition, from, to, since].every((each) => typeof each === 'number');
+    if (!numbers || (phase !== 'copy' && phase !== 'settle'))
+      return 'a move is not [partition, from, to, "copy" or "settle", since]';
+    moves.push({ partition, from, to, phase, since } as RingMove);
   }
   const voters: RingVoter[] = [];
   for (const each of raw['voters'] as readonly unknown[]) {

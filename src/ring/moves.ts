@@ -26,13 +26,15 @@ export interface RingMove {
   readonly from: number;
   readonly to: number;
   readonly phase: MovePhase;
+  /** The ring version that began it: with partition and receiver a name that no other move ever has. */
+  readonly since: number;
 }
 
 /** In the place of a giver. */
 export const NOBODY = 0;
 
 /** One replica of a partition that changes hands. */
-export type ReplicaMove = Omit<RingMove, 'phase'>;
+export type ReplicaMove = Pick<RingMove, 'partition' | 'from' | 'to'>;
 
 type Owners = Pick<RingTable, 'partitionCount' | 'replicaCount' | 'owners'>;
 type Moving = Owners & { readonly moves: readonly RingMove[] };
@@ -76,14 +78,19 @@ export function replaceIn(owners: number[], partition: number, n: number, from: 
 
 /** What is wrong with the moves of a ring, or null. */
 export function movesFault(
-  ring: Moving & { readonly members: readonly { readonly ordinal: number; readonly leaving: boolean }[] },
+  ring: Moving & {
+    readonly version: number;
+    readonly members: readonly { readonly ordinal: number; readonly leaving: boolean }[];
+  },
 ): string | null {
   const staying = new Map(ring.members.map(({ ordinal, leaving }) => [ordinal, !leaving]));
   const named = new Set<string>();
-  for (const { partition, from, to, phase } of ring.moves) {
+  for (const { partition, from, to, phase, since } of ring.moves) {
     const what = `the move of partition ${partition} from node ${from} to node ${to}`;
     if (!Number.isInteger(partition) || partition < 0 || partition >= ring.partitionCount)
       return `${what}: there is no such partition`;
+    if (!Number.isInteger(since) || since < 2 || since > ring.version)
+      return `${what}: it began with ring version ${since}, and this one is ${ring.version}`;
     const row = ring.owners.slice(partition * ring.replicaCount, (partition + 1) * ring.replicaCount);
     if (staying.get(to) !== true) return `${what}: the receiver is no member that stays`;
     if (from !== NOBODY && !staying.has(from)) return `${what}: the giver is no member`;

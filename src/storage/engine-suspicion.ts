@@ -38,7 +38,9 @@ export class Suspicions {
     partition.suspicion = suspicion;
     if (suspicion !== SUSPICIONS.none) {
       partition.marksHold = false;
-      this.#log.error('partition_suspect', { partition: partition.id, why: suspicionText(suspicion) });
+      const fields = { partition: partition.id, why: suspicionText(suspicion) };
+      if (suspicion === SUSPICIONS.storeNew) this.#log.info('partition_new', fields);
+      else this.#log.error('partition_suspect', fields);
     }
     this.#release.saveTable(true, done);
   }

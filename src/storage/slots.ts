@@ -11,7 +11,7 @@
  *       12     4  length of the body
  *       16     8  generation: the readable slot with the higher one counts
  *       24     8  XXH64 of bytes 0..23 and the body, the generation as seed
- *       32     n  body, then zeros
+ *       32     n  body; behind it zeros, or what was left of a longer one
  *
  * The file comes into being whole: written and synced under another name, then renamed. So a file of which neither slot
  * can be read was damaged, and is never taken for a new one.
@@ -23,6 +23,7 @@ import { type Flow, wait } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 
 export const SLOT_HEADER_BYTES = 32;
+const PAGE_BYTES = 4_096;
 
 export interface SlotKind {
   /** Eight ASCII characters. */
@@ -141,7 +142,8 @@ export class SlotFile {
   *write(body: Uint8Array): Flow<void> {
     const generation = this.#generation + 1;
     const older = this.#newest === 0 ? 1 : 0;
-    const bytes = encodeSlot(this.#hash, this.#kind, generation, body);
+    const whole = encodeSlot(this.#hash, this.#kind, generation, body);
+    const bytes = whole.subarray(0, alignUp(SLOT_HEADER_BYTES + body.length)); // what is behind it is not looked at
     yield* wait((done) => {
       this.#file.write(older * this.#kind.slotBytes, [bytes], done);
     });
@@ -194,6 +196,10 @@ function checksum(hash: Hash64, bytes: Uint8Array, length: number, generation: n
   const covered = copyBytes(bytes, 0, SLOT_HEADER_BYTES + length);
   covered.fill(0, 24, SLOT_HEADER_BYTES);
   hash.hashSeeded(covered, 0, covered.length, Math.floor(generation / 0x1_0000_0000), generation >>> 0);
+}
+
+function alignUp(size: number): number {
+  return Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
 }
 
 function* sync(file: DiskFile): Flow<void> {

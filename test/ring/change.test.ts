@@ -133,6 +133,7 @@ test('what is not true of a ring is a fault', (t) => {
   t.regex(faultOf({ moves: [{ ...move, from: 9 }] }), /giver is no member/);
   t.regex(faultOf({ moves: [{ ...move, phase: 'settle' }] }), /the receiver is not the owner/);
   t.regex(faultOf({ moves: [{ ...move, partition: 16 }] }), /no such partition/);
+  t.regex(faultOf({ moves: [{ ...move, since: 3 }] }), /began with ring version 3/);
   t.regex(faultOf({ voters: [] }), /0 voters/);
   t.regex(faultOf({ voters: [{ ordinal: 9, acceptorId: '' }] }), /no member/);
   t.regex(faultOf({ voters: [{ ordinal: 1, acceptorId: 'x' }] }), /a name that is none/);

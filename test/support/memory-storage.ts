@@ -126,6 +126,12 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   }
 
   /** Believed it was from the start. */
+  suspect(_partition: number, _why: unknown, done: (error: Error | null) => void): void {
+    this.#orLater(() => {
+      done(null);
+    });
+  }
+
   trust(_partition: number, done: (error: Error | null) => void): void {
     done(null);
   }

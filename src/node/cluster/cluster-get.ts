@@ -115,7 +115,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
   constructor(parts: ClusterParts) {
     this.#parts = parts;
     this.#machine = new ReplicatedGet(parts.self, parts.table, this);
-    this.#question = { key: NOTHING, partition: 0, ringVersion: parts.preferences.ringVersion, budgetMs: 0 };
+    this.#question = { key: NOTHING, partition: 0, ringVersion: 0, budgetMs: 0 };
   }
 
   start(target: GetTarget, request: GetRequest, nowMs: number): void {
@@ -169,6 +169,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
 
   ask(_get: ReplicatedGet, ticket: number, node: number): void {
     const question = this.#question;
+    question.ringVersion = this.#parts.preferences.ringVersion;
     question.key = this.key;
     question.partition = this.partition;
     question.budgetMs = this.#budgetMs;

@@ -9,7 +9,6 @@
 import { chooseCoordinator, type Circumstances, HERE } from '../../coordinator/choose-coordinator.js';
 import { ASKED_MAX, type Fault } from '../../coordinator/asked.js';
 import { putFailure } from '../../coordinator/failures.js';
-import type { Preference } from '../../coordinator/preference.js';
 import { type PutPort, type PutTerms, ReplicatedPut } from '../../coordinator/replicated-put.js';
 import type { Timed } from '../../lib/deadline-wheel.js';
 import { failure, type Failure } from '../../model/errors.js';
@@ -24,6 +23,7 @@ import { ERROR } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
 import { PutOperation, type RecordKeeper } from '../put.js';
+import type { StoreAsker } from '../peers/request.js';
 import type { PutTarget, PutWork } from '../work.js';
 import { CopyAcks } from './copy-acks.js';
 import { Forwarding } from './forwarding.js';
@@ -31,9 +31,10 @@ import { Resend } from './resend.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
+import type { RingPreference } from './preferences.js';
 
 const NOTHING = new Uint8Array(0);
-const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
+const NOWHERE: RingPreference = { nodes: [], ownerCount: 0, ringVersion: 0, extras: [] };
 
 /** The local store's part. */
 class LocalPart implements PutTarget, RecordKeeper {
@@ -105,7 +106,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   #target: PutTarget | null = null;
   /** The same, once it has its answer. */
   #told: PutTarget | null = null;
-  #preference: Preference = NOWHERE;
+  #preference: RingPreference = NOWHERE;
   #budgetMs = 0;
   #localTicket = 0;
   #hintFor = -1;
@@ -130,8 +131,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     const local = new LocalPart(this);
     this.#localPart = local;
     this.#local = new PutOperation(parts.services, local);
-    const { ringVersion } = parts.preferences;
-    this.#head = { partition: 0, ringVersion, budgetMs: 0, hintFor: 0, fence: 0, durable: false, reason: 'put' };
+    this.#head = { partition: 0, ringVersion: 0, budgetMs: 0, hintFor: 0, fence: 0, durable: false, reason: 'put' };
     this.#flushRecord = () => {
       this.#tellMade();
     };
@@ -155,6 +155,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     this.#preference = preferences.of(partition);
     this.#budgetMs = request.budgetMs;
     this.#head.partition = partition;
+    this.#head.ringVersion = this.#preference.ringVersion;
     const terms = this.#terms;
     terms.w = quorumOf(request.w, preferences.replicaCount);
     terms.strict = request.strict;
@@ -228,10 +229,13 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   }
 
   onDecided(bytes: number): Failure | null {
-    if (this.#hintFor < 0) return null;
+    const { hints, preferences, self } = this.#parts;
     const { key, partition } = this.#local;
-    const hint = this.#parts.hints.add(partition, keyName(key, 0, key.length), this.#hintFor, bytes);
-    return hint === null ? NO_ROOM : null;
+    const name = keyName(key, 0, key.length);
+    if (this.#hintFor >= 0) return hints.add(partition, name, this.#hintFor, bytes) === null ? NO_ROOM : null;
+    if (this.#preference.ringVersion === preferences.ringVersion || preferences.isHolder(partition, self)) return null;
+    // The ring has taken the partition away meanwhile.
+    return hints.addForOwners(partition, name, bytes) ? null : NO_ROOM;
   }
 
   onRecord(bytes: Uint8Array, start: number, end: number): void {
@@ -251,7 +255,21 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   }
 
   #tellMade(): void {
+    if (this.#preference.extras.length > 0) this.#sendExtras();
     this.#machine.encoded(this.#localTicket, this.#parts.nowMs());
+  }
+
+  /** To nodes that take the partition over, or have given it up: nobody waits for them, and they catch up by themselves. */
+  #sendExtras(): void {
+    const { links, self } = this.#parts;
+    const head = this.#head;
+    head.budgetMs = this.#budgetMs;
+    head.hintFor = 0;
+    head.durable = false;
+    for (const node of this.#preference.extras) {
+      if (node !== self)
+        links.get(node)?.store(head, this.#record, false, peerTimeoutMs(this.#budgetMs), NOBODY_WAITS, 0);
+    }
   }
 
   onStoredHere(): void {
@@ -388,6 +406,11 @@ export class ClusterPut implements PutWork, PutPort, Timed {
 
 const NOBODY: readonly number[] = [];
 const FRESH: Circumstances = { forwarded: false, cannotStore: false, excluded: NOBODY };
+const NOBODY_WAITS: StoreAsker = {
+  onStored: () => undefined,
+  onRefused: () => undefined,
+  onUnanswered: () => undefined,
+};
 /** What becomes of a hint is nobody's business any more. */
 const UNTOLD: RecordTarget = { onMerged: () => undefined, onRefused: () => undefined };
 const NO_ROOM = failure('OVERLOADED', 'There is no room for more hints on this node');

@@ -15,6 +15,7 @@ import type { Random } from '../../env/random.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import type { RepairReply } from '../../model/exchange-messages.js';
+import type { RingDocument } from '../../ring/document.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
 import type { Works } from '../dispatcher.js';
@@ -28,7 +29,9 @@ import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
 import { Fences } from './fences.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
+import { Membership } from './membership.js';
 import { ClusterMeters } from './meters.js';
+import { MoveDriver } from './move-driver.js';
 import type { ClusterOptions } from './options.js';
 import { Origins } from './origins.js';
 import type { ClusterParts } from './parts.js';
@@ -38,6 +41,7 @@ import { ExchangeServer } from './exchange-server.js';
 import { Preferences } from './preferences.js';
 import { ReapMember } from './reap-member.js';
 import { Reaper, type ReapSummary } from './reaper.js';
+import { RingLog } from './ring-log.js';
 import { Repairs } from './repairs.js';
 
 /** A hint that was refused for its fence is delivered again anyway; until then the fence is to be reached. */
@@ -85,6 +89,9 @@ export class Cluster implements ClusterParts, Works {
   readonly damage: DamageRepair;
   readonly #server: PeerServer;
   readonly #exchanges: Exchanges;
+  readonly membership: Membership;
+  readonly ringLog: RingLog;
+  readonly #moves: MoveDriver;
 
   /** Dials the other members at once. */
   constructor(world: ClusterWorld, options: ClusterOptions) {
@@ -99,10 +106,10 @@ export class Cluster implements ClusterParts, Works {
     this.preferences = new Preferences(ring);
     this.origins = new Origins(nodeId, ring.version);
     this.meters = new ClusterMeters(meter);
-    const names = new Map(
-      ring.members.map((member) => [member.ordinal, `node ${member.ordinal} (${member.peerAddress})`]),
-    );
-    this.nameOf = (node) => names.get(node) ?? `node ${node}`;
+    this.nameOf = (node) => {
+      const member = services.ring.members.find(({ ordinal: one }) => one === node);
+      return member === undefined ? `node ${node}` : `node ${node} (${member.peerAddress})`;
+    };
     this.credentials = new PeerCredentials({ nodeId, secret, digest, random, ring });
     this.links = new PeerLinks({
       clock,
@@ -145,6 +152,36 @@ export class Cluster implements ClusterParts, Works {
     services.reapTextOf = (place, stored) => this.reaper.textOf(place, stored);
     this.#server = new PeerServer(this, this.credentials, new ExchangeServer(this, replicas, slices), member);
     this.#exchanges.start();
+    this.membership = new Membership({
+      parts: this,
+      replicas,
+      keeper: options.rings,
+      learnFrom: (whom) => {
+        this.ringLog.learnFrom(whom);
+      },
+      expect: (partitions) => {
+        this.#exchanges.expect(partitions);
+      },
+      apply: (newer) => {
+        this.#apply(newer);
+      },
+      onRemoved: options.onRemoved,
+    });
+    this.ringLog = new RingLog(this, options.acceptor, this.membership, random);
+    this.#moves = new MoveDriver(this, this.#exchanges, this.ringLog, random);
+  }
+
+  /** In one turn: nobody sees one half of the node by the old ring and the other by the new one. */
+  #apply(ring: RingDocument): void {
+    this.services.setRing(ring);
+    this.preferences.setRing(ring);
+    this.origins.setRing(ring.version);
+    this.links.setRing(ring);
+    this.hints.reroute();
+    this.fences.setRing();
+    this.#exchanges.setRing();
+    this.#moves.setRing();
+    this.ringLog.setRing();
   }
 
   nowMs(): number {
@@ -175,6 +212,8 @@ export class Cluster implements ClusterParts, Works {
 
   /** What is under way to others ends as lost, and is kept for them as hints. */
   stop(): void {
+    this.#moves.stop();
+    this.membership.stop();
     this.#exchanges.stop();
     this.reaper.stop();
     this.fences.stop();

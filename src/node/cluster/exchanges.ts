@@ -16,6 +16,7 @@ import {
 } from '../../repair/exchange-schedule.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import { DamagedRecords } from './damaged-records.js';
+import { Departures } from './departures.js';
 import { ExchangeMeters } from './exchange-meters.js';
 import { type MeetingParts, OwnerMeeting } from './owner-meeting.js';
 import type { ClusterParts } from './parts.js';
@@ -41,8 +42,9 @@ export class Exchanges {
   readonly #meters: ExchangeMeters;
   readonly #schedule: ExchangeSchedule;
   readonly damaged: DamagedRecords;
+  readonly departures: Departures;
   readonly #meetingParts: MeetingParts;
-  readonly #partitions: number;
+  #partitions: number;
   readonly #isHealthy: (peer: number) => boolean;
   #timer: TimerHandle | null = null;
   #underWay = 0;
@@ -50,6 +52,8 @@ export class Exchanges {
   /** Since partitions were last suspect: how many are believed again, and how many of them by nobody. */
   #healed = 0;
   #together = 0;
+  /** Partitions of the next ring. */
+  #expected: ReadonlySet<number> = new Set();
 
   constructor(world: ExchangeWorld) {
     const { parts, replicas, slices, random, meter, periodMs } = world;
@@ -57,7 +61,7 @@ export class Exchanges {
     this.#meters = new ExchangeMeters(meter);
     const partitions = ownedBy(parts);
     this.#partitions = partitions.length;
-    const members = parts.services.ring.members.map(({ ordinal }) => ordinal).filter((one) => one !== parts.self);
+    const members = othersOf(parts);
     const draw = (): number => random.u32() / 0x1_0000_0000;
     this.#schedule = new ExchangeSchedule(partitions, members, periodMs, parts.nowMs(), draw);
     this.#isHealthy = (peer) => parts.links.get(peer)?.state === 'ready' && parts.table.isHealthy(peer, parts.nowMs());
@@ -65,6 +69,39 @@ export class Exchanges {
     const moves = { exchange: new PaidAfter(slices, 'exchange'), restore: new PaidAfter(slices, 'restore') };
     this.#meetingParts = { parts, replicas, slices, moves, meters: this.#meters, isOpen };
     this.damaged = new DamagedRecords(this.#meetingParts, this.#isHealthy);
+    this.departures = new Departures(this.#meetingParts, this.#isHealthy);
+  }
+
+  /** A ring is on its way by which this node takes these over. */
+  expect(partitions: readonly number[]): void {
+    this.#expected = new Set(partitions);
+  }
+
+  /** The ring has changed: other partitions, other owners. */
+  setRing(): void {
+    const { parts } = this.#world;
+    this.#expected = new Set();
+    const partitions = ownedBy(parts);
+    this.#partitions = partitions.length;
+    this.#schedule.setPartitions(partitions, othersOf(parts), parts.nowMs());
+    this.#schedule.setSuspects(this.#suspects());
+    this.departures.setRing();
+    this.#begin();
+  }
+
+  isSuspect(partition: number): boolean {
+    return this.#world.parts.services.storage.status().suspectPartitions.includes(partition);
+  }
+
+  /** All other owners of a partition are met as soon as can be. */
+  hasten(partition: number): void {
+    this.#schedule.hasten(partition, this.#world.parts.nowMs());
+    this.#begin();
+  }
+
+  /** Whether all of them have been met, in meetings that began then or later. */
+  hasMetAll(partition: number, sinceMs: number): boolean {
+    return this.#schedule.hasMetAll(partition, sinceMs);
   }
 
   start(): void {
@@ -75,6 +112,7 @@ export class Exchanges {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#timer = null;
+    this.departures.stop();
   }
 
   /** Meets everybody now, whoever's turn it is to begin; or only those whom this node calls. */
@@ -123,7 +161,8 @@ export class Exchanges {
     const { parts, replicas } = this.#world;
     const { preferences, services, self } = parts;
     return services.storage.status().suspectPartitions.filter((partition) => {
-      if (preferences.isOwner(partition, self)) return true;
+      if (preferences.isOwner(partition, self) || preferences.isReceiver(partition, self)) return true;
+      if (this.#expected.has(partition)) return false;
       replicas.trust(partition, () => undefined);
       return false;
     });
@@ -170,14 +209,22 @@ export class Exchanges {
   }
 }
 
-/** Of two owners the one that stands first in the partition's list begins: over all partitions that is each as often. */
+function othersOf({ services, self }: ClusterParts): readonly number[] {
+  return services.ring.members.map(({ ordinal }) => ordinal).filter((one) => one !== self);
+}
+
+/**
+ * Of two owners the one that stands first in the partition's list begins: over all partitions that is each as often. Who
+ * is to take a partition over calls all of its owners, and is called by none.
+ */
 function ownedBy({ services, preferences, self }: ClusterParts): readonly OwnedPartition[] {
   const owned: OwnedPartition[] = [];
   for (let id = 0; id < services.ring.partitionCount; id++) {
     const owners = preferences.ownersOf(id);
     const place = owners.indexOf(self);
-    if (place < 0 || owners.length < 2) continue;
-    owned.push({ id, others: owners.filter((one) => one !== self), begins: owners.slice(place + 1) });
+    if (preferences.isReceiver(id, self)) owned.push({ id, others: owners, begins: owners });
+    else if (place >= 0 && owners.length > 1)
+      owned.push({ id, others: owners.filter((one) => one !== self), begins: owners.slice(place + 1) });
   }
   return owned;
 }

@@ -21,6 +21,8 @@ export interface FenceWatch {
   reach(partition: number, fence: number, timeoutMs: number, then: (isReached: boolean) => void): void;
   /** A fence has come to be on the disk. */
   tellWaiters(): void;
+  /** A partition that this node is to own: it learns what its owners have forgotten. */
+  inherit(partition: number, done: (error: Error | null) => void): void;
   /** What another owner has reaped is reaped here, too. */
   apply(partition: number, entry: ReapEntry): Flow<void>;
 }

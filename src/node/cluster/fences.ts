@@ -104,6 +104,58 @@ export class Fences implements FenceWatch {
     }
   }
 
+  /** The ring has changed: members that are gone are not waited for, and new ones are asked. */
+  setRing(): void {
+    const { ring } = this.#parts.services;
+    const others = new Set(
+      ring.members.map(({ ordinal }) => ordinal).filter((ordinal) => ordinal !== this.#parts.self),
+    );
+    for (const member of [...this.#unheard]) if (!others.has(member)) this.#unheard.delete(member);
+    for (const member of [...this.#heard.keys()]) if (!others.has(member)) this.#heard.delete(member);
+    for (const member of others) if (!this.#heard.has(member)) this.#unheard.add(member);
+    this.#look();
+  }
+
+  /**
+   * A partition that this node is to own, and did not: it learns what the owners have forgotten, so that it can refuse it
+   * as they do, whenever it may come back. Needs every owner's log, since each may have missed a part.
+   */
+  inherit(partition: number, done: (error: Error | null) => void): void {
+    if (!this.isSettled(partition)) {
+      done(new Error('The fences of its owners are not known yet'));
+      return;
+    }
+    run(this.#inheriting(partition), done);
+  }
+
+  *#inheriting(partition: number): Flow<void> {
+    const owners = this.#parts.preferences.ownersOf(partition).filter((owner) => owner !== this.#parts.self);
+    let reapedAt = 0;
+    let trimmedAt = 0;
+    for (const owner of owners) {
+      const log = yield* this.#fetchFrom(partition, owner, 0);
+      reapedAt = Math.max(reapedAt, log.reapedAt);
+      trimmedAt = Math.max(trimmedAt, log.trimmedAt);
+    }
+    if (reapedAt > this.#reaps.reapedAt(partition)) yield* this.#raise(partition, reapedAt, trimmedAt);
+  }
+
+  *#raise(partition: number, reapedAt: number, trimmedAt: number): Flow<void> {
+    const fence = Math.max(reapedAt, this.#reaps.stampOf(partition));
+    yield* wait<void>((done) => {
+      this.#reaps.raise(
+        partition,
+        { fence, reapedAt, trimmedAt },
+        {
+          durable: true,
+          onWritten: () => {
+            done(null);
+          },
+        },
+      );
+    });
+  }
+
   tell(member: number, partition: number): void {
     const nowMs = this.#parts.nowMs();
     if (nowMs < (this.#toldMs.get(member) ?? 0) + TELL_MS) return;
@@ -183,7 +235,7 @@ export class Fences implements FenceWatch {
 
   #schedule(): void {
     if (this.#timer !== null || this.#stopped) return;
-    if (this.#unsettled === 0 && this.#waiters.length === 0) return;
+    if (this.#unsettled === 0 && this.#waiters.length === 0 && this.#unheard.size === 0) return;
     this.#timer = this.#parts.timers.after(LOOK_MS, () => {
       this.#timer = null;
       this.#look();
@@ -283,22 +335,14 @@ export class Fences implements FenceWatch {
     }
     const reapedAt = Math.max(...ahead.map((fence) => fence.reapedAt));
     const trimmedAt = Math.max(...ahead.map((fence) => fence.trimmedAt));
-    yield* wait<void>((done) => {
-      this.#reaps.raise(
-        partition,
-        { fence: reapedAt, reapedAt, trimmedAt },
-        {
-          durable: true,
-          onWritten: () => {
-            done(null);
-          },
-        },
-      );
-    });
+    yield* this.#raise(partition, reapedAt, trimmedAt);
   }
 
-  *#fetchFrom(partition: number, owner: number, since: number): Flow<void> {
+  /** Applies all that the owner's log has above `since`; answers how far it goes. */
+  *#fetchFrom(partition: number, owner: number, since: number): Flow<Pick<FenceMessage, 'reapedAt' | 'trimmedAt'>> {
     let after = '';
+    let reapedAt = 0;
+    let trimmedAt = 0;
     do {
       const question = encodeReapLog({ partition, budgetMs: ASK_TIMEOUT_MS, since, after });
       const body = yield* wait<Uint8Array>((done: Answer<Uint8Array>) => {
@@ -315,7 +359,10 @@ export class Fences implements FenceWatch {
         yield* this.apply(partition, logged.entry);
       }
       after = page.next;
+      reapedAt = Math.max(reapedAt, page.reapedAt);
+      trimmedAt = Math.max(trimmedAt, page.trimmedAt);
     } while (after !== '');
+    return { reapedAt, trimmedAt };
   }
 
   *apply(partition: number, entry: ReapEntry): Flow<void> {

@@ -95,10 +95,24 @@ export class HintKeeper implements HintPort {
 
   /**
    * For a copy of which nothing says whom it is for, as it is when a crash came between it and its hint: its owners get it
-   * once more. One that cannot be read is found out when it is to be sent, said to be lost, and dropped.
+   * once more. One that cannot be read is found out when it is to be sent, said to be lost, and dropped. False: there was
+   * no room for all of them.
    */
-  addForOwners(partition: PartitionId, name: string, bytes: number): void {
-    for (const owner of this.#parts.preferences.ownersOf(partition)) this.add(partition, name, owner, bytes);
+  addForOwners(partition: PartitionId, name: string, bytes: number): boolean {
+    const owners = this.#parts.preferences.ownersOf(partition).filter((owner) => owner !== this.#parts.self);
+    return owners.every((owner) => this.add(partition, name, owner, bytes) !== null);
+  }
+
+  /** The ring has changed: what is kept for nodes that own it no more is kept for those who do. */
+  reroute(): void {
+    const { preferences, self } = this.#parts;
+    for (const { id, version, partition, key, owner, bytes } of this.#book.all()) {
+      if (preferences.isOwner(partition, owner)) continue;
+      const heirs = preferences.ownersOf(partition).filter((heir) => heir !== self);
+      // All of them first: in the log the old hint goes after the new ones have come.
+      const isKept = heirs.every((heir) => this.add(partition, key, heir, bytes) !== null);
+      if (isKept) this.#book.acked(id, version);
+    }
   }
 
   /** Is the record of this key kept for anybody? */
@@ -171,7 +185,7 @@ export class HintKeeper implements HintPort {
   }
 
   #isNeeded(partition: PartitionId, name: string): boolean {
-    return this.#parts.preferences.isOwner(partition, this.#parts.self) || this.#book.keeps(name);
+    return this.#parts.preferences.isHolder(partition, this.#parts.self) || this.#book.keeps(name);
   }
 
   #placeOf({ partition, key: name }: Hint): KeyPlace {

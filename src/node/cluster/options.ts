@@ -4,6 +4,7 @@ import type { ReapRules } from '../../repair/reap-rules.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
+import type { RingKeeper } from './membership.js';
 
 /** What a member of a ring of several nodes needs beside what every node does. */
 export interface ClusterOptions {
@@ -20,6 +21,10 @@ export interface ClusterOptions {
   /** Of the same store. */
   readonly reaps: ReapStorage;
   readonly reaping: ReapingOptions;
+  /** Where newer rings are kept. */
+  readonly rings: RingKeeper;
+  /** This node was removed, or has left: it is to be stopped, and must not serve again. */
+  readonly onRemoved: (ringVersion: number) => void;
 }
 
 /** When deletes are forgotten for good. */

@@ -16,7 +16,7 @@ const WAYS = 2 * (PACKED_MAX + 1) * 2 ** PACKED_MAX;
 
 export class Origins {
   readonly #nodeId: string;
-  readonly #ringVersion: number;
+  #ringVersion: number;
   readonly #kept: readonly Map<number, Uint8Array>[] = Array.from(
     { length: WAYS },
     () => new Map<number, Uint8Array>(),
@@ -28,6 +28,12 @@ export class Origins {
   constructor(nodeId: string, ringVersion: number) {
     this.#nodeId = nodeId;
     this.#ringVersion = ringVersion;
+  }
+
+  setRing(ringVersion: number): void {
+    this.#ringVersion = ringVersion;
+    for (const kept of this.#kept) kept.clear();
+    this.#count = 0;
   }
 
   ofPut(put: ReplicatedPut): Uint8Array {

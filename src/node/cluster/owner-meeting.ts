@@ -110,12 +110,12 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   pull(places: readonly KeyHash[]): void {
-    if (places.length === 0) {
+    const { partition, kind } = this.#meeting;
+    if (places.length === 0 || kind === 'home') {
       this.#session.moved();
       return;
     }
     const { parts, meters } = this.#world;
-    const { partition, kind } = this.#meeting;
     this.#slice(() => {
       this.#peer.pull(
         places,
@@ -147,13 +147,13 @@ export class OwnerMeeting implements ExchangePort {
 
   push(places: readonly Push[]): void {
     const { parts, meters } = this.#world;
-    const { partition, peer } = this.#meeting;
+    const { partition, peer, kind } = this.#meeting;
     this.#slice(() => {
       const sent = (bytes: number): void => {
         this.#spent(bytes);
         meters.noteSent(this.#task, bytes);
       };
-      const outlet = new RecordOutlet(parts, partition, peer, sent, (fault) => {
+      const outlet = new RecordOutlet(parts, partition, peer, kind === 'home', sent, (fault) => {
         if (fault === null) this.#session.moved();
         else this.#session.failed(fault);
       });
@@ -162,7 +162,8 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   settledMs(): number {
-    return this.#world.parts.services.viewMs() - SETTLE_MS;
+    const { kind } = this.#meeting;
+    return kind === 'home' ? Number.POSITIVE_INFINITY : this.#world.parts.services.viewMs() - SETTLE_MS;
   }
 
   ended({ failure, young }: ExchangeOutcome): void {

@@ -74,7 +74,7 @@ export class PeerServer {
     this.#exchanges = exchanges;
     this.#credentials = credentials;
     this.#reaps = new ReapServer(parts, member);
-    this.#storeReply = { ringVersion: parts.preferences.ringVersion, fence: 0, durable: false, hinted: false };
+    this.#storeReply = { ringVersion: 0, fence: 0, durable: false, hinted: false };
     this.#stores = new Pool(() => new ReplicaStore(this, parts));
     this.#reads = new Pool(
       () =>
@@ -114,7 +114,7 @@ export class PeerServer {
       this.#malformed(session, frame, `STORE cannot be read: ${fault}`);
       return;
     }
-    const { services, preferences, meters, self } = this.#parts;
+    const { services, meters } = this.#parts;
     const { bytes, partition, record } = view;
     const damage = checkRecord(bytes, record.start, record.end, services.hash, null);
     if (damage !== null) {
@@ -132,14 +132,6 @@ export class PeerServer {
       this.#refuse(session, frame, failure('INVALID_ARGUMENT', `The record's key is not of partition ${partition}`));
       return;
     }
-    if (!preferences.isMember(partition, view.hintFor)) {
-      this.#refuse(
-        session,
-        frame,
-        failure('INVALID_ARGUMENT', `Node ${view.hintFor}, for whom it is to be kept, is no member`),
-      );
-      return;
-    }
     const store = this.#stores.take();
     const { write } = store;
     store.session = session;
@@ -148,7 +140,7 @@ export class PeerServer {
     write.partition = partition as PartitionId;
     write.hashHi = hi;
     write.hashLo = lo;
-    write.hintFor = this.#hintsFor(partition, view.hintFor, preferences.isOwner(partition, self));
+    write.hintFor = this.#hintsFor(partition, view.hintFor);
     write.durable = view.durable || write.hintFor.length > 0;
     write.fence = view.fence;
     write.passesLog = view.reason !== 'put';
@@ -156,13 +148,14 @@ export class PeerServer {
     write.start(store, bytes, record.start, record.end);
   }
 
-  /** What came to a node that owns no copy, with no word for whom, is kept for all owners: by the sender's ring it was one. */
-  #hintsFor(partition: number, named: number, isOwner: boolean): readonly number[] {
-    if (named === this.#parts.self) return NOBODY;
-    const { nodes, ownerCount } = this.#parts.preferences.of(partition);
-    if (named !== 0) return [named];
-    if (isOwner) return NOBODY;
-    return Array.from({ length: ownerCount }, (_, i) => nodes[i] as number);
+  /**
+   * For whom it is kept here. The sender may have another ring: what it means for a node that owns nothing by ours, or for
+   * this one where it keeps no copy, is for all owners.
+   */
+  #hintsFor(partition: number, named: number): readonly number[] {
+    const { preferences, self } = this.#parts;
+    if (named !== 0 && named !== self && preferences.isOwner(partition, named)) return [named];
+    return preferences.isHolder(partition, self) ? NOBODY : preferences.ownersOf(partition);
   }
 
   stored(store: ReplicaStore, write: RecordWrite, durable: boolean): void {
@@ -173,6 +166,7 @@ export class PeerServer {
     this.#parts.meters.stored.add(1);
     if (!session.closed) {
       const reply = this.#storeReply;
+      reply.ringVersion = this.#parts.preferences.ringVersion;
       reply.durable = durable;
       reply.hinted = hintFor.length > 0;
       reply.fence = this.#parts.reaps.stampOf(write.partition);

@@ -1,30 +1,62 @@
 /*
  * Who owns a partition and who stands in, as coordinator/ wants it: one object a partition, made when it is first asked
  * for and kept for as long as the ring stays.
+ *
+ * While a partition moves, one node more is written to: who takes it over, and then who has given it up (ring/moves.ts).
+ * These *extras* count for nothing, but they hold copies as owners do, and drop none.
  */
 import { isOwner, type Preference } from '../../coordinator/preference.js';
 import type { RingDocument } from '../../ring/document.js';
+import { NOBODY } from '../../ring/moves.js';
 import { PreferenceTable } from '../../ring/preference-table.js';
 
+export interface RingPreference extends Preference {
+  /** Ordinals of nodes that get every write beside the owners; nearly always none. */
+  readonly extras: readonly number[];
+}
+
+const NONE: readonly number[] = [];
+
 export class Preferences {
-  readonly ringVersion: number;
+  ringVersion: number = 0;
   /** N. */
   readonly replicaCount: number;
-  readonly #table: PreferenceTable;
-  readonly #made: (Preference | undefined)[];
+  #table: PreferenceTable;
+  #made: (RingPreference | undefined)[] = [];
+  /** Partition → extras. */
+  #extras: ReadonlyMap<number, readonly number[]> = new Map();
+  #receivers: ReadonlyMap<number, readonly number[]> = new Map();
+  #moving: ReadonlySet<number> = new Set();
 
   constructor(ring: RingDocument) {
-    this.ringVersion = ring.version;
     this.replicaCount = ring.replicaCount;
     this.#table = new PreferenceTable(ring);
-    this.#made = new Array<undefined>(ring.partitionCount).fill(undefined);
+    this.setRing(ring);
   }
 
-  of(partition: number): Preference {
+  /** What is under way goes on by the ring that it began with. */
+  setRing(ring: RingDocument): void {
+    if (this.ringVersion > 0) this.#table = new PreferenceTable(ring);
+    this.ringVersion = ring.version;
+    this.#made = new Array<undefined>(ring.partitionCount).fill(undefined);
+    const extras = new Map<number, readonly number[]>();
+    const receivers = new Map<number, readonly number[]>();
+    for (const { partition, from, to, phase } of ring.moves) {
+      const extra = phase === 'copy' ? to : from;
+      if (extra !== NOBODY) extras.set(partition, [...(extras.get(partition) ?? NONE), extra]);
+      if (phase === 'copy') receivers.set(partition, [...(receivers.get(partition) ?? NONE), to]);
+    }
+    this.#extras = extras;
+    this.#receivers = receivers;
+    this.#moving = new Set(ring.moves.map(({ partition }) => partition));
+  }
+
+  of(partition: number): RingPreference {
     const known = this.#made[partition];
     if (known !== undefined) return known;
     const { replicaCount: ownerCount, ringVersion } = this;
-    const made = { nodes: this.#table.preferenceList(partition), ownerCount, ringVersion };
+    const extras = this.#extras.get(partition) ?? NONE;
+    const made = { nodes: this.#table.preferenceList(partition), ownerCount, ringVersion, extras };
     this.#made[partition] = made;
     return made;
   }
@@ -39,10 +71,19 @@ export class Preferences {
     return isOwner(this.of(partition), node);
   }
 
-  /** 0, which means nobody, passes for one. */
-  isMember(partition: number, node: number): boolean {
-    const { nodes } = this.of(partition);
-    for (let i = 0; i < nodes.length; i++) if (nodes[i] === node) return true;
-    return node === 0;
+  /** Whether the node keeps a copy for itself: as an owner, or as one that takes over or gives up the partition. */
+  isHolder(partition: number, node: number): boolean {
+    const preference = this.of(partition);
+    return isOwner(preference, node) || preference.extras.includes(node);
+  }
+
+  /** Whether the node is to be an owner when it has caught up. */
+  isReceiver(partition: number, node: number): boolean {
+    return this.#receivers.get(partition)?.includes(node) === true;
+  }
+
+  /** A replica of it is on its way. */
+  isMoving(partition: number): boolean {
+    return this.#moving.has(partition);
   }
 }

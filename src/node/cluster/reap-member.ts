@@ -56,7 +56,8 @@ export class ReapMember {
   ask(ask: ReapAsk, done: (reply: ReapAskReply) => void): void {
     const { fences, reaps, preferences } = this.#parts;
     const { partition, fence } = ask;
-    if (ask.ringVersion !== preferences.ringVersion) return done(this.#allSay('ring', ask));
+    if (ask.ringVersion !== preferences.ringVersion || preferences.isMoving(partition))
+      return done(this.#allSay('ring', ask));
     if (!fences.isSettled(partition)) return done(this.#allSay('fence', ask));
     if (fence === 0) return this.#lookAt(ask, done);
     if (reaps.floorOf(partition) >= fence) return done(this.#allSay('fence', ask));

@@ -130,7 +130,7 @@ export class Reaper {
     const { preferences, services, self } = this.#parts;
     for (let partition = 0; partition < services.ring.partitionCount; partition++) {
       const rank = preferences.ownersOf(partition).indexOf(self);
-      if (rank >= 0) yield* this.#lookAt(partition, rank);
+      if (rank >= 0 && !preferences.isMoving(partition)) yield* this.#lookAt(partition, rank);
     }
   }
 

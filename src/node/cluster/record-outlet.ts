@@ -25,6 +25,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
   readonly #parts: ClusterParts;
   readonly #partition: number;
   readonly #peer: number;
+  readonly #isGoingHome: boolean;
   readonly #sent: (bytes: number) => void;
   readonly #done: (failure: string | null) => void;
   #places: readonly Push[] = [];
@@ -37,17 +38,22 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
   readonly #underWay: Map<number, Sent> = new Map();
   #untilMs = 0;
 
-  /** `sent`: one more record is there, of so many bytes. */
+  /**
+   * `isGoingHome`: what is here is dropped afterwards, so it has to be on the other's disk, all of it.
+   * `sent`: one more record is there, of so many bytes.
+   */
   constructor(
     parts: ClusterParts,
     partition: number,
     peer: number,
+    isGoingHome: boolean,
     sent: (bytes: number) => void,
     done: (failure: string | null) => void,
   ) {
     this.#parts = parts;
     this.#partition = partition;
     this.#peer = peer;
+    this.#isGoingHome = isGoingHome;
     this.#sent = sent;
     this.#done = done;
   }
@@ -78,7 +84,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
       budgetMs: STORE_TIMEOUT_MS,
       hintFor: 0,
       fence,
-      durable: false,
+      durable: this.#isGoingHome,
       reason: 'anti-entropy' as const,
     };
     this.#tag += 1;
@@ -115,7 +121,7 @@ export class RecordOutlet implements PlaceTarget, StoreAsker {
     if (refusal.fence !== undefined) {
       this.#parts.fences.reach(this.#partition, refusal.fence, STORE_TIMEOUT_MS, () => undefined);
     }
-    if (refusal.code !== 'TOO_LARGE') this.#failure ??= refusal.text;
+    if (refusal.code !== 'TOO_LARGE' || this.#isGoingHome) this.#failure ??= refusal.text;
     this.#over();
   }
 

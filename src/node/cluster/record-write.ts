@@ -96,6 +96,11 @@ export class RecordWrite implements WriteRequest {
       this.#copiesIncoming = outcome === 'same-as-b';
       size = merge.size;
     }
+    // Asked here and not before: the ring may have taken the partition away since this came.
+    const { preferences, self } = this.#parts;
+    if (this.hintFor.length === 0 && !preferences.isHolder(this.partition, self))
+      this.hintFor = preferences.ownersOf(this.partition);
+    if (this.hintFor.length > 0) this.durable = true;
     if (!this.#keepHints(size)) return this.#refuse(NO_ROOM);
     eachStamp(this.#bytes, this.#start, this.#end, this.#observe);
     return isKnown ? WAIT_FOR_EARLIER : size;

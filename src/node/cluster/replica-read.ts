@@ -26,7 +26,7 @@ export class ReplicaRead implements ReadRequest {
   constructor(parts: ClusterParts, over: (read: ReplicaRead) => void) {
     this.#parts = parts;
     this.#over = over;
-    this.#head = { state: 'unknown', ringVersion: parts.preferences.ringVersion, fence: 0, reason: '' };
+    this.#head = { state: 'unknown', ringVersion: 0, fence: 0, reason: '' };
   }
 
   /** Place and key have been set; the key's bytes are needed only until this returns. */
@@ -51,7 +51,8 @@ export class ReplicaRead implements ReadRequest {
 
   #reply({ connection }: Session, { state, reason, bytes, start, end, owned }: Stored): void {
     const head = this.#head;
-    const { reaps, fences } = this.#parts;
+    const { reaps, fences, preferences } = this.#parts;
+    head.ringVersion = preferences.ringVersion;
     const isBehind = fences.isBehind(this.partition);
     head.state = isBehind ? 'unknown' : STATES[state];
     head.reason = isBehind ? 'It is being told what was reaped' : state === 'unknown' ? reason : '';

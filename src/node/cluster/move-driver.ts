@@ -1,0 +1,171 @@
+/*
+ * What this node has to do for the moves under way (ring/moves.ts), and when it may say that they are further: whoever
+ * takes a partition over proposes each step of it, since it alone knows what it holds; a node that leaves proposes its end.
+ *
+ *   copy     the reap logs of all owners are known here ─▶ everything was compared with every owner ─▶ all nodes that
+ *            are connected write here, too ─▶ once more with every owner, which finds what was written by those that did
+ *            not know yet ─▶ proposed: owner from now on
+ *   settle   all nodes that are connected know this ring, so nobody asks the giver any more ─▶ proposed: done
+ *
+ * A node that is not connected to this one may write by an old ring, to the giver. It is no loss: the giver drops nothing
+ * that the owners lack (departures.ts), and gets to know the ring together with whoever wrote to it.
+ */
+import type { Random } from '../../env/random.js';
+import type { TimerHandle } from '../../env/clock.js';
+import { advanceRing, isNeeded } from '../../ring/change.js';
+import { encodeRing, type RingDocument } from '../../ring/document.js';
+import { NOBODY, type RingMove } from '../../ring/moves.js';
+import type { ClusterParts } from './parts.js';
+
+const LOOK_MS = 500;
+/** Several nodes come that far together: who is first saves the others a round in vain. */
+const SPREAD_MS = 400;
+
+/** What anti-entropy knows of a partition that is taken over; exchanges.ts. */
+export interface Catching {
+  isSuspect(partition: number): boolean;
+  hasten(partition: number): void;
+  hasMetAll(partition: number, sinceMs: number): boolean;
+  readonly departures: { readonly isOver: boolean };
+}
+
+export interface Proposing {
+  /** Has the voters decide on the version after this node's; `done` when that has ended, one way or the other. */
+  propose(document: Uint8Array, done: () => void): void;
+}
+
+/** How far a move to this node has come. */
+class Incoming {
+  isInheriting = false;
+  hasInherited = false;
+  /** The last comparison with every owner began then or later; -1: not yet. */
+  finalMs = -1;
+}
+
+export class MoveDriver {
+  readonly #parts: ClusterParts;
+  readonly #catching: Catching;
+  readonly #proposing: Proposing;
+  readonly #random: Random;
+  readonly #incoming: Map<string, Incoming> = new Map();
+  #timer: TimerHandle | null = null;
+  #isProposing = false;
+
+  constructor(parts: ClusterParts, catching: Catching, proposing: Proposing, random: Random) {
+    this.#parts = parts;
+    this.#catching = catching;
+    this.#proposing = proposing;
+    this.#random = random;
+    this.#lookLater();
+  }
+
+  setRing(): void {
+    const { ring } = this.#parts.services;
+    const names = new Set(ring.moves.map(nameOf));
+    for (const name of [...this.#incoming.keys()]) if (!names.has(name)) this.#incoming.delete(name);
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #lookLater(): void {
+    const delayMs = LOOK_MS + (this.#random.u32() % SPREAD_MS);
+    this.#timer = this.#parts.timers.after(delayMs, () => {
+      this.#look();
+      this.#lookLater();
+    });
+  }
+
+  #look(): void {
+    const { services, self } = this.#parts;
+    const { ring } = services;
+    if (this.#isProposing) return;
+    const copied: RingMove[] = [];
+    const settled: RingMove[] = [];
+    for (const move of ring.moves) {
+      if (move.to !== self) continue;
+      if (move.phase === 'copy' && this.#hasCopied(move)) copied.push(move);
+      if (move.phase === 'settle' && this.#hasSettled(move)) settled.push(move);
+    }
+    const left = this.#hasLeft(ring) ? [self] : [];
+    if (copied.length + settled.length + left.length === 0) return;
+    const change = changeText(copied.length, settled.length, left);
+    const notes = { change, changedAtMs: services.clock.wallMs() };
+    const next = advanceRing(ring, { copied, settled, left }, notes);
+    if (next === null) return;
+    this.#isProposing = true;
+    this.#proposing.propose(encodeRing(next), () => {
+      this.#isProposing = false;
+    });
+  }
+
+  #hasCopied(move: RingMove): boolean {
+    const { partition, since } = move;
+    const incoming = this.#incomingOf(move);
+    if (!incoming.hasInherited) {
+      this.#inherit(partition, incoming);
+      return false;
+    }
+    if (this.#catching.isSuspect(partition) || !this.#allKnow(since)) return false;
+    if (incoming.finalMs < 0) {
+      incoming.finalMs = this.#parts.nowMs();
+      this.#catching.hasten(partition);
+      return false;
+    }
+    return this.#catching.hasMetAll(partition, incoming.finalMs);
+  }
+
+  #inherit(partition: number, incoming: Incoming): void {
+    if (incoming.isInheriting) return;
+    incoming.isInheriting = true;
+    this.#parts.fences.inherit(partition, (error) => {
+      incoming.isInheriting = false;
+      incoming.hasInherited = error === null;
+    });
+  }
+
+  #hasSettled({ partition, from }: RingMove): boolean {
+    if (from === NOBODY) return !this.#catching.isSuspect(partition);
+    return this.#allKnow(this.#parts.services.ring.version);
+  }
+
+  /** All members that are connected to this one have a ring that is at least so new. */
+  #allKnow(version: number): boolean {
+    const { links, services, self } = this.#parts;
+    return services.ring.members.every(({ ordinal }) => {
+      const link = links.get(ordinal);
+      return ordinal === self || link === undefined || link.state !== 'ready' || link.ringVersion >= version;
+    });
+  }
+
+  #hasLeft({ members, owners, moves }: RingDocument): boolean {
+    const { self, hints } = this.#parts;
+    const own = members.find(({ ordinal }) => ordinal === self);
+    if (own?.leaving !== true || isNeeded(self, owners, moves)) return false;
+    return hints.count === 0 && this.#catching.departures.isOver;
+  }
+
+  #incomingOf(move: RingMove): Incoming {
+    const name = nameOf(move);
+    const known = this.#incoming.get(name);
+    if (known !== undefined) return known;
+    const made = new Incoming();
+    this.#incoming.set(name, made);
+    return made;
+  }
+}
+
+function nameOf({ partition, to, since }: RingMove): string {
+  return `${partition}/${to}/${since}`;
+}
+
+function changeText(copied: number, settled: number, left: readonly number[]): string {
+  const parts = [
+    ...(copied > 0 ? [`${copied} replicas were taken over`] : []),
+    ...(settled > 0 ? [`${settled} moves have ended`] : []),
+    ...left.map((ordinal) => `node ${ordinal} has left`),
+  ];
+  return parts.join(', ');
+}
