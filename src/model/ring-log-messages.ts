@@ -39,3 +39,31 @@ export interface RingVoter {
   /** 32 hexadecimal digits, drawn when the voter's acceptor file was made; empty in a ring that names none. */
   readonly acceptorId: string;
 }
+
+export interface RingPrepare {
+  readonly budgetMs: number;
+  /** To be decided. */
+  readonly version: number;
+  readonly ballot: Ballot;
+}
+
+export interface RingAccept extends RingPrepare {
+  readonly document: RingBytes;
+}
+
+export interface RingLearn {
+  readonly budgetMs: number;
+  /** Of the ring that the asker has installed, or of the document. */
+  readonly version: number;
+  /** It was decided: whoever hears of it is to install it. null: a question only. */
+  readonly document: RingBytes | null;
+}
+
+export interface RingLearnReply {
+  /** Of the ring installed. */
+  readonly version: number;
+  /** That ring; null if it is not newer than the asker's. */
+  readonly document: RingBytes | null;
+  /** By which a ring can name this node as a voter; empty: it has none that could vote. */
+  readonly acceptorId: string;
+}
