@@ -57,6 +57,12 @@ export const FENCES = 0x56;
 export const FENCES_REPLY = 0x57;
 export const REAPED = 0x58;
 export const REAPED_REPLY = 0x59;
+export const RING_PREPARE = 0x5a;
+export const RING_PREPARE_REPLY = 0x5b;
+export const RING_ACCEPT = 0x5c;
+export const RING_ACCEPT_REPLY = 0x5d;
+export const RING_LEARN = 0x5e;
+export const RING_LEARN_REPLY = 0x5f;
 
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
@@ -123,6 +129,12 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [FENCES_REPLY, 'FENCES_REPLY'],
   [REAPED, 'REAPED'],
   [REAPED_REPLY, 'REAPED_REPLY'],
+  [RING_PREPARE, 'RING_PREPARE'],
+  [RING_PREPARE_REPLY, 'RING_PREPARE_REPLY'],
+  [RING_ACCEPT, 'RING_ACCEPT'],
+  [RING_ACCEPT_REPLY, 'RING_ACCEPT_REPLY'],
+  [RING_LEARN, 'RING_LEARN'],
+  [RING_LEARN_REPLY, 'RING_LEARN_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],

@@ -6,6 +6,7 @@ import * as exchange from '../../src/wire/codec-exchange.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import * as multi from '../../src/wire/codec-multi.js';
 import * as ring from '../../src/wire/codec-ring.js';
+import * as ringLog from '../../src/wire/codec-ring-log.js';
 import { countAt } from '../../src/wire/cursor.js';
 import { util } from '../../src/wire/numbers.js';
 import { partita } from '../../src/wire/protobuf.js';
@@ -80,6 +81,24 @@ test('questions of owners to each other are bounded before they are taken apart'
   t.regex(typeof fault === 'string' ? fault : 'taken', /^A question of \d+ bytes$/);
   const records = Buffer.alloc(2 * 1_025, Buffer.of(0x2a, 0));
   t.is(exchange.decodePullReply(records, 0, records.length), 'More than 1024 records');
+});
+
+test('a ring that is proposed is of some length, not too long, and comes with its hash and a ballot', (t) => {
+  const ballot = { round: 1, ordinal: 1 };
+  const hash = new Uint8Array(8);
+  const faultOf = (accept: object): unknown => {
+    const body = v1.RingAccept.encode({ version: 2, ballot, document: Uint8Array.of(1), hash, ...accept }).finish();
+    const fault = ringLog.decodeRingAccept(body, 0, body.length);
+    return typeof fault === 'string' ? fault : 'taken';
+  };
+  t.is(faultOf({}), 'taken');
+  t.is(faultOf({ document: new Uint8Array(1_048_544) }), 'taken');
+  t.is(faultOf({ document: new Uint8Array(1_048_545) }), 'A ring of 1048545 bytes, at most 1048544 are accepted');
+  t.is(faultOf({ document: new Uint8Array(0), hash: new Uint8Array(0) }), 'An empty ring');
+  t.is(faultOf({ hash: new Uint8Array(7) }), 'A hash of 7 bytes instead of 8');
+  t.is(faultOf({ ballot: null }), 'A ballot of round 0');
+  const odd = v1.RingAcceptReply.encode({ says: 9 }).finish();
+  t.is(ringLog.decodeRingAcceptReply(odd, 0, odd.length), 'An answer that says 9');
 });
 
 test('64-bit fields are numbers, whatever else is installed', (t) => {

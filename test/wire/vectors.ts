@@ -14,6 +14,7 @@ import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
 import * as multi from '../../src/wire/codec-multi.js';
 import * as ring from '../../src/wire/codec-ring.js';
+import * as ringLog from '../../src/wire/codec-ring-log.js';
 import { frameOf } from '../../src/wire/frame.js';
 import * as kinds from '../../src/wire/kinds.js';
 import { decodeGetReply, decodePutReply } from '../../src/wire/read-replies.js';
@@ -111,6 +112,18 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.REAP_LOG_REPLY, framed(kinds.REAP_LOG_REPLY, reap.encodeReapLogReply, reap.decodeReapLogReply)],
   [kinds.FENCES, framed(kinds.FENCES, reap.encodeFences, reap.decodeFences)],
   [kinds.FENCES_REPLY, framed(kinds.FENCES_REPLY, reap.encodeFencesReply, reap.decodeFencesReply)],
+  [kinds.RING_PREPARE, framed(kinds.RING_PREPARE, ringLog.encodeRingPrepare, ringLog.decodeRingPrepare)],
+  [
+    kinds.RING_PREPARE_REPLY,
+    framed(kinds.RING_PREPARE_REPLY, ringLog.encodeRingPrepareReply, ringLog.decodeRingPrepareReply),
+  ],
+  [kinds.RING_ACCEPT, framed(kinds.RING_ACCEPT, ringLog.encodeRingAccept, ringLog.decodeRingAccept)],
+  [
+    kinds.RING_ACCEPT_REPLY,
+    framed(kinds.RING_ACCEPT_REPLY, ringLog.encodeRingAcceptReply, ringLog.decodeRingAcceptReply),
+  ],
+  [kinds.RING_LEARN, framed(kinds.RING_LEARN, ringLog.encodeRingLearn, ringLog.decodeRingLearn)],
+  [kinds.RING_LEARN_REPLY, framed(kinds.RING_LEARN_REPLY, ringLog.encodeRingLearnReply, ringLog.decodeRingLearnReply)],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],
