@@ -4,8 +4,8 @@
  * one ring over all of them.
  */
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
-import { type RingDocument, firstRing } from '../../src/ring/document.js';
-import { nodeId, type PartitionId } from '../../src/model/ids.js';
+import { type RingDocument, firstRing, ringFault } from '../../src/ring/document.js';
+import { nodeId, type NodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
 import { copyBytes, toHex } from '../../src/lib/bytes.js';
 import type { Prng } from '../../src/lib/prng.js';
@@ -20,7 +20,10 @@ import type { SimNode } from './sim-node.js';
 import { HASH, hexOf } from './tools.js';
 
 export interface SimCluster {
+  /** Machines in service: those of the first ring, and those that have joined, but not those that have left. */
   readonly nodes: readonly SimNode[];
+  /** The machine whose node has this ordinal, whether it is in service or not. */
+  machine(ordinal: number): SimNode | undefined;
   /** N. */
   readonly replicaCount: number;
   /** Groups of nodes that a client needs a connection core for; the keys of one group never move to another. */
@@ -32,6 +35,12 @@ export interface SimCluster {
   /** Null: the node draws its own. */
   nodeIdFor(node: SimNode): string | null;
   ringFor(node: SimNode, nodeId: string): RingDocument;
+  /** The node lives by this ring from now on. */
+  onRing(node: SimNode, ring: RingDocument, nowMs: number): void;
+  /** How many owners of the key were others at some time between the two than at another, by any node's ring. */
+  ownersReplaced(key: string, fromMs: number, untilMs: number): number;
+  /** All that ever were. */
+  ownersEver(key: string): readonly number[];
   /** `pump` lets time pass until it is told that it may stop. */
   view(pump: (done: () => boolean) => void): ClusterView;
   /** As many disks were destroyed since the write was first sent as its W, whatever is left elsewhere. */
@@ -60,6 +69,20 @@ export class SingleNodes implements SimCluster {
 
   get groups(): number {
     return this.nodes.length;
+  }
+
+  machine(ordinal: number): SimNode | undefined {
+    return this.nodes[ordinal - 1];
+  }
+
+  onRing(): void {}
+
+  ownersReplaced(): number {
+    return 0;
+  }
+
+  ownersEver(key: string): readonly number[] {
+    return this.ownersOf(key);
   }
 
   groupOf(key: string): number {
@@ -111,30 +134,53 @@ export class SingleNodes implements SimCluster {
   }
 }
 
+/** A ring came into force on a node. */
+interface Installed {
+  readonly node: SimNode;
+  readonly version: number;
+  readonly atMs: number;
+}
+
 /** One ring over all nodes. */
 export class RingCluster implements SimCluster {
-  readonly nodes: readonly SimNode[];
+  readonly nodes: SimNode[];
   readonly groups: number = 1;
   readonly replicaCount: number;
-  readonly ring: RingDocument;
-  readonly #table: PreferenceTable;
+  /** Every version that any node has lived by. */
+  readonly rings: Map<number, RingDocument> = new Map();
+  readonly #machines: SimNode[];
+  readonly #installed: Installed[] = [];
+  readonly #violation: (text: string) => void;
+  readonly #drawn: () => string;
+  readonly #nodeIds: Map<number, NodeId> = new Map();
+  #newest: RingDocument;
+  #table: PreferenceTable;
 
-  constructor(nodes: readonly SimNode[], partitionCount: number, shape: ClusterShape, random: Prng) {
-    this.nodes = nodes;
+  constructor(
+    nodes: readonly SimNode[],
+    partitionCount: number,
+    shape: ClusterShape,
+    random: Prng,
+    violation: (text: string) => void,
+  ) {
+    this.nodes = [...nodes];
+    this.#machines = [...nodes];
+    this.#violation = violation;
     this.replicaCount = shape.replicaCount;
     const drawn = (): string => {
       const bytes = new Uint8Array(16);
       random.fill(bytes);
       return toHex(bytes);
     };
+    this.#drawn = drawn;
     const members = nodes.map(({ node, ordinal, address, peerAddress }) => ({
-      nodeId: nodeId(drawn()),
+      nodeId: this.nodeIdOf(ordinal),
       ordinal,
       address,
       peerAddress,
       zone: shape.zones === 1 ? '' : `zone ${node % shape.zones}`,
       capacity: 1,
-    leaving: false,
+      leaving: false,
     }));
     const head = {
       cluster: 'simulated',
@@ -145,8 +191,70 @@ export class RingCluster implements SimCluster {
     };
     const ring = newRing(head, random.u32());
     if ('fault' in ring) throw new Error(ring.fault);
-    this.ring = ring;
+    this.#newest = ring;
     this.#table = new PreferenceTable(ring);
+    this.rings.set(ring.version, ring);
+  }
+
+  /** The newest that any node lives by. */
+  get ring(): RingDocument {
+    return this.#newest;
+  }
+
+  machine(ordinal: number): SimNode | undefined {
+    return this.#machines[ordinal - 1];
+  }
+
+  /** A machine that is to be a node: it has the next ordinal. */
+  add(machine: SimNode): void {
+    this.#machines[machine.ordinal - 1] = machine;
+    if (!this.nodes.includes(machine)) this.nodes.push(machine);
+  }
+
+  onRing(node: SimNode, ring: RingDocument, atMs: number): void {
+    this.#installed.push({ node, version: ring.version, atMs });
+    const known = this.rings.get(ring.version);
+    if (known === undefined) this.rings.set(ring.version, ring);
+    else if (JSON.stringify(known) !== JSON.stringify(ring))
+      this.#violation(`node ${node.node} has another ring ${ring.version} than others have`);
+    const fault = ringFault(ring);
+    if (fault !== null) this.#violation(`node ${node.node} has taken over ring ${ring.version}: ${fault}`);
+    if (ring.version <= this.#newest.version) return;
+    this.#newest = ring;
+    this.#table = new PreferenceTable(ring);
+  }
+
+  /** It is no member any more, and will not start again. */
+  hasLeft(node: SimNode): void {
+    const at = this.nodes.indexOf(node);
+    if (at >= 0) this.nodes.splice(at, 1);
+  }
+
+  #rowsBetween(key: string, fromMs: number, untilMs: number): ReadonlySet<number> {
+    const partition = this.partitionOf(key);
+    const since = new Map<SimNode, number>();
+    const versions = new Set<number>();
+    for (const { node, version, atMs } of this.#installed) {
+      if (atMs <= fromMs) since.set(node, version);
+      else if (atMs <= untilMs) versions.add(version);
+    }
+    for (const version of since.values()) versions.add(version);
+    const owners = new Set<number>();
+    const n = this.replicaCount;
+    for (const version of versions)
+      for (const owner of this.rings.get(version)?.owners.slice(partition * n, partition * n + n) ?? [])
+        owners.add(owner);
+    return owners;
+  }
+
+  ownersReplaced(key: string, fromMs: number, untilMs: number): number {
+    return Math.max(0, this.#rowsBetween(key, fromMs, untilMs).size - this.replicaCount);
+  }
+
+  ownersEver(key: string): readonly number[] {
+    return [...this.#rowsBetween(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)].map(
+      (ordinal) => ordinal - 1,
+    );
   }
 
   groupOf(): number {
@@ -167,11 +275,26 @@ export class RingCluster implements SimCluster {
   }
 
   nodeIdFor(node: SimNode): string {
-    return this.ring.members[node.node]?.nodeId as string;
+    return this.nodeIdOf(node.ordinal);
   }
 
-  ringFor(): RingDocument {
-    return this.ring;
+  /** Drawn once for each machine. */
+  nodeIdOf(ordinal: number): NodeId {
+    let id = this.#nodeIds.get(ordinal);
+    if (id === undefined) {
+      id = nodeId(this.#drawn());
+      this.#nodeIds.set(ordinal, id);
+    }
+    return id;
+  }
+
+  /** The file that it was started with: the first ring, or the one by which it joined. */
+  ringFor(node: SimNode): RingDocument {
+    for (let version = 1; version <= this.#newest.version; version++) {
+      const ring = this.rings.get(version);
+      if (ring?.members.some(({ ordinal }) => ordinal === node.ordinal) === true) return ring;
+    }
+    throw new Error(`node ${node.node} is in no ring`);
   }
 
   isPromiseVoid(doubts: Doubts, { key, isDurable, startMs, w }: WriteOp): boolean {
@@ -209,7 +332,7 @@ export class RingCluster implements SimCluster {
       replicaCount: this.replicaCount,
       owners: (key) => this.ownersOf(key),
       replicas: (key) => {
-        const owners = this.ownersOf(key).map((owner) => this.nodes[owner] as SimNode);
+        const owners = this.ownersOf(key).map((owner) => this.machine(owner + 1) as SimNode);
         return atRest(owners, pump, () => owners.map((owner) => replicaOf(owner, key, partitionCount, pump)));
       },
       hints: () => hintsOf(this.nodes),

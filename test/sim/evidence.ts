@@ -116,6 +116,10 @@ export interface Evidence {
   ownersLost(key: string, isDurable: boolean, fromMs: number, untilMs: number): number;
   /** Of those since the write began: owners that may say they have nothing, since nothing told them what they had lost. */
   ownersDoubtful(write: WriteOp, untilMs: number): number;
+  /** How many owners of the key were others at some time between the two than at another. */
+  ownersReplaced(key: string, fromMs: number, untilMs: number): number;
+  /** All that ever were. */
+  ownersEver(key: string): readonly number[];
   /** Key → coordinating node → ids of the puts shown by a get of all owners, after healing; null: it failed. */
   readonly byCoordinator: ReadonlyMap<string, ReadonlyMap<number, readonly number[] | null>>;
   /** What owners held when hints had gone home, and before anything was read; null: there is no claim about that. */

@@ -65,7 +65,7 @@ function readThrough(
   const [client] = world.clients;
   const answers: Map<number, Seen | null> = new Map();
   for (const node of nodes) {
-    const at = world.cluster.nodes[node]?.address as string;
+    const at = world.cluster.machine(node + 1)?.address as string;
     client?.get(key, { ...terms, at }, (seen) => {
       answers.set(node, seen);
     });

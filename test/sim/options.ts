@@ -94,6 +94,8 @@ export interface SimOptions {
   /** Mean time between two faults; Infinity: none. */
   readonly faultEveryMs: number;
   readonly faultsUntilMs: number;
+  /** Mean time between two changes of the members; Infinity: they stay. */
+  readonly changeEveryMs: number;
   readonly network: NetworkShape;
   readonly engine: EngineShape;
   readonly work: WorkShape;
@@ -146,6 +148,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     faults: faults.length > 0 ? faults : ['kill'],
     faultEveryMs: random.pick([400, 1_000, 2_500, 6_000]),
     faultsUntilMs: FAULTS_UNTIL_MS,
+    changeEveryMs: Number.POSITIVE_INFINITY,
     network: random.pick(NETWORKS),
     engine: drawEngine(random),
     work: drawWork(random),
@@ -160,10 +163,12 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   const drawn = kind === 'single' ? single : { ...single, ...drawRing(single, random, given) };
   const scrubPeriodMs = random.pick(SCRUB_PERIODS);
   const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]);
-  const all = { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, repairPeriodMs, ...given };
+  const changeEveryMs = kind === 'single' ? Number.POSITIVE_INFINITY : random.pick(CHANGE_EVERY_MS);
+  const all = { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, repairPeriodMs, changeEveryMs, ...given };
   return kind === 'single' ? all : { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
 }
 
+const CHANGE_EVERY_MS: readonly number[] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 5_000, 10_000, 15_000];
 const SCRUB_PERIODS: readonly number[] = [Number.POSITIVE_INFINITY, 5_000, 20_000];
 
 /** Owners meet only when they are told to: what else makes them agree has to do so by itself. */
@@ -282,13 +287,25 @@ export function scrubOf(
 
 /** One line for a report. */
 export function optionsText(options: SimOptions): string {
-  const { nodes, cluster, partitionCount, faults, faultEveryMs, engine, work, skewMaxMs, scrubPeriodMs } = options;
+  const {
+    nodes,
+    cluster,
+    partitionCount,
+    faults,
+    faultEveryMs,
+    changeEveryMs,
+    engine,
+    work,
+    skewMaxMs,
+    scrubPeriodMs,
+  } = options;
   return JSON.stringify({
     nodes,
     cluster,
     partitionCount,
     faults,
     faultEveryMs,
+    changeEveryMs,
     skewMaxMs,
     scrubPeriodMs,
     engine,

@@ -95,12 +95,12 @@ function lookThrough(
 const REAPED_WITHIN_MS = 50;
 const LOOKS_MAX = 5;
 
-function treesOf(world: SimWorld, { ring, nodes }: RingCluster): readonly TreeView[] {
-  const { partitionCount, replicaCount, owners } = ring;
+function treesOf(world: SimWorld, cluster: RingCluster): readonly TreeView[] {
+  const { partitionCount, replicaCount, owners } = cluster.ring;
   const trees: TreeView[] = [];
   for (let partition = 0; partition < partitionCount; partition++) {
     const ordinals = owners.slice(partition * replicaCount, (partition + 1) * replicaCount);
-    const holders = ordinals.map((ordinal) => nodes[ordinal - 1] as SimNode);
+    const holders = ordinals.map((ordinal) => cluster.machine(ordinal) as SimNode);
     const isRebuilt = new Map(holders.map((node) => [node, isAsRebuilt(world, node, partition)]));
     const roots = rootsOf(world, holders, partition);
     for (const node of holders) {

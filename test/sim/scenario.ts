@@ -7,7 +7,7 @@
  *   last       every key is read, merged, written back and read again: everything must work
  */
 import { NOTHING_SEEN, type Seen, short, type SimClient, type Terms } from './client.js';
-import { hintsOf } from './cluster.js';
+import { hintsOf, RingCluster } from './cluster.js';
 import { checkAcknowledged } from './checkers/acknowledged.js';
 import { checkClocks } from './checkers/clocks.js';
 import { checkContextGiven } from './checkers/context-given.js';
@@ -59,15 +59,18 @@ const SETTLE_MS = 5_000;
 /** The longest that a coordinator still works on a put whose client has been answered. */
 const AFTERMATH_MS = 4_000;
 const HINTS_HOME_MS = 20_000;
+const MOVED_WITHIN_MS = 180_000;
 
 export function runSeed(settings: SeedSettings): SeedResult {
   const world = new SimWorld(settings);
   for (const node of world.cluster.nodes) node.start();
   world.workload.start();
   world.nemesis.start();
+  world.changes?.start();
   world.runFor(world.options.faultsUntilMs);
   world.say('healed');
   world.nemesis.heal();
+  world.changes?.stop();
   settle(world);
   const evidence = gather(world);
   const violations = [...world.violations, ...world.observer.violations, ...judge(evidence)];
@@ -98,6 +101,7 @@ function settle(world: SimWorld): void {
   const allUp = world.pump(() => cluster.nodes.every(({ state }) => state === 'up'), 20_000);
   if (!allUp) world.violation('not every node is up within 20 s of healing');
   world.runFor(SETTLE_MS);
+  waitForMoves(world);
   if (ringOf(world) === null) acceptLoss(world);
   else waitForHealing(world);
   world.pump(() => workload.operations >= OPERATIONS_MIN, 60_000);
@@ -106,6 +110,28 @@ function settle(world: SimWorld): void {
   if (workload.underWay > 0) world.violation(`${workload.underWay} operations were never answered`);
   world.runFor(world.cluster.replicaCount > 1 ? AFTERMATH_MS : 1_000);
   world.pump(() => hintsOf(cluster.nodes).length === 0, HINTS_HOME_MS);
+}
+
+/** Every node lives by the newest ring, and nothing is on its way from one to another. */
+function waitForMoves(world: SimWorld): void {
+  const { cluster } = world;
+  if (!(cluster instanceof RingCluster)) return;
+  const isOver = (): boolean => {
+    const { version, moves, members } = cluster.ring;
+    return (
+      moves.length === 0 &&
+      members.every(({ leaving }) => !leaving) &&
+      cluster.nodes.length === members.length &&
+      cluster.nodes.every(({ server }) => server?.ringVersion === version)
+    );
+  };
+  if (world.pump(isOver, MOVED_WITHIN_MS)) return;
+  const { version, moves, members } = cluster.ring;
+  const leaving = members.filter((member) => member.leaving).map(({ ordinal }) => ordinal - 1);
+  const known = cluster.nodes.map(({ node, state, server }) => `node ${node} ${state} ${server?.ringVersion}`).join();
+  world.violation(
+    `ring ${version} has ${moves.length} moves and leaving nodes ${leaving.join()} ${MOVED_WITHIN_MS} ms after healing (${known})`,
+  );
 }
 
 /** What an operator of a single copy does when its disk was damaged, as there is nobody to heal it from. */
@@ -154,13 +180,15 @@ function gather(world: SimWorld): Evidence {
     mayBeUnknown: (key) => cluster.mayBeUnknown(doubts, key),
     ownersLost: (key, isDurable, fromMs, untilMs) => {
       const lost = doubts.nodesSince(key, isDurable, fromMs, untilMs);
-      return cluster.ownersOf(key).filter((owner) => lost.has(owner)).length;
+      return cluster.ownersEver(key).filter((owner) => lost.has(owner)).length;
     },
     ownersDoubtful: ({ key, isDurable, startMs, endMs }, untilMs) => {
       const unaware = doubts.nodesSince(key, isDurable, startMs, untilMs, 'unnoticed');
       const meanwhile = doubts.nodesSince(key, isDurable, startMs, endMs);
-      return cluster.ownersOf(key).filter((owner) => unaware.has(owner) || meanwhile.has(owner)).length;
+      return cluster.ownersEver(key).filter((owner) => unaware.has(owner) || meanwhile.has(owner)).length;
     },
+    ownersReplaced: (key, fromMs, untilMs) => cluster.ownersReplaced(key, fromMs, untilMs),
+    ownersEver: (key) => cluster.ownersEver(key),
     byCoordinator,
     handedOff,
     afterScrub,

@@ -11,9 +11,11 @@ import type { Prng } from '../../src/lib/prng.js';
 import { nodeId } from '../../src/model/ids.js';
 import type { ClusterOptions, ReapingOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
-import type { RingDocument } from '../../src/ring/document.js';
+import { decodeRing, encodeRing, type RingDocument } from '../../src/ring/document.js';
 import type { Engine } from '../../src/storage/engine.js';
+import { AcceptorFile } from '../../src/storage/acceptor-file.js';
 import { NodeMetaFile } from '../../src/storage/node-meta.js';
+import { RingSlots } from '../../src/storage/ring-slots.js';
 import { Hlc } from '../../src/versioning/hlc.js';
 import { MemoryMedium, MemoryPartitionFiles } from '../support/memory-partition-file.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
@@ -24,7 +26,7 @@ import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
 import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
-import { HASH, KEYED_DIGEST, randomFrom } from './tools.js';
+import { HASH, KEYED_DIGEST, placeOf, randomFrom } from './tools.js';
 
 /** What the world around a node offers it, and hears of it. */
 export interface NodeWorld {
@@ -44,11 +46,16 @@ export interface NodeWorld {
   nodeIdFor(node: SimNode): string | null;
   /** The ring that the node with this id starts with; called once a life of its disk. */
   ringFor(node: SimNode, nodeId: string): RingDocument;
+  /** It lives by this ring from now on. */
+  onRing(node: SimNode, ring: RingDocument): void;
+  /** It is no member any more. */
+  onLeft(node: SimNode): void;
   /** The machine that has the address, of clients or of peers. */
   hostOf(address: string): Host | undefined;
 }
 
-export type NodeState = 'down' | 'starting' | 'up' | 'stopping';
+/** `left`: its ring has no place for it any more; it does not start again. */
+export type NodeState = 'down' | 'starting' | 'up' | 'stopping' | 'left';
 
 const SECRET = Buffer.from('the secret of the simulated cluster');
 const DRAIN_GRACE_MS = 2_000;
@@ -60,7 +67,7 @@ const CAPACITY_BYTES = 128 * 1_048_576;
 export interface DiskCopy {
   readonly disk: SimulatedDisk;
   readonly commits: MemoryMedium['commits'];
-  readonly ring: RingDocument | null;
+  readonly wasInitialised: boolean;
 }
 
 export class SimNode implements StoreIdentity {
@@ -87,23 +94,19 @@ export class SimNode implements StoreIdentity {
   readonly #random: Prng;
   #files: MemoryPartitionFiles | null = null;
   #meta: NodeMetaFile | null = null;
-  #ring: RingDocument | null = null;
   #wasInitialised = false;
 
   constructor(node: number, world: NodeWorld, random: Prng) {
     this.node = node;
     this.ordinal = node + 1;
-    this.address = `10.0.0.${this.ordinal}:7700`;
-    this.peerAddress = `10.0.0.${this.ordinal}:7701`;
+    const { address, peerAddress } = placeOf(this.ordinal);
+    this.address = address;
+    this.peerAddress = peerAddress;
     this.host = new Host(`n${node}`);
     this.world = world;
     this.#random = random;
     this.disk = this.#newDisk();
     this.medium.batchMsMax = world.options.engine.batchMs;
-  }
-
-  get ring(): RingDocument | null {
-    return this.#ring;
   }
 
   start(): void {
@@ -135,6 +138,12 @@ export class SimNode implements StoreIdentity {
     this.#forgetProcess();
   }
 
+  /** It never comes back. */
+  burn(): void {
+    this.crash('power');
+    this.state = 'left';
+  }
+
   /** A clean stop. */
   stop(): void {
     const { process, server, engine, state } = this;
@@ -163,7 +172,6 @@ export class SimNode implements StoreIdentity {
     this.medium = new MemoryMedium();
     this.medium.batchMsMax = this.world.options.engine.batchMs;
     this.missingBytes = 0;
-    this.#ring = null;
     this.#wasInitialised = false;
   }
 
@@ -173,7 +181,7 @@ export class SimNode implements StoreIdentity {
   }
 
   copyDisk(): DiskCopy {
-    return { disk: this.disk.clone(), commits: new Map(this.medium.commits), ring: this.#ring };
+    return { disk: this.disk.clone(), commits: new Map(this.medium.commits), wasInitialised: this.#wasInitialised };
   }
 
   /** Only while it is down. */
@@ -184,8 +192,7 @@ export class SimNode implements StoreIdentity {
     this.medium.capacityBytes = Number.POSITIVE_INFINITY;
     this.medium.commits.clear();
     for (const [path, commit] of copy.commits) this.medium.commits.set(path, commit);
-    this.#ring = copy.ring;
-    this.#wasInitialised = copy.ring !== null;
+    this.#wasInitialised = copy.wasInitialised;
   }
 
   #newDisk(): SimulatedDisk {
@@ -208,12 +215,21 @@ export class SimNode implements StoreIdentity {
     meta ??= yield* NodeMetaFile.create(disk, HASH, random, given === null ? undefined : nodeId(given));
     this.#wasInitialised = true;
     this.#meta = meta;
-    this.#ring ??= world.ringFor(this, meta.meta.nodeId);
+    const rings =
+      (yield* RingSlots.open(disk, HASH)) ??
+      (yield* RingSlots.create(disk, HASH, encodeRing(world.ringFor(this, meta.meta.nodeId))));
+    const ring = decodeRing(rings.document);
+    if ('fault' in ring) throw new Error(ring.fault);
+    if (!ring.members.some(({ ordinal }) => ordinal === this.ordinal)) {
+      this.#leave(process, ring.version);
+      return;
+    }
+    world.onRing(this, ring);
     const hlc = mutant?.forgetsClock === true ? new Hlc(0, 0) : new Hlc(meta.meta.hlcMs, meta.meta.hlcLogical);
     const engine = yield* openNodeEngine({
       shape: world.options.engine,
       partitionCount: world.options.partitionCount,
-      hasOtherOwners: this.#ring.replicaCount > 1,
+      hasOtherOwners: ring.replicaCount > 1,
       ordinal: this.ordinal,
       process,
       disk,
@@ -248,7 +264,7 @@ export class SimNode implements StoreIdentity {
       timers: process,
       random,
       hlc,
-      ring: this.#ring,
+      ring,
       nodeId: meta.meta.nodeId,
       ordinal: this.ordinal,
       meter: world.meter,
@@ -258,7 +274,7 @@ export class SimNode implements StoreIdentity {
         ...BACKGROUND,
         scrub: { store: engine.scrub, ...scrubOf(world.options, !meta.lastStop.clean && meta.meta.opening > 1) },
       },
-      ...(this.#ring.members.length > 1 ? { cluster: this.#clusterOptions(process, engine) } : {}),
+      ...(ring.members.length > 1 ? { cluster: this.#clusterOptions(process, engine, rings, acceptor) } : {}),
     });
     process.after(SERVED_WELL_MS, () => {
       meta.update({ uncleanStarts: 0 }, () => undefined);
@@ -270,7 +286,7 @@ export class SimNode implements StoreIdentity {
     world.say(`node ${this.node} is up, opening ${meta.meta.opening}`);
   }
 
-  #clusterOptions(process: SimProcess, engine: Engine): ClusterOptions {
+  #clusterOptions(process: SimProcess, engine: Engine, rings: RingSlots, acceptor: AcceptorFile): ClusterOptions {
     const { network } = this.world;
     const dialer = network.dialer(this.host, process, (address) => this.world.hostOf(address));
     const { reap, repairPeriodMs } = this.world.options;
@@ -291,7 +307,30 @@ export class SimNode implements StoreIdentity {
       repairPeriodMs,
       reaps: engine.reaps,
       reaping,
+      acceptor,
+      rings: {
+        save: (document, done) => {
+          rings.save(document, (error) => {
+            if (error === null) done(null);
+            else this.#fatal(process, error);
+          });
+        },
+      },
+      onRing: (ring) => {
+        this.world.onRing(this, ring);
+      },
+      onRemoved: (version) => {
+        this.#leave(process, version);
+      },
     };
+  }
+
+  #leave(process: SimProcess, version: number): void {
+    if (process.ended) return;
+    this.world.say(`node ${this.node} is not in ring ${version}: it stops for good`);
+    this.crash('kill');
+    this.state = 'left';
+    this.world.onLeft(this);
   }
 
   #log(): Log {
@@ -351,6 +390,6 @@ export class SimNode implements StoreIdentity {
     this.engine = null;
     this.#files = null;
     this.#meta = null;
-    this.state = 'down';
+    if (this.state !== 'left') this.state = 'down';
   }
 }

@@ -40,3 +40,8 @@ export function exponential(prng: Prng, mean: number): number {
 export function between(prng: Prng, from: number, to: number): number {
   return from + prng.float() * (to - from);
 }
+
+/** Where a node's clients and peers reach it. */
+export function placeOf(ordinal: number): { readonly address: string; readonly peerAddress: string } {
+  return { address: `10.0.0.${ordinal}:7700`, peerAddress: `10.0.0.${ordinal}:7701` };
+}

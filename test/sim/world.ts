@@ -14,6 +14,7 @@ import { Nemesis } from './nemesis.js';
 import { type Host, SimulatedNetwork } from './network.js';
 import { Observer } from './observer.js';
 import { drawOptions, type SimOptions } from './options.js';
+import { RingChanges } from './ring-changes.js';
 import { SimNode } from './sim-node.js';
 import { Trace } from './trace.js';
 import type { Violation } from './violation.js';
@@ -46,6 +47,8 @@ export class SimWorld {
   readonly clients: readonly SimClient[];
   readonly workload: Workload;
   readonly nemesis: Nemesis;
+  /** Null: the members of this cluster never change. */
+  readonly changes: RingChanges | null;
   readonly startSkewMs: number;
   readonly #print: ((line: string) => void) | undefined;
 
@@ -60,19 +63,22 @@ export class SimWorld {
     this.history = new History(seed);
     this.observer = new Observer(
       () => this.time.monotonicMs(),
-      (ordinal) => this.cluster.nodes[ordinal - 1],
+      (ordinal) => this.cluster.machine(ordinal),
     );
     this.doubts = new Doubts(({ node, kind, key }) => {
       if (kind === 'destroyed') this.observer.wasDestroyed(node, key);
     });
     const nodes = Array.from({ length: this.options.nodes }, (_, i) => new SimNode(i, this, root.fork()));
-    this.cluster = clusterOf(nodes, this.options, root.fork());
+    this.cluster = clusterOf(nodes, this.options, root.fork(), (text) => {
+      this.violation(text);
+    });
     this.clients = Array.from({ length: this.options.work.clients }, (_, i) => new SimClient(i, this, root.fork()));
     this.workload = new Workload(this.clients, this.history, this.options.work, root.fork());
     this.nemesis = new Nemesis(this, root.fork());
     const clocks = root.fork();
     const skewMs = settings.startSkewMs ?? 0;
     this.startSkewMs = skewMs;
+    this.changes = this.#changesOf(root.fork());
     for (const { clock } of [...nodes, ...this.clients]) clock.offsetMs = Math.round((2 * clocks.float() - 1) * skewMs);
   }
 
@@ -84,8 +90,45 @@ export class SimWorld {
     return this.cluster.nodeIdFor(node);
   }
 
+  onRing(node: SimNode, ring: Parameters<SimCluster['onRing']>[1]): void {
+    const { cluster } = this;
+    cluster.onRing(node, ring, this.time.monotonicMs());
+    if (!(cluster instanceof RingCluster)) return;
+    // Whoever let them join starts them; those that are no members any more stop when they hear of it, or are gone.
+    for (const { ordinal } of ring.members) {
+      if (cluster.machine(ordinal) !== undefined) continue;
+      this.say(`node ${ordinal - 1} joins by ring ${ring.version}`);
+      cluster.add(new SimNode(ordinal - 1, this, this.kernel.fork()));
+      this.time.after(0, () => {
+        cluster.machine(ordinal)?.start();
+      });
+    }
+  }
+
+  onLeft(node: SimNode): void {
+    if (this.cluster instanceof RingCluster) this.cluster.hasLeft(node);
+  }
+
+  #changesOf(random: Prng): RingChanges | null {
+    const { cluster, doubts } = this;
+    if (!(cluster instanceof RingCluster)) return null;
+    const world = {
+      cluster,
+      doubts,
+      say: (text: string): void => {
+        this.say(text);
+      },
+      after: (delayMs: number, fire: () => void): void => {
+        this.time.after(delayMs, fire);
+      },
+      nowMs: () => this.time.monotonicMs(),
+    };
+    return new RingChanges(world, random, this.options.changeEveryMs);
+  }
+
   hostOf(address: string): Host | undefined {
-    return this.cluster.nodes.find((node) => node.address === address || node.peerAddress === address)?.host;
+    const ordinal = Number(/^10\.0\.0\.(\d+):/.exec(address)?.[1]);
+    return this.cluster.machine(ordinal)?.host;
   }
 
   restartClient(client: SimClient): void {
@@ -127,8 +170,13 @@ export class SimWorld {
   }
 }
 
-function clusterOf(nodes: readonly SimNode[], { cluster, partitionCount }: SimOptions, random: Prng): SimCluster {
+function clusterOf(
+  nodes: readonly SimNode[],
+  { cluster, partitionCount }: SimOptions,
+  random: Prng,
+  violation: (text: string) => void,
+): SimCluster {
   return cluster.kind === 'single'
     ? new SingleNodes(nodes, partitionCount, random)
-    : new RingCluster(nodes, partitionCount, cluster, random);
+    : new RingCluster(nodes, partitionCount, cluster, random, violation);
 }

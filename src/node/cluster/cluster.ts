@@ -92,6 +92,7 @@ export class Cluster implements ClusterParts, Works {
   readonly membership: Membership;
   readonly ringLog: RingLog;
   readonly #moves: MoveDriver;
+  readonly #onRing: ((ring: RingDocument) => void) | undefined;
 
   /** Dials the other members at once. */
   constructor(world: ClusterWorld, options: ClusterOptions) {
@@ -152,6 +153,7 @@ export class Cluster implements ClusterParts, Works {
     services.reapTextOf = (place, stored) => this.reaper.textOf(place, stored);
     this.#server = new PeerServer(this, this.credentials, new ExchangeServer(this, replicas, slices), member);
     this.#exchanges.start();
+    this.#onRing = options.onRing;
     this.membership = new Membership({
       parts: this,
       replicas,
@@ -182,6 +184,7 @@ export class Cluster implements ClusterParts, Works {
     this.#exchanges.setRing();
     this.#moves.setRing();
     this.ringLog.setRing();
+    this.#onRing?.(ring);
   }
 
   nowMs(): number {

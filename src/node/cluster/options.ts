@@ -1,5 +1,6 @@
 import type { KeyedDigest } from '../../env/digest.js';
 import type { Dialer } from '../../env/transport.js';
+import type { RingDocument } from '../../ring/document.js';
 import type { ReapRules } from '../../repair/reap-rules.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
@@ -23,6 +24,8 @@ export interface ClusterOptions {
   readonly reaping: ReapingOptions;
   /** Where newer rings are kept. */
   readonly rings: RingKeeper;
+  /** From now on this ring is in force here. */
+  readonly onRing?: (ring: RingDocument) => void;
   /** This node was removed, or has left: it is to be stopped, and must not serve again. */
   readonly onRemoved: (ringVersion: number) => void;
 }

@@ -21,7 +21,7 @@ export function checkQuorum(evidence: Evidence): Violation[] {
 function fault(evidence: Evidence, { key, kind, id, putId, w, strict, acked, isDurable, endMs }: WriteOp): string {
   if (acked < w) return `${kind} ${id} was acknowledged by ${acked} nodes, ${w} are needed`;
   if (!isDurable) return '';
-  const owners = strict ? evidence.view.owners(key) : null;
+  const owners = strict ? evidence.ownersEver(key) : null;
   const holders = [...(evidence.durable.get(putId) ?? [])].filter(
     ([node, atMs]) => atMs <= endMs && (owners === null || owners.includes(node)),
   ).length;
