@@ -11,7 +11,7 @@
  *       12     4  length of the body
  *       16     8  generation: the readable slot with the higher one counts
  *       24     8  XXH64 of bytes 0..23 and the body, the generation as seed
- *       32     n  body; behind it zeros, or what was left of a longer one
+ *       32     n  body, then zeros, or what is left of a longer one
  *
  * The file comes into being whole: written and synced under another name, then renamed. So a file of which neither slot
  * can be read was damaged, and is never taken for a new one.
@@ -23,7 +23,8 @@ import { type Flow, wait } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
 
 export const SLOT_HEADER_BYTES = 32;
-const PAGE_BYTES = 4_096;
+/** What is rewritten is whole blocks of the file: no page need be read for it. */
+const BLOCK_BYTES = 4_096;
 
 export interface SlotKind {
   /** Eight ASCII characters. */
@@ -94,6 +95,9 @@ export class SlotFile {
       slots.push(decodeSlot(hash, kind, bytes, path));
     }
     if (slots[0] == null && slots[1] == null) {
+      yield* wait((done) => {
+        file.close(done);
+      });
       throw new SlotsDamagedError(
         `Neither copy in ${path} can be read: the file is damaged. Restore it from a copy of this directory; starting without it would give this node's data a new identity`,
       );
@@ -118,7 +122,7 @@ export class SlotFile {
     const made = yield* wait<DiskFile>((done) => {
       disk.open(half, 'create', done);
     });
-    const slots = [1, 2].map((generation) => encodeSlot(hash, kind, generation, body));
+    const slots = [1, 2].map((generation) => encodeSlot(hash, kind, generation, body, kind.slotBytes));
     yield* wait((done) => {
       made.write(0, slots, done);
     });
@@ -142,8 +146,8 @@ export class SlotFile {
   *write(body: Uint8Array): Flow<void> {
     const generation = this.#generation + 1;
     const older = this.#newest === 0 ? 1 : 0;
-    const whole = encodeSlot(this.#hash, this.#kind, generation, body);
-    const bytes = whole.subarray(0, alignUp(SLOT_HEADER_BYTES + body.length)); // what is behind it is not looked at
+    const blocks = Math.ceil((SLOT_HEADER_BYTES + body.length) / BLOCK_BYTES);
+    const bytes = encodeSlot(this.#hash, this.#kind, generation, body, blocks * BLOCK_BYTES);
     yield* wait((done) => {
       this.#file.write(older * this.#kind.slotBytes, [bytes], done);
     });
@@ -160,9 +164,9 @@ export class SlotFile {
   }
 }
 
-function encodeSlot(hash: Hash64, kind: SlotKind, generation: number, body: Uint8Array): Uint8Array {
+function encodeSlot(hash: Hash64, kind: SlotKind, generation: number, body: Uint8Array, length: number): Uint8Array {
   assert(SLOT_HEADER_BYTES + body.length <= kind.slotBytes, 'a document fits its slot');
-  const bytes = new Uint8Array(kind.slotBytes);
+  const bytes = new Uint8Array(length);
   for (let i = 0; i < 8; i++) bytes[i] = kind.magic.charCodeAt(i);
   writeU32(bytes, 8, kind.format);
   writeU32(bytes, 12, body.length);
@@ -196,10 +200,6 @@ function checksum(hash: Hash64, bytes: Uint8Array, length: number, generation: n
   const covered = copyBytes(bytes, 0, SLOT_HEADER_BYTES + length);
   covered.fill(0, 24, SLOT_HEADER_BYTES);
   hash.hashSeeded(covered, 0, covered.length, Math.floor(generation / 0x1_0000_0000), generation >>> 0);
-}
-
-function alignUp(size: number): number {
-  return Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
 }
 
 function* sync(file: DiskFile): Flow<void> {

@@ -31,6 +31,7 @@ import type { ClusterParts } from './parts.js';
 import { ReapServer } from './reap-server.js';
 import type { ReapMember } from './reap-member.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
+import type { RingLogServer } from './ring-log-server.js';
 import { ReplicaRead } from './replica-read.js';
 
 const NOBODY: readonly number[] = [];
@@ -56,6 +57,8 @@ class ReplicaStore implements RecordTarget {
 }
 
 export class PeerServer {
+  /** Where rings are agreed on; set before the first frame. */
+  ringLog: RingLogServer | null = null;
   readonly #parts: ClusterParts;
   readonly #credentials: PeerCredentials;
   readonly #exchanges: ExchangeServer;
@@ -102,6 +105,8 @@ export class PeerServer {
       this.#forward(session, frame);
     } else if (isExchangeKind(frame.kind)) {
       this.#exchanges.serve(session, frame);
+    } else if (this.ringLog?.serve(session, frame, this.#ordinalOf(session)) === true) {
+      return;
     } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);
     }
