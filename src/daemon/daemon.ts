@@ -6,10 +6,12 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
+import type { Disk } from '../env/disk.js';
+import type { Random } from '../env/random.js';
 import type { Acceptor, Dialer } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
 import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../model/limits.js';
-import { hash64From } from '../model/hash.js';
+import { type Hash64, hash64From } from '../model/hash.js';
 import type { ListenerGroup } from '../model/messages.js';
 import { formatTcp } from '../net/address.js';
 import { BufferPool } from '../lib/buffer-pool.js';
@@ -19,6 +21,7 @@ import { listen, type Listener } from '../net/listener.js';
 import type { BackgroundOptions } from '../node/background.js';
 import type { ClusterOptions, ReapingOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
+import { AcceptorFile } from '../storage/acceptor-file.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
 import type { Address, Config } from './config-types.js';
@@ -76,7 +79,9 @@ export const startNode: StartNode = async (start) => {
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
   const cluster =
-    ring.members.length > 1 ? clusterOptions(start, secret, new TcpDialer(pool, queue), storage.engine) : null;
+    ring.members.length > 1
+      ? await clusterOptions(start, { directory, secret, hash, random, dialer: new TcpDialer(pool, queue), storage })
+      : null;
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -163,13 +168,20 @@ async function closed(listeners: readonly Listener[]): Promise<void> {
   );
 }
 
-/** `secret`: openDirectory has refused a ring of several without one. */
-function clusterOptions(
-  { config }: NodeStart,
-  secret: Uint8Array | null,
-  dialer: Dialer,
-  engine: StorageWorld['engine'],
-): ClusterOptions {
+interface MemberParts {
+  readonly directory: NodeDirectory;
+  /** openDirectory has refused a ring of several without one. */
+  readonly secret: Uint8Array | null;
+  readonly hash: Hash64;
+  readonly random: Random;
+  readonly dialer: Dialer;
+  readonly storage: StorageWorld;
+}
+
+async function clusterOptions(
+  { config, log, fatal, removed }: NodeStart,
+  { directory, secret, hash, random, dialer, storage: { engine } }: MemberParts,
+): Promise<ClusterOptions> {
   assert(secret !== null, 'a ring of several nodes is served with a secret only');
   const { periodMs: repairPeriodMs, reapAfterMs, reapLogRetentionMs } = config.repair;
   const reaping: ReapingOptions = {
@@ -181,7 +193,44 @@ function clusterOptions(
     logRetentionMs: reapLogRetentionMs,
   };
   const { hints, reaps } = engine;
-  return { secret, digest: realDigest, dialer, hints, replicas: engine, repairPeriodMs, reaps, reaping };
+  const { disk, rings } = directory;
+  return {
+    secret,
+    digest: realDigest,
+    dialer,
+    hints,
+    replicas: engine,
+    repairPeriodMs,
+    reaps,
+    reaping,
+    acceptor: await openAcceptor(disk, hash, random, log),
+    rings: {
+      save: (document, done) => {
+        rings.save(document, (error) => {
+          if (error === null) done(null);
+          else fatal(error); // a slot that may be half written must not be written again
+        });
+      },
+    },
+    onRemoved: removed,
+  };
+}
+
+/** A node without a memory for votes serves as any other: it only has no say in what the next ring is. */
+async function openAcceptor(disk: Disk, hash: Hash64, random: Random, log: ProcessLog): Promise<AcceptorFile | string> {
+  try {
+    const file = await promised(AcceptorFile.open(disk, hash, random));
+    if (file.found === 'damaged') {
+      const text =
+        'ring/acceptor could not be read, and was made anew: this node votes again when a ring names the new one';
+      log.warn('acceptor-damaged', { text });
+    }
+    return file;
+  } catch (error) {
+    const { message } = error as Error;
+    log.error('acceptor-unusable', { error: message });
+    return `could not open its file ring/acceptor: ${message}`;
+  }
 }
 
 function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {

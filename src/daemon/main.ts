@@ -118,6 +118,13 @@ class DaemonProcess {
           this.#notifier.extendTimeout(PROGRESS_EXTENDS_MS);
           this.#notifier.status(text);
         },
+        removed: (ringVersion) => {
+          this.#log.warn('removed', {
+            ringVersion,
+            text: `This node is not in ring version ${ringVersion} of its cluster: it has left, or was removed. What it held is with the others, or was given up; its directory is not needed any more`,
+          });
+          this.#drain('removed');
+        },
         fatal: (error) => {
           this.#fail(error);
         },

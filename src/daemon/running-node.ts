@@ -26,6 +26,8 @@ export interface NodeStart {
   readonly meter: Meter;
   /** Long steps of a start say that they still move; systemd then waits on. */
   readonly progress: (text: string) => void;
+  /** The node is no member of its cluster any more: the process stops as after SIGTERM, and the next start is refused. */
+  readonly removed: (ringVersion: number) => void;
   /** The node cannot go on (the log failed): the process ends at once, exit 1. */
   readonly fatal: (error: Error) => void;
 }

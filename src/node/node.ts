@@ -14,10 +14,12 @@ import type { BufferPool } from '../lib/buffer-pool.js';
 import { failure } from '../model/errors.js';
 import type { Hash64 } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
+import type { RingEdit } from '../ring/edits.js';
 import type { Storage } from '../storage/storage.js';
 import type { Hlc } from '../versioning/hlc.js';
 import { Background, type BackgroundOptions } from './background.js';
 import { ByteBudget } from './byte-budget.js';
+import type { ChangeOutcome, RingWish } from './cluster/change-outcome.js';
 import { Cluster, type ClusterStatus } from './cluster/cluster.js';
 import type { ClusterOptions } from './cluster/options.js';
 import { Dispatcher, type Works } from './dispatcher.js';
@@ -169,6 +171,12 @@ export class PartitaNode implements SessionHost {
   /** How background work fares here. */
   get background(): BackgroundView {
     return this.#background;
+  }
+
+  /** Has the voters decide on a ring with other members; a node that is a cluster of its own has none. */
+  changeRing(edits: readonly RingEdit[], wish: RingWish, done: (outcome: ChangeOutcome) => void): void {
+    if (this.#cluster === null) done({ kind: 'refused', text: 'This node is a cluster of its own' });
+    else this.#cluster.changeRing(edits, wish, done);
   }
 
   /** Compares what this node holds with what others hold, now and not when it is due: those that it calls. */

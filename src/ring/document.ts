@@ -15,10 +15,11 @@
  */
 import { isNodeId, type NodeId } from '../model/ids.js';
 import type { RingMessage } from '../model/messages.js';
+import type { RingVoter } from '../model/ring-log-messages.js';
 import { membersFault, ownersFault, tableFault } from './invariants.js';
 import { movesFault, type RingMove, targetOwners } from './moves.js';
 import type { PlacedMember } from './shares.js';
-import { chooseVoters, type RingVoter, votersFault } from './voters.js';
+import { chooseVoters, votersFault } from './voters.js';
 
 /** Of a ring that nothing has changed yet; later ones have all the fields of FORMAT_CHANGED. */
 const FORMAT_FIRST = 1;

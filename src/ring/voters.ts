@@ -6,39 +6,42 @@
  * node that has lost its memory (a new disk) has another one, and may have forgotten what it promised, so it does not
  * vote before a ring names the new one. Empty: the ring was made before anybody had a name (partita cluster init).
  */
+import type { RingVoter } from '../model/ring-log-messages.js';
 import type { PlacedMember } from './shares.js';
-
-export interface RingVoter {
-  readonly ordinal: number;
-  /** 32 hexadecimal digits, or empty. */
-  readonly acceptorId: string;
-}
 
 export const VOTERS_MAX = 5;
 
 type Candidate = Pick<PlacedMember, 'ordinal' | 'zone'> & { readonly leaving: boolean };
 
-/** `acceptorIds`: of whoever is known to have one; `before` go on if they stay. */
+/**
+ * `acceptorIds`: of whoever is known to have one; `before` go on if they stay. Once voters have names, only those who have
+ * one become voters, even if they are too few for a while: one without a name would make all of them indispensable.
+ */
 export function chooseVoters(
   members: readonly Candidate[],
   before: readonly RingVoter[],
   acceptorIds: ReadonlyMap<number, string> = new Map(),
 ): readonly RingVoter[] {
-  const staying = members.filter(({ leaving }) => !leaving);
-  const count = Math.min(VOTERS_MAX, staying.length - ((staying.length + 1) % 2));
   const known = new Map(before.map(({ ordinal, acceptorId }) => [ordinal, acceptorId]));
+  for (const [ordinal, acceptorId] of acceptorIds) known.set(ordinal, acceptorId);
+  const staying = members.filter(({ leaving }) => !leaving);
+  const named = staying.filter(({ ordinal }) => (known.get(ordinal) ?? '') !== '');
+  const areNamed = before.length > 0 && before.every(({ acceptorId }) => acceptorId !== '');
+  const candidates = areNamed && named.length > 0 ? named : staying;
+  const count = Math.min(VOTERS_MAX, staying.length - ((staying.length + 1) % 2), candidates.length);
+  const voted = new Set(before.map(({ ordinal }) => ordinal));
   const chosen: Candidate[] = [];
   while (chosen.length < count) {
-    const rest = staying.filter((member) => !chosen.includes(member));
+    const rest = candidates.filter((member) => !chosen.includes(member));
     const inZone = (one: Candidate): number => chosen.filter(({ zone }) => zone !== '' && zone === one.zone).length;
     rest.sort(
       (a, b) =>
-        inZone(a) - inZone(b) || Number(known.has(b.ordinal)) - Number(known.has(a.ordinal)) || a.ordinal - b.ordinal,
+        inZone(a) - inZone(b) || Number(voted.has(b.ordinal)) - Number(voted.has(a.ordinal)) || a.ordinal - b.ordinal,
     );
     chosen.push(rest[0] as Candidate);
   }
   return chosen
-    .map(({ ordinal }) => ({ ordinal, acceptorId: acceptorIds.get(ordinal) ?? known.get(ordinal) ?? '' }))
+    .map(({ ordinal }) => ({ ordinal, acceptorId: known.get(ordinal) ?? '' }))
     .sort((a, b) => a.ordinal - b.ordinal);
 }
 

@@ -4,7 +4,7 @@
  * one ring over all of them.
  */
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
-import { type RingDocument, firstRing, ringFault } from '../../src/ring/document.js';
+import { encodeRing, type RingDocument, firstRing, ringFault } from '../../src/ring/document.js';
 import { nodeId, type NodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
 import { copyBytes, toHex } from '../../src/lib/bytes.js';
@@ -153,6 +153,8 @@ export class RingCluster implements SimCluster {
   readonly #violation: (text: string) => void;
   readonly #drawn: () => string;
   readonly #nodeIds: Map<number, NodeId> = new Map();
+  /** Ordinal → the id under which it votes no more. */
+  readonly #forgot: Map<number, string> = new Map();
   #newest: RingDocument;
   #table: PreferenceTable;
 
@@ -215,13 +217,32 @@ export class RingCluster implements SimCluster {
     this.#installed.push({ node, version: ring.version, atMs });
     const known = this.rings.get(ring.version);
     if (known === undefined) this.rings.set(ring.version, ring);
-    else if (JSON.stringify(known) !== JSON.stringify(ring))
+    else if (!Buffer.from(encodeRing(known)).equals(encodeRing(ring)))
       this.#violation(`node ${node.node} has another ring ${ring.version} than others have`);
     const fault = ringFault(ring);
     if (fault !== null) this.#violation(`node ${node.node} has taken over ring ${ring.version}: ${fault}`);
     if (ring.version <= this.#newest.version) return;
     this.#newest = ring;
     this.#table = new PreferenceTable(ring);
+  }
+
+  /**
+   * Whether the ring can still change when this node forgets what it has voted for: a majority of the voters must remember,
+   * and before they have names all of them.
+   */
+  mayForget(node: SimNode): boolean {
+    const { voters } = this.#newest;
+    if (!voters.some(({ ordinal }) => ordinal === node.ordinal)) return true;
+    if (voters.some(({ acceptorId }) => acceptorId === '')) return false;
+    const sound = voters.filter(({ ordinal, acceptorId }) => this.#forgot.get(ordinal) !== acceptorId);
+    const isSound = sound.some(({ ordinal }) => ordinal === node.ordinal);
+    return !isSound || sound.length - 1 >= Math.floor(voters.length / 2) + 1;
+  }
+
+  /** What it has voted for is gone, and with it the id by which the ring may name it. */
+  forgets(node: SimNode): void {
+    const voter = this.#newest.voters.find(({ ordinal }) => ordinal === node.ordinal);
+    if (voter !== undefined) this.#forgot.set(voter.ordinal, voter.acceptorId);
   }
 
   /** It is no member any more, and will not start again. */

@@ -4,7 +4,7 @@
  */
 import type { Prng } from '../../src/lib/prng.js';
 import type { SimClient } from './client.js';
-import { majorityOf, type SimCluster } from './cluster.js';
+import { majorityOf, RingCluster, type SimCluster } from './cluster.js';
 import * as disks from './disk-faults.js';
 import type { Doubts } from './doubts.js';
 import { beginNetworkFault, type NetworkFault } from './network-faults.js';
@@ -190,6 +190,7 @@ export class Nemesis {
       this.#copies.set(node, node.copyDisk());
       return;
     }
+    if (kind !== 'rot-log' && !this.#mayForget(node)) return;
     this.#world.say(`node ${node.node}: ${kind}`);
     node.crash(kind === 'rot-log' ? 'kill' : 'power');
     if (kind === 'lost-disk') node.loseDisk();
@@ -200,6 +201,15 @@ export class Nemesis {
     this.#copies.delete(node);
     doubt(null);
     this.#startAgain(node, DOWN_MAX_MS);
+  }
+
+  /** Where the ring changes, it must go on doing so: its voters are not all robbed of their memory. */
+  #mayForget(node: SimNode): boolean {
+    const { cluster, options } = this.#world;
+    if (!(cluster instanceof RingCluster) || !Number.isFinite(options.changeEveryMs)) return true;
+    if (!cluster.mayForget(node)) return false;
+    cluster.forgets(node);
+    return true;
   }
 
   #setClock(who: SimNode | SimClient): void {

@@ -12,6 +12,7 @@ import { exponential, placeOf } from './tools.js';
 /** Nodes that join in one run. */
 const JOINS_MAX = 6;
 const AT_ONCE_CHANCE = 0.2;
+const REMOVE_AGAIN_MS = 3_000;
 
 export interface ChangingWorld {
   readonly cluster: RingCluster;
@@ -41,11 +42,31 @@ export class RingChanges {
 
   start(): void {
     if (!Number.isFinite(this.#everyMs)) return;
+    this.#removeLost();
+    this.#changeLater();
+  }
+
+  /** Whoever has lost a node tells the others so until they have heard. */
+  #removeLost(): void {
+    this.#world.after(REMOVE_AGAIN_MS, () => {
+      const lost = this.#lost();
+      if (lost !== undefined) this.#propose([{ kind: 'remove', ordinal: lost }]);
+      if (!this.#over || this.#lost() !== undefined) this.#removeLost();
+    });
+  }
+
+  /** A member whose machine has burnt. */
+  #lost(): number | undefined {
+    const { cluster } = this.#world;
+    return cluster.ring.members.find(({ ordinal }) => cluster.machine(ordinal)?.state === 'left')?.ordinal;
+  }
+
+  #changeLater(): void {
     this.#world.after(exponential(this.#random, this.#everyMs), () => {
       if (this.#over) return;
       this.#change();
       if (this.#random.chance(AT_ONCE_CHANCE)) this.#change();
-      this.start();
+      this.#changeLater();
     });
   }
 
@@ -54,10 +75,13 @@ export class RingChanges {
   }
 
   #change(): void {
-    const { cluster } = this.#world;
-    const edits = this.#edits(cluster.ring.members);
-    const through = cluster.nodes.filter(({ state, server }) => state === 'up' && server !== null);
-    if (edits.length === 0 || through.length === 0) return;
+    const edits = this.#edits(this.#world.cluster.ring.members);
+    if (edits.length > 0) this.#propose(edits);
+  }
+
+  #propose(edits: readonly RingEdit[]): void {
+    const through = this.#world.cluster.nodes.filter(({ state, server }) => state === 'up' && server !== null);
+    if (through.length === 0) return;
     const node = this.#random.pick(through);
     const text = edits.map((edit) => edit.kind).join(' and ');
     this.#count(this.proposed, text);
@@ -104,10 +128,16 @@ export class RingChanges {
     return { kind: 'join', nodeId: cluster.nodeIdOf(ordinal), address, peerAddress, zone, capacity: 1 };
   }
 
-  /** Its machine burns first: nobody removes a node by force that could still leave. */
+  /**
+   * Its machine burns first: nobody removes a node by force that could still leave. One at a time, and not before voters
+   * have names: until then all of them are needed.
+   */
   #remove(ordinal: number): readonly RingEdit[] {
-    const machine = this.#world.cluster.machine(ordinal);
-    if (machine === undefined) return [];
+    const { cluster } = this.#world;
+    const machine = cluster.machine(ordinal);
+    if (machine === undefined || this.#lost() !== undefined) return [];
+    if (cluster.ring.voters.some(({ acceptorId }) => acceptorId === '') || !cluster.mayForget(machine)) return [];
+    cluster.forgets(machine);
     this.#world.say(`node ${machine.node} burns`);
     this.#world.doubts.add({ node: machine.node, atMs: this.#world.nowMs(), kind: 'destroyed', key: null });
     machine.burn();

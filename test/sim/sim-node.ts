@@ -6,14 +6,14 @@
 
 import type { Log } from '../../src/env/meter.js';
 import { BufferPool } from '../../src/lib/buffer-pool.js';
-import { type Flow, run } from '../../src/lib/flow.js';
+import { type Flow, run, wait } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
 import { nodeId } from '../../src/model/ids.js';
 import type { ClusterOptions, ReapingOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
 import { decodeRing, encodeRing, type RingDocument } from '../../src/ring/document.js';
 import type { Engine } from '../../src/storage/engine.js';
-import { AcceptorFile } from '../../src/storage/acceptor-file.js';
+import { ACCEPTOR_PATH, AcceptorFile } from '../../src/storage/acceptor-file.js';
 import { NodeMetaFile } from '../../src/storage/node-meta.js';
 import { RingSlots } from '../../src/storage/ring-slots.js';
 import { Hlc } from '../../src/versioning/hlc.js';
@@ -95,6 +95,8 @@ export class SimNode implements StoreIdentity {
   #files: MemoryPartitionFiles | null = null;
   #meta: NodeMetaFile | null = null;
   #wasInitialised = false;
+  /** Its disk is an earlier day's: whoever puts one back deletes what it has voted for since, and before. */
+  #isPutBack = false;
 
   constructor(node: number, world: NodeWorld, random: Prng) {
     this.node = node;
@@ -193,6 +195,7 @@ export class SimNode implements StoreIdentity {
     this.medium.commits.clear();
     for (const [path, commit] of copy.commits) this.medium.commits.set(path, commit);
     this.#wasInitialised = copy.wasInitialised;
+    this.#isPutBack = true;
   }
 
   #newDisk(): SimulatedDisk {
@@ -225,6 +228,15 @@ export class SimNode implements StoreIdentity {
       return;
     }
     world.onRing(this, ring);
+    if (this.#isPutBack) {
+      yield* wait<void>((done) => {
+        disk.remove(ACCEPTOR_PATH, () => {
+          done(null); // it may not have been there
+        });
+      });
+      this.#isPutBack = false;
+    }
+    const acceptor = yield* AcceptorFile.open(disk, HASH, random);
     const hlc = mutant?.forgetsClock === true ? new Hlc(0, 0) : new Hlc(meta.meta.hlcMs, meta.meta.hlcLogical);
     const engine = yield* openNodeEngine({
       shape: world.options.engine,

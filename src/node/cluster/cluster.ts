@@ -15,7 +15,9 @@ import type { Random } from '../../env/random.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import type { RepairReply } from '../../model/exchange-messages.js';
-import type { RingDocument } from '../../ring/document.js';
+import { changeRing } from '../../ring/change.js';
+import { encodeRing, type RingDocument } from '../../ring/document.js';
+import { editMembers, type RingEdit } from '../../ring/edits.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
 import type { Works } from '../dispatcher.js';
@@ -25,6 +27,7 @@ import { PeerCredentials } from '../peers/credentials.js';
 import { PeerLinks, type PeerStatus } from '../peers/links.js';
 import type { Services } from '../services.js';
 import type { Session } from '../session.js';
+import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
 import { Fences } from './fences.js';
@@ -42,6 +45,7 @@ import { Preferences } from './preferences.js';
 import { ReapMember } from './reap-member.js';
 import { Reaper, type ReapSummary } from './reaper.js';
 import { RingLog } from './ring-log.js';
+import { RingLogServer } from './ring-log-server.js';
 import { Repairs } from './repairs.js';
 
 /** A hint that was refused for its fence is delivered again anyway; until then the fence is to be reached. */
@@ -169,8 +173,34 @@ export class Cluster implements ClusterParts, Works {
       },
       onRemoved: options.onRemoved,
     });
-    this.ringLog = new RingLog(this, options.acceptor, this.membership, random);
+    this.ringLog = new RingLog({
+      self: ordinal,
+      hash: services.hash,
+      log,
+      random,
+      timers,
+      links: this.links,
+      host: this.membership,
+      store: options.acceptor,
+      nameOf: this.nameOf,
+      nowMs: () => clock.monotonicMs(),
+    });
+    this.#server.ringLog = new RingLogServer(this.ringLog);
     this.#moves = new MoveDriver(this, this.#exchanges, this.ringLog, random);
+  }
+
+  /** Has the voters decide on a ring with other members. */
+  changeRing(edits: readonly RingEdit[], { seed, change }: RingWish, done: (outcome: ChangeOutcome) => void): void {
+    const { ring, clock } = this.services;
+    const members = editMembers(ring, edits);
+    const { acceptorIds } = this.#moves;
+    const notes = { change, changedAtMs: clock.wallMs(), acceptorIds };
+    const plan = 'fault' in members ? members : changeRing(ring, members, seed, notes);
+    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
+    else
+      this.ringLog.propose(encodeRing(plan), (outcome) => {
+        done(changeOutcome(outcome));
+      });
   }
 
   /** In one turn: nobody sees one half of the node by the old ring and the other by the new one. */
@@ -183,7 +213,7 @@ export class Cluster implements ClusterParts, Works {
     this.fences.setRing();
     this.#exchanges.setRing();
     this.#moves.setRing();
-    this.ringLog.setRing();
+    this.ringLog.installed();
     this.#onRing?.(ring);
   }
 
@@ -217,6 +247,7 @@ export class Cluster implements ClusterParts, Works {
   stop(): void {
     this.#moves.stop();
     this.membership.stop();
+    this.ringLog.stop();
     this.#exchanges.stop();
     this.reaper.stop();
     this.fences.stop();

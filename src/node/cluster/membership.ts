@@ -15,6 +15,7 @@ import { NOBODY } from '../../ring/moves.js';
 import { SUSPICIONS } from '../../storage/partition.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { ClusterParts } from './parts.js';
+import type { InstalledRing, RingLogHost } from './ring-log.js';
 
 /** How often it is looked whether another node has named a newer ring. */
 const LOOK_MS = 500;
@@ -39,7 +40,7 @@ export interface MembershipWorld {
   onRemoved(version: number): void;
 }
 
-export class Membership {
+export class Membership implements RingLogHost {
   readonly #world: MembershipWorld;
   #document: Uint8Array;
   #next: RingDocument | null = null;
@@ -53,9 +54,18 @@ export class Membership {
     this.#lookLater();
   }
 
-  /** Of the ring in force; replaced, never changed. */
-  get document(): Uint8Array {
-    return this.#document;
+  ring(): InstalledRing {
+    const { version, voters } = this.#world.parts.services.ring;
+    return { version, voters, document: this.#document };
+  }
+
+  faultOf(document: Uint8Array): string {
+    const { ring: current } = this.#world.parts.services;
+    const ring = decodeRing(document);
+    if ('fault' in ring) return ring.fault;
+    if (ring.version !== current.version + 1)
+      return `it has version ${ring.version}, and ${current.version} is in force`;
+    return strangerFault(current, ring) ?? '';
   }
 
   /** Whoever decided on it, or has it, says that this is a ring: it is looked at all the same. */
@@ -128,7 +138,13 @@ export class Membership {
   #arriving(ring: RingDocument): readonly number[] {
     const { services, self } = this.#world.parts;
     const known = new Set(incomingOf(services.ring, self).map(({ name }) => name));
-    return incomingOf(ring, self).flatMap(({ name, partition }) => (known.has(name) ? [] : [partition]));
+    const arriving = new Set(
+      incomingOf(ring, self).flatMap(({ name, partition }) => (known.has(name) ? [] : [partition])),
+    );
+    // A node that was put back to an earlier day may have become an owner since, and have forgotten it.
+    const had = heldBy(services.ring, self);
+    for (const partition of heldBy(ring, self)) if (!had.has(partition)) arriving.add(partition);
+    return [...arriving].sort((a, b) => a - b);
   }
 
   #lookLater(): void {
@@ -159,6 +175,16 @@ function incomingOf(
   return moves
     .filter(({ from, to, phase }) => to === self && (phase === 'copy' || from === NOBODY))
     .map(({ partition, since }) => ({ name: `${partition}/${since}`, partition }));
+}
+
+/** Partitions that a node owns, or is to own. */
+function heldBy({ owners, replicaCount, moves }: RingDocument, self: number): ReadonlySet<number> {
+  const held = new Set<number>();
+  owners.forEach((ordinal, at) => {
+    if (ordinal === self) held.add(Math.floor(at / replicaCount));
+  });
+  for (const { partition, to } of moves) if (to === self) held.add(partition);
+  return held;
 }
 
 /** Why a ring cannot follow upon this one, or null. */

@@ -15,6 +15,7 @@ import type { TimerHandle } from '../../env/clock.js';
 import { advanceRing, isNeeded } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { NOBODY, type RingMove } from '../../ring/moves.js';
+import { chooseVoters } from '../../ring/voters.js';
 import type { ClusterParts } from './parts.js';
 
 const LOOK_MS = 500;
@@ -30,9 +31,16 @@ export interface Catching {
 }
 
 export interface Proposing {
+  /** Of this node; empty: it cannot vote. */
+  readonly acceptorId: string;
   /** Has the voters decide on the version after this node's; `done` when that has ended, one way or the other. */
   propose(document: Uint8Array, done: () => void): void;
+  /** Asks a member for its ring, and by which id it votes. */
+  learnFrom(ordinal: number, heard: (reply: { readonly acceptorId: string } | null) => void): void;
 }
+
+/** How often it is asked by which ids the voters vote. */
+const ASK_VOTERS_MS = 4_000;
 
 /** How far a move to this node has come. */
 class Incoming {
@@ -48,8 +56,11 @@ export class MoveDriver {
   readonly #proposing: Proposing;
   readonly #random: Random;
   readonly #incoming: Map<string, Incoming> = new Map();
+  /** Ids by which voters vote, as they said last. */
+  readonly acceptorIds: Map<number, string> = new Map();
   #timer: TimerHandle | null = null;
   #isProposing = false;
+  #askedVotersMs = 0;
 
   constructor(parts: ClusterParts, catching: Catching, proposing: Proposing, random: Random) {
     this.#parts = parts;
@@ -90,15 +101,48 @@ export class MoveDriver {
       if (move.phase === 'settle' && this.#hasSettled(move)) settled.push(move);
     }
     const left = this.#hasLeft(ring) ? [self] : [];
-    if (copied.length + settled.length + left.length === 0) return;
+    this.#askVoters(ring);
+    const isNamed = this.#votersAreNamed(ring);
+    if (copied.length + settled.length + left.length === 0 && isNamed) return;
     const change = changeText(copied.length, settled.length, left);
-    const notes = { change, changedAtMs: services.clock.wallMs() };
+    const notes = { change, changedAtMs: services.clock.wallMs(), acceptorIds: this.acceptorIds };
     const next = advanceRing(ring, { copied, settled, left }, notes);
     if (next === null) return;
     this.#isProposing = true;
     this.#proposing.propose(encodeRing(next), () => {
       this.#isProposing = false;
     });
+  }
+
+  /** Voters are to be named by the ids under which they vote: one that has lost its memory votes under another. */
+  #askVoters({ members }: RingDocument): void {
+    const nowMs = this.#parts.nowMs();
+    if (nowMs < this.#askedVotersMs + ASK_VOTERS_MS) return;
+    this.#askedVotersMs = nowMs;
+    for (const { ordinal } of members) {
+      const heard = (reply: { readonly acceptorId: string } | null): void => {
+        if (reply !== null && reply.acceptorId !== '') this.acceptorIds.set(ordinal, reply.acceptorId);
+      };
+      if (ordinal === this.#parts.self) heard(this.#proposing);
+      else this.#proposing.learnFrom(ordinal, heard);
+    }
+  }
+
+  /** Or cannot be yet: as long as one has no name all of them have to agree, so all have to be there. */
+  #votersAreNamed({ members, voters }: RingDocument): boolean {
+    const { self } = this.#parts;
+    if (!voters.some(({ ordinal }) => ordinal === self)) return true;
+    const areAllKnown = voters.every(({ ordinal }) => this.acceptorIds.has(ordinal));
+    const areAllNamed = voters.every(({ acceptorId }) => acceptorId !== '');
+    if (!areAllNamed && !areAllKnown) return true;
+    const chosen = chooseVoters(members, voters, this.acceptorIds);
+    return (
+      chosen.length === voters.length &&
+      chosen.every(({ ordinal, acceptorId }, i) => {
+        const voter = voters[i];
+        return voter?.ordinal === ordinal && voter.acceptorId === acceptorId;
+      })
+    );
   }
 
   #hasCopied(move: RingMove): boolean {
@@ -167,5 +211,5 @@ function changeText(copied: number, settled: number, left: readonly number[]): s
     ...(settled > 0 ? [`${settled} moves have ended`] : []),
     ...left.map((ordinal) => `node ${ordinal} has left`),
   ];
-  return parts.join(', ');
+  return parts.length === 0 ? 'voters were named' : parts.join(', ');
 }

@@ -6,6 +6,7 @@ import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { RingKeeper } from './membership.js';
+import type { AcceptorStore } from './ring-log.js';
 
 /** What a member of a ring of several nodes needs beside what every node does. */
 export interface ClusterOptions {
@@ -22,6 +23,8 @@ export interface ClusterOptions {
   /** Of the same store. */
   readonly reaps: ReapStorage;
   readonly reaping: ReapingOptions;
+  /** What this node's vote on rings rests on; a text: why it has none. */
+  readonly acceptor: AcceptorStore | string;
   /** Where newer rings are kept. */
   readonly rings: RingKeeper;
   /** From now on this ring is in force here. */

@@ -90,6 +90,13 @@ export class Member {
         repairPeriodMs: 3_600_000,
         ...REAPING,
         reaps: storage.reaps,
+        acceptor: 'has no memory in this test',
+        rings: {
+          save: (_document, done) => {
+            done(null);
+          },
+        },
+        onRemoved: () => undefined,
       },
     });
     this.host.acceptor = this.node.acceptor;

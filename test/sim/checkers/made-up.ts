@@ -37,6 +37,14 @@ export class MadeUp implements Evidence {
   skewMaxMs: number = 100;
   endMs: number = 100_000;
 
+  ownersReplaced(): number {
+    return 0;
+  }
+
+  ownersEver(): readonly number[] {
+    return this.view.owners(KEY);
+  }
+
   isPromiseVoid({ startMs }: WriteOp): boolean {
     return startMs <= this.doubt;
   }
