@@ -191,9 +191,12 @@ export class ExchangeSchedule {
     }
   }
 
-  /** All other owners of this partition, at once. */
-  hasten(partition: number, nowMs: number): void {
-    for (const pair of this.#owned.get(partition)?.pairs ?? []) pair.dueMs = Math.min(pair.dueMs, nowMs);
+  /** Those other owners of this partition at once whom no meeting has met that began at or after that time. */
+  hasten(partition: number, sinceMs: number, nowMs: number): void {
+    for (const pair of this.#owned.get(partition)?.pairs ?? []) {
+      const isToCome = pair.underWay || pair.retryMs > 0; // after a failure it waits for its turn
+      if (pair.metBeganMs < sinceMs && !isToCome) pair.dueMs = Math.min(pair.dueMs, nowMs);
+    }
   }
 
   /** Whether each of them has been met in full, in a meeting that began at or after that time. */

@@ -28,7 +28,7 @@ export function chooseVoters(
   const named = staying.filter(({ ordinal }) => (known.get(ordinal) ?? '') !== '');
   const areNamed = before.length > 0 && before.every(({ acceptorId }) => acceptorId !== '');
   const candidates = areNamed && named.length > 0 ? named : staying;
-  const count = Math.min(VOTERS_MAX, staying.length - ((staying.length + 1) % 2), candidates.length);
+  const count = Math.min(VOTERS_MAX, candidates.length - ((candidates.length + 1) % 2));
   const voted = new Set(before.map(({ ordinal }) => ordinal));
   const chosen: Candidate[] = [];
   while (chosen.length < count) {

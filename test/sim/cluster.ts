@@ -153,8 +153,8 @@ export class RingCluster implements SimCluster {
   readonly #violation: (text: string) => void;
   readonly #drawn: () => string;
   readonly #nodeIds: Map<number, NodeId> = new Map();
-  /** Ordinal → the id under which it votes no more. */
-  readonly #forgot: Map<number, string> = new Map();
+  /** Ids under which nobody votes any more. */
+  readonly #forgotten: Set<string> = new Set();
   #newest: RingDocument;
   #table: PreferenceTable;
 
@@ -234,15 +234,14 @@ export class RingCluster implements SimCluster {
     const { voters } = this.#newest;
     if (!voters.some(({ ordinal }) => ordinal === node.ordinal)) return true;
     if (voters.some(({ acceptorId }) => acceptorId === '')) return false;
-    const sound = voters.filter(({ ordinal, acceptorId }) => this.#forgot.get(ordinal) !== acceptorId);
+    const sound = voters.filter(({ acceptorId }) => !this.#forgotten.has(acceptorId));
     const isSound = sound.some(({ ordinal }) => ordinal === node.ordinal);
     return !isSound || sound.length - 1 >= Math.floor(voters.length / 2) + 1;
   }
 
   /** What it has voted for is gone, and with it the id by which the ring may name it. */
   forgets(node: SimNode): void {
-    const voter = this.#newest.voters.find(({ ordinal }) => ordinal === node.ordinal);
-    if (voter !== undefined) this.#forgot.set(voter.ordinal, voter.acceptorId);
+    this.#forgotten.add(node.acceptorId);
   }
 
   /** It is no member any more, and will not start again. */

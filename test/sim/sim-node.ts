@@ -80,6 +80,8 @@ export class SimNode implements StoreIdentity {
   readonly world: NodeWorld;
   state: NodeState = 'down';
   incarnation = 0;
+  /** Under which it votes on rings. */
+  acceptorId = '';
   life = 1;
   disk: SimulatedDisk;
   medium: MemoryMedium = new MemoryMedium();
@@ -237,6 +239,7 @@ export class SimNode implements StoreIdentity {
       this.#isPutBack = false;
     }
     const acceptor = yield* AcceptorFile.open(disk, HASH, random);
+    this.acceptorId = acceptor.acceptorId;
     const hlc = mutant?.forgetsClock === true ? new Hlc(0, 0) : new Hlc(meta.meta.hlcMs, meta.meta.hlcLogical);
     const engine = yield* openNodeEngine({
       shape: world.options.engine,
@@ -352,7 +355,15 @@ export class SimNode implements StoreIdentity {
         if (this.world.isTold) this.world.say(`node ${this.node} ${level} ${event} ${JSON.stringify(fields)}`);
       };
     const nothing = (): void => undefined;
-    return { debug: nothing, info: nothing, warn: line('warn'), error: line('error') };
+    const info = line('info');
+    return {
+      debug: nothing,
+      info: (event, fields) => {
+        if (event.startsWith('ring-')) info(event, fields);
+      },
+      warn: line('warn'),
+      error: line('error'),
+    };
   }
 
   #startFailed(process: SimProcess, error: Error): void {

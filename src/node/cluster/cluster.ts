@@ -34,7 +34,7 @@ import { Fences } from './fences.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
 import { Membership } from './membership.js';
 import { ClusterMeters } from './meters.js';
-import { MoveDriver } from './move-driver.js';
+import { MoveDriver, type MoveStatus } from './move-driver.js';
 import type { ClusterOptions } from './options.js';
 import { Origins } from './origins.js';
 import type { ClusterParts } from './parts.js';
@@ -70,6 +70,10 @@ export interface ClusterStatus {
   readonly readRepairs: { readonly young: number; readonly settled: number; readonly dropped: number };
   /** Of each partition that this node owns, what the last look at its deletes has found. */
   readonly tombstones: readonly ReapSummary[];
+  /** Replicas on their way to this node. */
+  readonly moves: readonly MoveStatus[];
+  /** Partitions that are not this node's any more, and of which it still holds something. */
+  readonly departing: readonly number[];
 }
 
 export class Cluster implements ClusterParts, Works {
@@ -240,6 +244,8 @@ export class Cluster implements ClusterParts, Works {
       repair: this.#exchanges.status(),
       readRepairs: this.meters.readRepairs,
       tombstones: this.reaper.summaries(),
+      moves: this.#moves.status(),
+      departing: this.#exchanges.departures.partitions,
     };
   }
 

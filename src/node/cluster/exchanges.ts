@@ -93,9 +93,9 @@ export class Exchanges {
     return this.#world.parts.services.storage.status().suspectPartitions.includes(partition);
   }
 
-  /** All other owners of a partition are met as soon as can be. */
-  hasten(partition: number): void {
-    this.#schedule.hasten(partition, this.#world.parts.nowMs());
+  /** All other owners of a partition are met as soon as can be, if they have not been since. */
+  hasten(partition: number, sinceMs: number): void {
+    this.#schedule.hasten(partition, sinceMs, this.#world.parts.nowMs());
     this.#begin();
   }
 

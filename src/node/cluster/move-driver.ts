@@ -12,6 +12,7 @@
  */
 import type { Random } from '../../env/random.js';
 import type { TimerHandle } from '../../env/clock.js';
+import { fullJitterMs } from '../../lib/backoff.js';
 import { advanceRing, isNeeded } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { NOBODY, type RingMove } from '../../ring/moves.js';
@@ -21,11 +22,14 @@ import type { ClusterParts } from './parts.js';
 const LOOK_MS = 500;
 /** Several nodes come that far together: who is first saves the others a round in vain. */
 const SPREAD_MS = 400;
+/** After a proposal that the voters did not decide on. */
+const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MAX = 15_000;
 
 /** What anti-entropy knows of a partition that is taken over; exchanges.ts. */
 export interface Catching {
   isSuspect(partition: number): boolean;
-  hasten(partition: number): void;
+  hasten(partition: number, sinceMs: number): void;
   hasMetAll(partition: number, sinceMs: number): boolean;
   readonly departures: { readonly isOver: boolean };
 }
@@ -34,13 +38,20 @@ export interface Proposing {
   /** Of this node; empty: it cannot vote. */
   readonly acceptorId: string;
   /** Has the voters decide on the version after this node's; `done` when that has ended, one way or the other. */
-  propose(document: Uint8Array, done: () => void): void;
+  propose(document: Uint8Array, done: (outcome: { readonly kind: string }) => void): void;
   /** Asks a member for its ring, and by which id it votes. */
   learnFrom(ordinal: number, heard: (reply: { readonly acceptorId: string } | null) => void): void;
 }
 
 /** How often it is asked by which ids the voters vote. */
 const ASK_VOTERS_MS = 4_000;
+
+/** What a move waits for; see above. */
+export type MoveStep = 'reap-logs' | 'restoring' | 'waiting-for-nodes' | 'comparing' | 'settling';
+
+export interface MoveStatus extends RingMove {
+  readonly step: MoveStep;
+}
 
 /** How far a move to this node has come. */
 class Incoming {
@@ -61,6 +72,8 @@ export class MoveDriver {
   #timer: TimerHandle | null = null;
   #isProposing = false;
   #askedVotersMs = 0;
+  #failures = 0;
+  #notBeforeMs = 0;
 
   constructor(parts: ClusterParts, catching: Catching, proposing: Proposing, random: Random) {
     this.#parts = parts;
@@ -72,8 +85,24 @@ export class MoveDriver {
 
   setRing(): void {
     const { ring } = this.#parts.services;
+    this.#failures = 0;
+    this.#notBeforeMs = 0;
     const names = new Set(ring.moves.map(nameOf));
     for (const name of [...this.#incoming.keys()]) if (!names.has(name)) this.#incoming.delete(name);
+  }
+
+  /** Moves to this node, as far as they have come. */
+  status(): readonly MoveStatus[] {
+    const { services, self } = this.#parts;
+    return services.ring.moves.filter(({ to }) => to === self).map((move) => ({ ...move, step: this.#stepOf(move) }));
+  }
+
+  #stepOf(move: RingMove): MoveStep {
+    if (move.phase === 'settle') return move.from === NOBODY ? 'restoring' : 'settling';
+    const incoming = this.#incoming.get(nameOf(move));
+    if (incoming?.hasInherited !== true) return 'reap-logs';
+    if (this.#catching.isSuspect(move.partition)) return 'restoring';
+    return incoming.finalMs < 0 ? 'waiting-for-nodes' : 'comparing';
   }
 
   stop(): void {
@@ -92,7 +121,7 @@ export class MoveDriver {
   #look(): void {
     const { services, self } = this.#parts;
     const { ring } = services;
-    if (this.#isProposing) return;
+    if (this.#isProposing || this.#parts.nowMs() < this.#notBeforeMs) return;
     const copied: RingMove[] = [];
     const settled: RingMove[] = [];
     for (const move of ring.moves) {
@@ -109,8 +138,11 @@ export class MoveDriver {
     const next = advanceRing(ring, { copied, settled, left }, notes);
     if (next === null) return;
     this.#isProposing = true;
-    this.#proposing.propose(encodeRing(next), () => {
+    this.#proposing.propose(encodeRing(next), ({ kind }) => {
       this.#isProposing = false;
+      if (kind !== 'noQuorum') return;
+      this.#failures += 1;
+      this.#notBeforeMs = this.#parts.nowMs() + fullJitterMs(this.#random, RETRY_MS_MIN, RETRY_MS_MAX, this.#failures);
     });
   }
 
@@ -153,11 +185,8 @@ export class MoveDriver {
       return false;
     }
     if (this.#catching.isSuspect(partition) || !this.#allKnow(since)) return false;
-    if (incoming.finalMs < 0) {
-      incoming.finalMs = this.#parts.nowMs();
-      this.#catching.hasten(partition);
-      return false;
-    }
+    if (incoming.finalMs < 0) incoming.finalMs = this.#parts.nowMs();
+    this.#catching.hasten(partition, incoming.finalMs);
     return this.#catching.hasMetAll(partition, incoming.finalMs);
   }
 
