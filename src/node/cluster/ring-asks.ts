@@ -2,7 +2,13 @@
 import type { Timers } from '../../env/clock.js';
 import { copyBytes } from '../../lib/bytes.js';
 import type { Failure } from '../../model/errors.js';
-import type { RingAccept, RingLearn, RingLearnReply, RingLogAnswer, RingPrepare } from '../../model/ring-log-messages.js';
+import type {
+  RingAccept,
+  RingLearn,
+  RingLearnReply,
+  RingLogAnswer,
+  RingPrepare,
+} from '../../model/ring-log-messages.js';
 import {
   decodeRingAcceptReply,
   decodeRingLearnReply,

@@ -92,7 +92,10 @@ export class RingLogServer {
   }
 }
 
-const DAMAGED = failure('INVALID_ARGUMENT', 'The hash of the ring is another: it was damaged on its way, send it again');
+const DAMAGED = failure(
+  'INVALID_ARGUMENT',
+  'The hash of the ring is another: it was damaged on its way, send it again',
+);
 
 /** The frame's memory is used again. */
 const owned = ({ bytes, hash }: RingBytes): RingBytes => ({ bytes: copyBytes(bytes), hash });
