@@ -9,7 +9,7 @@
  * So it is proposed instead (the one with the highest ballot), and this proposal is lost when it is decided: whoever asked
  * for it is told which ring came first, and may try again on top of that one.
  *
- * A quorum is a majority of the voters, as any two majorities have a voter in common. That rests on voters that forget
+ * A quorum is a majority of the voters, since two majorities always have a voter in common. That rests on voters that forget
  * nothing. Voters without a name in the ring (acceptorId '') could have lost their files without anybody noticing; if there
  * is one of these, a quorum is all of them, in both phases: then what was decided is still seen as long as a single
  * one has not forgotten.

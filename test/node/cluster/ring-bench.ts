@@ -12,7 +12,7 @@ import { Incoming } from '../../../src/node/incoming.js';
 import { type InstalledRing, RingLog, type RingLogHost } from '../../../src/node/cluster/ring-log.js';
 import { RingLogServer, type RingSession } from '../../../src/node/cluster/ring-log-server.js';
 import type { RingLinks } from '../../../src/node/cluster/ring-asks.js';
-import { AcceptorFile } from '../../../src/storage/acceptor-file.js';
+import { openAcceptor } from '../../../src/storage/acceptor-file.js';
 import { decodeError } from '../../../src/wire/codec-connection.js';
 import { FrameDecoder } from '../../../src/wire/frame.js';
 import { ERROR } from '../../../src/wire/kinds.js';
@@ -90,9 +90,11 @@ export class RingNode {
     [this.#scope, this.log, this.server] = this.#start();
   }
 
-  restart(): void {
+  /** `change`: done to the disk that is found. */
+  restart(change: (disk: SimulatedDisk) => void = () => undefined): void {
     this.#scope.end();
     this.disk = this.disk.crash();
+    change(this.disk);
     [this.#scope, this.log, this.server] = this.#start();
   }
 
@@ -126,8 +128,8 @@ export class RingNode {
   #start(): [TimeScope, RingLog, RingLogServer] {
     const { time, random } = this.#bench;
     const scope = time.scope();
-    const file = finish(time, AcceptorFile.open(this.disk, HASH, random.fork()));
-    this.acceptorId = file.acceptorId;
+    const file = finish(time, openAcceptor(this.disk, HASH, random.fork()));
+    this.acceptorId = typeof file === 'string' ? '' : file.acceptorId;
     const host: RingLogHost = {
       ring: () => this.ring,
       faultOf: () => this.fault,

@@ -144,6 +144,45 @@ test('a disk that cannot be written: it abstains and says so; started again, it 
   t.is(bench.outcomeOf(bench.node(1).propose('a', bench.voters())).kind, 'won');
 });
 
+test('a file that cannot be opened: the node is there, and abstains', (t) => {
+  const bench = new RingBench(3, true);
+  const voters = bench.voters();
+  const second = bench.node(2);
+  second.restart((disk) => {
+    disk.fail({ at: 2, code: 'EIO', forever: true });
+  });
+  t.is(second.log.acceptorId, '');
+  bench.node(3).isAway = true;
+  t.regex(
+    textOf(bench.outcomeOf(bench.node(1).propose('a', voters))),
+    /node 2 abstains: it cannot use its file ring\/acceptor: .*EIO/,
+  );
+  second.restart();
+  t.is(bench.outcomeOf(bench.node(1).propose('a', voters)).kind, 'won');
+});
+
+test('a disk that was put back: it renounces its vote, for good, until a ring names it again', (t) => {
+  for (let delayMs = 0; delayMs < 8; delayMs++) {
+    const bench = new RingBench(3, true);
+    const before = bench.voters();
+    bench.node(1).propose('a', before);
+    bench.time.runFor(delayMs); // it may be writing just now
+    const third = bench.node(3);
+    third.log.renounce();
+    bench.time.runFor(2_000);
+    t.is(bench.names(), 'a a a');
+    t.not(third.log.acceptorId, before[2]?.acceptorId);
+    t.regex(third.log.acceptorId, /^[0-9a-f]{32}$/);
+    third.restart();
+    bench.node(2).isAway = true;
+    t.regex(textOf(bench.outcomeOf(bench.node(1).propose('b', before))), /node 3 abstains/);
+    bench.node(2).isAway = false;
+    t.is(bench.outcomeOf(bench.node(1).propose('c', bench.voters())).kind, 'won');
+    bench.node(2).isAway = true;
+    t.is(bench.outcomeOf(bench.node(1).propose('d', bench.voters())).kind, 'won');
+  }
+});
+
 test('a ring that does not make sense is neither proposed nor accepted', (t) => {
   const bench = new RingBench(3, true);
   bench.node(1).fault = 'nobody owns partition 7';
