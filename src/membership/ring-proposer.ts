@@ -9,7 +9,7 @@
  * So it is proposed instead (the one with the highest ballot), and this proposal is lost when it is decided: whoever asked
  * for it is told which ring came first, and may try again on top of that one.
  *
- * A quorum is a majority of the voters, as any two majorities have a voter in common. That rests on voters that forget
+ * A quorum is a majority of the voters, since two majorities always have a voter in common. That rests on voters that forget
  * nothing. Voters without a name in the ring (acceptorId '') could have lost their files without anybody noticing; if there
  * is one of these, a quorum is all of them, in both phases: then what was decided is still seen as long as a single
  * one has not forgotten.
@@ -74,7 +74,7 @@ export class RingProposer {
   readonly #isUnanimous: boolean;
   /** What each voter has said in this phase. */
   readonly #words: Map<number, Word> = new Map();
-  /** Why each voter has not agreed when it was asked last; for the report. */
+  /** Why each voter has not agreed when it was asked last, for the report; empty: it did, or was not waited for. */
   readonly #reasons: Map<number, string> = new Map();
   #phase: 'new' | 'preparing' | 'accepting' | 'pausing' | 'over' = 'new';
   #ballot: Ballot;
@@ -135,6 +135,7 @@ export class RingProposer {
       }
       return;
     }
+    if (!this.#reasons.has(voter)) this.#reasons.set(voter, '');
     if (answer.kind === 'refused') this.#highestRound = Math.max(this.#highestRound, answer.promised.round);
     const word = this.#words.get(voter);
     if (!this.#isAsked(ballot) || word === undefined || word === 'yes') return;
@@ -150,7 +151,7 @@ export class RingProposer {
 
   /** The node stops. */
   stop(): void {
-    if (this.#phase !== 'over') this.#giveUp();
+    if (this.#phase !== 'over') this.#giveUp('this node is being stopped');
   }
 
   #isAsked(ballot: Ballot): boolean {
@@ -185,7 +186,7 @@ export class RingProposer {
 
   #agree(voter: number, blank: boolean): void {
     if (blank && !this.#isUnanimous) this.#note(voter, 'abstains', 'votes blank, though the ring names it');
-    else this.#words.set(voter, 'yes');
+    else this.#note(voter, 'yes', '');
   }
 
   #note(voter: number, word: Word, reason: string): void {
@@ -260,15 +261,16 @@ export class RingProposer {
     this.#phaseUntilMs = this.#nowMs + fullJitterMs(this.#random, BACKOFF_BASE_MS, BACKOFF_MAX_MS, this.#rounds);
   }
 
-  #giveUp(): void {
-    for (const [voter, word] of this.#words) if (word === 'waiting') this.#note(voter, 'no', 'did not answer');
+  #giveUp(cause: string = ''): void {
     const { voters, nameOf = (ordinal: number): string => `node ${ordinal}` } = this.#proposal;
     const agree = this.#isUnanimous && voters.length > 2 ? 'all' : String(this.#quorum);
     const parts = [`${voters.length} ${voters.length === 1 ? 'voter' : 'voters'}, ${agree} must agree`];
     for (const { ordinal } of voters) {
-      const reason = this.#reasons.get(ordinal);
-      if (reason !== undefined && this.#words.get(ordinal) !== 'yes') parts.push(`${nameOf(ordinal)} ${reason}`);
+      const reason = this.#reasons.get(ordinal) ?? 'did not answer';
+      if (reason !== '') parts.push(`${nameOf(ordinal)} ${reason}`);
     }
+    if (cause !== '') parts.push(cause);
+    else if (parts.length === 1) parts.push('the time was over before they had');
     this.#end({ kind: 'noQuorum', text: parts.join('; '), uncertain: this.#uncertain });
   }
 

@@ -41,17 +41,23 @@ export type AcceptorFound = 'kept' | 'none' | 'damaged';
 
 export class AcceptorFile {
   readonly found: AcceptorFound;
-  /** 32 hexadecimal digits. */
-  readonly acceptorId: string;
   /** As it was read; null in a new file. */
   readonly state: AcceptorState | null;
   readonly #slots: SlotFile;
+  readonly #random: Random;
+  #acceptorId: string;
 
-  private constructor(found: AcceptorFound, slots: SlotFile, acceptorId: string, state: AcceptorState | null) {
+  private constructor(found: AcceptorFound, slots: SlotFile, random: Random, id: string, state: AcceptorState | null) {
     this.found = found;
     this.#slots = slots;
-    this.acceptorId = acceptorId;
+    this.#random = random;
+    this.#acceptorId = id;
     this.state = state;
+  }
+
+  /** 32 hexadecimal digits. */
+  get acceptorId(): string {
+    return this.#acceptorId;
   }
 
   /** Throws on errors of the disk, and SlotsTooNewError. */
@@ -61,7 +67,7 @@ export class AcceptorFile {
       const slots = yield* SlotFile.open(disk, hash, ACCEPTOR_PATH, KIND, FOLDER, NAME);
       if (slots !== null) {
         const { acceptorId, state } = decode(slots.body);
-        const file = new AcceptorFile('kept', slots, acceptorId, state);
+        const file = new AcceptorFile('kept', slots, random, acceptorId, state);
         yield* file.#write(slots.body);
         return file;
       }
@@ -73,9 +79,7 @@ export class AcceptorFile {
   }
 
   static *#create(disk: Disk, hash: Hash64, random: Random, found: AcceptorFound): Flow<AcceptorFile> {
-    const id = new Uint8Array(16);
-    random.fill(id);
-    const acceptorId = toHex(id);
+    const acceptorId = drawId(random);
     yield* wait((done) => {
       disk.makeFolder(FOLDER, done);
     });
@@ -83,12 +87,21 @@ export class AcceptorFile {
       disk.syncFolder('', done);
     });
     const slots = yield* SlotFile.create(disk, hash, ACCEPTOR_PATH, KIND, FOLDER, encode(acceptorId, NO_STATE));
-    return new AcceptorFile(found, slots, acceptorId, null);
+    return new AcceptorFile(found, slots, random, acceptorId, null);
   }
 
   /** One at a time. After an error it must not be written any more. */
   write(state: AcceptorState, done: (error: Error | null) => void): void {
-    run(this.#write(encode(this.acceptorId, state)), done);
+    run(this.#write(encode(this.#acceptorId, state)), done);
+  }
+
+  /** As if the file had been lost: another id, no state. Not while a write is under way. */
+  renew(done: (error: Error | null) => void): void {
+    const acceptorId = drawId(this.#random);
+    run(this.#write(encode(acceptorId, NO_STATE)), (error) => {
+      if (error === null) this.#acceptorId = acceptorId;
+      done(error);
+    });
   }
 
   close(done: (error: Error | null) => void): void {
@@ -99,6 +112,21 @@ export class AcceptorFile {
     yield* this.#slots.write(body);
     yield* this.#slots.write(body);
   }
+}
+
+/** The file, or why there is none to be had: goes on after "the node" or "it". Only the vote is lost with it. */
+export function* openAcceptor(disk: Disk, hash: Hash64, random: Random): Flow<AcceptorFile | string> {
+  try {
+    return yield* AcceptorFile.open(disk, hash, random);
+  } catch (error) {
+    return `cannot use its file ${ACCEPTOR_PATH}: ${(error as Error).message}`;
+  }
+}
+
+function drawId(random: Random): string {
+  const id = new Uint8Array(16);
+  random.fill(id);
+  return toHex(id);
 }
 
 const NO_STATE: AcceptorState = { version: 0, promised: null, accepted: null };

@@ -207,9 +207,35 @@ test('stopped after voters were told to accept: it may yet happen', (t) => {
   proposer.stop();
   t.deepEqual(script.outcome, {
     kind: 'noQuorum',
-    text: '2 voters, 2 must agree; node 2 did not answer',
+    text: '2 voters, 2 must agree; this node is being stopped',
     uncertain: true,
   });
+});
+
+test('one that answered after its round was over is not called silent', (t) => {
+  const { proposer, script } = started();
+  for (const voter of [2, 3]) proposer.failed(voter, ballot(1), 'is not connected');
+  proposer.answered(1, ballot(1), PROMISED);
+  proposer.tick(1_050);
+  for (const voter of [2, 3]) proposer.failed(voter, ballot(2), 'is not connected');
+  proposer.tick(11_000);
+  t.deepEqual(script.outcome, {
+    kind: 'noQuorum',
+    text: '3 voters, 2 must agree; node 2 is not connected; node 3 is not connected',
+    uncertain: false,
+  });
+});
+
+test('voters that go on refusing: the time is over at some point', (t) => {
+  const { proposer, script } = started(['a']);
+  for (let nowMs = 1_000; nowMs < 11_000; nowMs += 50) {
+    const round = Number(/(\d+)\.7$/.exec(script.lines.at(-1) ?? '')?.[1] ?? 0);
+    if (round > 0) proposer.answered(1, ballot(round), { kind: 'refused', promised: ballot(round + 1, 2) });
+    proposer.tick(nowMs);
+  }
+  proposer.answered(1, ballot(0), PROMISED);
+  proposer.tick(11_000);
+  t.like(script.outcome, { text: '1 voter, 1 must agree; node 1 has promised to wait for another proposal' });
 });
 
 test('one voter is enough where there is only one', (t) => {

@@ -55,6 +55,8 @@ export interface AcceptorStore {
   readonly acceptorId: string;
   readonly state: AcceptorState | null;
   write(state: AcceptorState, done: (error: Error | null) => void): void;
+  /** Another id, no state; not while a write is under way. */
+  renew(done: (error: Error | null) => void): void;
 }
 
 export interface RingLogWorld {
@@ -65,7 +67,7 @@ export interface RingLogWorld {
   readonly timers: Timers;
   readonly links: RingLinks;
   readonly host: RingLogHost;
-  /** A text: why there is none, goes on after "it"; such a node abstains. */
+  /** A text: why there is none, going on after "it"; such a node abstains. */
   readonly store: AcceptorStore | string;
   readonly nameOf: (ordinal: number) => string;
   nowMs(): number;
@@ -74,7 +76,10 @@ export interface RingLogWorld {
 export class RingLog {
   readonly #world: RingLogWorld;
   readonly #asks: RingAsks;
-  readonly #acceptor: RingAcceptor;
+  #acceptor: RingAcceptor;
+  #isWriting = false;
+  /** As soon as nothing is being written. */
+  #isToRenew = false;
   #proposer: RingProposer | null = null;
   #timer: TimerHandle | null = null;
   #stopped = false;
@@ -83,13 +88,10 @@ export class RingLog {
     const { store, links, timers } = world;
     this.#world = world;
     this.#asks = new RingAsks(links, timers);
-    const [id, state] = typeof store === 'string' ? ['', null] : [store.acceptorId, store.state];
-    this.#acceptor = new RingAcceptor(id, state, {
-      persist: (next) => {
-        this.#persist(next);
-      },
-    });
-    if (typeof store === 'string') this.#acceptor.abstain(`it ${store}`);
+    if (typeof store === 'string') {
+      this.#acceptor = this.#newAcceptor('', null);
+      this.#acceptor.abstain(`it ${store}`);
+    } else this.#acceptor = this.#newAcceptor(store.acceptorId, store.state);
     this.installed();
   }
 
@@ -103,6 +105,16 @@ export class RingLog {
     const { version, voters } = this.#world.host.ring();
     const own = voters.find(({ ordinal }) => ordinal === this.#world.self);
     this.#acceptor.onInstalled(version, own?.acceptorId ?? null);
+  }
+
+  /**
+   * This node's disk was put back to an earlier day: what it has promised since is forgotten. It abstains from now on, and
+   * has another id, durably, by which a ring that is agreed on without it can name it again.
+   */
+  renounce(): void {
+    this.#acceptor.abstain('its disk was put back to an earlier day, and may have forgotten what it has promised');
+    this.#isToRenew = true;
+    if (!this.#isWriting) this.#renew();
   }
 
   stop(): void {
@@ -250,17 +262,46 @@ export class RingLog {
     });
   }
 
-  #persist(state: AcceptorState): void {
-    const { store, log } = this.#world;
+  #newAcceptor(id: string, state: AcceptorState | null): RingAcceptor {
+    const acceptor: RingAcceptor = new RingAcceptor(id, state, {
+      persist: (next) => {
+        this.#persist(acceptor, next);
+      },
+    });
+    return acceptor;
+  }
+
+  #persist(acceptor: RingAcceptor, state: AcceptorState): void {
+    const { store } = this.#world;
     if (typeof store === 'string') return;
+    this.#isWriting = true;
     store.write(state, (error) => {
-      if (error === null) {
-        this.#acceptor.persisted();
+      this.#isWriting = false;
+      if (error !== null) this.#notWritten(error);
+      else if (this.#isToRenew) this.#renew();
+      else acceptor.persisted();
+    });
+  }
+
+  #renew(): void {
+    const { store } = this.#world;
+    if (typeof store === 'string') return;
+    this.#isToRenew = false;
+    this.#isWriting = true;
+    store.renew((error) => {
+      this.#isWriting = false;
+      if (error !== null) {
+        this.#notWritten(error);
         return;
       }
-      log.error('acceptor-not-written', { error: error.message });
-      this.#acceptor.abstain(`its file ring/acceptor cannot be written: ${error.message}`);
+      this.#acceptor = this.#newAcceptor(store.acceptorId, null);
+      this.installed();
     });
+  }
+
+  #notWritten(error: Error): void {
+    this.#world.log.error('acceptor-not-written', { error: error.message });
+    this.#acceptor.abstain(`its file ring/acceptor cannot be written: ${error.message}`);
   }
 
   #hashed(bytes: Uint8Array): RingBytes {
