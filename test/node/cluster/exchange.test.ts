@@ -188,6 +188,31 @@ test('a record that cannot be read is brought by the others, all of them, and no
   t.is(bench.node(1).node.clusterStatus()?.repair.damagedHealed, 1);
 });
 
+test('an owner that is suspect itself does not count as one that has nothing: who asks it waits', async (t) => {
+  const bench = new ClusterBench(3);
+  const key = bench.keyOf(1);
+  bench.node(1).put(key, 'first');
+  bench.time.runFor(500);
+  const first = Buffer.from(bench.node(2).storage.record(text(key)) as Uint8Array);
+  const { context } = bench.node(1).get(key);
+  bench.node(1).put(key, 'second', { context });
+  bench.time.runFor(500);
+  bench.node(2).storage.replace(text(key), first);
+  const second = Buffer.from(bench.node(3).storage.record(text(key)) as Uint8Array);
+  bench.node(3).storage.remove(text(key));
+  bench.node(3).storage.suspectPartitions = [bench.partitionOf(key)];
+  bench.node(1).storage.rot(text(key));
+  const healed = (): number | undefined => bench.node(1).node.clusterStatus()?.repair.damagedHealed;
+  for (let i = 0; i < 5; i++) await settle(bench);
+  t.is(healed(), 0);
+  t.regex(bench.node(1).getError(key, { r: 3 }).text, /node 1 \([^)]*\): does not know/);
+  bench.node(3).storage.replace(text(key), second);
+  bench.node(3).storage.suspectPartitions = [];
+  for (let i = 0; i < 5; i++) await settle(bench);
+  t.is(healed(), 1);
+  t.deepEqual(bench.node(1).values(key, { r: 1 }), ['second']);
+});
+
 test('what none of the others has is dropped, unless it was put here anew meanwhile', async (t) => {
   const bench = new ClusterBench(3);
   const [lost, renewed] = [bench.keyOf(1), bench.keyOf(1, 'renewed')];
