@@ -58,6 +58,9 @@ export const FENCES_REPLY = 0x57;
 export const REAPED = 0x58;
 export const REAPED_REPLY = 0x59;
 
+export const GOSSIP = 0x60;
+export const GOSSIP_REPLY = 0x61;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -123,6 +126,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [FENCES_REPLY, 'FENCES_REPLY'],
   [REAPED, 'REAPED'],
   [REAPED_REPLY, 'REAPED_REPLY'],
+  [GOSSIP, 'GOSSIP'],
+  [GOSSIP_REPLY, 'GOSSIP_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],
