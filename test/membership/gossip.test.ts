@@ -60,7 +60,9 @@ test('a node that stands still is silent for all after a while, and no other is;
 });
 
 test('what has not changed but for the beat goes as a beat, and an entry to whoever has not got it', (t) => {
-  const [a, b] = [new Node(1, ringOf([1, 2, 3], 1), 1, 0), new Node(2, ringOf([1, 2, 3], 1), 1, 0)];
+  const ring = ringOf([1, 2, 3, 4], 1);
+  const [a, b] = [new Node(1, ring, 1, 0), new Node(2, ring, 1, 0)];
+  b.gossip.take(4, { ...nothing, entries: [entryOf(4)] }, 0);
   a.gossip.take(3, { ...nothing, entries: [entryOf(3, { beat: 5 })] }, 0);
   a.gossip.beat(0);
   const first = a.gossip.question();
@@ -68,7 +70,7 @@ test('what has not changed but for the beat goes as a beat, and an entry to whoe
   t.deepEqual(first.entries, [a.gossip.own]);
   const reply = b.gossip.answer(1, first, 0);
   t.deepEqual(reply.wants, [3]);
-  t.deepEqual(reply.entries, [b.gossip.own]);
+  t.deepEqual(reply.entries, [b.gossip.own, entryOf(4)], 'the question says nothing of 4');
   const more = a.gossip.take(2, reply, 0);
   t.deepEqual(more, { beats: [], entries: [entryOf(3, { beat: 5 })], closing: true });
   t.deepEqual(b.gossip.answer(1, more ?? first, 0), nothing);
@@ -250,6 +252,19 @@ test('a node whose store was put back to an earlier day is heard again, and says
     if (node.ordinal !== 3) t.like(node.of(3, world.nowMs), { isSilent: false, entry: { opening: 9 } });
     if (node.ordinal !== 3) t.deepEqual(node.alarms, []);
   }
+});
+
+test('of a node that says it is an earlier opening, while the later one has ended, no alarm is made', (t) => {
+  const node = new Node(1, ringOf([1, 2, 3], 1), 1, 0);
+  node.gossip.take(2, { ...nothing, entries: [entryOf(3, { opening: 8, beat: 500 })] }, 0);
+  const hears = (ms: number, later: boolean): void => {
+    node.gossip.take(3, { ...nothing, entries: [entryOf(3, { opening: 4, beat: ms })] }, ms);
+    if (later) node.gossip.take(2, { ...nothing, entries: [entryOf(3, { opening: 8, beat: 500 + ms })] }, ms);
+  };
+  for (let ms = GOSSIP_LIMITS.silentMs; ms < 200_000; ms += 1_000) hears(ms, false);
+  t.deepEqual(node.alarms, []);
+  for (let ms = 200_000; ms < 300_000; ms += 1_000) hears(ms, true);
+  t.deepEqual(node.alarms, [{ kind: 'two-nodes', ordinal: 3, nodeId: idOf(3), openings: [4, 8] }]);
 });
 
 test('partners are drawn from those that can be reached; if there are none, a seed is tried', (t) => {
