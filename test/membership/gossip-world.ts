@@ -41,6 +41,9 @@ export class GossipWorld {
   nowMs = 0;
   /** Who cannot hear whom. */
   isCut: (a: Node, b: Node) => boolean = () => false;
+  #byOrdinal: Map<number, readonly Node[]> = new Map();
+  /** Told of each exchange when it is over. */
+  onMet: (asker: Node, other: Node) => void = () => undefined;
   /** Told of each message that is sent. */
   onMessage: (message: GossipMessage | GossipReply) => void = () => undefined;
 
@@ -55,6 +58,8 @@ export class GossipWorld {
 
   /** Each node in a turn of its own within the second, drawn anew each time. */
   round(): void {
+    this.#byOrdinal = new Map();
+    for (const node of this.nodes) this.#byOrdinal.set(node.ordinal, [...this.#named(node.ordinal), node]);
     const turns = this.nodes.map((node) => ({ node, atMs: this.prng.float() * ROUND_MS }));
     const startMs = this.nowMs;
     for (const { node, atMs } of turns.sort((a, b) => a.atMs - b.atMs)) {
@@ -71,24 +76,23 @@ export class GossipWorld {
   turn(node: Node): void {
     node.gossip.beat(this.nowMs);
     const meets = (other: Node): boolean => other !== node && other.isUp && !this.isCut(node, other);
-    const isReady = (ordinal: number): boolean => this.nodes.some((other) => other.ordinal === ordinal && meets(other));
-    const partner = node.gossip.whomToMeet(this.prng.float(), this.isReadyFor(node) ?? isReady, []);
-    if (partner?.kind !== 'member') return;
-    const others = this.nodes.filter((other) => other.ordinal === partner.ordinal && meets(other));
-    if (others.length > 0) this.meet(node, this.prng.pick(others));
+    const isReady = (ordinal: number): boolean => this.#named(ordinal).some(meets);
+    const partner = node.gossip.whomToMeet(this.prng.float(), isReady, []);
+    if (partner?.kind === 'member') this.meet(node, this.prng.pick(this.#named(partner.ordinal).filter(meets)));
   }
 
-  /** Null: whoever is up and not cut off. Large worlds answer without looking. */
-  isReadyFor(node: Node): ((ordinal: number) => boolean) | null {
-    if (this.nodes.length < 100) return null;
-    return (ordinal) => {
-      const other = this.nodes[ordinal - 1];
-      return other?.ordinal === ordinal && other !== node && other.isUp && !this.isCut(node, other);
-    };
+  /** Usually one. */
+  #named(ordinal: number): readonly Node[] {
+    return this.#byOrdinal.get(ordinal) ?? [];
   }
 
   /** One exchange, each of its messages lost or not. */
   meet(asker: Node, other: Node): void {
+    this.#exchange(asker, other);
+    this.onMet(asker, other);
+  }
+
+  #exchange(asker: Node, other: Node): void {
     const question = asker.gossip.question();
     if (!this.#arrives(question)) return;
     const reply = other.gossip.answer(asker.ordinal, question, this.nowMs);
