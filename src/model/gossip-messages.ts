@@ -3,7 +3,7 @@
 /** How far a node has come. Of two words about one node that with the higher opening is newer, then that with the higher beat. */
 export interface GossipBeat {
   readonly ordinal: number;
-  /** Of its store; another, and higher, each time the node is started. */
+  /** Of its store: higher each time the node is started. If the store was put back to an earlier day, above what others had heard. */
   readonly opening: number;
   /** Counted by the node itself, once a round. */
   readonly beat: number;

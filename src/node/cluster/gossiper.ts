@@ -24,7 +24,7 @@ const ALARMS_MAX = 16;
 
 const TEXTS = {
   'two-rings':
-    'Two ring documents have one version number, so nodes disagree about who owns what. Stop changing the ring, and compare `partita ring` of the nodes that are named',
+    'Two ring documents have one version number, so nodes disagree about who owns what. Stop changing the ring, and compare what `partita ring show` says of the nodes that are named',
   'two-nodes':
     'Two processes run with the same node id, as after a data directory was copied. Stop one of them, and give it a directory of its own',
   'put-back':
