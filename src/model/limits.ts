@@ -33,9 +33,9 @@ export const PARTITIONS_MAX = 4_096;
 export const PARTITIONS_DEFAULT = 256;
 
 /** Records that one round of reaping is about. */
+export const REAP_HEADS_MAX = 64;
 /** Of those that have no living version. Fewer are not worth a round: whoever puts next has an actor anew. */
 export const COMPACT_ACTORS_MIN = 8;
-export const REAP_HEADS_MAX = 64;
 
 export const BUDGET_MS_MAX = 60_000;
 

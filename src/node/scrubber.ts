@@ -14,7 +14,8 @@ import type { Slices } from '../background/slices.js';
 import type { Clock, TimerHandle, Timers } from '../env/clock.js';
 import type { Counter, Log, Meter } from '../env/meter.js';
 import type { ScrubReply } from '../model/messages.js';
-import type { DamagedKey, Scrubbed, ScrubStorage } from '../storage/scrub-storage.js';
+import type { DamagedPlace } from '../storage/replica-storage.js';
+import type { Scrubbed, ScrubStorage } from '../storage/scrub-storage.js';
 
 export interface ScrubberParts {
   readonly store: ScrubStorage;
@@ -186,7 +187,7 @@ export class Scrubber {
     this.#goOn();
   }
 
-  #mourn(damaged: DamagedKey): void {
+  #mourn(damaged: DamagedPlace): void {
     this.#parts.log.error('record_lost', {
       partition: damaged.partition,
       hash: damaged.hi.toString(16).padStart(8, '0') + damaged.lo.toString(16).padStart(8, '0'),

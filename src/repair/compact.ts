@@ -9,28 +9,22 @@
  *
  * What is left out is a matter of the record alone, not of anybody's clock: else owners would leave out different things.
  */
-import { copyBytes, writeU16, writeU32 } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import {
   actorHi,
   actorLo,
-  CHECKSUM_BYTES,
   compareActor,
   CONTEXT_ENTRY_BYTES,
   contextCount,
   contextStart,
   isTombstone,
-  recordBytes,
-  recordHeaderEnd,
-  rememberedStart,
   SIBLING_HEADER_BYTES,
   SIBLING_PUT_ID,
   siblingCount,
   siblingsStart,
   siblingWallMs,
 } from '../versioning/record.js';
-import { seal } from '../versioning/write.js';
-import type { RecordAt } from './reap-filter.js';
+import { entriesAt, partOf, type RecordAt } from './part-of-record.js';
 import { idMs } from './reap-rules.js';
 
 export interface LeftOver {
@@ -71,35 +65,16 @@ export interface Compacted {
 }
 
 /** Of a whole record of which `leftOver` is not null. */
-export function compacted({ bytes, start }: RecordAt, hash: Hash64): Compacted {
-  const entries = contextStart(bytes, start);
+export function compacted(at: RecordAt, hash: Hash64): Compacted {
+  const { bytes, start } = at;
   const headers = siblingsStart(bytes, start);
-  const living = new Set(livingEntries(bytes, start));
-  const kept: Uint8Array[] = [];
-  const left: Uint8Array[] = [];
-  for (let i = 0; i < contextCount(bytes, start); i++) {
-    const at = entries + CONTEXT_ENTRY_BYTES * i;
-    (living.has(i) ? kept : left).push(copyBytes(bytes, at, at + CONTEXT_ENTRY_BYTES));
-  }
-  const siblings: Uint8Array[] = [];
-  for (let i = 0; i < siblingCount(bytes, start); i++) {
-    const at = headers + SIBLING_HEADER_BYTES * i;
-    if (!isTombstone(bytes, at)) siblings.push(copyBytes(bytes, at, at + SIBLING_HEADER_BYTES));
-  }
-  const record = joined([
-    copyBytes(bytes, start, entries),
-    ...kept,
-    ...siblings,
-    copyBytes(bytes, rememberedStart(bytes, start), recordHeaderEnd(bytes, start)),
-    // A delete has no value, so the values are those of the siblings that stay.
-    copyBytes(bytes, recordHeaderEnd(bytes, start), start + recordBytes(bytes, start) - CHECKSUM_BYTES),
-    new Uint8Array(CHECKSUM_BYTES),
-  ]);
-  writeU32(record, 4, record.length);
-  writeU16(record, 8, kept.length);
-  writeU16(record, 10, siblings.length);
-  seal(record, 0, record.length, hash);
-  return { record, context: joined(left) };
+  const entries = livingEntries(bytes, start);
+  const living = new Set(entries);
+  const left = placesUpTo(contextCount(bytes, start)).filter((entry) => !living.has(entry));
+  const siblings = placesUpTo(siblingCount(bytes, start)).filter(
+    (sibling) => !isTombstone(bytes, headers + SIBLING_HEADER_BYTES * sibling),
+  );
+  return { record: partOf(at, { entries, siblings }, hash), context: entriesAt(at, left) };
 }
 
 /** Places in the context of actors with a version that lives, each once. */
@@ -122,12 +97,6 @@ function livingEntries(bytes: Uint8Array, start: number): readonly number[] {
   return places;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+function placesUpTo(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => i);
 }

@@ -4,30 +4,16 @@
  * left of the record keeps its whole context.
  */
 import type { Hash64 } from '../model/hash.js';
-import { copyBytes } from '../lib/bytes.js';
 import {
-  CHECKSUM_BYTES,
   compareAt,
   CONTEXT_ENTRY_BYTES,
   covers,
   DOT_BYTES,
-  PUT_ID_BYTES,
-  recordHeaderEnd,
-  rememberedCount,
-  rememberedStart,
   SIBLING_HEADER_BYTES,
   siblingCount,
   siblingsStart,
-  siblingValueBytes,
 } from '../versioning/record.js';
-import { seal } from '../versioning/write.js';
-import { writeU16, writeU32 } from '../lib/bytes.js';
-
-/** A record's bytes, and where it begins; null: there is none. */
-export interface RecordAt {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-}
+import { partOf, type RecordAt } from './part-of-record.js';
 
 export type Filtered =
   /** Nothing of it was reaped. */
@@ -56,7 +42,9 @@ export function filterReaped(
     if (!isReaped || (held !== null && holds(held, bytes, at))) kept.push(i);
   }
   if (kept.length === count) return AS_IT_IS;
-  return kept.length === 0 ? NOTHING_LEFT : { kind: 'less', record: without(record, kept, hash) };
+  return kept.length === 0
+    ? NOTHING_LEFT
+    : { kind: 'less', record: partOf(record, { entries: null, siblings: kept }, hash) };
 }
 
 function holds({ bytes, start }: RecordAt, dots: Uint8Array, dot: number): boolean {
@@ -65,29 +53,6 @@ function holds({ bytes, start }: RecordAt, dots: Uint8Array, dot: number): boole
     if (compareAt(bytes, headers + SIBLING_HEADER_BYTES * i, dots, dot, DOT_BYTES) === 0) return true;
   }
   return false;
-}
-
-function without({ bytes, start }: RecordAt, kept: readonly number[], hash: Hash64): Uint8Array {
-  const headers = siblingsStart(bytes, start);
-  const idsStart = rememberedStart(bytes, start);
-  const ids = copyBytes(bytes, idsStart, idsStart + PUT_ID_BYTES * rememberedCount(bytes, start));
-  const parts: Uint8Array[] = [copyBytes(bytes, start, headers)];
-  const values: Uint8Array[] = [];
-  let valueAt = recordHeaderEnd(bytes, start);
-  for (let i = 0; i < siblingCount(bytes, start); i++) {
-    const at = headers + SIBLING_HEADER_BYTES * i;
-    const size = siblingValueBytes(bytes, at);
-    if (kept.includes(i)) {
-      parts.push(copyBytes(bytes, at, at + SIBLING_HEADER_BYTES));
-      values.push(copyBytes(bytes, valueAt, valueAt + size));
-    }
-    valueAt += size;
-  }
-  const record = new Uint8Array(Buffer.concat([...parts, ids, ...values, new Uint8Array(CHECKSUM_BYTES)]));
-  writeU32(record, 4, record.length);
-  writeU16(record, 10, kept.length);
-  seal(record, 0, record.length, hash);
-  return record;
 }
 
 /** Has anything that a record (or its head) holds been reaped? */

@@ -26,7 +26,8 @@ import { isNoSpace } from './engine-space.js';
 import type { Suspicions } from './engine-suspicion.js';
 import type { FileTurn } from './file-turn.js';
 import type { Partition } from './partition.js';
-import type { DamagedKey, Scrubbed, ScrubStorage } from './scrub-storage.js';
+import type { DamagedPlace } from './replica-storage.js';
+import type { Scrubbed, ScrubStorage } from './scrub-storage.js';
 import { keyName } from './storage-key.js';
 import { OLD_UNKNOWN } from './write-buffer.js';
 
@@ -140,7 +141,7 @@ export class EngineScrub implements ScrubStorage {
       });
   }
 
-  #damagedKey(partition: Partition, { key, name }: DamagedEntry): readonly DamagedKey[] {
+  #damagedKey(partition: Partition, { key, name }: DamagedEntry): readonly DamagedPlace[] {
     const { hash, cache, suspicions } = this.#parts;
     const id = partition.id as PartitionId;
     if (name === null) {

@@ -1,12 +1,5 @@
 /* What a scrub asks of the engine: one stretch of one partition's file at a time. */
-import type { KeyHash } from '../model/hash.js';
-import type { PartitionId } from '../model/ids.js';
-
-/** A key whose record is damaged. */
-export interface DamagedKey extends KeyHash {
-  readonly partition: PartitionId;
-  readonly key: Uint8Array;
-}
+import type { DamagedPlace } from './replica-storage.js';
 
 /** What was found in one stretch, and what the engine has done about it. */
 export interface Scrubbed {
@@ -15,7 +8,7 @@ export interface Scrubbed {
   readonly records: number;
   readonly bytes: number;
   /** Their reads answer `unknown` until somebody writes them anew; the first thousand. */
-  readonly damaged: readonly DamagedKey[];
+  readonly damaged: readonly DamagedPlace[];
   readonly damagedCount: number;
   /** Leaves of the tree that were wrong though every record was sound: a fault of the program, or of the disk. */
   readonly wrongLeaves: number;

@@ -64,6 +64,9 @@ export const RING_ACCEPT_REPLY = 0x5d;
 export const RING_LEARN = 0x5e;
 export const RING_LEARN_REPLY = 0x5f;
 
+export const GOSSIP = 0x60;
+export const GOSSIP_REPLY = 0x61;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -135,6 +138,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [RING_ACCEPT_REPLY, 'RING_ACCEPT_REPLY'],
   [RING_LEARN, 'RING_LEARN'],
   [RING_LEARN_REPLY, 'RING_LEARN_REPLY'],
+  [GOSSIP, 'GOSSIP'],
+  [GOSSIP_REPLY, 'GOSSIP_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],

@@ -11,6 +11,7 @@ import { copyBytes, toHex } from '../../src/lib/bytes.js';
 import type { Prng } from '../../src/lib/prng.js';
 import { newRing } from '../../src/ring/change.js';
 import { PreferenceTable } from '../../src/ring/preference-table.js';
+import { lookAtRest } from './at-rest.js';
 import type { Doubts } from './doubts.js';
 import type { ClusterView, HintView, LeftoverView, ReplicaView } from './evidence.js';
 import type { WriteOp } from './history.js';
@@ -361,13 +362,6 @@ export class RingCluster implements SimCluster {
   }
 }
 
-/**
- * Deletes are forgotten, and records compacted, owner by owner: for these moments owners differ. So where they do, they are
- * looked at again.
- */
-const REAPED_WITHIN_MS = 50;
-const LOOKS_MAX = 5;
-
 function atRest(
   owners: readonly SimNode[],
   pump: (done: () => boolean) => void,
@@ -375,13 +369,12 @@ function atRest(
 ): readonly ReplicaView[] {
   const clock = owners.find(({ process }) => process !== null)?.process ?? null;
   const nowMs = (): number => clock?.monotonicMs() ?? Number.POSITIVE_INFINITY;
-  for (let looks = 1; ; looks++) {
-    const replicas = look();
-    const held = new Set(replicas.map(({ record }) => hexOf(record, 0, record.length)));
-    if (held.size <= 1 || looks === LOOKS_MAX) return replicas;
-    const untilMs = nowMs() + REAPED_WITHIN_MS;
+  const isSame = (replicas: readonly ReplicaView[]): boolean =>
+    new Set(replicas.map(({ record }) => hexOf(record, 0, record.length))).size <= 1;
+  return lookAtRest(look, isSame, (ms) => {
+    const untilMs = nowMs() + ms;
     pump(() => nowMs() >= untilMs);
-  }
+  });
 }
 
 export function hintsOf(nodes: readonly SimNode[]): readonly HintView[] {

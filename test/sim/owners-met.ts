@@ -8,6 +8,7 @@ import { hashHeader } from '../../src/storage/engine-leaves.js';
 import { HASH_END_HI, type HashPlace, type ScanRequest } from '../../src/storage/scan.js';
 import type { Stored } from '../../src/storage/storage.js';
 import { eachStamp } from '../../src/versioning/record.js';
+import { lookAtRest } from './at-rest.js';
 import { RingCluster } from './cluster.js';
 import type { OwnersMet, TreeView } from './evidence.js';
 import type { SimNode } from './sim-node.js';
@@ -91,10 +92,6 @@ function lookThrough(
   return { isFound, youngestMs };
 }
 
-/** Deletes are forgotten owner by owner: for these moments trees of owners differ, and a scan meets what has just gone. */
-const REAPED_WITHIN_MS = 50;
-const LOOKS_MAX = 5;
-
 function treesOf(world: SimWorld, cluster: RingCluster): readonly TreeView[] {
   const { partitionCount, replicaCount, owners } = cluster.ring;
   const trees: TreeView[] = [];
@@ -114,21 +111,27 @@ function treesOf(world: SimWorld, cluster: RingCluster): readonly TreeView[] {
 
 /** Of all holders at one moment. */
 function rootsOf(world: SimWorld, holders: readonly SimNode[], partition: number): Map<SimNode, string> {
-  for (let looks = 1; ; looks++) {
+  const look = (): Map<SimNode, string> => {
     const roots = new Map<SimNode, string>();
     for (const node of holders) {
       const live = node.engine?.liveTree(partition);
       if (live !== undefined) roots.set(node, live.root(HASH).join());
     }
-    if (new Set(roots.values()).size <= 1 || looks === LOOKS_MAX) return roots;
-    world.runFor(REAPED_WITHIN_MS);
-  }
+    return roots;
+  };
+  return lookAtRest(
+    look,
+    (roots) => new Set(roots.values()).size <= 1,
+    (ms) => {
+      world.runFor(ms);
+    },
+  );
 }
 
 /** Is the tree that of the records? Null: something in it cannot be read. */
 function isAsRebuilt(world: SimWorld, { engine }: SimNode, partition: number): boolean | null {
   if (engine === null) return null;
-  for (let looks = 1; ; looks++) {
+  const look = (): boolean | null => {
     const rebuild = new Rebuild(partition as PartitionId, engine.liveTree(partition).leafCount);
     engine.scan(rebuild);
     world.pump(() => {
@@ -138,10 +141,15 @@ function isAsRebuilt(world: SimWorld, { engine }: SimNode, partition: number): b
       return false;
     });
     if (rebuild.damaged > 0) return null;
-    if (differingLeaves(engine.liveTree(partition), rebuild.tree).length === 0) return true;
-    if (looks === LOOKS_MAX) return false;
-    world.runFor(REAPED_WITHIN_MS);
-  }
+    return differingLeaves(engine.liveTree(partition), rebuild.tree).length === 0;
+  };
+  return lookAtRest(
+    look,
+    (isSame) => isSame !== false,
+    (ms) => {
+      world.runFor(ms);
+    },
+  );
 }
 
 /** Leaves made anew of what a scan shows. */

@@ -47,6 +47,8 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   holdAcks: boolean = false;
   unknownReason: string = '';
   opening: number = 1;
+  /** Until the test says otherwise, whatever has been met meanwhile. */
+  suspectPartitions: readonly number[] = [];
   leafCount: number = MERKLE_LEAVES_TOTAL;
   readonly #waiting: (() => void)[] = [];
   /** Names of records that fail their check, and those of which nobody has asked yet. */
@@ -125,13 +127,13 @@ export class MemoryStorage implements Storage, ReplicaStorage {
     return tree;
   }
 
-  /** Believed it was from the start. */
   suspect(_partition: number, _why: unknown, done: (error: Error | null) => void): void {
     this.#orLater(() => {
       done(null);
     });
   }
 
+  /** What is believed is for the test to say. */
   trust(_partition: number, done: (error: Error | null) => void): void {
     done(null);
   }
@@ -205,7 +207,7 @@ export class MemoryStorage implements Storage, ReplicaStorage {
       bufferBytes: 0,
       bufferBytesMax: 1,
       logSegments: 0,
-      suspectPartitions: [],
+      suspectPartitions: this.suspectPartitions,
       diskFull: false,
       syncP99Ms: 0,
       damagedRecords: 0,

@@ -8,6 +8,7 @@ import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js'
 import * as admin from '../../src/wire/codec-admin.js';
 import * as background from '../../src/wire/codec-background.js';
 import * as exchange from '../../src/wire/codec-exchange.js';
+import * as gossip from '../../src/wire/codec-gossip.js';
 import * as reap from '../../src/wire/codec-reap.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
@@ -124,6 +125,8 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   ],
   [kinds.RING_LEARN, framed(kinds.RING_LEARN, ringLog.encodeRingLearn, ringLog.decodeRingLearn)],
   [kinds.RING_LEARN_REPLY, framed(kinds.RING_LEARN_REPLY, ringLog.encodeRingLearnReply, ringLog.decodeRingLearnReply)],
+  [kinds.GOSSIP, framed(kinds.GOSSIP, gossip.encodeGossip, gossip.decodeGossip)],
+  [kinds.GOSSIP_REPLY, framed(kinds.GOSSIP_REPLY, gossip.encodeGossipReply, gossip.decodeGossipReply)],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],

@@ -2,7 +2,8 @@
  * Records whose copy here cannot be read. Until such a key is healed this node says that it does not know what is under
  * it; from then on it counts. So it must not be healed with what just one other owner has: a put may have been
  * acknowledged by this copy and one other, and the one that is asked may be the third. All other owners are asked, and
- * what they have together is stored at once.
+ * what they have together is stored at once. One whose partition is suspect may have lost that put, too, and is healed
+ * from the others first: until then its answer is none.
  *
  * If none of them has the key, as where its delete has been reaped meanwhile, the copy that cannot be read is dropped.
  *
@@ -116,6 +117,7 @@ export class DamagedRecords implements DamageRepair {
         new ExchangePeer(parts, meters, place.partition, other).pull(
           [place],
           (reply) => {
+            if (reply.suspect) failure ??= 'It may lack what it has acknowledged';
             fence = Math.min(fence, reply.fence);
             for (const record of reply.records) records.push(copyBytes(record));
             answered();

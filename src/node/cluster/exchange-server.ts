@@ -117,10 +117,11 @@ export class ExchangeServer {
     const { services } = this.#parts;
     const task = leaves.length === 0 ? this.#restoring : this.#comparing;
     task.ask(() => {
+      const wasSuspect = this.#isSuspect(partition); // it may be healed behind what has been read
       const target = {
         onListing: (listing: Listing): void => {
           task.spent(listing.entries.length);
-          const suspect = this.#isSuspect(partition);
+          const suspect = wasSuspect || this.#isSuspect(partition);
           const body = encodeLeavesReply({ ringVersion: services.ring.version, suspect, ...listing });
           this.#answer(waiting, LEAVES_REPLY, body);
         },
@@ -144,7 +145,9 @@ export class ExchangeServer {
     }
     const records: Uint8Array[] = [];
     this.#comparing.ask(() => {
-      const fence = this.#parts.reaps.stampOf(partition); // before anything is read: it may be raised meanwhile
+      // Before anything is read: the one may be raised meanwhile, the other healed.
+      const fence = this.#parts.reaps.stampOf(partition);
+      const wasSuspect = this.#isSuspect(partition);
       const target = {
         onFound: (_index: number, { bytes, start, end }: Stored): void => {
           this.#comparing.spent(end - start);
@@ -155,7 +158,7 @@ export class ExchangeServer {
             this.#fail(waiting, fault);
             return;
           }
-          const suspect = this.#isSuspect(partition);
+          const suspect = wasSuspect || this.#isSuspect(partition);
           const { version: ringVersion } = services.ring;
           this.#answer(waiting, PULL_REPLY, encodePullReply({ ringVersion, fence, suspect, answered, records }));
         },

@@ -2,6 +2,7 @@
 import type { Hash64 } from '../../model/hash.js';
 import type { PartitionId } from '../../model/ids.js';
 import { compacted } from '../../repair/compact.js';
+import type { RecordAt } from '../../repair/part-of-record.js';
 import { filterReaped } from '../../repair/reap-filter.js';
 import { isHeadOf, keyOfHead } from '../../repair/record-head.js';
 import type { Reaping } from '../../storage/reap-storage.js';
@@ -46,12 +47,41 @@ export class Look extends KeyWrite {
   }
 }
 
-/** Compare and delete. */
-export class ReapWrite extends KeyWrite {
-  readonly reaping: Reaping;
+/** Compares, and does its work only if what is stored is still what the owners agreed about. */
+abstract class ComparedWrite extends KeyWrite {
   readonly #head: Uint8Array;
   readonly #isNeeded: () => boolean;
-  readonly #done: (isReaped: boolean) => void;
+  readonly #done: (isWritten: boolean) => void;
+
+  constructor(place: KeyPlace, head: Uint8Array, isNeeded: () => boolean, done: (isWritten: boolean) => void) {
+    super(place);
+    this.#head = head;
+    this.#isNeeded = isNeeded;
+    this.#done = done;
+  }
+
+  /** What `decide` answers of a record that is the same. */
+  protected abstract onSame(record: RecordAt): number;
+
+  decide(stored: Stored): number {
+    const { state, bytes, start, end } = stored;
+    if (state === 'ok' && isHeadOf(this.#head, bytes, start, end) && !this.#isNeeded()) return this.onSame(stored);
+    this.#done(false);
+    return WRITE_NOTHING;
+  }
+
+  onWritten(): void {
+    this.#done(true);
+  }
+
+  onRefused(): void {
+    this.#done(false);
+  }
+}
+
+/** Compare and delete. */
+export class ReapWrite extends ComparedWrite {
+  readonly reaping: Reaping;
 
   constructor(
     place: KeyPlace,
@@ -60,83 +90,50 @@ export class ReapWrite extends KeyWrite {
     isNeeded: () => boolean,
     done: (isReaped: boolean) => void,
   ) {
-    super(place);
-    this.#head = head;
+    super(place, head, isNeeded, done);
     this.reaping = reaping;
-    this.#isNeeded = isNeeded;
-    this.#done = done;
   }
 
-  decide(stored: Stored): number {
-    const { state, bytes, start, end } = stored;
-    if (state === 'ok' && isHeadOf(this.#head, bytes, start, end) && !this.#isNeeded()) return DROP_RECORD;
-    this.#done(false);
-    return WRITE_NOTHING;
+  protected onSame(): number {
+    return DROP_RECORD;
   }
 
   encode(): void {}
-
-  onWritten(): void {
-    this.#done(true);
-  }
-
-  onRefused(): void {
-    this.#done(false);
-  }
 }
 
 /** Compare and compact. */
-export class CompactWrite extends KeyWrite {
-  readonly #head: Uint8Array;
+export class CompactWrite extends ComparedWrite {
   readonly #hash: Hash64;
-  readonly #isNeeded: () => boolean;
   readonly #learn: (context: Uint8Array) => void;
-  readonly #done: (isCompacted: boolean) => void;
   #record: Uint8Array = NO_BYTES;
 
-  /** `learn`: these entries are left out, by what the log says next. */
   constructor(
     place: KeyPlace,
     head: Uint8Array,
     { hash, isNeeded, learn }: CompactTerms,
     done: (isCompacted: boolean) => void,
   ) {
-    super(place);
-    this.#head = head;
+    super(place, head, isNeeded, done);
     this.#hash = hash;
-    this.#isNeeded = isNeeded;
     this.#learn = learn;
-    this.#done = done;
   }
 
-  decide(stored: Stored): number {
-    const { state, bytes, start, end } = stored;
-    if (state !== 'ok' || !isHeadOf(this.#head, bytes, start, end) || this.#isNeeded()) {
-      this.#done(false);
-      return WRITE_NOTHING;
-    }
-    const { record, context } = compacted({ bytes, start }, this.#hash);
-    this.#learn(context);
-    this.#record = record;
-    return record.length;
+  protected onSame(record: RecordAt): number {
+    const left = compacted(record, this.#hash);
+    this.#learn(left.context);
+    this.#record = left.record;
+    return left.record.length;
   }
 
   encode(target: Uint8Array, at: number): void {
     copyBytes(this.#record, 0, this.#record.length, target, at);
-  }
-
-  onWritten(): void {
-    this.#done(true);
-  }
-
-  onRefused(): void {
-    this.#done(false);
   }
 }
 
 export interface CompactTerms {
   readonly hash: Hash64;
   readonly isNeeded: () => boolean;
+  /** These entries are left out, by what the log says next. */
   readonly learn: (context: Uint8Array) => void;
 }
 

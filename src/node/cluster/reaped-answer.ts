@@ -5,7 +5,8 @@
  */
 import { type Flow, run } from '../../lib/flow.js';
 import type { ReapedMessage } from '../../model/reap-messages.js';
-import { isReaped, type RecordAt } from '../../repair/reap-filter.js';
+import type { RecordAt } from '../../repair/part-of-record.js';
+import { isReaped } from '../../repair/reap-filter.js';
 import { decodeReap, encodeReap } from '../../storage/reap-format.js';
 import type { ReapEntry, ReapStorage } from '../../storage/reap-storage.js';
 import type { KeyPlace } from '../../storage/storage.js';

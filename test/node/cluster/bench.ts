@@ -28,8 +28,8 @@ import { PeerNetwork, type Host } from '../peers/network.js';
 
 const HASH = hash64From(await xxhash());
 const NONE = new Uint8Array(0);
+const SETTLE_STEP_MS = 5;
 
-/** A store that can be told to refuse. */
 const REAPING = {
   reaping: {
     retryWindowMs: 60_000,
@@ -41,6 +41,7 @@ const REAPING = {
   },
 };
 
+/** A store that can be told to refuse. */
 export class TestStorage extends MemoryStorage {
   refusal: Failure | null = null;
 
@@ -256,6 +257,28 @@ export class ClusterBench {
 
   rejoin(ordinal: number): void {
     this.network.unreachable.delete(addressOf(ordinal));
+  }
+
+  /** A key of node 1 that was put as `first` and then as `second`, of which the member `missed` holds only the first. */
+  overwritten(missed: number): string {
+    const key = this.keyOf(1);
+    const { storage } = this.node(missed);
+    this.node(1).put(key, 'first');
+    this.time.runFor(500);
+    const before = Buffer.from(storage.record(text(key)) as Uint8Array);
+    const { context } = this.node(1).get(key);
+    this.node(1).put(key, 'second', { context });
+    this.time.runFor(500);
+    storage.replace(text(key), before);
+    return key;
+  }
+
+  /** Lets time pass in steps: stores answer scans in a later turn of the real loop. */
+  async settle(forMs: number = 2_000): Promise<void> {
+    for (let ms = 0; ms < forMs; ms += SETTLE_STEP_MS) {
+      this.time.runFor(SETTLE_STEP_MS);
+      await new Promise((done) => setImmediate(done));
+    }
   }
 
   /** Of this moment. */

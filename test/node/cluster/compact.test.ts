@@ -5,14 +5,7 @@ import { text } from '../../support/test-client.js';
 import { ClusterBench } from './bench.js';
 
 const LOOK_MS = 60_000;
-
-/** Stores answer scans in a later turn of the real loop. */
-async function settle(bench: ClusterBench): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    bench.time.runFor(20);
-    await new Promise((done) => setImmediate(done));
-  }
-}
+const SETTLE_MS = 4_000;
 
 test('an actor without a living version is left out by all owners together, and the log knows it', async (t) => {
   const bench = new ClusterBench(4);
@@ -30,12 +23,12 @@ test('an actor without a living version is left out by all owners together, and 
   const away = [1, 2, 3, 4].find((one) => !owners.includes(one)) as number;
   bench.isolate(away);
   bench.time.runFor(LOOK_MS);
-  await settle(bench);
+  await bench.settle(SETTLE_MS);
   t.deepEqual(actors(), [2, 2, 2], 'a member that does not answer may keep a hint with what was overwritten');
   bench.rejoin(away);
   for (let i = 0; i < 5 && actors().includes(2); i++) {
     bench.time.runFor(LOOK_MS);
-    await settle(bench);
+    await bench.settle(SETTLE_MS);
   }
   t.deepEqual(actors(), [1, 1, 1]);
   for (const owner of owners) {

@@ -94,6 +94,8 @@ export class PeerNode {
   /** Ordinals of the peers whose requests it has served. */
   readonly askers: Set<number> = new Set();
   clockOffsetMs = 0;
+  /** Serves first; false: the frame is none of its. */
+  servesToo: ((session: Session, frame: Incoming) => boolean) | null = null;
   readonly #random: Prng;
   readonly #storeView: StoreView = new StoreView();
   readonly #readView: ReadView = new ReadView();
@@ -139,7 +141,7 @@ export class PeerNode {
       peers: {
         credentials: this.credentials,
         serve: (session, frame) => {
-          this.#serve(session, frame);
+          if (this.servesToo?.(session, frame) !== true) this.#serve(session, frame);
         },
       },
     });

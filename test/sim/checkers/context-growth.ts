@@ -12,8 +12,6 @@ import {
   contextStart,
   counterIn,
   counterOf,
-} from '../../../src/versioning/record.js';
-import {
   DOT_BYTES,
   isTombstone,
   SIBLING_HEADER_BYTES,

@@ -72,7 +72,7 @@ export const reapWithoutCompare: Mutant = {
     {
       file: WRITES,
       from: "if (state === 'ok' && isHeadOf(this.#head, bytes, start, end) && !this.#isNeeded())",
-      to: "if (state === 'ok')",
+      to: "if (state === 'ok' && (this.reaping !== undefined || isHeadOf(this.#head, bytes, start, end)))",
     },
   ],
   given: deleting(['slow-link', 'clog'], {
