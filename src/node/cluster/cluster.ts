@@ -17,6 +17,7 @@ import type { BufferPool } from '../../lib/buffer-pool.js';
 import type { RepairReply } from '../../model/exchange-messages.js';
 import { changeRing } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
+import { ringBytes } from '../../ring/ring-bytes.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
@@ -31,6 +32,9 @@ import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outco
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
 import { Fences } from './fences.js';
+import type { GossipRing } from '../../membership/gossip.js';
+import type { GossipStatus } from '../../model/gossip-messages.js';
+import { Gossiper } from './gossiper.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
 import { Membership } from './membership.js';
 import { ClusterMeters } from './meters.js';
@@ -72,6 +76,8 @@ export interface ClusterStatus {
   readonly tombstones: readonly ReapSummary[];
   /** Replicas on their way to this node. */
   readonly moves: readonly MoveStatus[];
+  /** What is heard of all members, from all members. */
+  readonly gossip: GossipStatus;
   /** Partitions that are not this node's any more, and of which it still holds something. */
   readonly departing: readonly number[];
 }
@@ -100,6 +106,7 @@ export class Cluster implements ClusterParts, Works {
   readonly membership: Membership;
   readonly ringLog: RingLog;
   readonly #moves: MoveDriver;
+  readonly #gossiper: Gossiper;
   readonly #onRing: ((ring: RingDocument) => void) | undefined;
 
   /** Dials the other members at once. */
@@ -190,6 +197,27 @@ export class Cluster implements ClusterParts, Works {
       nowMs: () => clock.monotonicMs(),
     });
     this.#server.ringLog = new RingLogServer(this.ringLog);
+    this.#gossiper = new Gossiper({
+      self: { ordinal, nodeId, opening: services.storage.status().opening, peerAddress: '' },
+      ring: this.#gossipedRing(),
+      seeds: [],
+      clock,
+      timers,
+      random,
+      links: this.links,
+      log,
+      meter,
+      onNewer: (whom) => {
+        this.ringLog.learnFrom(whom);
+      },
+      onPutBack: () => {
+        // One that was made at this start has forgotten nothing since.
+        if (typeof options.acceptor !== 'string' && options.acceptor.found === 'kept') this.ringLog.renounce();
+      },
+      meetSeed: () => undefined,
+    });
+    this.#server.gossiper = this.#gossiper;
+    this.#gossiper.start();
     this.#moves = new MoveDriver(this, this.#exchanges, this.ringLog, random);
   }
 
@@ -207,6 +235,12 @@ export class Cluster implements ClusterParts, Works {
       });
   }
 
+  #gossipedRing(): GossipRing {
+    const { ring, hash } = this.services;
+    const { hash: ringHash } = ringBytes(this.membership.ring().document, hash);
+    return { version: ring.version, hash: ringHash, members: ring.members };
+  }
+
   /** In one turn: nobody sees one half of the node by the old ring and the other by the new one. */
   #apply(ring: RingDocument): void {
     this.services.setRing(ring);
@@ -218,6 +252,7 @@ export class Cluster implements ClusterParts, Works {
     this.#exchanges.setRing();
     this.#moves.setRing();
     this.ringLog.installed();
+    this.#gossiper.setRing(this.#gossipedRing());
     this.#onRing?.(ring);
   }
 
@@ -245,6 +280,7 @@ export class Cluster implements ClusterParts, Works {
       readRepairs: this.meters.readRepairs,
       tombstones: this.reaper.summaries(),
       moves: this.#moves.status(),
+      gossip: this.#gossiper.status(),
       departing: this.#exchanges.departures.partitions,
     };
   }
@@ -252,6 +288,7 @@ export class Cluster implements ClusterParts, Works {
   /** What is under way to others ends as lost, and is kept for them as hints. */
   stop(): void {
     this.#moves.stop();
+    this.#gossiper.stop();
     this.membership.stop();
     this.ringLog.stop();
     this.#exchanges.stop();

@@ -44,6 +44,8 @@ export interface GossiperOptions {
   readonly meter: Meter;
   /** A member that can be reached has a newer ring: after each exchange, until `setRing`. */
   onNewer(ordinal: number, version: number): void;
+  /** Others have heard of a later opening of this very store. */
+  onPutBack(): void;
   /** Nobody can be reached: once a round. */
   meetSeed(address: string): void;
 }
@@ -167,6 +169,7 @@ export class Gossiper {
     this.#alarms.push(alarm);
     if (this.#alarms.length > ALARMS_MAX) this.#alarms.shift();
     this.#options.log.error(kind, { ...fields, text: TEXTS[kind] });
+    if (kind === 'put-back') this.#options.onPutBack();
   }
 
   readonly #isReady = (ordinal: number): boolean => this.#options.links.get(ordinal)?.state === 'ready';

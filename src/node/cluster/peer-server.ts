@@ -31,6 +31,7 @@ import type { ClusterParts } from './parts.js';
 import { ReapServer } from './reap-server.js';
 import type { ReapMember } from './reap-member.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
+import type { Gossiper } from './gossiper.js';
 import type { RingLogServer } from './ring-log-server.js';
 import { ReplicaRead } from './replica-read.js';
 
@@ -59,6 +60,7 @@ class ReplicaStore implements RecordTarget {
 export class PeerServer {
   /** Where rings are agreed on; set before the first frame. */
   ringLog: RingLogServer | null = null;
+  gossiper: Gossiper | null = null;
   readonly #parts: ClusterParts;
   readonly #credentials: PeerCredentials;
   readonly #exchanges: ExchangeServer;
@@ -106,6 +108,8 @@ export class PeerServer {
     } else if (isExchangeKind(frame.kind)) {
       this.#exchanges.serve(session, frame);
     } else if (this.ringLog?.serve(session, frame, this.#ordinalOf(session)) === true) {
+      return;
+    } else if (this.gossiper?.serve(session, frame) === true) {
       return;
     } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);

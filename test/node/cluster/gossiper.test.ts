@@ -46,6 +46,7 @@ class Bench {
       links: node.links,
       log,
       meter: silentMeter,
+      onPutBack: () => undefined,
       onNewer: (holder, version) => {
         this.newer.push(`${ordinal}: ring ${version} from ${holder}`);
       },
