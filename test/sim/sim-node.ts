@@ -24,6 +24,7 @@ import { Host, type SimulatedNetwork } from './network.js';
 import { logOf } from './node-log.js';
 import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
+import { WatchedStorage } from './watched-storage.js';
 import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
 import { HASH, KEYED_DIGEST, placeOf, randomFrom } from './tools.js';
@@ -261,7 +262,7 @@ export class SimNode implements StoreIdentity {
     });
     if (process.ended) return; // it failed while it was being opened, in this very turn
     this.engine = engine;
-    const watched = world.observer.watch(engine, this.node);
+    const watched = new WatchedStorage(engine, this.node, world.observer);
     const mutantWorld = {
       ordinal: this.ordinal,
       random: randomFrom(this.#random.fork()),

@@ -113,10 +113,7 @@ export class Cluster implements ClusterParts, Works {
     this.preferences = new Preferences(ring);
     this.origins = new Origins(nodeId, ring.version);
     this.meters = new ClusterMeters(meter);
-    this.nameOf = (node) => {
-      const member = services.ring.members.find(({ ordinal: one }) => one === node);
-      return member === undefined ? `node ${node}` : `node ${node} (${member.peerAddress})`;
-    };
+    this.nameOf = (node) => nameIn(services.ring, node);
     this.credentials = new PeerCredentials({ nodeId, secret, digest, random, ring });
     this.links = new PeerLinks({
       clock,
@@ -229,4 +226,9 @@ export class Cluster implements ClusterParts, Works {
     this.links.stop();
     this.hints.stop();
   }
+}
+
+function nameIn({ members }: RingDocument, node: number): string {
+  const member = members.find(({ ordinal }) => ordinal === node);
+  return member === undefined ? `node ${node}` : `node ${node} (${member.peerAddress})`;
 }
