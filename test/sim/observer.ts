@@ -1,7 +1,7 @@
 /*
- * Hears of what goes by between a node and its engine (watched-storage.ts) and writes it down: which versions appear in which store, when they are
- * durable, and whether a record ever forgets what it knew. It changes nothing. Bugs that are planted into storage stand
- * between the node and the observer, so it sees what they do.
+ * Hears of what goes by between a node and its engine (watched-storage.ts) and writes it down: which versions appear in
+ * which store, when they are durable, and whether a record ever forgets what it knew. It changes nothing. Bugs that are
+ * planted into storage stand between the node and the observer, so it sees what they do.
  */
 import { readU32, readU48 } from '../../src/lib/bytes.js';
 import {

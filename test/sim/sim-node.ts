@@ -3,7 +3,6 @@
  * partition files, a pool with drawn delays and a clock that may be wrong. It starts, crashes, stops and comes back as a
  * process under systemd does; what survives between two starts is the machine's: disk, files, clock, place in the network.
  */
-
 import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run, wait } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';

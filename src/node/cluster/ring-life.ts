@@ -101,7 +101,7 @@ export class RingLife {
     return { version: ring.version, hash: ringHash, members: ring.members };
   }
 
-  #gossiperOf({ parts, clock, timers, random, meter, options }: RingLifeWorld): Gossiper {
+  #gossiperOf({ parts, clock, timers, random, meter }: RingLifeWorld): Gossiper {
     const { services, links, self } = parts;
     const { storage, nodeId, log } = services;
     return new Gossiper({
@@ -116,10 +116,6 @@ export class RingLife {
       meter,
       onNewer: (whom) => {
         this.ringLog.learnFrom(whom);
-      },
-      onPutBack: () => {
-        // One that was made at this start has forgotten nothing since.
-        if (typeof options.acceptor !== 'string' && options.acceptor.found === 'kept') this.ringLog.renounce();
       },
       meetSeed: () => undefined,
     });
