@@ -249,14 +249,14 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     this.#record = block.length === size ? block : block.subarray(0, size);
     this.#head.fence = this.#parts.reaps.stampOf(this.#local.partition);
     this.#target?.onHeld(this, size);
+    if (this.#preference.extras.length > 0)
+      sendExtras(this.#parts, this.#preference, this.#head, this.#record, this.#budgetMs);
     this.#isMade = true;
     // The store is in the middle of laying the record down: what others answer at once must not come between.
     if (!this.#isAsking) this.#parts.timers.endOfTurn(this.#flushRecord);
   }
 
   #tellMade(): void {
-    if (this.#preference.extras.length > 0)
-      sendExtras(this.#parts, this.#preference, this.#head, this.#record, this.#budgetMs);
     this.#machine.encoded(this.#localTicket, this.#parts.nowMs());
   }
 
