@@ -15,7 +15,8 @@ import type { Random } from '../../env/random.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import type { RepairReply } from '../../model/exchange-messages.js';
-import { changeRing } from '../../ring/change.js';
+import { ringQuorum } from '../../membership/ring-proposer.js';
+import { changeRing, type RingPlan } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
@@ -44,6 +45,7 @@ import { ExchangeServer } from './exchange-server.js';
 import { Preferences } from './preferences.js';
 import { ReapMember } from './reap-member.js';
 import { Reaper, type ReapSummary } from './reaper.js';
+import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
 import { RingLogServer } from './ring-log-server.js';
 import { Repairs } from './repairs.js';
@@ -100,6 +102,7 @@ export class Cluster implements ClusterParts, Works {
   readonly membership: Membership;
   readonly ringLog: RingLog;
   readonly #moves: MoveDriver;
+  readonly #admin: RingAdmin;
   readonly #onRing: ((ring: RingDocument) => void) | undefined;
 
   /** Dials the other members at once. */
@@ -191,20 +194,47 @@ export class Cluster implements ClusterParts, Works {
     });
     this.#server.ringLog = new RingLogServer(this.ringLog);
     this.#moves = new MoveDriver(this, this.#exchanges, this.ringLog, random);
+    this.#admin = this.#newAdmin(random, options);
+    services.ringAdmin = this.#admin;
   }
 
   /** Has the voters decide on a ring with other members. */
-  changeRing(edits: readonly RingEdit[], { seed, change }: RingWish, done: (outcome: ChangeOutcome) => void): void {
+  changeRing(edits: readonly RingEdit[], wish: RingWish, done: (outcome: ChangeOutcome) => void): void {
+    const plan = this.#planRing(edits, wish);
+    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
+    else this.#proposeRing(plan, done);
+  }
+
+  #planRing(edits: readonly RingEdit[], { seed, change }: RingWish): RingPlan {
     const { ring, clock } = this.services;
     const members = editMembers(ring, edits);
     const { acceptorIds } = this.#moves;
     const notes = { change, changedAtMs: clock.wallMs(), acceptorIds };
-    const plan = 'fault' in members ? members : changeRing(ring, members, seed, notes);
-    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
-    else
-      this.ringLog.propose(encodeRing(plan), (outcome) => {
-        done(changeOutcome(outcome));
-      });
+    return 'fault' in members ? members : changeRing(ring, members, seed, notes);
+  }
+
+  #proposeRing(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void {
+    this.ringLog.propose(encodeRing(ring), (outcome) => {
+      done(changeOutcome(outcome));
+    });
+  }
+
+  #newAdmin(random: Random, { notes }: ClusterOptions): RingAdmin {
+    const { services, self } = this;
+    return new RingAdmin({
+      ...{ hash: services.hash, log: services.log, random, store: notes ?? null },
+      seen: () => ({
+        ...{ self, ring: services.ring, peers: this.links.status(), moves: this.#moves.status() },
+        departing: this.#exchanges.departures.partitions,
+        suspect: this.#exchanges.status().suspect.length,
+        hints: this.hints.count,
+        quorum: ringQuorum(services.ring.voters),
+      }),
+      plan: (edits, wish) => this.#planRing(edits, wish),
+      propose: (ring, done) => {
+        this.#proposeRing(ring, done);
+      },
+    });
   }
 
   /** In one turn: nobody sees one half of the node by the old ring and the other by the new one. */
@@ -218,6 +248,7 @@ export class Cluster implements ClusterParts, Works {
     this.#exchanges.setRing();
     this.#moves.setRing();
     this.ringLog.installed();
+    this.#admin.setRing(ring);
     this.#onRing?.(ring);
   }
 
