@@ -67,6 +67,8 @@ export interface ClusterStatusFacts {
   /** Sentences about edits that wait for a commit. */
   readonly staged: readonly string[];
   readonly plan: { readonly version: number; readonly hash: string; readonly isStale: boolean } | null;
+  /** Names of nodes that would join. */
+  readonly joining: readonly string[];
   /** What is not as it should be; none: all is well. */
   readonly troubles: readonly string[];
   /** The ring document in force, as JSON. */

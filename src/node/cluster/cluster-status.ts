@@ -18,7 +18,7 @@ export interface SeenCluster {
   readonly quorum: number;
 }
 
-export type SeenFacts = Omit<ClusterStatusFacts, 'staged' | 'plan'>;
+export type SeenFacts = Omit<ClusterStatusFacts, 'staged' | 'plan' | 'joining'>;
 
 export function statusFacts(seen: SeenCluster): SeenFacts {
   const { ring, self, departing, suspect, hints, quorum } = seen;

@@ -85,6 +85,7 @@ export class RingAdmin {
       ...statusFacts(seen),
       staged: editTexts(seen.ring, edits),
       plan: plan === null ? null : { version: plan.baseVersion + 1, hash: plan.hash, isStale },
+      joining: edits.flatMap((edit) => (edit.kind === 'join' ? [edit.name ?? ''] : [])),
     };
   }
 
