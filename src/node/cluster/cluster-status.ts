@@ -85,7 +85,7 @@ function troublesOf({ version, members, moves, departing, suspect, hints, voters
   const reachable = voters.filter((voter) => voter.reachable).length;
   if (reachable < quorum)
     troubles.push(
-      `the ring cannot change, since ${quorum} of its ${voters.length} voters have to agree and ${reachable} can be reached (gets and puts go on)`,
+      `the ring cannot change, since ${quorum} of its ${voters.length} voters have to agree and ${reachable} can be reached (that alone stops no get and no put)`,
     );
   const other = members.filter(({ state, ringVersion }) => state === 'up' && ringVersion !== version);
   if (other.length > 0)

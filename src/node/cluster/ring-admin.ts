@@ -23,7 +23,7 @@ import type {
 } from '../../model/cluster-facts.js';
 import type { Hash64 } from '../../model/hash.js';
 import type { RingPlan } from '../../ring/change.js';
-import { encodeRing, headFault, type RingDocument } from '../../ring/document.js';
+import { encodeRing, headFault, type RingDocument, type RingMember, stayingMembers } from '../../ring/document.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringSizeFault } from '../../ring/ring-file.js';
 import type { ChangeOutcome, RingWish } from './change-outcome.js';
@@ -99,8 +99,7 @@ export class RingAdmin {
     const edits = [...this.#notes.edits, ...more];
     if (edits.length > STAGED_MAX) return { refused: `${edits.length} edits; at most ${STAGED_MAX} can be staged` };
     const members = editMembers(ring, edits);
-    const fault =
-      'fault' in members ? members.fault : headFault({ ...ring, version: ring.version + 1, members: [...members] });
+    const fault = 'fault' in members ? members.fault : membersFault(ring, members);
     if (fault !== null) {
       const also =
         this.#notes.edits.length === 0 ? '' : ', together with what is staged already (partita cluster status)';
@@ -242,6 +241,15 @@ function planFault(ring: RingDocument, next: RingPlan): string | null {
   if ('fault' in next) return next.fault;
   const isSame = JSON.stringify(next.members) === JSON.stringify(ring.members);
   return isSame ? 'it changes nothing' : ringSizeFault(next);
+}
+
+/** What is wrong with them as the members of the next ring. */
+function membersFault(ring: RingDocument, members: readonly RingMember[]): string | null {
+  const { replicaCount } = ring;
+  const staying = stayingMembers(members).length;
+  if (staying < replicaCount)
+    return `${staying} of its nodes would stay, and each key is kept on ${replicaCount}, which never changes. Have another join first, or at the same time: partita cluster replace OLD NAME=HOST:PORT`;
+  return headFault({ ...ring, version: ring.version + 1, members });
 }
 
 function changeText(ring: RingDocument, edits: readonly StagedEdit[]): string {

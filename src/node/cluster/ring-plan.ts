@@ -92,7 +92,7 @@ function warningsOf(ring: RingDocument, next: RingDocument, after: RingTable, se
   const isStaying = (ordinal: number): boolean => after.members.some((member) => member.ordinal === ordinal);
   const names = next.members.filter(({ ordinal }) => isStaying(ordinal)).map(({ ordinal }) => `node ${ordinal}`);
   return [
-    ...voterWarnings(ring, seen),
+    ...voterWarnings(ring, next, seen),
     ...departureWarnings(ring, next, seen),
     ...quorumWarnings(ring, next, seen),
     ...moveWarnings(ring),
@@ -100,12 +100,19 @@ function warningsOf(ring: RingDocument, next: RingDocument, after: RingTable, se
   ];
 }
 
-function voterWarnings({ voters }: RingDocument, { isReachable, quorum }: Seen): readonly string[] {
+function voterWarnings({ voters }: RingDocument, next: RingDocument, { isReachable, quorum }: Seen): readonly string[] {
+  const warnings: string[] = [];
   const away = voters.filter(({ ordinal }) => !isReachable(ordinal)).map(({ ordinal }) => ordinal);
-  if (voters.length - away.length >= quorum) return [];
-  return [
-    `The ring cannot change now: ${quorum} of its ${voters.length} voters have to agree, and ${listed(away)} cannot be reached`,
-  ];
+  if (voters.length - away.length < quorum)
+    warnings.push(
+      `The ring cannot change now: ${quorum} of its ${voters.length} voters have to agree, and ${listed(away)} cannot be reached`,
+    );
+  const [only, ...others] = next.voters.map(({ ordinal }) => ordinal);
+  if (only !== undefined && others.length === 0 && voters.length > 1)
+    warnings.push(
+      `For a moment node ${only} alone decides on the ring, until members that join have said that they can vote: start those soon`,
+    );
+  return warnings;
 }
 
 function departureWarnings(ring: RingDocument, next: RingDocument, { isReachable }: Seen): readonly string[] {
@@ -142,11 +149,11 @@ function quorumWarnings(ring: RingDocument, next: RingDocument, { isReachable }:
   const warnings: string[] = [];
   if (lost > 0)
     warnings.push(
-      `Of ${lost} of ${partitionCount} partitions no owner stays: what they hold is lost, but for what others keep as hints`,
+      `${lost} of ${partitionCount} partitions lose all their owners: what they hold is lost, but for what other nodes keep as hints`,
     );
   if (without > 0)
     warnings.push(
-      `Of ${without} of ${partitionCount} partitions fewer than ${majority} of ${n} owners answer with all that was written, as long as they cannot be reached or are being filled: their gets fail meanwhile`,
+      `${without} of ${partitionCount} partitions will have fewer than ${majority} of ${n} owners that answer reads, as the others cannot be reached or have to be filled first: gets of their keys fail until then`,
     );
   return warnings;
 }
