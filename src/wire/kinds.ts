@@ -75,6 +75,8 @@ export const BACKGROUND = 0x90;
 export const BACKGROUND_REPLY = 0x91;
 export const SCRUB = 0x92;
 export const SCRUB_REPLY = 0x93;
+export const CLUSTER = 0x94;
+export const CLUSTER_REPLY = 0x95;
 export const REPAIR = 0x88;
 export const REPAIR_REPLY = 0x89;
 
@@ -148,6 +150,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [BACKGROUND_REPLY, 'BACKGROUND_REPLY'],
   [SCRUB, 'SCRUB'],
   [SCRUB_REPLY, 'SCRUB_REPLY'],
+  [CLUSTER, 'CLUSTER'],
+  [CLUSTER_REPLY, 'CLUSTER_REPLY'],
   [REPAIR, 'REPAIR'],
   [REPAIR_REPLY, 'REPAIR_REPLY'],
 ]);

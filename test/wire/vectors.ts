@@ -7,6 +7,7 @@ import { fromHex, toHex } from '../../src/lib/bytes.js';
 import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js';
 import * as admin from '../../src/wire/codec-admin.js';
 import * as background from '../../src/wire/codec-background.js';
+import * as cluster from '../../src/wire/codec-cluster.js';
 import * as exchange from '../../src/wire/codec-exchange.js';
 import * as gossip from '../../src/wire/codec-gossip.js';
 import * as reap from '../../src/wire/codec-reap.js';
@@ -138,6 +139,8 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   ],
   [kinds.SCRUB, framed(kinds.SCRUB, background.encodeScrub, background.decodeScrub)],
   [kinds.SCRUB_REPLY, framed(kinds.SCRUB_REPLY, background.encodeScrubReply, background.decodeScrubReply)],
+  [kinds.CLUSTER, framed(kinds.CLUSTER, cluster.encodeCluster, cluster.decodeCluster)],
+  [kinds.CLUSTER_REPLY, framed(kinds.CLUSTER_REPLY, cluster.encodeClusterReply, cluster.decodeClusterReply)],
   [kinds.TREE, framed(kinds.TREE, exchange.encodeTree, exchange.decodeTree)],
   [kinds.TREE_REPLY, framed(kinds.TREE_REPLY, exchange.encodeTreeReply, exchange.decodeTreeReply)],
   [kinds.LEAVES, framed(kinds.LEAVES, exchange.encodeLeaves, exchange.decodeLeaves)],

@@ -170,6 +170,7 @@ export class Cluster implements ClusterParts, Works {
     });
     this.#server.ringLog = new RingLogServer(this.#life.ringLog);
     this.#server.gossiper = this.#life.gossiper;
+    services.ringAdmin = this.#life.admin;
   }
 
   /** Has the voters decide on a ring with other members. */

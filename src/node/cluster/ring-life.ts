@@ -7,7 +7,8 @@ import type { Meter } from '../../env/meter.js';
 import type { Random } from '../../env/random.js';
 import type { GossipRing } from '../../membership/gossip.js';
 import type { GossipStatus } from '../../model/gossip-messages.js';
-import { changeRing } from '../../ring/change.js';
+import { ringQuorum } from '../../membership/ring-proposer.js';
+import { changeRing, type RingPlan } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringBytes } from '../../ring/ring-bytes.js';
@@ -18,6 +19,7 @@ import { Membership } from './membership.js';
 import { MoveDriver, type MoveStatus } from './move-driver.js';
 import type { ClusterOptions } from './options.js';
 import type { ClusterParts } from './parts.js';
+import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
 
 export interface RingLifeWorld {
@@ -35,6 +37,8 @@ export interface RingLifeWorld {
 export class RingLife {
   readonly ringLog: RingLog;
   readonly gossiper: Gossiper;
+  /** What an administrator stages, plans and commits here. */
+  readonly admin: RingAdmin;
   readonly #parts: ClusterParts;
   readonly #membership: Membership;
   readonly #moves: MoveDriver;
@@ -57,6 +61,7 @@ export class RingLife {
         this.#moves.setRing();
         this.ringLog.installed();
         this.gossiper.setRing(this.#gossiped());
+        this.admin.setRing(ring);
         options.onRing?.(ring);
       },
       onRemoved: options.onRemoved,
@@ -65,19 +70,52 @@ export class RingLife {
     this.gossiper = this.#gossiperOf(world);
     this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
     this.gossiper.start();
+    this.admin = this.#adminOf(world);
   }
 
   /** Has the voters decide on a ring with other members. */
-  change(edits: readonly RingEdit[], { seed, change }: RingWish, done: (outcome: ChangeOutcome) => void): void {
+  change(edits: readonly RingEdit[], wish: RingWish, done: (outcome: ChangeOutcome) => void): void {
+    const plan = this.#plan(edits, wish);
+    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
+    else this.#propose(plan, done);
+  }
+
+  #plan(edits: readonly RingEdit[], { seed, change }: RingWish): RingPlan {
     const { ring, clock } = this.#parts.services;
     const members = editMembers(ring, edits);
     const notes = { change, changedAtMs: clock.wallMs(), acceptorIds: this.#moves.acceptorIds };
-    const plan = 'fault' in members ? members : changeRing(ring, members, seed, notes);
-    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
-    else
-      this.ringLog.propose(encodeRing(plan), (outcome) => {
-        done(changeOutcome(outcome));
-      });
+    return 'fault' in members ? members : changeRing(ring, members, seed, notes);
+  }
+
+  #propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void {
+    this.ringLog.propose(encodeRing(ring), (outcome) => {
+      done(changeOutcome(outcome));
+    });
+  }
+
+  #adminOf({ parts, random, exchanges, options }: RingLifeWorld): RingAdmin {
+    const { services, self, links, hints } = parts;
+    const { hash, log } = services;
+    return new RingAdmin({
+      hash,
+      log,
+      random,
+      store: options.notes ?? null,
+      seen: () => ({
+        self,
+        ring: services.ring,
+        peers: links.status(),
+        moves: this.#moves.status(),
+        departing: exchanges.departures.partitions,
+        suspect: exchanges.status().suspect.length,
+        hints: hints.count,
+        quorum: ringQuorum(services.ring.voters),
+      }),
+      plan: (edits, wish) => this.#plan(edits, wish),
+      propose: (ring, done) => {
+        this.#propose(ring, done);
+      },
+    });
   }
 
   moves(): readonly MoveStatus[] {
