@@ -131,18 +131,8 @@ export class Cluster implements ClusterParts, Works {
     const reach = (partition: number, fence: number): void => {
       this.fences.reach(partition, fence, REACH_MS, () => undefined);
     };
-    const kept = { storage: hints, reaps, reach };
-    this.hints = new HintKeeper({
-      services,
-      self: ordinal,
-      timers,
-      slices,
-      links,
-      table,
-      preferences,
-      meters,
-      ...kept,
-    });
+    const seen = { services, self: ordinal, timers, slices, links, table, preferences, meters };
+    this.hints = new HintKeeper({ ...seen, storage: hints, reaps, reach });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
