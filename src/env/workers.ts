@@ -1,6 +1,6 @@
 /** The pool for what would hold up the loop. Tasks answer later, in any order; an error is an answer. */
 export interface ReadTask {
-  /** Path of the partition file, the very string that the loop opened it by. */
+  /** As PartitionFiles.taskPath names it. */
   readonly path: string;
   readonly keys: readonly Uint8Array[];
 }

@@ -7,7 +7,7 @@
  * Reads see the commit that the first of them saw, until a batch is begun or answered, as LMDB's do.
  */
 import type { Timers } from '../../src/env/clock.js';
-import type { Disk } from '../../src/env/disk.js';
+import type { Disk, DiskFile } from '../../src/env/disk.js';
 import type {
   FileName,
   FileSnapshot,
@@ -17,10 +17,10 @@ import type {
   PartitionFileStats,
 } from '../../src/env/partition-file.js';
 import { assert } from '../../src/lib/assert.js';
+import { type Flow, run, wait } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
+import { type Commit, decodeCommit, encodeCommit } from './commit-bytes.js';
 import { folderOf } from './simulated-inode.js';
-
-type Commit = ReadonlyMap<string, Uint8Array>;
 
 export class MemoryFileError extends Error {
   readonly code: string;
@@ -61,6 +61,8 @@ export class MemoryMedium {
   readonly commits: Map<string, Commit> = new Map();
   /** Files that are damaged in a way that opening finds out. */
   readonly broken: Set<string> = new Set();
+  /** Files whose name has been given to a received one: its bytes on the disk, and what is in it by now. */
+  readonly installing: Map<string, { readonly bytes: Uint8Array; readonly commit: Commit }> = new Map();
   /** Batches that were applied, in all. */
   batches = 0;
   /** The k-th batch from now (of one file, if it says so) fails, counted from 1; `forever`: every one after it too. */
@@ -119,6 +121,10 @@ export class MemoryPartitionFiles implements PartitionFiles {
     this.#random = random;
   }
 
+  taskPath(name: FileName): string {
+    return this.path(name);
+  }
+
   path(name: FileName): string {
     return name === 'hints' ? 'hints.mdb' : `partitions/${name.toString(16).padStart(4, '0')}.mdb`;
   }
@@ -141,6 +147,17 @@ export class MemoryPartitionFiles implements PartitionFiles {
 
   #opened(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
     const folder = folderOf(path);
+    const installing = this.medium.installing.get(path);
+    if (installing !== undefined) {
+      // The machine went down before the renaming was on the disk: what bears the name now is the one or the other.
+      this.medium.installing.delete(path);
+      run(readWhole(this.#disk, path), (error, bytes) => {
+        if (error === null && Buffer.from(installing.bytes).equals(bytes as Uint8Array))
+          this.medium.commits.set(path, installing.commit);
+        this.#opened(path, mapBytes, done);
+      });
+      return;
+    }
     if (this.#synced.has(folder)) {
       done(null, this.#handle(path, mapBytes));
       return;
@@ -168,6 +185,60 @@ export class MemoryPartitionFiles implements PartitionFiles {
         else this.#move(path, to, done);
       });
     });
+  }
+
+  remove(name: number, done: (error: Error | null) => void): void {
+    const path = this.path(name);
+    const synced = (): void => {
+      this.#disk.syncFolder(folderOf(path), (error) => {
+        if (error === null) this.medium.commits.delete(path);
+        done(error);
+      });
+    };
+    this.#disk.list(folderOf(path), (error, names) => {
+      if (error !== null) done(error);
+      else if (!(names ?? []).includes(path.slice(path.indexOf('/') + 1))) synced();
+      else
+        this.#disk.remove(path, (failed) => {
+          if (failed === null) synced();
+          else done(failed);
+        });
+    });
+  }
+
+  openReceived(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    run(readWhole(this.#disk, path), (error, bytes) => {
+      const commit = error === null ? decodeCommit(Buffer.from(bytes as Uint8Array)) : null;
+      if (commit === null) {
+        done(error ?? new MemoryFileError('DAMAGED', `${path} is no file`));
+        return;
+      }
+      this.medium.commits.set(path, commit);
+      done(null, this.#handle(path, mapBytes));
+    });
+  }
+
+  install(from: string, name: number, done: (error: Error | null) => void): void {
+    run(this.#installing(from, this.path(name)), (error) => {
+      done(error);
+    });
+  }
+
+  *#installing(from: string, path: string): Flow<void> {
+    const commit = this.medium.commits.get(from) ?? new Map<string, Uint8Array>();
+    const bytes = yield* readWhole(this.#disk, from);
+    this.medium.installing.set(path, { bytes, commit });
+    yield* wait((done) => {
+      this.#disk.rename(from, path, done);
+    });
+    for (const folder of [folderOf(path), folderOf(from)]) {
+      yield* wait((done) => {
+        this.#disk.syncFolder(folder, done);
+      });
+    }
+    this.medium.installing.delete(path);
+    this.medium.commits.delete(from);
+    this.medium.commits.set(path, commit);
   }
 
   /** The machine is gone: of batches under way, each was committed or not; nobody is answered. */
@@ -219,9 +290,10 @@ export class MemoryPartitionFiles implements PartitionFiles {
   }
 
   #handle(path: string, mapBytes: number): PartitionFile {
-    return new MemoryPartitionFile(path, mapBytes, this.medium, (commit, answer) => {
+    const later = (commit: () => void, answer: () => void): void => {
       this.#later(commit, answer);
-    });
+    };
+    return new MemoryPartitionFile(path, mapBytes, this.medium, this.#disk, later);
   }
 
   /** Commits and answers after a while, unless the machine goes down before. */
@@ -242,6 +314,7 @@ class MemoryPartitionFile implements PartitionFile {
   readonly #path: string;
   readonly #mapBytes: number;
   readonly #medium: MemoryMedium;
+  readonly #disk: Disk;
   readonly #later: (commit: () => void, answer: () => void) => void;
   #snapshot: Commit | null = null;
   #writing = false;
@@ -251,11 +324,13 @@ class MemoryPartitionFile implements PartitionFile {
     path: string,
     mapBytes: number,
     medium: MemoryMedium,
+    disk: Disk,
     later: (commit: () => void, answer: () => void) => void,
   ) {
     this.#path = path;
     this.#mapBytes = mapBytes;
     this.#medium = medium;
+    this.#disk = disk;
     this.#later = later;
   }
 
@@ -289,6 +364,12 @@ class MemoryPartitionFile implements PartitionFile {
   stats(): PartitionFileStats {
     const commit = this.#medium.commits.get(this.#path) ?? new Map();
     return { fileBytes: 0, usedBytes: 0, mapBytes: this.#mapBytes, entries: commit.size };
+  }
+
+  copy(to: string, done: (error: Error | null) => void): void {
+    assert(!this.#closed, 'a closed file is not copied');
+    const bytes = encodeCommit(this.#medium.commits.get(this.#path) ?? new Map());
+    run(writeWhole(this.#disk, to, bytes), done);
   }
 
   close(): void {
@@ -328,4 +409,32 @@ class MemoryPartitionFile implements PartitionFile {
     else medium.commits.set(this.#path, before);
     return new MemoryFileError('ENOSPC', `batch to ${this.#path}`);
   }
+}
+
+function* readWhole(disk: Disk, path: string): Flow<Uint8Array> {
+  const file = yield* wait<DiskFile>((done) => {
+    disk.open(path, 'read', done);
+  });
+  const size = yield* wait<number>((done) => {
+    file.size(done);
+  });
+  const bytes = yield* wait<Uint8Array>((done) => {
+    file.read(0, size, done);
+  });
+  yield* wait((done) => {
+    file.close(done);
+  });
+  return bytes;
+}
+
+function* writeWhole(disk: Disk, path: string, bytes: Uint8Array): Flow<void> {
+  const file = yield* wait<DiskFile>((done) => {
+    disk.open(path, 'create', done);
+  });
+  yield* wait((done) => {
+    file.write(0, [bytes], done);
+  });
+  yield* wait((done) => {
+    file.close(done);
+  });
 }
