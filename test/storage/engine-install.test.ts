@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { CONTEXT_ENTRY_BYTES } from '../../src/versioning/record.js';
 import { seal } from '../../src/versioning/write.js';
 import type { InstallRefusal } from '../../src/storage/move-storage.js';
-import { DROP_RECORD } from '../../src/storage/storage.js';
+import { DROP_RECORD, type Stored } from '../../src/storage/storage.js';
 import { HASH, place, testRecordBytes, TestWrite } from './engine-requests.js';
 import { Twin } from './engine-twin.js';
 import { World, type WorldOptions } from './engine-world.js';
@@ -22,8 +22,14 @@ function opened(seed: number, options: Partial<WorldOptions> = {}): World {
 class ActorWrite extends TestWrite {
   readonly #actor: number;
 
-  constructor(name: string, value: string, counter: number, actor: number) {
-    super(name, value, counter, PARTITIONS, true, () => undefined);
+  constructor(
+    name: string,
+    value: string,
+    counter: number,
+    actor: number,
+    onPlaced: (stored: Stored) => void = () => undefined,
+  ) {
+    super(name, value, counter, PARTITIONS, true, onPlaced);
     this.#actor = actor;
   }
 
@@ -372,6 +378,38 @@ test('writes that come meanwhile are merged, too, and a crash at any moment lose
     for (const [name, counter] of acked) t.true(newest(valueAt(world, name)) >= counter, `round ${round}: again`);
   }
   t.true(seen.old > 10 && seen.installed > 5 && seen.done > 20, JSON.stringify(seen));
+});
+
+test('what is written meanwhile without knowing of what the file has stands beside it in the end', (t) => {
+  const bytes = CONTENTS();
+  let unaware = 0;
+  for (let round = 0; round < 80; round++) {
+    const world = opened(2_000 + round);
+    for (const name of NAMES.slice(4, 8)) world.put(name, 'ours 1', 1); // older than the file's: nothing to be written again
+    if (round % 2 === 0) world.flush();
+    const told = install(world, bytes);
+    const isUnaware = new Set<string>();
+    const writes: ActorWrite[] = [];
+    for (let i = 0; !told.isDone; i++) {
+      world.time.step();
+      if (i % 8 !== round % 8) continue;
+      const name = NAMES[writes.length % 8] as string;
+      if (writes.length >= 8) continue;
+      const write = new ActorWrite(name, 'beside', 1, 9, ({ start, end }) => {
+        if (end === start) isUnaware.add(name);
+      });
+      writes.push(write);
+      world.up().write(write);
+    }
+    t.is(told.error, null);
+    for (const name of isUnaware) {
+      unaware += 1;
+      t.regex(valueAt(world, name), /theirs 3/, `round ${round}`);
+      t.regex(valueAt(world, name), /beside/, `round ${round}`);
+    }
+    checkWhole(t, world);
+  }
+  t.true(unaware > 100, `${unaware}`);
 });
 
 test('every k-th call of the disk fails, every batch: nothing of ours is lost, and a store that cannot go on says so', (t) => {
