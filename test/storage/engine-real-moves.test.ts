@@ -1,0 +1,134 @@
+/*
+ * Partitions that come and go on LMDB, while threads of the pool have their files open: whoever touched an environment
+ * that is closed would take the process along.
+ */
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { partitionId } from '../../src/model/ids.js';
+import { leafCountOf } from '../../src/repair/merkle.js';
+import type { Engine } from '../../src/storage/engine.js';
+import { HASH_END_HI } from '../../src/storage/scan.js';
+import { wholeScrub } from '../support/whole-scrub.js';
+import { close, type Node, open, read, stayAlive, write } from './engine-real-world.js';
+import { place } from './engine-requests.js';
+
+type Start<T> = (done: (error: Error | null, value?: T) => void) => void;
+const ask = <T>(start: Start<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    start((error, value) => {
+      if (error === null) resolve(value as T);
+      else reject(error);
+    });
+  });
+
+const namesIn = (partition: number, count: number): readonly string[] => {
+  const names: string[] = [];
+  for (let i = 0; names.length < count; i++) {
+    if (place(Buffer.from(`key ${i}`), 16).partition === partition) names.push(`key ${i}`);
+  }
+  return names;
+};
+
+/** Through the pool, whose threads open the file. */
+function scanned(engine: Engine, partition: number): Promise<number> {
+  let count = 0;
+  return new Promise((resolve, reject) => {
+    engine.scan({
+      partition: partitionId(partition, 16),
+      fromHi: 0,
+      fromLo: 0,
+      untilHi: HASH_END_HI,
+      untilLo: 0,
+      recordsMax: 10_000,
+      bytesMax: 10_000_000,
+      onRecord: () => {
+        count += 1;
+      },
+      onEnd: (_next, failure) => {
+        if (failure === null) resolve(count);
+        else reject(new Error(failure.text));
+      },
+    });
+  });
+}
+
+const flush = (engine: Engine): Promise<void> =>
+  new Promise((resolve) => {
+    engine.flush(resolve);
+  });
+
+function newFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'partita-moves-'));
+  mkdirSync(join(folder, 'incoming'));
+  mkdirSync(join(folder, 'outgoing'));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
+}
+
+async function copied(node: Node, folder: string): Promise<string> {
+  const isCopied = await ask<boolean>((done) => {
+    node.engine.moves.copyFile(3, 'outgoing/copy', done);
+  });
+  if (!isCopied) throw new Error('There is no file');
+  return join(folder, 'outgoing/copy');
+}
+
+test('a file is copied while it is written, installed, dropped and installed again, with threads on it all the time', async (t) => {
+  stayAlive(t);
+  const [from, to] = [newFolder(t), newFolder(t)];
+  const donor = await open(from, 1, 0);
+  const names = namesIn(3, 300);
+  await Promise.all(names.map((name) => write(donor.engine, name, `theirs of ${name}`.padEnd(500, '.'), 3)));
+  await flush(donor.engine);
+  t.is(await scanned(donor.engine, 3), 300);
+  const during = names.slice(0, 50).map((name) => write(donor.engine, name, 'newer', 4));
+  const copy = await copied(donor, from);
+  await Promise.all(during);
+  await t.throwsAsync(copied(donor, from), { code: 'EEXIST' });
+
+  let node = await open(to, 1, 0);
+  const { engine, files } = node;
+  await Promise.all(namesIn(5, 50).map((name) => write(engine, name, 'elsewhere', 1)));
+  for (let round = 0; round < 6; round++) {
+    await write(engine, names[7] as string, 'ours', 9);
+    await write(engine, names[8] as string, 'older', 1);
+    if (round % 2 === 0) await flush(engine);
+    await scanned(engine, 3);
+    copyFileSync(copy, join(to, 'incoming/one'));
+    const scans = [scanned(engine, 3), scanned(engine, 3), scanned(engine, 5)];
+    const refusal = await ask<unknown>((done) => {
+      engine.moves.installFile(3, 'incoming/one', done);
+    });
+    t.is(refusal, null);
+    t.false(existsSync(join(to, 'incoming/one')) || existsSync(join(to, 'incoming/one-lock')));
+    await Promise.all(scans);
+    t.is(await scanned(engine, 3), 300);
+    await flush(engine);
+    const scrubbed = await wholeScrub({ path: files.taskPath(3), partition: 3, leafCount: leafCountOf(16) });
+    t.like(scrubbed, { damaged: [], hidden: 0, differingLeaves: 0 });
+    t.regex((await read(engine, names[1] as string)).value, /^theirs of/);
+    t.is((await read(engine, names[7] as string)).value, 'ours');
+    t.regex((await read(engine, names[8] as string)).value, /^theirs of/);
+    if (round === 5) break;
+    const meanwhile = [scanned(engine, 3), scanned(engine, 3)];
+    await ask<void>((done) => {
+      engine.moves.dropPartition(3, done);
+    });
+    await Promise.all(meanwhile);
+    t.false(existsSync(files.path(3)) || existsSync(`${files.path(3)}-lock`));
+    t.is(await scanned(engine, 3), 0);
+    t.is((await read(engine, names[7] as string)).state, 'absent');
+  }
+  t.is(await scanned(engine, 5), 50);
+  await close(node);
+  node = await open(to, 2, node.lastLsn);
+  t.deepEqual(node.engine.status().suspectPartitions, [3]);
+  t.deepEqual(node.engine.status().quarantined, []);
+  t.is(await scanned(node.engine, 3), 300);
+  await close(node);
+  await close(donor);
+});
