@@ -100,6 +100,10 @@ export class LmdbPartitionFiles implements PartitionFiles {
     else done(new LmdbError('ENOENT', `There is no ${path}`));
   }
 
+  copyPath(path: string): string {
+    return join(this.#directory, path);
+  }
+
   remove(which: number, done: (error: Error | null) => void): void {
     const path = this.path(which);
     this.#noteGone(which);

@@ -38,6 +38,24 @@ export function withSnapshot<T>(path: string, use: (snapshot: FileSnapshot) => T
   }
 }
 
+/**
+ * The same for a file that nobody has open in this process, and that is closed afterwards: only then may a thread close
+ * what it has opened.
+ */
+export function withClosedFile<T>(path: string, use: (snapshot: FileSnapshot) => T): T {
+  const { env, dbi } = openEnvironment(path, 0);
+  try {
+    const txn = env.beginTxn({ readOnly: true });
+    try {
+      return use(snapshotOf(env, dbi, txn));
+    } finally {
+      txn.abort();
+    }
+  } finally {
+    env.close();
+  }
+}
+
 function snapshotOf(env: Env, dbi: Dbi, txn: Txn): FileSnapshot {
   return {
     get: (key): Buffer | null => txn.getBinary(dbi, Buffer.from(key.buffer, key.byteOffset, key.byteLength)),

@@ -75,6 +75,8 @@ export interface PartitionFiles {
   quarantine(name: FileName, done: (error: Error | null, to?: string) => void): void;
   /** Deletes the closed file and its lock; that there is none is fine. Told when that is on the disk. */
   remove(name: number, done: (error: Error | null) => void): void;
+  /** What a task names a copy by that lies at `path` in the node's directory. */
+  copyPath(path: string): string;
   /** Opens a file that came from elsewhere, at `path` in the node's directory. For the loop alone: no task may name it. */
   openReceived(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void;
   /** Puts a closed file from `path` in the place of a closed one, or of none. Told when that is on the disk. */

@@ -75,6 +75,27 @@ export interface ScrubSlice {
   readonly differingCount: number;
 }
 
+export interface DescribeTask {
+  /** As PartitionFiles.copyPath names it: a file that nobody has open. */
+  readonly path: string;
+  readonly leafCount: number;
+}
+
+/** A copy of a partition's file, for whoever receives it. */
+export interface FileManifest {
+  readonly bytes: number;
+  readonly chunkBytes: number;
+  /** XXH64 of each chunk, eight bytes each. */
+  readonly digests: Uint8Array;
+  /** XXH64 of `digests`: of the whole. */
+  readonly digest: Uint8Array;
+  readonly fence: number;
+  /** Of the stored Merkle leaves. */
+  readonly rootHi: number;
+  readonly rootLo: number;
+  readonly records: number;
+}
+
 export interface Workers {
   /** One hop for all cold reads of a turn from one file; answers in the order of the keys, null: absent. */
   readMany(task: ReadTask, done: (error: Error | null, values?: readonly (Uint8Array | null)[]) => void): void;
@@ -86,6 +107,7 @@ export interface Workers {
     done: (error: Error | null, result?: RebuiltLeaves) => void,
   ): void;
   scrubSlice(task: SliceTask, done: (error: Error | null, slice?: ScrubSlice) => void): void;
+  describe(task: DescribeTask, done: (error: Error | null, manifest?: FileManifest) => void): void;
   /** XXH64 with seed 0, eight bytes big-endian. */
   hash(bytes: Uint8Array, done: (error: Error | null, digest?: Uint8Array) => void): void;
 }

@@ -14,8 +14,10 @@
  *
  * Installing is in file-install.ts. While either is under way nothing of the partition is flushed.
  */
+import type { FileManifest } from '../env/workers.js';
 import { assert } from '../lib/assert.js';
 import { type Flow, run, wait } from '../lib/flow.js';
+import { leafCountOf } from '../repair/merkle.js';
 import { installFile } from './file-install.js';
 import { LOG_KINDS } from './log-types.js';
 import { durable, freed, type MoveParts, rest, saveTable } from './move-parts.js';
@@ -44,17 +46,20 @@ export class EngineMoves implements MoveStorage {
     this.#run(id, (partition) => installFile(this.#parts, partition, path), done);
   }
 
-  copyFile(id: number, path: string, done: (error: Error | null, isCopied?: boolean) => void): void {
+  copyFile(id: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void {
+    const { deps, options } = this.#parts;
     const partition = this.#partitionAt(id);
     const { file } = partition;
     if (!this.#parts.isOpen()) return done(new Error('The store is being closed'));
-    if (file === null) return done(null, false);
+    if (file === null) return done(null, null);
     this.#underWay += 1;
     partition.tasks += 1;
     file.copy(path, (error) => {
       this.#underWay -= 1;
       partition.tasks -= 1;
-      done(error, error === null);
+      if (error !== null) return done(error);
+      const task = { path: deps.files.copyPath(path), leafCount: leafCountOf(options.partitionCount) };
+      deps.workers.describe(task, done);
     });
   }
 

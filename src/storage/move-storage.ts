@@ -1,6 +1,7 @@
 /*
  * Partitions that come and go as a whole (§6.2): what whoever moves them needs of a store.
  */
+import type { FileManifest } from '../env/workers.js';
 import type { FenceState } from './reap-storage.js';
 
 /** Why a received file was not taken; the store is as it was. Whoever gets one brings the records one by one. */
@@ -28,8 +29,11 @@ export interface MoveStorage {
     path: string,
     done: (error: Error | null, refusal?: InstallRefusal | null) => void,
   ): void;
-  /** A compacted copy of the partition's file, without what is still in the buffer; false: there is no file. */
-  copyFile(partition: number, path: string, done: (error: Error | null, isCopied?: boolean) => void): void;
+  /**
+   * A compacted copy of the partition's file, without what is still in the buffer, at `path` in the node's directory, where
+   * nothing is and whose folder is there. Answers what it is; null: there is no file.
+   */
+  copyFile(partition: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void;
 }
 
 /** At least as much as either of the two. */

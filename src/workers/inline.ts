@@ -4,9 +4,20 @@
  */
 import type { Digest } from '../env/digest.js';
 import type { FileSnapshot } from '../env/partition-file.js';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask, Workers } from '../env/workers.js';
+import type {
+  DescribeTask,
+  FileManifest,
+  RangeTask,
+  ReadRange,
+  ReadTask,
+  RebuiltLeaves,
+  ScrubSlice,
+  SliceTask,
+  Workers,
+} from '../env/workers.js';
 import type { Hash64 } from '../model/hash.js';
 import { readRange } from '../storage/scan-range.js';
+import { describe } from './describe.js';
 import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface InlineParts {
@@ -14,6 +25,8 @@ export interface InlineParts {
   readonly later: (fire: () => void) => void;
   /** The file at `path` as it is now. */
   readonly snapshotOf: (path: string) => FileSnapshot;
+  /** A copied file; absent: there are none. */
+  readonly copyAt?: (path: string) => { readonly bytes: Uint8Array; readonly snapshot: FileSnapshot } | null;
   readonly hash: Hash64;
   readonly digest: Digest;
   readonly nowMs: () => number;
@@ -46,6 +59,16 @@ export class InlineWorkers implements Workers {
   scrubSlice(task: SliceTask, done: Answer<ScrubSlice>): void {
     const { path, partition, leafCount, fromLeaf } = task;
     this.#run(() => walkSlice(this.#walk(path, leafCount), partition, fromLeaf, limitsOf(task)), done);
+  }
+
+  describe(task: DescribeTask, done: Answer<FileManifest>): void {
+    this.#run(() => {
+      const { copyAt, hash } = this.#parts;
+      const copy = copyAt?.(task.path) ?? null;
+      if (copy === null) throw new Error(`There is no ${task.path}`);
+      const read = (offset: number, length: number): Uint8Array => copy.bytes.subarray(offset, offset + length);
+      return describe({ bytes: copy.bytes.length, read }, copy.snapshot, task.leafCount, hash);
+    }, done);
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

@@ -6,7 +6,17 @@
  * loop that opened them: a thread must not be left holding an environment that is gone.
  */
 import { Piscina } from 'piscina';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask, Workers } from '../env/workers.js';
+import type {
+  DescribeTask,
+  FileManifest,
+  RangeTask,
+  ReadRange,
+  ReadTask,
+  RebuiltLeaves,
+  ScrubSlice,
+  SliceTask,
+  Workers,
+} from '../env/workers.js';
 
 export interface PoolOptions {
   /** Threads; default 2. They compete with the loop for cores, so few do. */
@@ -46,6 +56,10 @@ export class PoolWorkers implements Workers {
 
   scrubSlice(task: SliceTask, done: Answer<ScrubSlice>): void {
     this.#run('scrubSlice', task, done);
+  }
+
+  describe(task: DescribeTask, done: Answer<FileManifest>): void {
+    this.#run('describe', task, done);
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

@@ -4,11 +4,22 @@
  * environment with it.
  */
 import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import xxhash from 'xxhash-wasm';
-import { withSnapshot } from '../disk/lmdb-snapshot.js';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask } from '../env/workers.js';
+import { withClosedFile, withSnapshot } from '../disk/lmdb-snapshot.js';
+import type {
+  DescribeTask,
+  FileManifest,
+  RangeTask,
+  ReadRange,
+  ReadTask,
+  RebuiltLeaves,
+  ScrubSlice,
+  SliceTask,
+} from '../env/workers.js';
 import { hash64From } from '../model/hash.js';
 import { readRange as rangeOf } from '../storage/scan-range.js';
+import { describe as describeFile } from './describe.js';
 import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface WalkTask {
@@ -32,6 +43,26 @@ export function rebuildLeaves(task: WalkTask): RebuiltLeaves {
 
 export function scrubSlice(task: SliceTask): ScrubSlice {
   return walkSlice(walkOf(task), task.partition, task.fromLeaf, limitsOf(task));
+}
+
+export function describe(task: DescribeTask): FileManifest {
+  const descriptor = openSync(task.path, 'r');
+  try {
+    const { size: bytes } = fstatSync(descriptor);
+    let block = Buffer.alloc(0);
+    const file = {
+      bytes,
+      read: (offset: number, length: number): Uint8Array => {
+        if (block.length !== length) block = Buffer.allocUnsafeSlow(length);
+        if (readSync(descriptor, block, 0, length, offset) !== length) throw new Error(`${task.path} has been cut off`);
+        return block;
+      },
+    };
+    return withClosedFile(task.path, (snapshot) => describeFile(file, snapshot, task.leafCount, hash));
+  } finally {
+    closeSync(descriptor);
+    rmSync(`${task.path}-lock`, { force: true });
+  }
 }
 
 /** XXH64 with seed 0, eight bytes big-endian. */

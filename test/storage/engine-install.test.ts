@@ -1,5 +1,6 @@
 /* A received file in the place of a partition's own: nothing that either holds is lost, whatever comes meanwhile. */
 import test, { type ExecutionContext } from 'ava';
+import type { FileManifest } from '../../src/env/workers.js';
 import { CONTEXT_ENTRY_BYTES } from '../../src/versioning/record.js';
 import { seal } from '../../src/versioning/write.js';
 import type { InstallRefusal } from '../../src/storage/move-storage.js';
@@ -75,14 +76,14 @@ function fileFrom(seed: number, fill: (donor: World) => void): Uint8Array {
   const donor = opened(seed);
   fill(donor);
   donor.flush();
-  let isCopied: boolean | null = null;
+  let manifest: FileManifest | null = null;
   donor.disk.makeFolder('outgoing', () => {
-    donor.up().moves.copyFile(0, 'outgoing/one', (error, copied) => {
+    donor.up().moves.copyFile(0, 'outgoing/one', (error, made) => {
       if (error !== null) throw error;
-      isCopied = copied ?? false;
+      manifest = made ?? null;
     });
   });
-  donor.time.runUntil(() => isCopied !== null);
+  donor.time.runUntil(() => manifest !== null);
   return donor.disk.contents('outgoing/one');
 }
 

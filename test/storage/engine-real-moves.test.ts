@@ -2,17 +2,19 @@
  * Partitions that come and go on LMDB, while threads of the pool have their files open: whoever touched an environment
  * that is closed would take the process along.
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { partitionId } from '../../src/model/ids.js';
-import { leafCountOf } from '../../src/repair/merkle.js';
+import type { FileManifest } from '../../src/env/workers.js';
+import { leafCountOf, treeRoot } from '../../src/repair/merkle.js';
 import type { Engine } from '../../src/storage/engine.js';
 import { HASH_END_HI } from '../../src/storage/scan.js';
+import { rebuildLeaves } from '../../src/workers/tasks.js';
 import { wholeScrub } from '../support/whole-scrub.js';
 import { close, type Node, open, read, stayAlive, write } from './engine-real-world.js';
-import { place } from './engine-requests.js';
+import { HASH, place } from './engine-requests.js';
 
 type Start<T> = (done: (error: Error | null, value?: T) => void) => void;
 const ask = <T>(start: Start<T>): Promise<T> =>
@@ -69,12 +71,30 @@ function newFolder(t: ExecutionContext): string {
   return folder;
 }
 
-async function copied(node: Node, folder: string): Promise<string> {
-  const isCopied = await ask<boolean>((done) => {
+function copied(node: Node): Promise<FileManifest | null> {
+  return ask<FileManifest | null>((done) => {
     node.engine.moves.copyFile(3, 'outgoing/copy', done);
   });
-  if (!isCopied) throw new Error('There is no file');
-  return join(folder, 'outgoing/copy');
+}
+
+function checkManifest(t: ExecutionContext, manifest: FileManifest, path: string, records: number): void {
+  const bytes = readFileSync(path);
+  t.false(existsSync(`${path}-lock`));
+  t.is(manifest.bytes, bytes.length);
+  t.is(manifest.records, records);
+  t.is(manifest.digests.length, 8 * Math.ceil(bytes.length / manifest.chunkBytes));
+  const digestOf = (piece: Uint8Array): string => {
+    HASH.hash(piece, 0, piece.length);
+    const digest = Buffer.alloc(8);
+    digest.writeUInt32BE(HASH.hi, 0);
+    digest.writeUInt32BE(HASH.lo, 4);
+    return digest.toString('hex');
+  };
+  t.is(digestOf(bytes.subarray(0, manifest.chunkBytes)), Buffer.from(manifest.digests.subarray(0, 8)).toString('hex'));
+  t.is(digestOf(manifest.digests), Buffer.from(manifest.digest).toString('hex'));
+  const { leaves } = rebuildLeaves({ path, leafCount: leafCountOf(16) });
+  const [hi, lo, count] = treeRoot(leaves, HASH);
+  t.deepEqual([hi, lo, count], [manifest.rootHi, manifest.rootLo, records]);
 }
 
 test('a file is copied while it is written, installed, dropped and installed again, with threads on it all the time', async (t) => {
@@ -86,9 +106,11 @@ test('a file is copied while it is written, installed, dropped and installed aga
   await flush(donor.engine);
   t.is(await scanned(donor.engine, 3), 300);
   const during = names.slice(0, 50).map((name) => write(donor.engine, name, 'newer', 4));
-  const copy = await copied(donor, from);
+  const manifest = (await copied(donor)) as FileManifest;
+  const copy = join(from, 'outgoing/copy');
+  checkManifest(t, manifest, copy, 300);
   await Promise.all(during);
-  await t.throwsAsync(copied(donor, from), { code: 'EEXIST' });
+  await t.throwsAsync(copied(donor), { code: 'EEXIST' });
 
   let node = await open(to, 1, 0);
   const { engine, files } = node;

@@ -268,6 +268,7 @@ export class World {
           scope.after(random.float() * 2, fire);
         },
         snapshotOf: (path) => this.files.snapshotOf(path),
+        copyAt: (path) => MemoryPartitionFiles.copyAt(this.disk, path),
         hash: HASH,
         digest: DIGEST,
         nowMs: () => this.time.monotonicMs(),
