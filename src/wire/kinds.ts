@@ -58,6 +58,13 @@ export const FENCES_REPLY = 0x57;
 export const REAPED = 0x58;
 export const REAPED_REPLY = 0x59;
 
+export const TRANSFER_OPEN = 0x62;
+export const TRANSFER_OPEN_REPLY = 0x63;
+export const TRANSFER_CHUNK = 0x64;
+export const TRANSFER_CHUNK_REPLY = 0x65;
+export const TRANSFER_CLOSE = 0x66;
+export const TRANSFER_CLOSE_REPLY = 0x67;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -123,6 +130,12 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [FENCES_REPLY, 'FENCES_REPLY'],
   [REAPED, 'REAPED'],
   [REAPED_REPLY, 'REAPED_REPLY'],
+  [TRANSFER_OPEN, 'TRANSFER_OPEN'],
+  [TRANSFER_OPEN_REPLY, 'TRANSFER_OPEN_REPLY'],
+  [TRANSFER_CHUNK, 'TRANSFER_CHUNK'],
+  [TRANSFER_CHUNK_REPLY, 'TRANSFER_CHUNK_REPLY'],
+  [TRANSFER_CLOSE, 'TRANSFER_CLOSE'],
+  [TRANSFER_CLOSE_REPLY, 'TRANSFER_CLOSE_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],

@@ -21,6 +21,7 @@ import {
   u32,
   u53,
 } from './arbitrary.js';
+import { type Codec, TRANSFER_CODECS } from './codecs-transfer.js';
 
 const hexId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toHex);
 const members = fc.array(fc.record({ nodeId: hexId, ordinal: fc.nat(65_535), address: text, zone: text }), {
@@ -206,12 +207,6 @@ const fences = fc.array(
   { maxLength: 4 },
 );
 
-export interface Codec {
-  readonly messages: fc.Arbitrary<unknown>;
-  readonly encode: (message: never) => Uint8Array;
-  readonly decode: (bytes: Uint8Array, start: number, end: number) => unknown;
-}
-
 export const CODECS: Readonly<Record<string, Codec>> = {
   Hello: { messages: hello, encode: connection.encodeHello, decode: connection.decodeHello },
   'Hello of a peer': { messages: peerHello, encode: connection.encodeHello, decode: connection.decodeHello },
@@ -306,6 +301,7 @@ export const CODECS: Readonly<Record<string, Codec>> = {
     decode: reap.decodeReapedReply,
   },
   FencesReply: { messages: fc.record({ fences }), encode: reap.encodeFencesReply, decode: reap.decodeFencesReply },
+  ...TRANSFER_CODECS,
   Hints: { messages: fc.record({ budgetMs: u32 }), encode: admin.encodeHints, decode: admin.decodeHints },
   Keys: { messages: keysRequest, encode: listing.encodeKeys, decode: listing.decodeKeys },
   KeysReply: { messages: keysReply, encode: listing.encodeKeysReply, decode: listing.decodeKeysReply },

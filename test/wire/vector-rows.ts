@@ -1,6 +1,7 @@
 /* What the golden frames of protocol/vectors say. Bytes are `0x` and hexadecimal digits. vectors.ts makes the frames. */
 import * as kinds from '../../src/wire/kinds.js';
 import { NODE_ROWS } from './vector-rows-nodes.js';
+import { TRANSFER_ROWS } from './vector-rows-transfer.js';
 import {
   ACCEPTOR_PROOF,
   CLUSTER_ID,
@@ -22,6 +23,7 @@ import type { Row } from './vector-words.js';
 
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...NODE_ROWS,
+  ...TRANSFER_ROWS,
   connection: [
     [
       'hello',

@@ -9,6 +9,7 @@ import * as admin from '../../src/wire/codec-admin.js';
 import * as background from '../../src/wire/codec-background.js';
 import * as exchange from '../../src/wire/codec-exchange.js';
 import * as reap from '../../src/wire/codec-reap.js';
+import * as transfer from '../../src/wire/codec-transfer.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
@@ -111,6 +112,21 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.REAP_LOG_REPLY, framed(kinds.REAP_LOG_REPLY, reap.encodeReapLogReply, reap.decodeReapLogReply)],
   [kinds.FENCES, framed(kinds.FENCES, reap.encodeFences, reap.decodeFences)],
   [kinds.FENCES_REPLY, framed(kinds.FENCES_REPLY, reap.encodeFencesReply, reap.decodeFencesReply)],
+  [kinds.TRANSFER_OPEN, framed(kinds.TRANSFER_OPEN, transfer.encodeTransferOpen, transfer.decodeTransferOpen)],
+  [
+    kinds.TRANSFER_OPEN_REPLY,
+    framed(kinds.TRANSFER_OPEN_REPLY, transfer.encodeTransferOpenReply, transfer.decodeTransferOpenReply),
+  ],
+  [kinds.TRANSFER_CHUNK, framed(kinds.TRANSFER_CHUNK, transfer.encodeTransferChunk, transfer.decodeTransferChunk)],
+  [
+    kinds.TRANSFER_CHUNK_REPLY,
+    framed(kinds.TRANSFER_CHUNK_REPLY, transfer.encodeTransferChunkReply, transfer.decodeTransferChunkReply),
+  ],
+  [kinds.TRANSFER_CLOSE, framed(kinds.TRANSFER_CLOSE, transfer.encodeTransferClose, transfer.decodeTransferClose)],
+  [
+    kinds.TRANSFER_CLOSE_REPLY,
+    framed(kinds.TRANSFER_CLOSE_REPLY, transfer.encodeTransferCloseReply, transfer.decodeTransferCloseReply),
+  ],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],
