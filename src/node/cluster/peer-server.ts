@@ -32,6 +32,7 @@ import { ReapServer } from './reap-server.js';
 import type { ReapMember } from './reap-member.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { ReplicaRead } from './replica-read.js';
+import type { TransferServer } from './transfer-server.js';
 
 const NOBODY: readonly number[] = [];
 
@@ -60,6 +61,8 @@ export class PeerServer {
   readonly #credentials: PeerCredentials;
   readonly #exchanges: ExchangeServer;
   readonly #reaps: ReapServer;
+  /** null: no files are given. */
+  transfers: TransferServer | null = null;
   readonly #stores: Pool<ReplicaStore>;
   readonly #reads: Pool<ReplicaRead>;
   readonly #forwards: Pool<ForwardedPut>;
@@ -102,7 +105,7 @@ export class PeerServer {
       this.#forward(session, frame);
     } else if (isExchangeKind(frame.kind)) {
       this.#exchanges.serve(session, frame);
-    } else if (!this.#reaps.serve(session, frame)) {
+    } else if (!this.#reaps.serve(session, frame) && this.transfers?.serve(session, frame) !== true) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);
     }
   }
