@@ -1,0 +1,184 @@
+/*
+ * Two stores that move a partition between them, on one clock: their engines and what moves files are the real ones, the
+ * connection between them is a delay that may lose what it carries.
+ */
+import { FreeSlices } from '../../../src/background/slices.js';
+import type { Failure } from '../../../src/model/errors.js';
+import { PartitionTransfers } from '../../../src/node/cluster/partition-transfers.js';
+import { SLOT_LIMITS, TransferDonor } from '../../../src/node/cluster/transfer-donor.js';
+import { TransferServer } from '../../../src/node/cluster/transfer-server.js';
+import { Incoming } from '../../../src/node/incoming.js';
+import type { BodyAsker, PeerRequest } from '../../../src/node/peers/request.js';
+import { PeerRequest as Request } from '../../../src/node/peers/request.js';
+import type { Session } from '../../../src/node/session.js';
+import type { TransferResult } from '../../../src/transfer/file-receiver.js';
+import { decodeError } from '../../../src/wire/codec-connection.js';
+import { ERROR } from '../../../src/wire/kinds.js';
+import { HASH } from '../../storage/engine-requests.js';
+import { World } from '../../storage/engine-world.js';
+import { silentLog } from '../../support/silent.js';
+import { SimulatedTime, type TimeScope } from '../../support/simulated-time.js';
+
+const HEADER_BYTES = 12;
+export const PARTITIONS = 64;
+
+export class Pair {
+  readonly time: SimulatedTime = new SimulatedTime();
+  readonly donor: World;
+  readonly receiver: World;
+  donating: TransferDonor | null = null;
+  transfers: PartitionTransfers | null = null;
+  /** Of questions and of answers. */
+  lost = 0;
+  /** Bytes of answers that have arrived. */
+  arrived = 0;
+  refusal = '';
+  #donorScope: TimeScope;
+  #receiverScope: TimeScope;
+
+  constructor(seed: number) {
+    const { time } = this;
+    this.#donorScope = time.scope();
+    this.#receiverScope = time.scope();
+    this.donor = new World({ seed, time, partitionCount: PARTITIONS });
+    this.receiver = new World({ seed: seed + 1, time, partitionCount: PARTITIONS });
+    this.startDonor();
+    this.startReceiver();
+  }
+
+  startDonor(): void {
+    throwIf(this.donor.start());
+    this.#donorScope = this.time.scope();
+    this.donating = new TransferDonor({
+      moves: this.donor.up().moves,
+      disk: this.donor.disk,
+      timers: this.#donorScope,
+      log: silentLog,
+      opening: this.donor.opening,
+      limits: SLOT_LIMITS,
+      nowMs: () => this.time.monotonicMs(),
+      refusal: () => this.refusal,
+    });
+  }
+
+  startReceiver(): void {
+    throwIf(this.receiver.start());
+    this.#receiverScope = this.time.scope();
+    const engine = this.receiver.up();
+    const ask = (kind: number, body: Uint8Array, timeoutMs: number, asker: BodyAsker, tag: number): PeerRequest => {
+      this.#ask(this.#receiverScope, { kind, body, timeoutMs, asker, tag });
+      return new Request();
+    };
+    this.transfers = new PartitionTransfers({
+      links: { get: () => ({ ask }) },
+      moves: engine.moves,
+      disk: this.receiver.disk,
+      timers: this.#receiverScope,
+      slices: new FreeSlices(this.#receiverScope),
+      log: silentLog,
+      hash: HASH,
+      patienceMs: 30_000,
+      nowMs: () => this.time.monotonicMs(),
+      fenceOf: (partition) => engine.reaps.floorOf(partition),
+    });
+  }
+
+  crashDonor(kind: 'kill' | 'power'): void {
+    this.#donorScope.end();
+    this.donating = null;
+    this.donor.crash(kind);
+  }
+
+  crashReceiver(kind: 'kill' | 'power'): void {
+    this.#receiverScope.end();
+    this.transfers = null;
+    this.receiver.crash(kind);
+  }
+
+  fetch(moveId: number): { result: TransferResult | null } {
+    const told: { result: TransferResult | null } = { result: null };
+    this.transfers?.fetch(0, 1, moveId, (result) => {
+      told.result = result;
+    });
+    return told;
+  }
+
+  fetchNow(moveId: number): TransferResult {
+    const told = this.fetch(moveId);
+    this.time.runUntil(() => told.result !== null);
+    return told.result as TransferResult;
+  }
+
+  #ask(
+    from: TimeScope,
+    question: {
+      readonly kind: number;
+      readonly body: Uint8Array;
+      readonly timeoutMs: number;
+      readonly asker: BodyAsker;
+      readonly tag: number;
+    },
+  ): void {
+    const { kind, body, timeoutMs, asker, tag } = question;
+    const { random } = this.receiver;
+    let isOver = false;
+    const ended = (tell: () => void): void => {
+      if (isOver) return;
+      isOver = true;
+      tell();
+    };
+    from.after(timeoutMs, () => {
+      ended(() => {
+        asker.onUnanswered(1, tag, 'timeout');
+      });
+    });
+    if (random.chance(this.lost)) return;
+    this.time.after(random.float(), () => {
+      this.#serve(kind, body, (answer, refusal) => {
+        if (random.chance(this.lost)) return;
+        from.after(random.float(), () => {
+          ended(() => {
+            this.arrived += answer.length;
+            if (refusal === null) asker.onAnswered(1, tag, answer, HEADER_BYTES, answer.length);
+            else asker.onRefused(1, tag, refusal);
+          });
+        });
+      });
+    });
+  }
+
+  /** The donor's side of a frame, over a session that keeps what is said. */
+  #serve(kind: number, body: Uint8Array, answered: (frame: Uint8Array, refusal: Failure | null) => void): void {
+    if (this.donating === null) return;
+    const frame = new Incoming();
+    frame.kind = kind;
+    frame.bytes = body;
+    frame.end = body.length;
+    const connection = {
+      output: new Uint8Array(0),
+      claim: (size: number): number => {
+        connection.output = new Uint8Array(size);
+        return 0;
+      },
+    };
+    const session = {
+      closed: false,
+      connection,
+      refuse: (_requestId: number, refusal: Failure) => {
+        throw new Error(refusal.text);
+      },
+      finish: () => {
+        const { output } = connection;
+        if (output[4] !== ERROR) return answered(output, null);
+        const error = decodeError(output, HEADER_BYTES, output.length);
+        if (typeof error === 'string') throw new Error(error);
+        answered(output, error as unknown as Failure);
+      },
+    };
+    new TransferServer(this.donating).serve(session as unknown as Session, frame);
+  }
+}
+
+function throwIf(error: Error | null): void {
+  if (error !== null) throw error;
+}
