@@ -14,7 +14,6 @@
  *   another one takes its name, they must not touch what they have: so tasks name it otherwise (`taskPath`).
  */
 import { mkdirSync, realpathSync, renameSync, statSync, truncateSync, existsSync, readdirSync } from 'node:fs';
-import { open as openHandle, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import lmdb from 'node-lmdb';
 import type { Cursor, Dbi, Env, Txn } from 'node-lmdb';
@@ -27,6 +26,7 @@ import type {
   PartitionFileStats,
 } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
+import { laterPath, removeFile, replaceFile, settle, syncFolder } from './lmdb-file-moves.js';
 import { sizeFault } from './lmdb-file-size.js';
 
 const KEY_BYTES_MAX = 511;
@@ -107,23 +107,14 @@ export class LmdbPartitionFiles implements PartitionFiles {
   remove(which: number, done: (error: Error | null) => void): void {
     const path = this.path(which);
     this.#noteGone(which);
-    settle(async () => {
-      await removeFile(path);
-      await syncFolder(dirname(path));
-    }, done);
+    settle(removeFile(path), done);
   }
 
   install(from: string, which: number, done: (error: Error | null) => void): void {
     const path = this.path(which);
     const received = join(this.#directory, from);
     this.#noteGone(which);
-    settle(async () => {
-      await rm(`${path}-lock`, { force: true });
-      await rename(received, path);
-      await rm(`${received}-lock`, { force: true });
-      await syncFolder(dirname(path));
-      await syncFolder(dirname(received));
-    }, done);
+    settle(replaceFile(received, path), done);
   }
 
   #noteGone(name: FileName): void {
@@ -391,39 +382,4 @@ export function openEnvironment(path: string, mapBytes: number): { readonly env:
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** What a task names the file at `path` by when so many before it have gone. */
-function laterPath(path: string, gone: number): string {
-  return `${path}?${gone}`;
-}
-
-/** The path of a file that a task names. */
-export function filePath(taskPath: string): string {
-  return taskPath.replace(/\?\d+$/, '');
-}
-
-async function removeFile(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await rm(`${path}-lock`, { force: true });
-}
-
-function settle(work: () => Promise<void>, done: (error: Error | null) => void): void {
-  work().then(
-    () => {
-      setImmediate(done, null);
-    },
-    (error: unknown) => {
-      setImmediate(done, error instanceof Error ? error : new Error(String(error)));
-    },
-  );
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await openHandle(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

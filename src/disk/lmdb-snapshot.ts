@@ -9,7 +9,8 @@
  */
 import type { Dbi, Env, Txn } from 'node-lmdb';
 import type { FileSnapshot } from '../env/partition-file.js';
-import { filePath, openEnvironment, scanEntries } from './lmdb-partition-file.js';
+import { filePath } from './lmdb-file-moves.js';
+import { openEnvironment, scanEntries } from './lmdb-partition-file.js';
 
 interface OpenFile {
   readonly env: Env;
@@ -38,25 +39,7 @@ export function withSnapshot<T>(path: string, use: (snapshot: FileSnapshot) => T
   }
 }
 
-/**
- * The same for a file that nobody has open in this process, and that is closed afterwards: only then may a thread close
- * what it has opened.
- */
-export function withClosedFile<T>(path: string, use: (snapshot: FileSnapshot) => T): T {
-  const { env, dbi } = openEnvironment(path, 0);
-  try {
-    const txn = env.beginTxn({ readOnly: true });
-    try {
-      return use(snapshotOf(env, dbi, txn));
-    } finally {
-      txn.abort();
-    }
-  } finally {
-    env.close();
-  }
-}
-
-function snapshotOf(env: Env, dbi: Dbi, txn: Txn): FileSnapshot {
+export function snapshotOf(env: Env, dbi: Dbi, txn: Txn): FileSnapshot {
   return {
     get: (key): Buffer | null => txn.getBinary(dbi, Buffer.from(key.buffer, key.byteOffset, key.byteLength)),
     scan: (after, limit, bytesMax) => scanEntries(txn, dbi, after, limit, bytesMax),

@@ -13,9 +13,9 @@ import { decodeFence, FENCE_KEY, unsealed } from '../storage/reap-format.js';
 
 const DIGEST_BYTES = 8;
 
-export interface CopiedFile {
+/** As disk/'s FileBytes. */
+interface CopiedFile {
   readonly bytes: number;
-  /** Exactly so many bytes; good until the next call. */
   read(offset: number, length: number): Uint8Array;
 }
 

@@ -4,9 +4,9 @@
  * environment with it.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import xxhash from 'xxhash-wasm';
-import { withClosedFile, withSnapshot } from '../disk/lmdb-snapshot.js';
+import { withCopiedFile } from '../disk/lmdb-copied-file.js';
+import { withSnapshot } from '../disk/lmdb-snapshot.js';
 import type {
   DescribeTask,
   FileManifest,
@@ -46,23 +46,7 @@ export function scrubSlice(task: SliceTask): ScrubSlice {
 }
 
 export function describe(task: DescribeTask): FileManifest {
-  const descriptor = openSync(task.path, 'r');
-  try {
-    const { size: bytes } = fstatSync(descriptor);
-    let block = Buffer.alloc(0);
-    const file = {
-      bytes,
-      read: (offset: number, length: number): Uint8Array => {
-        if (block.length !== length) block = Buffer.allocUnsafeSlow(length);
-        if (readSync(descriptor, block, 0, length, offset) !== length) throw new Error(`${task.path} has been cut off`);
-        return block;
-      },
-    };
-    return withClosedFile(task.path, (snapshot) => describeFile(file, snapshot, task.leafCount, hash));
-  } finally {
-    closeSync(descriptor);
-    rmSync(`${task.path}-lock`, { force: true });
-  }
+  return withCopiedFile(task.path, (file, snapshot) => describeFile(file, snapshot, task.leafCount, hash));
 }
 
 /** XXH64 with seed 0, eight bytes big-endian. */

@@ -33,7 +33,7 @@ import type { BodyAsker, PeerRequest } from '../peers/request.js';
 import { discardOthers, IncomingFile } from './incoming-files.js';
 
 const ASK_TIMEOUT_MS = 10_000;
-export const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 120_000;
 
 export interface TransferWorld {
   readonly links: {
@@ -49,7 +49,8 @@ export interface TransferWorld {
   readonly slices: Slices;
   readonly log: Log;
   readonly hash: Hash64;
-  readonly patienceMs: number;
+  /** A donor that gives nothing for so long is given up; default two minutes. */
+  readonly patienceMs?: number;
   nowMs(): number;
   /** This node's reap fence of a partition. */
   fenceOf(partition: number): number;
@@ -123,7 +124,7 @@ class Fetch {
   #bytes = 0;
 
   constructor(world: TransferWorld, move: Move, isStopped: () => boolean) {
-    const { hash, disk, patienceMs } = world;
+    const { hash, disk, patienceMs = PATIENCE_MS } = world;
     this.#world = world;
     this.#move = move;
     this.#isStopped = isStopped;

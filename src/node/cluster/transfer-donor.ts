@@ -130,7 +130,7 @@ export class TransferDonor {
   }
 
   #copy(slot: Slot, key: string): void {
-    const { moves, log, nowMs } = this.#parts;
+    const { moves, log } = this.#parts;
     const { partition } = slot;
     moves.copyFile(partition, pathOf(slot), (error, manifest) => {
       if (error !== null || manifest == null) {
@@ -141,11 +141,11 @@ export class TransferDonor {
         this.#give(slot);
         return;
       }
-      this.#opened(slot, manifest, nowMs);
+      this.#opened(slot, manifest);
     });
   }
 
-  #opened(slot: Slot, manifest: FileManifest, nowMs: () => number): void {
+  #opened(slot: Slot, manifest: FileManifest): void {
     this.#parts.disk.open(pathOf(slot), 'read', (error, file) => {
       if (error !== null || file === undefined) {
         this.#slots.drop(slot);
@@ -153,7 +153,7 @@ export class TransferDonor {
         return;
       }
       this.#files.set(slot, file);
-      if (!this.#slots.copied(slot, manifest, nowMs())) this.#give(slot);
+      if (!this.#slots.copied(slot, manifest, this.#parts.nowMs())) this.#give(slot);
     });
   }
 

@@ -172,7 +172,7 @@ export class Pair {
         if (output[4] !== ERROR) return answered(output, null);
         const error = decodeError(output, HEADER_BYTES, output.length);
         if (typeof error === 'string') throw new Error(error);
-        answered(output, error as unknown as Failure);
+        answered(output, error);
       },
     };
     new TransferServer(this.donating).serve(session as unknown as Session, frame);
