@@ -1,8 +1,6 @@
 /* A received file put in its place while writes come, disks fail, and the machine goes down. */
 import test from 'ava';
 import type { TestWrite } from './engine-requests.js';
-import { place } from './engine-requests.js';
-
 import {
   PATH,
   opened,

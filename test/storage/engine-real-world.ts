@@ -14,7 +14,7 @@ import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
 import { PoolWorkers } from '../../src/workers/pool.js';
 import { DIGEST, HASH, NODE, TestRead, TestWrite } from './engine-requests.js';
 
-const TIMERS: Timers = {
+export const TIMERS: Timers = {
   after: (ms, fire) => {
     const timer = setTimeout(fire, ms).unref();
     return {
@@ -38,7 +38,8 @@ export interface Node {
   readonly lastLsn: number;
 }
 
-export function open(folder: string, opening: number, lastLsn: number): Promise<Node> {
+/** `clean`: the opening before ended with a stop. */
+export function open(folder: string, opening: number, lastLsn: number, clean: boolean = opening > 1): Promise<Node> {
   const files = new LmdbPartitionFiles(folder);
   const pool = new PoolWorkers({ threads: 1 });
   const arena = new Arena(8_388_608);
@@ -55,7 +56,7 @@ export function open(folder: string, opening: number, lastLsn: number): Promise<
       durability,
       segmentBytes: SEGMENT_BYTES,
       durableLsn: lastLsn,
-      clean: opening > 1,
+      clean,
     }),
     markClean: (lsn: number, done: (error: Error | null) => void): void => {
       closedLsn = lsn;
@@ -73,7 +74,7 @@ export function open(folder: string, opening: number, lastLsn: number): Promise<
   const options = {
     nodeId: NODE,
     opening,
-    uncleanStarts: 0,
+    uncleanStarts: clean || opening === 1 ? 0 : 1,
     partitionCount: 16,
     bufferBytesMax: 16_777_216,
     logBytesMax: 33_554_432,

@@ -3,23 +3,17 @@
  * connection between them is a delay that may lose what it carries.
  */
 import { FreeSlices } from '../../../src/background/slices.js';
-import type { Failure } from '../../../src/model/errors.js';
 import { PartitionTransfers } from '../../../src/node/cluster/partition-transfers.js';
 import { SLOT_LIMITS, TransferDonor } from '../../../src/node/cluster/transfer-donor.js';
-import { TransferServer } from '../../../src/node/cluster/transfer-server.js';
-import { Incoming } from '../../../src/node/incoming.js';
 import type { BodyAsker, PeerRequest } from '../../../src/node/peers/request.js';
 import { PeerRequest as Request } from '../../../src/node/peers/request.js';
-import type { Session } from '../../../src/node/session.js';
 import type { TransferResult } from '../../../src/transfer/file-receiver.js';
-import { decodeError } from '../../../src/wire/codec-connection.js';
-import { ERROR } from '../../../src/wire/kinds.js';
 import { HASH } from '../../storage/engine-requests.js';
 import { World } from '../../storage/engine-world.js';
+import { serveTransfer } from '../../support/transfer-session.js';
 import { silentLog } from '../../support/silent.js';
 import { SimulatedTime, type TimeScope } from '../../support/simulated-time.js';
 
-const HEADER_BYTES = 12;
 export const PARTITIONS = 64;
 
 export class Pair {
@@ -134,48 +128,18 @@ export class Pair {
     });
     if (random.chance(this.lost)) return;
     this.time.after(random.float(), () => {
-      this.#serve(kind, body, (answer, refusal) => {
+      if (this.donating === null) return;
+      serveTransfer(this.donating, kind, body, (answer, refusal) => {
         if (random.chance(this.lost)) return;
         from.after(random.float(), () => {
           ended(() => {
             this.arrived += answer.length;
-            if (refusal === null) asker.onAnswered(1, tag, answer, HEADER_BYTES, answer.length);
+            if (refusal === null) asker.onAnswered(1, tag, answer, 0, answer.length);
             else asker.onRefused(1, tag, refusal);
           });
         });
       });
     });
-  }
-
-  /** The donor's side of a frame, over a session that keeps what is said. */
-  #serve(kind: number, body: Uint8Array, answered: (frame: Uint8Array, refusal: Failure | null) => void): void {
-    if (this.donating === null) return;
-    const frame = new Incoming();
-    frame.kind = kind;
-    frame.bytes = body;
-    frame.end = body.length;
-    const connection = {
-      output: new Uint8Array(0),
-      claim: (size: number): number => {
-        connection.output = new Uint8Array(size);
-        return 0;
-      },
-    };
-    const session = {
-      closed: false,
-      connection,
-      refuse: (_requestId: number, refusal: Failure) => {
-        throw new Error(refusal.text);
-      },
-      finish: () => {
-        const { output } = connection;
-        if (output[4] !== ERROR) return answered(output, null);
-        const error = decodeError(output, HEADER_BYTES, output.length);
-        if (typeof error === 'string') throw new Error(error);
-        answered(output, error);
-      },
-    };
-    new TransferServer(this.donating).serve(session as unknown as Session, frame);
   }
 }
 
