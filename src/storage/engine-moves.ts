@@ -20,7 +20,7 @@ import { type Flow, run, wait } from '../lib/flow.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { installFile } from './file-install.js';
 import { LOG_KINDS } from './log-types.js';
-import { durable, freed, type MoveParts, rest, saveTable } from './move-parts.js';
+import { durable, freed, type MoveParts, rest, surelySaveTable } from './move-parts.js';
 import type { InstallRefusal, MoveStorage } from './move-storage.js';
 import { encodeFence, sealed } from './reap-format.js';
 import { SUSPICIONS, type Partition } from './partition.js';
@@ -117,7 +117,7 @@ export class EngineMoves implements MoveStorage {
     partition.appliedLsn = 0;
     partition.suspicion = SUSPICIONS.none;
     partition.marksHold = true;
-    yield* saveTable(this.#parts, true);
+    yield* surelySaveTable(this.#parts);
     partition.heldLsn = 0;
     release.onApplied(this.#parts.log.durableLsn);
   }

@@ -23,7 +23,7 @@ import { MergePlan } from '../versioning/merge.js';
 import { RECORD_FIXED_BYTES, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
 import { drawInstallation, mapBytesOf } from './engine-files.js';
 import { markTag } from './engine-mark.js';
-import { durable, freed, type MoveParts, saveTable } from './move-parts.js';
+import { durable, freed, type MoveParts, saveTable, surelySaveTable } from './move-parts.js';
 import { InstallMerge, type MergeWorld } from './install-merge.js';
 import { higherFence, type InstallRefusal } from './move-storage.js';
 import { decodeHome, encodeHome, HOME_KEY } from './partition-home.js';
@@ -107,7 +107,7 @@ class Install {
       turn.give();
     }
     yield* this.#mergeRest();
-    yield* saveTable(this.#parts, true);
+    yield* surelySaveTable(this.#parts);
     return null;
   }
 
@@ -153,7 +153,7 @@ class Install {
     partition.suspicion = SUSPICIONS.storeNew;
     let appliedLsn = 0;
     try {
-      yield* saveTable(this.#parts, true);
+      yield* saveTable(this.#parts);
       this.#parts.reaps.refuseBelow(partition.id, theirs.fence);
       appliedLsn = yield* this.#takeHome();
       this.#keepReapLog();

@@ -63,18 +63,24 @@ export function* freed(partition: Partition, timers: Timers): Flow<void> {
   while (partition.tasks > 0) yield* rest(timers);
 }
 
-/** With patience: what the table says must be there before what comes next. */
-export function* saveTable({ release, deps }: MoveParts, twice: boolean): Flow<void> {
+/** To both slots. */
+export function* saveTable({ release }: MoveParts): Flow<void> {
+  yield* wait((done) => {
+    release.saveTable(true, done);
+  });
+}
+
+/** The same, however long there is no space for it: there is no way back. */
+export function* surelySaveTable(parts: MoveParts): Flow<void> {
   for (;;) {
-    const error = yield* wait<Error | null>((done) => {
-      release.saveTable(twice, (failed) => {
-        done(null, failed);
-      });
-    });
-    if (error === null) return;
-    if (!isNoSpace(error)) throw error;
+    try {
+      yield* saveTable(parts);
+      return;
+    } catch (error) {
+      if (!isNoSpace(error as Error)) throw error;
+    }
     yield* wait((done) => {
-      deps.timers.after(NO_SPACE_RETRY_MS, () => {
+      parts.deps.timers.after(NO_SPACE_RETRY_MS, () => {
         done(null);
       });
     });

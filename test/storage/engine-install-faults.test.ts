@@ -154,6 +154,29 @@ test('every k-th call of the disk fails, every batch: nothing of ours is lost, a
   for (const code of ['EIO', 'ENOSPC']) outcome(1, code, true);
 });
 
+test('nobody makes it believed before it is whole', (t) => {
+  const bytes = CONTENTS();
+  const world = opened(9);
+  for (const name of NAMES.slice(4, 8)) world.put(name, 'ours 1', 1);
+  world.flush();
+  const told = install(world, bytes);
+  let refused = 0;
+  while (!told.isDone) {
+    world.up().trust(0, (error) => {
+      if (error !== null) refused += 1;
+    });
+    world.time.step();
+    if (told.isDone) break;
+    for (const name of NAMES.slice(0, 8)) {
+      const read = world.read(name);
+      if (read.state === 'ok') t.is(read.value, 'ours 1', 'before it begins');
+      if (read.state === 'absent') t.true(NAMES.indexOf(name) < 4, 'before it begins');
+    }
+  }
+  t.true(refused > 5);
+  t.deepEqual(world.up().status().suspectPartitions, [0]);
+});
+
 test('a store that stops meanwhile has it in its place, or keeps what it had', (t) => {
   const bytes = CONTENTS();
   const seen = { installed: 0, kept: 0 };
