@@ -81,19 +81,31 @@ export interface DescribeTask {
   readonly leafCount: number;
 }
 
-/** A copy of a partition's file, for whoever receives it. */
-export interface FileManifest {
+/** What a copy of a partition's file says of itself. */
+export interface CopiedFile {
   readonly bytes: number;
   readonly chunkBytes: number;
-  /** XXH64 of each chunk, eight bytes each. */
-  readonly digests: Uint8Array;
-  /** XXH64 of `digests`: of the whole. */
-  readonly digest: Uint8Array;
   readonly fence: number;
   /** Of the stored Merkle leaves. */
   readonly rootHi: number;
   readonly rootLo: number;
   readonly records: number;
+}
+
+export interface DigestTask {
+  readonly path: string;
+  readonly chunkBytes: number;
+  /** From a chunk's begin to a chunk's end. */
+  readonly from: number;
+  readonly until: number;
+}
+
+/** The whole of it, for whoever receives it. */
+export interface FileManifest extends CopiedFile {
+  /** XXH64 of each chunk, eight bytes each. */
+  readonly digests: Uint8Array;
+  /** XXH64 of `digests`: of the whole. */
+  readonly digest: Uint8Array;
 }
 
 export interface Workers {
@@ -107,7 +119,9 @@ export interface Workers {
     done: (error: Error | null, result?: RebuiltLeaves) => void,
   ): void;
   scrubSlice(task: SliceTask, done: (error: Error | null, slice?: ScrubSlice) => void): void;
-  describe(task: DescribeTask, done: (error: Error | null, manifest?: FileManifest) => void): void;
+  describe(task: DescribeTask, done: (error: Error | null, copy?: CopiedFile) => void): void;
+  /** XXH64 of each chunk, eight bytes each. */
+  digestChunks(task: DigestTask, done: (error: Error | null, digests?: Uint8Array) => void): void;
   /** XXH64 with seed 0, eight bytes big-endian. */
   hash(bytes: Uint8Array, done: (error: Error | null, digest?: Uint8Array) => void): void;
 }

@@ -14,8 +14,9 @@
  *
  * Installing is in file-install.ts. While either is under way nothing of the partition is flushed.
  */
-import type { FileManifest } from '../env/workers.js';
+import type { CopiedFile, FileManifest } from '../env/workers.js';
 import { assert } from '../lib/assert.js';
+import { writeU32 } from '../lib/bytes.js';
 import { type Flow, run, wait } from '../lib/flow.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { installFile } from './file-install.js';
@@ -24,6 +25,9 @@ import { durable, freed, type MoveParts, rest, surelySaveTable } from './move-pa
 import type { InstallRefusal, MoveStorage } from './move-storage.js';
 import { encodeFence, sealed } from './reap-format.js';
 import { SUSPICIONS, type Partition } from './partition.js';
+
+/** A task of the pool reads so much at once: some 20 ms. */
+const DIGEST_TASK_BYTES = 16_777_216;
 
 export class EngineMoves implements MoveStorage {
   readonly #parts: MoveParts;
@@ -47,7 +51,6 @@ export class EngineMoves implements MoveStorage {
   }
 
   copyFile(id: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void {
-    const { deps, options } = this.#parts;
     const partition = this.#partitionAt(id);
     const { file } = partition;
     if (!this.#parts.isOpen()) return done(new Error('The store is being closed'));
@@ -57,10 +60,33 @@ export class EngineMoves implements MoveStorage {
     file.copy(path, (error) => {
       this.#underWay -= 1;
       partition.tasks -= 1;
-      if (error !== null) return done(error);
-      const task = { path: deps.files.copyPath(path), leafCount: leafCountOf(options.partitionCount) };
-      deps.workers.describe(task, done);
+      if (error === null) run(this.#describe(path), done);
+      else done(error);
     });
+  }
+
+  *#describe(copy: string): Flow<FileManifest> {
+    const { deps, options } = this.#parts;
+    const path = deps.files.copyPath(copy);
+    const facts = yield* wait<CopiedFile>((done) => {
+      deps.workers.describe({ path, leafCount: leafCountOf(options.partitionCount) }, done);
+    });
+    const { bytes, chunkBytes } = facts;
+    const digests: Uint8Array[] = [];
+    const step = Math.max(chunkBytes, DIGEST_TASK_BYTES);
+    for (let from = 0; from < bytes; from += step) {
+      const task = { path, chunkBytes, from, until: Math.min(bytes, from + step) };
+      const some = yield* wait<Uint8Array>((done) => {
+        deps.workers.digestChunks(task, done);
+      });
+      digests.push(some);
+    }
+    const all = new Uint8Array(Buffer.concat(digests));
+    const digest = new Uint8Array(8);
+    deps.hash.hash(all, 0, all.length);
+    writeU32(digest, 0, deps.hash.hi);
+    writeU32(digest, 4, deps.hash.lo);
+    return { ...facts, digests: all, digest };
   }
 
   #run<T>(id: number, flow: (partition: Partition) => Flow<T>, done: (error: Error | null, value?: T) => void): void {

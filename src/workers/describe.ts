@@ -1,9 +1,9 @@
 /*
- * What a copy of a partition's file is, for whoever receives it: digests by which a chunk, and the whole, are known to have
- * arrived as they were sent, and what the file says of itself.
+ * What a copy of a partition's file is, for whoever receives it: what it says of itself, and digests by which a chunk is
+ * known to have arrived as it was sent. Those are made some at a time, since cold reads wait for the threads, too.
  */
 import type { FileSnapshot } from '../env/partition-file.js';
-import type { FileManifest } from '../env/workers.js';
+import type { CopiedFile, DigestTask } from '../env/workers.js';
 import { writeU32 } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { CHUNK_BYTES_MIN, CHUNKS_MAX } from '../model/transfer-messages.js';
@@ -13,26 +13,27 @@ import { decodeFence, FENCE_KEY, unsealed } from '../storage/reap-format.js';
 
 const DIGEST_BYTES = 8;
 
-/** As disk/'s FileBytes. */
-interface CopiedFile {
-  readonly bytes: number;
+/** As disk/ opens one. */
+interface FileBytes {
+  /** Exactly so many bytes; good until the next call. */
   read(offset: number, length: number): Uint8Array;
 }
 
-export function describe(file: CopiedFile, snapshot: FileSnapshot, leafCount: number, hash: Hash64): FileManifest {
-  const chunkBytes = chunkBytesOf(file.bytes);
-  const chunks = Math.ceil(file.bytes / chunkBytes);
-  const digests = new Uint8Array(DIGEST_BYTES * chunks);
-  for (let chunk = 0; chunk < chunks; chunk++) {
-    const offset = chunk * chunkBytes;
-    const length = Math.min(chunkBytes, file.bytes - offset);
-    digestInto(file.read(offset, length), digests, DIGEST_BYTES * chunk, hash);
-  }
-  const digest = new Uint8Array(DIGEST_BYTES);
-  digestInto(digests, digest, 0, hash);
+export function describe(bytes: number, snapshot: FileSnapshot, leafCount: number, hash: Hash64): CopiedFile {
   const tree = new LeafTree(leafCount, storedGroups(snapshot, 0, leafCount / LEAVES_PER_GROUP));
   const [rootHi = 0, rootLo = 0, records = 0] = tree.root(hash);
-  return { bytes: file.bytes, chunkBytes, digests, digest, fence: fenceOf(snapshot, hash), rootHi, rootLo, records };
+  return { bytes, chunkBytes: chunkBytesOf(bytes), fence: fenceOf(snapshot, hash), rootHi, rootLo, records };
+}
+
+export function digestChunks(file: FileBytes, { chunkBytes, from, until }: DigestTask, hash: Hash64): Uint8Array {
+  const digests = new Uint8Array(DIGEST_BYTES * Math.ceil((until - from) / chunkBytes));
+  for (let at = from, i = 0; at < until; at += chunkBytes, i += DIGEST_BYTES) {
+    const length = Math.min(chunkBytes, until - at);
+    hash.hash(file.read(at, length), 0, length);
+    writeU32(digests, i, hash.hi);
+    writeU32(digests, i + 4, hash.lo);
+  }
+  return digests;
 }
 
 /** So large that there are not more chunks than one message can name. */
@@ -40,12 +41,6 @@ function chunkBytesOf(bytes: number): number {
   let chunkBytes = CHUNK_BYTES_MIN;
   while (bytes / chunkBytes > CHUNKS_MAX) chunkBytes *= 2;
   return chunkBytes;
-}
-
-function digestInto(bytes: Uint8Array, target: Uint8Array, at: number, hash: Hash64): void {
-  hash.hash(bytes, 0, bytes.length);
-  writeU32(target, at, hash.hi);
-  writeU32(target, at + 4, hash.lo);
 }
 
 function fenceOf(snapshot: FileSnapshot, hash: Hash64): number {

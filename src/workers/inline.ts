@@ -5,8 +5,9 @@
 import type { Digest } from '../env/digest.js';
 import type { FileSnapshot } from '../env/partition-file.js';
 import type {
+  CopiedFile,
   DescribeTask,
-  FileManifest,
+  DigestTask,
   RangeTask,
   ReadRange,
   ReadTask,
@@ -17,7 +18,7 @@ import type {
 } from '../env/workers.js';
 import type { Hash64 } from '../model/hash.js';
 import { readRange } from '../storage/scan-range.js';
-import { describe } from './describe.js';
+import { describe, digestChunks } from './describe.js';
 import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface InlineParts {
@@ -61,14 +62,25 @@ export class InlineWorkers implements Workers {
     this.#run(() => walkSlice(this.#walk(path, leafCount), partition, fromLeaf, limitsOf(task)), done);
   }
 
-  describe(task: DescribeTask, done: Answer<FileManifest>): void {
+  describe({ path, leafCount }: DescribeTask, done: Answer<CopiedFile>): void {
     this.#run(() => {
-      const { copyAt, hash } = this.#parts;
-      const copy = copyAt?.(task.path) ?? null;
-      if (copy === null) throw new Error(`There is no ${task.path}`);
-      const read = (offset: number, length: number): Uint8Array => copy.bytes.subarray(offset, offset + length);
-      return describe({ bytes: copy.bytes.length, read }, copy.snapshot, task.leafCount, hash);
+      const { bytes, snapshot } = this.#copyAt(path);
+      return describe(bytes.length, snapshot, leafCount, this.#parts.hash);
     }, done);
+  }
+
+  digestChunks(task: DigestTask, done: Answer<Uint8Array>): void {
+    this.#run(() => {
+      const { bytes } = this.#copyAt(task.path);
+      const file = { read: (offset: number, length: number): Uint8Array => bytes.subarray(offset, offset + length) };
+      return digestChunks(file, task, this.#parts.hash);
+    }, done);
+  }
+
+  #copyAt(path: string): { readonly bytes: Uint8Array; readonly snapshot: FileSnapshot } {
+    const copy = this.#parts.copyAt?.(path) ?? null;
+    if (copy === null) throw new Error(`There is no ${path}`);
+    return copy;
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

@@ -7,8 +7,9 @@
  */
 import { Piscina } from 'piscina';
 import type {
+  CopiedFile,
   DescribeTask,
-  FileManifest,
+  DigestTask,
   RangeTask,
   ReadRange,
   ReadTask,
@@ -58,8 +59,12 @@ export class PoolWorkers implements Workers {
     this.#run('scrubSlice', task, done);
   }
 
-  describe(task: DescribeTask, done: Answer<FileManifest>): void {
+  describe(task: DescribeTask, done: Answer<CopiedFile>): void {
     this.#run('describe', task, done);
+  }
+
+  digestChunks(task: DigestTask, done: Answer<Uint8Array>): void {
+    this.#run('digestChunks', task, done);
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

@@ -5,11 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
-import { withCopiedFile } from '../disk/lmdb-copied-file.js';
+import { withBytes, withCopiedFile } from '../disk/lmdb-copied-file.js';
 import { withSnapshot } from '../disk/lmdb-snapshot.js';
 import type {
+  CopiedFile,
   DescribeTask,
-  FileManifest,
+  DigestTask,
   RangeTask,
   ReadRange,
   ReadTask,
@@ -19,7 +20,7 @@ import type {
 } from '../env/workers.js';
 import { hash64From } from '../model/hash.js';
 import { readRange as rangeOf } from '../storage/scan-range.js';
-import { describe as describeFile } from './describe.js';
+import { describe as describeFile, digestChunks as digestsOf } from './describe.js';
 import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface WalkTask {
@@ -45,8 +46,12 @@ export function scrubSlice(task: SliceTask): ScrubSlice {
   return walkSlice(walkOf(task), task.partition, task.fromLeaf, limitsOf(task));
 }
 
-export function describe(task: DescribeTask): FileManifest {
-  return withCopiedFile(task.path, (file, snapshot) => describeFile(file, snapshot, task.leafCount, hash));
+export function describe({ path, leafCount }: DescribeTask): CopiedFile {
+  return withCopiedFile(path, (bytes, snapshot) => describeFile(bytes, snapshot, leafCount, hash));
+}
+
+export function digestChunks(task: DigestTask): Uint8Array {
+  return withBytes(task.path, (file) => digestsOf(file, task, hash));
 }
 
 /** XXH64 with seed 0, eight bytes big-endian. */
