@@ -1,8 +1,9 @@
 /* A partition that goes as a whole: all of it or nothing, whatever happens meanwhile, and its fence stays. */
 import test from 'ava';
-import { TestRead, type TestWrite } from './engine-requests.js';
+import { TestRead, TestWrite } from './engine-requests.js';
 import { Twin } from './engine-twin.js';
 import { World, type WorldOptions } from './engine-world.js';
+import { MemoryStorage } from '../support/memory-storage.js';
 
 const PARTITIONS = 64;
 
@@ -67,7 +68,13 @@ for (const where of ['buffer', 'file', 'both'] as const) {
         t.deepEqual(new Set(states(world, outside)), new Set(['ok']));
         t.false(world.disk.paths().includes(fileOf(world, 0)));
         t.deepEqual(world.up().status().suspectPartitions, []);
-        t.true(world.up().liveTree(0).all().every((word) => word === 0));
+        t.true(
+          world
+            .up()
+            .liveTree(0)
+            .all()
+            .every((word) => word === 0),
+        );
       };
       check();
       world.time.runFor(3_000);
@@ -188,8 +195,7 @@ test('every k-th call of the disk fails: all or nothing, and a store that cannot
   const { calls } = outcome(0, 'EIO');
   t.true(calls >= 5);
   let fatal = 0;
-  for (const code of ['EIO', 'ENOSPC'])
-    for (let k = 1; k <= calls; k++) if (outcome(k, code).isFatal) fatal += 1;
+  for (const code of ['EIO', 'ENOSPC']) for (let k = 1; k <= calls; k++) if (outcome(k, code).isFatal) fatal += 1;
   t.true(fatal > 3);
 });
 
@@ -250,4 +256,28 @@ test('a store that stops meanwhile ends it, or has not begun', (t) => {
     t.deepEqual(new Set(states(world, inside)), new Set([told.error === null ? 'absent' : 'ok']), `${steps}`);
     t.deepEqual(world.up().status().suspectPartitions, []);
   }
+});
+
+test('the storage in memory drops what the engine drops', (t) => {
+  const storage = new MemoryStorage();
+  const { inside, outside } = namesOf(opened(9));
+  for (const name of [...inside, ...outside])
+    storage.write(new TestWrite(name, 'one', 1, PARTITIONS, false, () => undefined));
+  storage.reaps.raise(0, { fence: 7, reapedAt: 0, trimmedAt: 0 }, { durable: true, onWritten: () => undefined });
+  storage.holdAcks = true;
+  let isDone = false;
+  storage.dropPartition(0, () => {
+    isDone = true;
+  });
+  t.false(isDone, 'it is told when it is on the disk');
+  storage.sync();
+  t.true(isDone);
+  const stateOf = (name: string): string => {
+    const read = new TestRead(name, PARTITIONS);
+    storage.read(read);
+    return read.state;
+  };
+  t.deepEqual(new Set(inside.map(stateOf)), new Set(['absent']));
+  t.deepEqual(new Set(outside.map(stateOf)), new Set(['ok']));
+  t.is(storage.reaps.stampOf(0), 7);
 });
