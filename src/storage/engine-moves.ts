@@ -47,7 +47,12 @@ export class EngineMoves implements MoveStorage {
   }
 
   installFile(id: number, path: string, done: (error: Error | null, refusal?: InstallRefusal | null) => void): void {
-    this.#run(id, (partition) => installFile(this.#parts, partition, path), done);
+    const told = (error: Error | null, refusal?: InstallRefusal | null): void => {
+      const outcome = error?.message ?? refusal ?? 'done';
+      this.#parts.deps.log.info('partition_installed', { partition: id, outcome });
+      done(error, refusal);
+    };
+    this.#run(id, (partition) => installFile(this.#parts, partition, path), told);
   }
 
   copyFile(id: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void {
@@ -146,6 +151,7 @@ export class EngineMoves implements MoveStorage {
     yield* surelySaveTable(this.#parts);
     partition.heldLsn = 0;
     release.onApplied(this.#parts.log.durableLsn);
+    deps.log.info('partition_dropped', { partition: partition.id });
   }
 
   /** Says in the log that it is gone, and waits until that is on the disk. */

@@ -136,7 +136,7 @@ class Install {
       const entries = file.scan(after, PAGE_ENTRIES, SLICE_BYTES);
       for (const { key, value } of entries) {
         if (isRecordKey(key)) names.push(nameOf(key, value));
-        bytes += value.length;
+        if (!isLeafGroup(key)) bytes += value.length;
       }
       if (bytes > HERE_BYTES_MAX) return null;
       after = entries.at(-1)?.key ?? null;
@@ -339,6 +339,11 @@ class Install {
       });
     });
   }
+}
+
+/** Leaves are made anew by what is written: however many there are, they are not merged. */
+function isLeafGroup(key: Uint8Array): boolean {
+  return !isRecordKey(key) && keyName(key, NAME_AT, key.length).startsWith('leaves/');
 }
 
 /** The key of a file's record as the buffer knows it; empty: the record is damaged, and its key was too long to be kept. */
