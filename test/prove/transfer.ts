@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { RealDisk } from '../../src/disk/real-disk.js';
 import { partitionId } from '../../src/model/ids.js';
 import { SLOT_LIMITS, TransferDonor } from '../../src/node/cluster/transfer-donor.js';
+import { TransferServer } from '../../src/node/cluster/transfer-server.js';
 import { HASH_END_HI, type HashPlace } from '../../src/storage/scan.js';
 import { close, type Node, open, TIMERS, write } from '../storage/engine-real-world.js';
 import { HASH, place } from '../storage/engine-requests.js';
@@ -127,7 +128,7 @@ function byFile(
       child.kill('SIGKILL');
       return;
     }
-    serveTransfer(donor, message.frame, message.body, (body, refusal) => {
+    serveTransfer(new TransferServer(donor), message.frame, message.body, (body, refusal) => {
       tell(child, { kind: 'answer', id: message.id, body, refusal });
     });
   });

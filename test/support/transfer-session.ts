@@ -2,8 +2,7 @@
 import { copyBytes } from '../../src/lib/bytes.js';
 import type { Failure } from '../../src/model/errors.js';
 import { FRAME_HEADER_BYTES } from '../../src/model/limits.js';
-import type { TransferDonor } from '../../src/node/cluster/transfer-donor.js';
-import { TransferServer } from '../../src/node/cluster/transfer-server.js';
+import type { TransferServer } from '../../src/node/cluster/transfer-server.js';
 import { Incoming } from '../../src/node/incoming.js';
 import type { Session } from '../../src/node/session.js';
 import { decodeError } from '../../src/wire/codec-connection.js';
@@ -13,7 +12,7 @@ const KIND_AT = 4;
 
 /** `answered` is told the body of the answer, or the refusal. */
 export function serveTransfer(
-  donor: TransferDonor,
+  server: Pick<TransferServer, 'serve'>,
   kind: number,
   body: Uint8Array,
   answered: (body: Uint8Array, refusal: Failure | null) => void,
@@ -43,5 +42,5 @@ export function serveTransfer(
       answered(new Uint8Array(0), error);
     },
   };
-  if (!new TransferServer(donor).serve(session as unknown as Session, frame)) throw new Error(`Kind ${kind} is none`);
+  if (!server.serve(session as unknown as Session, frame)) throw new Error(`Kind ${kind} is none`);
 }

@@ -32,7 +32,7 @@ import { ReapServer } from './reap-server.js';
 import type { ReapMember } from './reap-member.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { ReplicaRead } from './replica-read.js';
-import type { TransferServer } from './transfer-server.js';
+import type { Transfers } from './transfers.js';
 
 const NOBODY: readonly number[] = [];
 
@@ -62,7 +62,7 @@ export class PeerServer {
   readonly #exchanges: ExchangeServer;
   readonly #reaps: ReapServer;
   /** null: no files are given. */
-  transfers: TransferServer | null = null;
+  transfers: Pick<Transfers, 'serve'> | null = null;
   readonly #stores: Pool<ReplicaStore>;
   readonly #reads: Pool<ReplicaRead>;
   readonly #forwards: Pool<ForwardedPut>;

@@ -3,10 +3,10 @@
  * connection between them is a delay that may lose what it carries.
  */
 import { FreeSlices } from '../../../src/background/slices.js';
-import { PartitionTransfers } from '../../../src/node/cluster/partition-transfers.js';
-import { SLOT_LIMITS, TransferDonor } from '../../../src/node/cluster/transfer-donor.js';
-import type { BodyAsker, PeerRequest } from '../../../src/node/peers/request.js';
-import { PeerRequest as Request } from '../../../src/node/peers/request.js';
+import type { ClusterParts } from '../../../src/node/cluster/parts.js';
+import { Transfers } from '../../../src/node/cluster/transfers.js';
+import type { PeerLink } from '../../../src/node/peers/link.js';
+import { type BodyAsker, PeerRequest } from '../../../src/node/peers/request.js';
 import type { TransferResult } from '../../../src/transfer/file-receiver.js';
 import { HASH } from '../../storage/engine-requests.js';
 import { World } from '../../storage/engine-world.js';
@@ -20,13 +20,12 @@ export class Pair {
   readonly time: SimulatedTime = new SimulatedTime();
   readonly donor: World;
   readonly receiver: World;
-  donating: TransferDonor | null = null;
-  transfers: PartitionTransfers | null = null;
+  donating: Transfers | null = null;
+  transfers: Transfers | null = null;
   /** Of questions and of answers. */
   lost = 0;
   /** Bytes of answers that have arrived. */
   arrived = 0;
-  refusal = '';
   #donorScope: TimeScope;
   #receiverScope: TimeScope;
 
@@ -43,38 +42,33 @@ export class Pair {
   startDonor(): void {
     throwIf(this.donor.start());
     this.#donorScope = this.time.scope();
-    this.donating = new TransferDonor({
-      moves: this.donor.up().moves,
-      disk: this.donor.disk,
-      timers: this.#donorScope,
-      log: silentLog,
-      opening: this.donor.opening,
-      limits: SLOT_LIMITS,
-      nowMs: () => this.time.monotonicMs(),
-      refusal: () => this.refusal,
-    });
+    this.donating = this.#transfersOf(this.donor, this.#donorScope, () => null);
   }
 
   startReceiver(): void {
     throwIf(this.receiver.start());
     this.#receiverScope = this.time.scope();
-    const engine = this.receiver.up();
     const ask = (kind: number, body: Uint8Array, timeoutMs: number, asker: BodyAsker, tag: number): PeerRequest => {
       this.#ask(this.#receiverScope, { kind, body, timeoutMs, asker, tag });
-      return new Request();
+      return new PeerRequest();
     };
-    this.transfers = new PartitionTransfers({
+    this.transfers = this.#transfersOf(this.receiver, this.#receiverScope, ask);
+  }
+
+  #transfersOf(world: World, scope: TimeScope, ask: PeerLink['ask']): Transfers {
+    const engine = world.up();
+    const parts = {
+      self: 1,
+      timers: scope,
       links: { get: () => ({ ask }) },
-      moves: engine.moves,
-      disk: this.receiver.disk,
-      timers: this.#receiverScope,
-      slices: new FreeSlices(this.#receiverScope),
-      log: silentLog,
-      hash: HASH,
-      patienceMs: 30_000,
+      services: { log: silentLog, hash: HASH, storage: engine, ring: { partitionCount: PARTITIONS, version: 1 } },
+      preferences: { isOwner: (partition: number) => partition === 0 },
+      reaps: engine.reaps,
       nowMs: () => this.time.monotonicMs(),
-      fenceOf: (partition) => engine.reaps.floorOf(partition),
-    });
+    };
+    const { moves } = engine;
+    const slices = new FreeSlices(scope);
+    return new Transfers({ parts: parts as unknown as ClusterParts, moves, disk: world.disk, slices });
   }
 
   crashDonor(kind: 'kill' | 'power'): void {

@@ -31,30 +31,31 @@ test('it is fetched, installed and gone from both folders', (t) => {
   const pair = filled(1);
   pair.receiver.put(NAMES[0] as string, 'ours', 9);
   const told = pair.fetch(5);
-  pair.time.runUntil(() => (pair.transfers?.status()[0]?.bytes ?? 0) > 1_000_000);
-  const [status] = pair.transfers?.status() ?? [];
+  pair.time.runUntil(() => (pair.transfers?.status().fetching[0]?.bytes ?? 0) > 1_000_000);
+  const [status] = pair.transfers?.status().fetching ?? [];
   t.like(status, { partition: 0, donor: 1, moveId: 5 });
   t.true((status?.ofBytes ?? 0) > 3_000_000 && (status?.bytesPerSecond ?? 0) > 0);
   t.is(inFolder(pair.receiver, 'incoming').length, 2);
-  t.is(pair.donating?.copies, 1);
+  t.is(pair.donating?.status().copies, 1);
   pair.time.runUntil(() => told.result !== null);
   t.like(told.result, { kind: 'installed', records: 30 });
   t.is(pair.receiver.get(NAMES[0] as string).value, 'ours');
   pair.time.runFor(100);
   t.deepEqual(inFolder(pair.receiver, 'incoming'), []);
   t.deepEqual(inFolder(pair.donor, 'outgoing'), []);
-  t.is(pair.donating?.copies, 0);
-  t.deepEqual(pair.transfers?.status(), []);
+  t.is(pair.donating?.status().copies, 0);
+  t.deepEqual(pair.transfers?.status().fetching, []);
+  t.is(pair.transfers?.status().bytesFetched, pair.donating?.status().bytesGiven);
 });
 
 test('what the donor will not give is refused with its reason, and leaves nothing', (t) => {
   const pair = filled(2);
-  pair.refusal = 'Partition 0 may lack something here';
+  pair.donor.up().suspect(0, 1);
   t.deepEqual(pair.fetchNow(5), { kind: 'refused', text: 'Partition 0 may lack something here' });
   const empty = new Pair(3);
   t.deepEqual(empty.fetchNow(5), { kind: 'refused', text: 'Partition 0 has no file here' });
   empty.time.runFor(100);
-  t.is(empty.donating?.copies, 0);
+  t.is(empty.donating?.status().copies, 0);
   t.deepEqual(inFolder(empty.receiver, 'incoming'), []);
 });
 
@@ -64,9 +65,9 @@ test('a donor that nobody asks any more gives the copy up', (t) => {
   pair.time.runUntil(() => pair.arrived > 1_000_000);
   pair.crashReceiver('kill');
   pair.time.runFor(50_000);
-  t.is(pair.donating?.copies, 1);
+  t.is(pair.donating?.status().copies, 1);
   pair.time.runFor(20_000);
-  t.is(pair.donating?.copies, 0);
+  t.is(pair.donating?.status().copies, 0);
   t.deepEqual(inFolder(pair.donor, 'outgoing'), []);
 });
 
