@@ -2,9 +2,12 @@
  * Partitions that come and go on LMDB, while threads of the pool have their files open: whoever touched an environment
  * that is closed would take the process along.
  */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { partitionId } from '../../src/model/ids.js';
 import type { FileManifest } from '../../src/env/workers.js';
@@ -15,6 +18,8 @@ import { rebuildLeaves } from '../../src/workers/tasks.js';
 import { wholeScrub } from '../support/whole-scrub.js';
 import { close, type Node, open, read, stayAlive, write } from './engine-real-world.js';
 import { HASH, place } from './engine-requests.js';
+
+const CHILD = fileURLToPath(new URL('../support/moves-child.js', import.meta.url));
 
 type Start<T> = (done: (error: Error | null, value?: T) => void) => void;
 const ask = <T>(start: Start<T>): Promise<T> =>
@@ -153,4 +158,35 @@ test('a file is copied while it is written, installed, dropped and installed aga
   t.is(await scanned(node.engine, 3), 300);
   await close(node);
   await close(donor);
+});
+
+test('a store that is killed while it installs and drops has all of it afterwards, or nothing', async (t) => {
+  stayAlive(t);
+  const [from, to] = [newFolder(t), newFolder(t)];
+  const donor = await open(from, 1, 0);
+  await Promise.all(namesIn(3, 300).map((name) => write(donor.engine, name, 'theirs'.padEnd(500, '.'), 3)));
+  await flush(donor.engine);
+  await copied(donor);
+  await close(donor);
+  const seen = { all: 0, nothing: 0 };
+  for (let round = 1; round <= 8; round++) {
+    const child = fork(CHILD, [to, String(2 * round - 1), join(from, 'outgoing/copy')]);
+    let steps = 0;
+    let last = '';
+    child.on('message', (step: string) => {
+      steps += 1;
+      last = step;
+      if (steps === 3 + round) setTimeout(() => child.kill('SIGKILL'), round * 3);
+    });
+    await once(child, 'exit');
+    t.true(steps >= 3 + round, `round ${round}: it went by itself after ${steps} steps`);
+    const node = await open(to, 2 * round, 0, false);
+    const count = await scanned(node.engine, 3);
+    t.true(count === 300 || count === 0, `round ${round}: ${count} records, last was ${last}`);
+    t.deepEqual(node.engine.status().quarantined, []);
+    if (count > 0) t.deepEqual(node.engine.status().suspectPartitions, [3]);
+    seen[count > 0 ? 'all' : 'nothing'] += 1;
+    await close(node);
+  }
+  t.log(JSON.stringify(seen));
 });
