@@ -4,6 +4,7 @@
  */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { InstallRefusal } from '../../src/storage/move-storage.js';
 import { open } from '../storage/engine-real-world.js';
 
 const PARTITION = 3;
@@ -23,10 +24,10 @@ if (process.send !== undefined) {
   const { engine } = await open(folder, Number(opening), 0, false);
   for (;;) {
     copyFileSync(file, join(folder, 'incoming/one'));
-    const refusal = await ask<unknown>((done) => {
+    const refusal = await ask<InstallRefusal | null>((done) => {
       engine.moves.installFile(PARTITION, 'incoming/one', done);
     });
-    if (refusal !== null) throw new Error(`It was refused: ${String(refusal)}`);
+    if (refusal !== null) throw new Error(`It was refused: ${refusal}`);
     process.send('installed');
     await ask<void>((done) => {
       engine.moves.dropPartition(PARTITION, done);
