@@ -204,6 +204,7 @@ async function clusterOptions(
     repairPeriodMs,
     reaps,
     reaping,
+    files: { moves: engine.moves, disk },
     acceptor: await openAcceptor(disk, hash, random, log),
     rings: {
       save: (document, done) => {

@@ -115,6 +115,8 @@ export class ExchangeSchedule {
   readonly #periodMs: number;
   readonly #draw: () => number;
   #members: readonly number[] = [];
+  /** Partitions whose files are on their way: they are not met for before these have come. */
+  held: ReadonlySet<number> = new Set();
   #owned: ReadonlyMap<number, Owned> = new Map();
   #polling: Set<string> = new Set();
 
@@ -269,7 +271,7 @@ export class ExchangeSchedule {
 
   #nextSick(nowMs: number, isHealthy: (peer: number) => boolean): Meeting | null {
     for (const { id, pairs, sickness, underWay } of this.#owned.values()) {
-      if (sickness === null) continue;
+      if (sickness === null || this.held.has(id)) continue;
       const mayAsk = (peer: number): boolean => nowMs >= (sickness.notBeforeMs.get(peer) ?? 0) && isHealthy(peer);
       if (sickness.phase === 'polling') {
         const peer = this.#members.find(

@@ -323,6 +323,7 @@ export class SimNode implements StoreIdentity {
       reaps: engine.reaps,
       reaping,
       acceptor,
+      files: { moves: engine.moves, disk: this.disk },
       rings: {
         save: (document, done) => {
           rings.save(document, (error) => {

@@ -153,6 +153,7 @@ export class Cluster implements ClusterParts, Works {
       random,
       meter,
       exchanges: this.#exchanges,
+      slices,
       options,
       apply: (newer) => {
         this.#apply(newer);
@@ -161,6 +162,7 @@ export class Cluster implements ClusterParts, Works {
     this.#server.ringLog = new RingLogServer(this.#life.ringLog);
     this.#server.gossiper = this.#life.gossiper;
     services.ringAdmin = this.#life.admin;
+    this.#server.transfers = this.#life.transfers;
   }
 
   /** Has the voters decide on a ring with other members. */

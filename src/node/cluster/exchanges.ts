@@ -73,6 +73,12 @@ export class Exchanges {
     this.departures = new Departures(this.#meetingParts, this.#isHealthy);
   }
 
+  /** Files of these partitions are on their way. */
+  hold(partitions: ReadonlySet<number>): void {
+    this.#schedule.held = partitions;
+    this.#begin();
+  }
+
   /** A ring is on its way by which this node takes these over. */
   expect(partitions: readonly number[]): void {
     this.#expected = new Set(partitions);

@@ -4,6 +4,8 @@ import type { RingDocument } from '../../ring/document.js';
 import type { ReapRules } from '../../repair/reap-rules.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
+import type { Disk } from '../../env/disk.js';
+import type { MoveStorage } from '../../storage/move-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { RingKeeper } from './membership.js';
 import type { AcceptorStore } from './ring-log.js';
@@ -26,6 +28,8 @@ export interface ClusterOptions {
   readonly reaping: ReapingOptions;
   /** What this node's vote on rings rests on; a text: why it has none. */
   readonly acceptor: AcceptorStore | string;
+  /** Of the same store: partition files as units. Absent: partitions move record by record. */
+  readonly files?: { readonly moves: MoveStorage; readonly disk: Disk };
   /** Where newer rings are kept. */
   readonly rings: RingKeeper;
   /** Where notes about changes of the ring are kept. Absent: they are forgotten with the process. */

@@ -2,6 +2,7 @@
  * How the ring of a node comes to be another one, put together: who hears of it (gossip), who decides on it (the ring log),
  * who takes it over (membership), and what has to be done because of it (moves).
  */
+import type { Slices } from '../../background/slices.js';
 import type { Clock, Timers } from '../../env/clock.js';
 import type { Meter } from '../../env/meter.js';
 import type { Random } from '../../env/random.js';
@@ -14,6 +15,7 @@ import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringBytes } from '../../ring/ring-bytes.js';
 import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
 import type { Exchanges } from './exchanges.js';
+import { FileFetches } from './file-fetches.js';
 import { Gossiper } from './gossiper.js';
 import { Membership } from './membership.js';
 import { MoveDriver, type MoveStatus } from './move-driver.js';
@@ -21,6 +23,7 @@ import type { ClusterOptions } from './options.js';
 import type { ClusterParts } from './parts.js';
 import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
+import { Transfers } from './transfers.js';
 
 export interface RingLifeWorld {
   readonly parts: ClusterParts;
@@ -29,6 +32,8 @@ export interface RingLifeWorld {
   readonly random: Random;
   readonly meter: Meter;
   readonly exchanges: Exchanges;
+  /** Of the node's background work. */
+  readonly slices: Slices;
   readonly options: ClusterOptions;
   /** From now on this ring is in force: everything but what is in here is to be told. */
   apply(ring: RingDocument): void;
@@ -42,6 +47,9 @@ export class RingLife {
   readonly #parts: ClusterParts;
   readonly #membership: Membership;
   readonly #moves: MoveDriver;
+  /** Null: partitions move record by record. */
+  readonly transfers: Transfers | null;
+  readonly #files: FileFetches | null;
 
   constructor(world: RingLifeWorld) {
     const { parts, random, exchanges, options } = world;
@@ -58,6 +66,7 @@ export class RingLife {
       },
       apply: (ring) => {
         world.apply(ring);
+        this.#files?.setRing();
         this.#moves.setRing();
         this.ringLog.installed();
         this.gossiper.setRing(this.#gossiped());
@@ -69,6 +78,8 @@ export class RingLife {
     this.ringLog = ringLogOf(world, this.#membership);
     this.gossiper = this.#gossiperOf(world);
     this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
+    this.transfers = transfersOf(world);
+    this.#files = this.transfers === null ? null : filesOf(world, this.transfers);
     this.gossiper.start();
     this.admin = this.#adminOf(world);
   }
@@ -127,6 +138,8 @@ export class RingLife {
   }
 
   stop(): void {
+    this.#files?.stop();
+    this.transfers?.stop();
     this.#moves.stop();
     this.gossiper.stop();
     this.#membership.stop();
@@ -158,6 +171,21 @@ export class RingLife {
       meetSeed: () => undefined,
     });
   }
+}
+
+function transfersOf({ parts, slices, options }: RingLifeWorld): Transfers | null {
+  return options.files === undefined ? null : new Transfers({ parts, slices, ...options.files });
+}
+
+function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): FileFetches {
+  return new FileFetches(
+    parts,
+    transfers,
+    (partition) => exchanges.isSuspect(partition),
+    (partitions) => {
+      exchanges.hold(partitions);
+    },
+  );
 }
 
 function ringLogOf({ parts, clock, timers, random, options }: RingLifeWorld, host: Membership): RingLog {
