@@ -131,6 +131,10 @@ async function run(facts: Facts, ...words: readonly string[]): Promise<Ran> {
   return ran;
 }
 
+function withoutRing(facts: ClusterStatusFacts): object {
+  return Object.fromEntries(Object.entries(facts).filter(([name]) => name !== 'ring'));
+}
+
 const staging = { status: STATUS, stage: { staged: ['so it is'] } };
 
 async function staged(...words: readonly string[]): Promise<readonly Record<string, unknown>[]> {
@@ -162,8 +166,7 @@ test('status: members, moves, voters, what is staged, and a verdict', async (t) 
     'verdict\tnot-yet',
   ]);
   const json = JSON.parse((await run({ status: STATUS }, 'cluster', 'status', '-o', 'json')).out) as object;
-  const { ring: _ring, ...shown } = STATUS;
-  t.deepEqual(json, { ...shown, isWell: false });
+  t.deepEqual(json, { ...withoutRing(STATUS), isWell: false });
   const well = await run(
     { status: { ...STATUS, troubles: [], moves: [], staged: [] } },
     'cluster',

@@ -12,7 +12,7 @@ import { quorumOf } from './parts.js';
 
 /** What the node that plans knows of the others. */
 export interface Seen {
-  isReachable(ordinal: number): boolean;
+  readonly isReachable: (ordinal: number) => boolean;
   /** Voters that have to agree. */
   readonly quorum: number;
 }

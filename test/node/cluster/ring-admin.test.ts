@@ -1,9 +1,10 @@
 /* Staging, planning and committing changes of the members, with voters that say what the test wants. */
 import test from 'ava';
-import type { CommitFacts, PlanFacts, StagedFacts } from '../../../src/model/cluster-facts.js';
+import type { CommitFacts, PlanFacts } from '../../../src/model/cluster-facts.js';
 import { ringQuorum } from '../../../src/membership/ring-proposer.js';
 import type { ChangeOutcome } from '../../../src/node/cluster/change-outcome.js';
-import { type Refused, RingAdmin } from '../../../src/node/cluster/ring-admin.js';
+import { RingAdmin } from '../../../src/node/cluster/ring-admin.js';
+import type { Refused } from '../../../src/node/cluster/ring-control.js';
 import { HISTORY_MAX, type NotesStore } from '../../../src/node/cluster/ring-notes.js';
 import { readEdits, type StagedEdit } from '../../../src/node/cluster/staged-edits.js';
 import type { PeerStatus } from '../../../src/node/peers/links.js';
@@ -224,7 +225,7 @@ test('What makes no ring is not staged', (t) => {
   t.regex(refusedBy(admin.stage(Array.from({ length: 129 }, (_, i) => join(4 + i)))), /at most 128/);
   taken(admin.stage([{ kind: 'set', ordinal: 1, capacity: 1 }]));
   t.regex(refusedBy(admin.plan()), /it changes nothing\. partita cluster clear forgets it/);
-  t.deepEqual((admin.clear() as StagedFacts).staged, ['node 1 (10.0.0.1:1) gets capacity 1']);
+  t.deepEqual(admin.clear().staged, ['node 1 (10.0.0.1:1) gets capacity 1']);
   t.regex(refusedBy(admin.plan()), /^Nothing is staged/);
 });
 
