@@ -228,7 +228,7 @@ async function openNotes(disk: Disk, hash: Hash64, log: ProcessLog): Promise<Pic
   }
 }
 
-/** A node without a memory for votes serves as any other: it only has no say in what the next ring is. */
+/** A node without a memory for votes serves like the others: it only has no say in what the next ring is. */
 async function openAcceptor(disk: Disk, hash: Hash64, random: Random, log: ProcessLog): Promise<AcceptorFile | string> {
   try {
     const file = await promised(AcceptorFile.open(disk, hash, random));

@@ -31,7 +31,7 @@ import { KnownRings } from './known-rings.js';
 import { Rival } from './rival.js';
 
 export interface GossipLimits {
-  /** A node that was not heard to go on for so long is silent. Twice what news takes in a ring of a thousand nodes. */
+  /** A node that was not heard to go on for so long is silent. Nearly three times what news takes in a ring of a thousand. */
   readonly silentMs: number;
   /** Longer than news of an ended process go round, and then for nobody to be silent too soon. */
   readonly settleMs: number;

@@ -146,7 +146,11 @@ export class ExchangeSchedule {
     };
     const owned = new Owned(id, others.map(pairOf));
     owned.sickness = before?.sickness ?? null;
-    for (const peer of owned.sickness?.met ?? []) if (!others.includes(peer)) owned.sickness?.met.delete(peer);
+    const { sickness } = owned;
+    if (sickness === null) return owned;
+    for (const peer of [...sickness.met]) if (!others.includes(peer)) sickness.met.delete(peer);
+    // Whoever was missing is no owner any more: the others say once more what they have, and the verdict is theirs.
+    if (sickness.met.size === others.length) sickness.met.clear();
     return owned;
   }
 

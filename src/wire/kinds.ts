@@ -67,6 +67,13 @@ export const RING_LEARN_REPLY = 0x5f;
 export const GOSSIP = 0x60;
 export const GOSSIP_REPLY = 0x61;
 
+export const TRANSFER_OPEN = 0x62;
+export const TRANSFER_OPEN_REPLY = 0x63;
+export const TRANSFER_CHUNK = 0x64;
+export const TRANSFER_CHUNK_REPLY = 0x65;
+export const TRANSFER_CLOSE = 0x66;
+export const TRANSFER_CLOSE_REPLY = 0x67;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -142,6 +149,12 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [RING_LEARN_REPLY, 'RING_LEARN_REPLY'],
   [GOSSIP, 'GOSSIP'],
   [GOSSIP_REPLY, 'GOSSIP_REPLY'],
+  [TRANSFER_OPEN, 'TRANSFER_OPEN'],
+  [TRANSFER_OPEN_REPLY, 'TRANSFER_OPEN_REPLY'],
+  [TRANSFER_CHUNK, 'TRANSFER_CHUNK'],
+  [TRANSFER_CHUNK_REPLY, 'TRANSFER_CHUNK_REPLY'],
+  [TRANSFER_CLOSE, 'TRANSFER_CLOSE'],
+  [TRANSFER_CLOSE_REPLY, 'TRANSFER_CLOSE_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],

@@ -4,7 +4,7 @@
  * one ring over all of them.
  */
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
-import { encodeRing, type RingDocument, firstRing, ringFault } from '../../src/ring/document.js';
+import { type RingDocument, firstRing } from '../../src/ring/document.js';
 import { nodeId, type NodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
 import { copyBytes, toHex } from '../../src/lib/bytes.js';
@@ -17,6 +17,7 @@ import type { ClusterView, HintView, LeftoverView, ReplicaView } from './evidenc
 import type { WriteOp } from './history.js';
 import type { Observer } from './observer.js';
 import type { ClusterShape } from './options.js';
+import { RingHistory } from './ring-history.js';
 import type { SimNode } from './sim-node.js';
 import { HASH, hexOf } from './tools.js';
 
@@ -135,27 +136,16 @@ export class SingleNodes implements SimCluster {
   }
 }
 
-/** A ring came into force on a node. */
-interface Installed {
-  readonly node: SimNode;
-  readonly version: number;
-  readonly atMs: number;
-}
-
 /** One ring over all nodes. */
 export class RingCluster implements SimCluster {
   readonly nodes: SimNode[];
   readonly groups: number = 1;
   readonly replicaCount: number;
-  /** Every version that any node has lived by. */
-  readonly rings: Map<number, RingDocument> = new Map();
+  readonly history: RingHistory;
   readonly #machines: SimNode[];
-  readonly #installed: Installed[] = [];
   readonly #violation: (text: string) => void;
   readonly #drawn: () => string;
   readonly #nodeIds: Map<number, NodeId> = new Map();
-  /** Ids under which nobody votes any more. */
-  readonly #forgotten: Set<string> = new Set();
   #newest: RingDocument;
   #table: PreferenceTable;
 
@@ -196,7 +186,7 @@ export class RingCluster implements SimCluster {
     if ('fault' in ring) throw new Error(ring.fault);
     this.#newest = ring;
     this.#table = new PreferenceTable(ring);
-    this.rings.set(ring.version, ring);
+    this.history = new RingHistory(ring);
   }
 
   /** The newest that any node lives by. */
@@ -215,34 +205,21 @@ export class RingCluster implements SimCluster {
   }
 
   onRing(node: SimNode, ring: RingDocument, atMs: number): void {
-    this.#installed.push({ node, version: ring.version, atMs });
-    const known = this.rings.get(ring.version);
-    if (known === undefined) this.rings.set(ring.version, ring);
-    else if (!Buffer.from(encodeRing(known)).equals(encodeRing(ring)))
-      this.#violation(`node ${node.node} has another ring ${ring.version} than others have`);
-    const fault = ringFault(ring);
-    if (fault !== null) this.#violation(`node ${node.node} has taken over ring ${ring.version}: ${fault}`);
+    const fault = this.history.note(node, ring, atMs);
+    if (fault !== '') this.#violation(`node ${node.node} ${fault}`);
     if (ring.version <= this.#newest.version) return;
     this.#newest = ring;
     this.#table = new PreferenceTable(ring);
   }
 
-  /**
-   * Whether the ring can still change when this node forgets what it has voted for: a majority of the voters must remember,
-   * and before they have names all of them.
-   */
+  /** See RingHistory. */
   mayForget(node: SimNode): boolean {
-    const { voters } = this.#newest;
-    if (!voters.some(({ ordinal }) => ordinal === node.ordinal)) return true;
-    if (voters.some(({ acceptorId }) => acceptorId === '')) return false;
-    const sound = voters.filter(({ acceptorId }) => !this.#forgotten.has(acceptorId));
-    const isSound = sound.some(({ ordinal }) => ordinal === node.ordinal);
-    return !isSound || sound.length - 1 >= Math.floor(voters.length / 2) + 1;
+    return this.history.mayForget(this.#newest, node);
   }
 
   /** What it has voted for is gone, and with it the id by which the ring may name it. */
   forgets(node: SimNode): void {
-    this.#forgotten.add(node.acceptorId);
+    this.history.forgets(node);
   }
 
   /** It is no member any more, and will not start again. */
@@ -251,31 +228,14 @@ export class RingCluster implements SimCluster {
     if (at >= 0) this.nodes.splice(at, 1);
   }
 
-  #rowsBetween(key: string, fromMs: number, untilMs: number): ReadonlySet<number> {
-    const partition = this.partitionOf(key);
-    const since = new Map<SimNode, number>();
-    const versions = new Set<number>();
-    for (const { node, version, atMs } of this.#installed) {
-      if (atMs <= fromMs) since.set(node, version);
-      else if (atMs <= untilMs) versions.add(version);
-    }
-    for (const version of since.values()) versions.add(version);
-    const owners = new Set<number>();
-    const n = this.replicaCount;
-    for (const version of versions)
-      for (const owner of this.rings.get(version)?.owners.slice(partition * n, partition * n + n) ?? [])
-        owners.add(owner);
-    return owners;
-  }
-
   ownersReplaced(key: string, fromMs: number, untilMs: number): number {
-    return Math.max(0, this.#rowsBetween(key, fromMs, untilMs).size - this.replicaCount);
+    return Math.max(0, this.history.ownersBetween(this.partitionOf(key), fromMs, untilMs).size - this.replicaCount);
   }
 
   ownersEver(key: string): readonly number[] {
-    return [...this.#rowsBetween(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)].map(
-      (ordinal) => ordinal - 1,
-    );
+    const { NEGATIVE_INFINITY, POSITIVE_INFINITY } = Number;
+    const owners = this.history.ownersBetween(this.partitionOf(key), NEGATIVE_INFINITY, POSITIVE_INFINITY);
+    return [...owners].map((ordinal) => ordinal - 1);
   }
 
   groupOf(): number {
@@ -311,11 +271,7 @@ export class RingCluster implements SimCluster {
 
   /** The file that it was started with: the first ring, or the one by which it joined. */
   ringFor(node: SimNode): RingDocument {
-    for (let version = 1; version <= this.#newest.version; version++) {
-      const ring = this.rings.get(version);
-      if (ring?.members.some(({ ordinal }) => ordinal === node.ordinal) === true) return ring;
-    }
-    throw new Error(`node ${node.node} is in no ring`);
+    return this.history.firstWith(node.ordinal);
   }
 
   isPromiseVoid(doubts: Doubts, { key, isDurable, startMs, w }: WriteOp): boolean {

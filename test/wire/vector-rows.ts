@@ -4,6 +4,7 @@ import { CLUSTER_ROWS } from './vector-rows-cluster.js';
 import { GOSSIP_ROWS } from './vector-rows-gossip.js';
 import { NODE_ROWS } from './vector-rows-nodes.js';
 import { RING_LOG_ROWS } from './vector-rows-ring.js';
+import { TRANSFER_ROWS } from './vector-rows-transfer.js';
 import {
   ACCEPTOR_PROOF,
   CLUSTER_ID,
@@ -28,6 +29,7 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...RING_LOG_ROWS,
   ...GOSSIP_ROWS,
   ...CLUSTER_ROWS,
+  ...TRANSFER_ROWS,
   connection: [
     [
       'hello',

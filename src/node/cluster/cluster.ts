@@ -15,10 +15,8 @@ import type { Random } from '../../env/random.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import type { RepairReply } from '../../model/exchange-messages.js';
-import { ringQuorum } from '../../membership/ring-proposer.js';
-import { changeRing, type RingPlan } from '../../ring/change.js';
-import { encodeRing, type RingDocument } from '../../ring/document.js';
-import { editMembers, type RingEdit } from '../../ring/edits.js';
+import type { RingDocument } from '../../ring/document.js';
+import type { RingEdit } from '../../ring/edits.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
 import type { Works } from '../dispatcher.js';
@@ -28,14 +26,14 @@ import { PeerCredentials } from '../peers/credentials.js';
 import { PeerLinks, type PeerStatus } from '../peers/links.js';
 import type { Services } from '../services.js';
 import type { Session } from '../session.js';
-import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
+import type { ChangeOutcome, RingWish } from './change-outcome.js';
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
 import { Fences } from './fences.js';
+import type { GossipStatus } from '../../model/gossip-messages.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
-import { Membership } from './membership.js';
 import { ClusterMeters } from './meters.js';
-import { MoveDriver, type MoveStatus } from './move-driver.js';
+import type { MoveStatus } from './move-driver.js';
 import type { ClusterOptions } from './options.js';
 import { Origins } from './origins.js';
 import type { ClusterParts } from './parts.js';
@@ -45,8 +43,7 @@ import { ExchangeServer } from './exchange-server.js';
 import { Preferences } from './preferences.js';
 import { ReapMember } from './reap-member.js';
 import { Reaper, type ReapSummary } from './reaper.js';
-import { RingAdmin } from './ring-admin.js';
-import { RingLog } from './ring-log.js';
+import { RingLife } from './ring-life.js';
 import { RingLogServer } from './ring-log-server.js';
 import { Repairs } from './repairs.js';
 
@@ -74,6 +71,8 @@ export interface ClusterStatus {
   readonly tombstones: readonly ReapSummary[];
   /** Replicas on their way to this node. */
   readonly moves: readonly MoveStatus[];
+  /** What is heard of all members, from all members. */
+  readonly gossip: GossipStatus;
   /** Partitions that are not this node's any more, and of which it still holds something. */
   readonly departing: readonly number[];
 }
@@ -99,11 +98,7 @@ export class Cluster implements ClusterParts, Works {
   readonly damage: DamageRepair;
   readonly #server: PeerServer;
   readonly #exchanges: Exchanges;
-  readonly membership: Membership;
-  readonly ringLog: RingLog;
-  readonly #moves: MoveDriver;
-  readonly #admin: RingAdmin;
-  readonly #onRing: ((ring: RingDocument) => void) | undefined;
+  readonly #life: RingLife;
 
   /** Dials the other members at once. */
   constructor(world: ClusterWorld, options: ClusterOptions) {
@@ -118,10 +113,7 @@ export class Cluster implements ClusterParts, Works {
     this.preferences = new Preferences(ring);
     this.origins = new Origins(nodeId, ring.version);
     this.meters = new ClusterMeters(meter);
-    this.nameOf = (node) => {
-      const member = services.ring.members.find(({ ordinal: one }) => one === node);
-      return member === undefined ? `node ${node}` : `node ${node} (${member.peerAddress})`;
-    };
+    this.nameOf = (node) => nameIn(services.ring, node);
     this.credentials = new PeerCredentials({ nodeId, secret, digest, random, ring });
     this.links = new PeerLinks({
       clock,
@@ -139,18 +131,8 @@ export class Cluster implements ClusterParts, Works {
     const reach = (partition: number, fence: number): void => {
       this.fences.reach(partition, fence, REACH_MS, () => undefined);
     };
-    const kept = { storage: hints, reaps, reach };
-    this.hints = new HintKeeper({
-      services,
-      self: ordinal,
-      timers,
-      slices,
-      links,
-      table,
-      preferences,
-      meters,
-      ...kept,
-    });
+    const seen = { services, self: ordinal, timers, slices, links, table, preferences, meters };
+    this.hints = new HintKeeper({ ...seen, storage: hints, reaps, reach });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
@@ -164,77 +146,26 @@ export class Cluster implements ClusterParts, Works {
     services.reapTextOf = (place, stored) => this.reaper.textOf(place, stored);
     this.#server = new PeerServer(this, this.credentials, new ExchangeServer(this, replicas, slices), member);
     this.#exchanges.start();
-    this.#onRing = options.onRing;
-    this.membership = new Membership({
+    this.#life = new RingLife({
       parts: this,
-      replicas,
-      keeper: options.rings,
-      learnFrom: (whom) => {
-        this.ringLog.learnFrom(whom);
-      },
-      expect: (partitions) => {
-        this.#exchanges.expect(partitions);
-      },
+      clock,
+      timers,
+      random,
+      meter,
+      exchanges: this.#exchanges,
+      options,
       apply: (newer) => {
         this.#apply(newer);
       },
-      onRemoved: options.onRemoved,
     });
-    this.ringLog = new RingLog({
-      self: ordinal,
-      hash: services.hash,
-      log,
-      random,
-      timers,
-      links: this.links,
-      host: this.membership,
-      store: options.acceptor,
-      nameOf: this.nameOf,
-      nowMs: () => clock.monotonicMs(),
-    });
-    this.#server.ringLog = new RingLogServer(this.ringLog);
-    this.#moves = new MoveDriver(this, this.#exchanges, this.ringLog, random);
-    this.#admin = this.#newAdmin(random, options);
-    services.ringAdmin = this.#admin;
+    this.#server.ringLog = new RingLogServer(this.#life.ringLog);
+    this.#server.gossiper = this.#life.gossiper;
+    services.ringAdmin = this.#life.admin;
   }
 
   /** Has the voters decide on a ring with other members. */
   changeRing(edits: readonly RingEdit[], wish: RingWish, done: (outcome: ChangeOutcome) => void): void {
-    const plan = this.#planRing(edits, wish);
-    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
-    else this.#proposeRing(plan, done);
-  }
-
-  #planRing(edits: readonly RingEdit[], { seed, change }: RingWish): RingPlan {
-    const { ring, clock } = this.services;
-    const members = editMembers(ring, edits);
-    const { acceptorIds } = this.#moves;
-    const notes = { change, changedAtMs: clock.wallMs(), acceptorIds };
-    return 'fault' in members ? members : changeRing(ring, members, seed, notes);
-  }
-
-  #proposeRing(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void {
-    this.ringLog.propose(encodeRing(ring), (outcome) => {
-      done(changeOutcome(outcome));
-    });
-  }
-
-  #newAdmin(random: Random, { notes }: ClusterOptions): RingAdmin {
-    const { services, self } = this;
-    return new RingAdmin({
-      ...{ hash: services.hash, log: services.log, random, store: notes ?? null },
-      seen: () => ({
-        ...{ self, ring: services.ring, peers: this.links.status(), moves: this.#moves.status() },
-        departing: this.#exchanges.departures.partitions,
-        suspect: this.#exchanges.status().suspect.length,
-        hints: this.hints.count,
-        quorum: ringQuorum(services.ring.voters),
-      }),
-      plan: (edits, wish) => this.#planRing(edits, wish),
-      propose: (ring, done) => {
-        this.#proposeRing(ring, done);
-      },
-    });
+    this.#life.change(edits, wish, done);
   }
 
   /** In one turn: nobody sees one half of the node by the old ring and the other by the new one. */
@@ -246,10 +177,6 @@ export class Cluster implements ClusterParts, Works {
     this.hints.reroute();
     this.fences.setRing();
     this.#exchanges.setRing();
-    this.#moves.setRing();
-    this.ringLog.installed();
-    this.#admin.setRing(ring);
-    this.#onRing?.(ring);
   }
 
   nowMs(): number {
@@ -275,20 +202,24 @@ export class Cluster implements ClusterParts, Works {
       repair: this.#exchanges.status(),
       readRepairs: this.meters.readRepairs,
       tombstones: this.reaper.summaries(),
-      moves: this.#moves.status(),
+      moves: this.#life.moves(),
+      gossip: this.#life.gossip(),
       departing: this.#exchanges.departures.partitions,
     };
   }
 
   /** What is under way to others ends as lost, and is kept for them as hints. */
   stop(): void {
-    this.#moves.stop();
-    this.membership.stop();
-    this.ringLog.stop();
+    this.#life.stop();
     this.#exchanges.stop();
     this.reaper.stop();
     this.fences.stop();
     this.links.stop();
     this.hints.stop();
   }
+}
+
+function nameIn({ members }: RingDocument, node: number): string {
+  const member = members.find(({ ordinal }) => ordinal === node);
+  return member === undefined ? `node ${node}` : `node ${node} (${member.peerAddress})`;
 }

@@ -14,6 +14,7 @@ import {
   type MeetingResult,
   type OwnedPartition,
 } from '../../repair/exchange-schedule.js';
+import { NOBODY } from '../../ring/moves.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import { DamagedRecords } from './damaged-records.js';
 import { Departures } from './departures.js';
@@ -161,11 +162,22 @@ export class Exchanges {
     const { parts, replicas } = this.#world;
     const { preferences, services, self } = parts;
     return services.storage.status().suspectPartitions.filter((partition) => {
+      if (this.#isGivenUp(partition)) {
+        this.#believe(partition, true);
+        return false;
+      }
       if (preferences.isOwner(partition, self) || preferences.isReceiver(partition, self)) return true;
       if (this.#expected.has(partition)) return false;
       replicas.trust(partition, () => undefined);
       return false;
     });
+  }
+
+  /** Its only copy was removed by force: there is nobody who could have what is missing. */
+  #isGivenUp(partition: number): boolean {
+    const { preferences, services, self } = this.#world.parts;
+    if (preferences.replicaCount > 1 || !preferences.isOwner(partition, self)) return false;
+    return services.ring.moves.some((move) => move.partition === partition && move.from === NOBODY);
   }
 
   #begin(): void {

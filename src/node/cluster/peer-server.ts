@@ -31,8 +31,10 @@ import type { ClusterParts } from './parts.js';
 import { ReapServer } from './reap-server.js';
 import type { ReapMember } from './reap-member.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
+import type { Gossiper } from './gossiper.js';
 import type { RingLogServer } from './ring-log-server.js';
 import { ReplicaRead } from './replica-read.js';
+import type { Transfers } from './transfers.js';
 
 const NOBODY: readonly number[] = [];
 
@@ -59,10 +61,13 @@ class ReplicaStore implements RecordTarget {
 export class PeerServer {
   /** Where rings are agreed on; set before the first frame. */
   ringLog: RingLogServer | null = null;
+  gossiper: Gossiper | null = null;
   readonly #parts: ClusterParts;
   readonly #credentials: PeerCredentials;
   readonly #exchanges: ExchangeServer;
   readonly #reaps: ReapServer;
+  /** null: no files are given. */
+  transfers: Pick<Transfers, 'serve'> | null = null;
   readonly #stores: Pool<ReplicaStore>;
   readonly #reads: Pool<ReplicaRead>;
   readonly #forwards: Pool<ForwardedPut>;
@@ -106,6 +111,8 @@ export class PeerServer {
     } else if (isExchangeKind(frame.kind)) {
       this.#exchanges.serve(session, frame);
     } else if (this.ringLog?.serve(session, frame, this.#ordinalOf(session)) === true) {
+      return;
+    } else if (this.gossiper?.serve(session, frame) === true || this.transfers?.serve(session, frame) === true) {
       return;
     } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);

@@ -12,7 +12,6 @@ import type { Timers, TimerHandle } from '../../env/clock.js';
 import type { Log } from '../../env/meter.js';
 import type { Random } from '../../env/random.js';
 import { assert } from '../../lib/assert.js';
-import { toHex, writeU32 } from '../../lib/bytes.js';
 import { type AcceptorState, type Answer, RingAcceptor } from '../../membership/ring-acceptor.js';
 import { type ProposalOutcome, RingProposer } from '../../membership/ring-proposer.js';
 import type { Hash64 } from '../../model/hash.js';
@@ -26,6 +25,7 @@ import type {
   RingPrepare,
   RingVoter,
 } from '../../model/ring-log-messages.js';
+import { ringBytes } from '../../ring/ring-bytes.js';
 import { RING_DOCUMENT_BYTES_MAX } from '../../ring/ring-file.js';
 import { type Heard, RING_ASK_MS, RingAsks, type RingLinks } from './ring-asks.js';
 
@@ -305,12 +305,7 @@ export class RingLog {
   }
 
   #hashed(bytes: Uint8Array): RingBytes {
-    const { hash } = this.#world;
-    hash.hash(bytes, 0, bytes.length);
-    const digest = new Uint8Array(8);
-    writeU32(digest, 0, hash.hi);
-    writeU32(digest, 4, hash.lo);
-    return { bytes, hash: toHex(digest) };
+    return ringBytes(bytes, this.#world.hash);
   }
 
   #isWhole({ bytes, hash }: RingBytes): boolean {
