@@ -149,6 +149,7 @@ function addDecisions(cluster: Command, program: Command, { io, action, merged }
     .description('have the voters decide on what was planned')
     .option('--version <v>', 'the ring version that was planned')
     .option('--plan <hash>', 'the plan that was looked at (default: the last one that the node made)')
+    .option('--now', 'plan and commit in one: while replicas move, a plan is stale at once')
     .option('--out <file>', 'where the ring is written for nodes that join (default: ring-V.json)')
     .option('--secret <file>', "the cluster's secret, as the command for a new node names it (default: cluster.secret)")
     .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 20s)')
@@ -203,8 +204,9 @@ const COMMIT_HELP = `
 Refused if the ring has changed since the plan, or if the plan is another one: plan again, and look at it.
 Exit codes: 0 decided, 1 refused or somebody else was first, 4 too few voters.
 
-Example:
+Examples:
   $ partita cluster commit --version 7 --plan 0123456789abcdef --out ring-7.json
+  $ partita cluster stay 4 && partita cluster commit --now
 `;
 
 const INIT_EXAMPLES = `

@@ -4,7 +4,8 @@ import { decodeCluster, encodeClusterReply } from '../wire/codec-cluster.js';
 import { CLUSTER_REPLY } from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
 import type { AdminAnswer } from './background-reply.js';
-import { type Refused, RingAdmin } from './cluster/ring-admin.js';
+import { RingAdmin } from './cluster/ring-admin.js';
+import type { Refused, RingControl } from './cluster/ring-control.js';
 import { readEdits } from './cluster/staged-edits.js';
 import type { Incoming } from './incoming.js';
 import type { Services } from './services.js';
@@ -17,7 +18,7 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
     return;
   }
   const tell = (facts: object | Refused): void => {
-    if ('refused' in facts) done(refused((facts as Refused).refused));
+    if ('refused' in facts) done(refused(facts.refused));
     else done({ op: 'cluster', kind: CLUSTER_REPLY, body: encodeClusterReply({ facts: JSON.stringify(facts) }) });
   };
   const { ringAdmin } = services;
@@ -54,7 +55,7 @@ function refused(text: string): AdminAnswer {
 }
 
 /** Made when it is asked: it has nothing to remember. */
-function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingAdmin {
+function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingControl {
   const none = { peers: [], moves: [], departing: [], hints: 0, quorum: 1 };
   const suspect = storage.status().suspectPartitions.length;
   return new RingAdmin({

@@ -18,7 +18,7 @@ import { ContextToken } from '../versioning/token.js';
 import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
-import type { RingAdmin } from './cluster/ring-admin.js';
+import type { RingControl } from './cluster/ring-control.js';
 import type { ScrubStatus } from './scrubber.js';
 import type { ReapTextOf } from './explain.js';
 import type { NodeSettings } from './settings.js';
@@ -138,7 +138,7 @@ export class Services {
   /** Of a node that has other owners to meet. */
   repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
   /** Of a member of a ring of several nodes. */
-  ringAdmin: RingAdmin | null = null;
+  ringAdmin: RingControl | null = null;
   /** A node that is a cluster of its own reaps nothing. */
   reapTextOf: ReapTextOf = () => '';
 

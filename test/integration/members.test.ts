@@ -14,10 +14,7 @@ const KEYS = Array.from({ length: 60 }, (_, i) => `user:${i}`);
 async function done(t: ExecutionContext, daemon: Daemon, words: readonly string[]): Promise<string[][]> {
   const { code, out, err } = await runCli(['cluster', ...words, '--admin', daemon.ready.admin]);
   t.is(code, 0, `${words.join(' ')}: ${err}`);
-  return out
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split('\t'));
+  return fieldsOf(out);
 }
 
 /** The command that the plan prints, without its first two words and the socket. */
@@ -25,6 +22,23 @@ async function planned(t: ExecutionContext, daemon: Daemon): Promise<string[]> {
   const next = (await done(t, daemon, ['plan'])).find(([what]) => what === 'next')?.[1] ?? '';
   t.regex(next, /^partita cluster commit --version \d+ --plan [0-9a-f]{16} --admin unix:/);
   return next.split(' ').slice(2, -2);
+}
+
+/** Planned and committed; again where the members have made a ring of their own in between. */
+async function decided(t: ExecutionContext, daemon: Daemon, more: readonly string[] = []): Promise<string[][]> {
+  for (let left = 5; ; left--) {
+    const words = [...(await planned(t, daemon)), ...more];
+    const { code, out, err } = await runCli(['cluster', ...words, '--admin', daemon.ready.admin]);
+    if (code === 0) return fieldsOf(out);
+    if (left === 0 || !/[Pp]lan again|is proposing a ring already/.test(err)) throw new Error(err);
+  }
+}
+
+function fieldsOf(out: string): string[][] {
+  return out
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('\t'));
 }
 
 async function allRead(t: ExecutionContext, cluster: RealCluster, seeds: readonly string[]): Promise<void> {
@@ -38,7 +52,7 @@ async function allRead(t: ExecutionContext, cluster: RealCluster, seeds: readonl
 }
 
 test.serial('A node joins a cluster that serves, another leaves it, and every key is there', async (t) => {
-  const cluster = await RealCluster.startFor(t);
+  const cluster = await RealCluster.startFor(t, { partitions: 8 });
   await cluster.connected();
   {
     await using db = await cluster.connect();
@@ -50,7 +64,7 @@ test.serial('A node joins a cluster that serves, another leaves it, and every ke
   await collide(t, cluster);
 
   await done(t, cluster.node(3), ['leave', cluster.node(2).ready.nodeId.slice(0, 8)]);
-  await done(t, cluster.node(3), await planned(t, cluster.node(3)));
+  await decided(t, cluster.node(3));
   t.is((await cluster.node(2).exited).code, 0, cluster.node(2).transcript());
   t.regex(cluster.node(2).transcript(), /"event":"removed".*it has left/);
   cluster.node(2).spawn();
@@ -74,8 +88,7 @@ async function joined(t: ExecutionContext, cluster: RealCluster): Promise<string
   const one = cluster.node(1);
   const file = join(cluster.folder, 'ring-next.json');
   await done(t, one, ['join', `n4=127.0.0.1:${client},peer=127.0.0.1:${peer},zone=z4`]);
-  const commit = await planned(t, one);
-  const said = await done(t, one, [...commit, '--out', file, '--secret', cluster.secretFile]);
+  const said = await decided(t, one, ['--out', file, '--secret', cluster.secretFile]);
   const start = said.find(([what]) => what === 'start') ?? [];
   t.is(start[1], 'n4');
   t.true(readFileSync(file, 'utf8').includes('"name":"n4"'));
@@ -92,23 +105,22 @@ async function joined(t: ExecutionContext, cluster: RealCluster): Promise<string
   t.deepEqual(rows.at(-1), ['verdict', 'well']);
   const fourth = rows.find(([what, ordinal]) => what === 'node' && ordinal === '4') ?? [];
   t.deepEqual(fourth.slice(5, 8), ['z4', '1', 'up']);
-  t.is(fourth[9], '12', 'its share of 16 × 3 replicas');
+  t.is(fourth[9], '6', 'its share of 8 × 3 replicas');
   await allRead(t, cluster, [daemon.ready.client]);
   return daemon.ready.client;
 }
 
-/** Both plan on the same ring; who commits second is told what came first. */
+/** Both plan; who commits second is told to plan again. */
 async function collide(t: ExecutionContext, cluster: RealCluster): Promise<void> {
   const [one, three] = [cluster.node(1), cluster.node(3)];
   await done(t, one, ['set', '1', '--zone', 'z1']);
   await done(t, three, ['set', '3', '--zone', 'z3']);
-  const [first, second] = [await planned(t, one), await planned(t, three)];
-  t.is(first[2], second[2], 'the same ring version');
-  await done(t, one, first);
+  const second = await planned(t, three);
+  await decided(t, one);
   const lost = await runCli(['cluster', ...second, '--admin', three.ready.admin]);
   t.is(lost.code, 1, lost.err);
   t.regex(lost.err, /^error: cluster commit: .*([Pp]lan again)/);
   await done(t, three, ['status', '--wait']);
-  await done(t, three, await planned(t, three));
+  await decided(t, three);
   await done(t, three, ['status', '--wait']);
 }

@@ -6,10 +6,11 @@
 import { access } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as rest } from 'node:timers/promises';
 import xxhash from 'xxhash-wasm';
 import { PartitaError } from '../../client/index.js';
 import { parseAddress } from '../../daemon/config-units.js';
-import type { CommitFacts } from '../../model/cluster-facts.js';
+import type { ClusterStatusFacts, CommitFacts, PlanFacts } from '../../model/cluster-facts.js';
 import { hash64From } from '../../model/hash.js';
 import { decodeRing, type RingDocument } from '../../ring/document.js';
 import { encodeRingFile } from '../../ring/ring-file.js';
@@ -25,11 +26,15 @@ export type CommitOptions = ClusterOptions & {
   readonly plan?: string;
   readonly out?: string;
   readonly secret?: string;
+  readonly now?: boolean;
 };
 
 /** Longer than the voters may take. */
 const TIMEOUT = '20s';
 const VERSION_MAX = 0xffff_ffff;
+/** Of --now, and how long it waits between two: long enough for the node to hear of the newer ring. */
+const ATTEMPTS = 8;
+const PAUSE_MS = 200;
 const FILE_LOST = 'name another file';
 const EXIT_OF = {
   done: EXIT_DONE,
@@ -39,8 +44,24 @@ const EXIT_OF = {
   unknown: EXIT_UNAVAILABLE,
 } as const satisfies Record<CommitFacts['kind'], number>;
 
+/** What has become of it; `file`: where the ring is to be written, null if nobody joins. */
+interface Committed {
+  readonly facts: CommitFacts;
+  readonly file: string | null;
+}
+
 export async function runClusterCommit(io: Io, given: CommitOptions): Promise<number> {
   const options = { timeout: TIMEOUT, ...given };
+  const { facts, file } = options.now === true ? await commitNow(io, options) : await commitPlanned(io, options);
+  if (facts.kind !== 'done') {
+    io.err(`error: cluster commit: ${facts.text}\n`);
+    return EXIT_OF[facts.kind];
+  }
+  await show(io, options, facts, file);
+  return EXIT_DONE;
+}
+
+async function commitPlanned(io: Io, options: CommitOptions): Promise<Committed> {
   if (options.version === undefined)
     throw new UsageError(
       '--version: say which ring version was planned; partita cluster plan prints the whole command',
@@ -55,15 +76,50 @@ export async function runClusterCommit(io: Io, given: CommitOptions): Promise<nu
   const planHash = options.plan ?? plan.hash;
   if (!/^[0-9a-f]{16}$/.test(planHash))
     throw new UsageError(`--plan: ${JSON.stringify(planHash)} is not the 16 hexadecimal digits that plan printed`);
-  const file = options.out ?? `ring-${version}.json`;
-  if (joining.length > 0) await checkFree(file);
-  const facts = await commit(io, options, version - 1, planHash);
-  if (facts.kind !== 'done') {
-    io.err(`error: cluster commit: ${facts.text}\n`);
-    return EXIT_OF[facts.kind];
+  const file = await fileFor(version, joining, options);
+  return { facts: await commit(io, options, version - 1, planHash), file };
+}
+
+/**
+ * While replicas move, each step of them makes a ring of its own, and a plan is stale before anybody has read it. What
+ * is staged is then planned and committed in one breath, as often as only such a step comes between.
+ */
+async function commitNow(io: Io, options: CommitOptions): Promise<Committed> {
+  if (options.version !== undefined || options.plan !== undefined)
+    throw new UsageError('--now plans anew: it goes without --version and --plan');
+  const before = await statusOf(io, options);
+  for (let left = ATTEMPTS; ; left--) {
+    const plan = await askCluster<PlanFacts>(io, options, { action: 'plan' });
+    if (left === ATTEMPTS) for (const text of plan.warnings) io.err(`warning: ${text}\n`);
+    const file = await fileFor(plan.version, before.joining, options);
+    const facts = await commit(io, options, plan.baseVersion, plan.hash);
+    if (left === 1 || (facts.kind !== 'conflict' && facts.kind !== 'no-quorum')) return { facts, file };
+    await rest(PAUSE_MS);
+    const now = await statusOf(io, options);
+    const reached = now.voters.filter(({ reachable }) => reachable).length;
+    if (identityOf(now) !== identityOf(before) || reached < now.quorum) return { facts, file };
   }
-  await show(io, options, facts, joining.length > 0 ? file : null);
-  return EXIT_DONE;
+}
+
+/** Who the members are: if that has changed, somebody else was here. */
+function identityOf({ members }: ClusterStatusFacts): string {
+  return JSON.stringify(
+    members.map(({ nodeId, address, peerAddress, zone, capacity, leaving }) => [
+      ...[nodeId, address, peerAddress],
+      ...[zone, capacity, leaving],
+    ]),
+  );
+}
+
+async function fileFor(
+  version: number,
+  joining: ClusterStatusFacts['joining'],
+  { out }: CommitOptions,
+): Promise<string | null> {
+  if (joining.length === 0) return null;
+  const file = out ?? `ring-${version}.json`;
+  await checkFree(file);
+  return file;
 }
 
 export async function runRingFile(io: Io, options: CommitOptions): Promise<number> {

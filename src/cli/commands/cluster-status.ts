@@ -20,10 +20,8 @@ export async function runClusterStatus(io: Io, options: ClusterStatusOptions): P
   }
   if (options.wait === true) endProgress(io);
   const format = formatOf(io, options.output);
-  if (format === 'json') {
-    const { ring: _ring, ...shown } = facts;
-    printJson(io, { ...shown, isWell: facts.troubles.length === 0 });
-  } else if (format === 'raw') printLines(io, rawOf(facts));
+  if (format === 'json') printJson(io, { ...facts, ring: undefined, isWell: facts.troubles.length === 0 });
+  else if (format === 'raw') printLines(io, rawOf(facts));
   else {
     printTable(io, HEAD, facts.members.map(rowOf));
     for (const line of textOf(facts, options)) io.out(`${line}\n`);

@@ -1,7 +1,8 @@
 /* How the members of a ring stand, as the node that is asked sees it, and what of it is not as it should be. */
 import type { ClusterStatusFacts, MemberFacts, MoveFacts } from '../../model/cluster-facts.js';
 import { memberLoads } from '../../ring/balance.js';
-import { encodeRing, type RingDocument } from '../../ring/document.js';
+import { encodeRing, type RingDocument, stayingMembers } from '../../ring/document.js';
+import { VOTERS_MAX } from '../../ring/voters.js';
 import type { PeerStatus } from '../peers/links.js';
 import type { MoveStatus } from './move-driver.js';
 import { listed } from './ring-plan.js';
@@ -44,7 +45,7 @@ export function statusFacts(seen: SeenCluster): SeenFacts {
     quorum,
     ring: JSON.parse(Buffer.from(encodeRing(ring)).toString()) as unknown,
   };
-  return { ...facts, troubles: troublesOf(facts) };
+  return { ...facts, troubles: [...troublesOf(facts), ...votersTroubles(ring)] };
 }
 
 function memberFacts({ self, ring, peers }: SeenCluster): readonly MemberFacts[] {
@@ -71,6 +72,16 @@ function moveFacts({ ring, moves }: SeenCluster): readonly MoveFacts[] {
     const { partition, from, to, phase, since } = move;
     return { partition, from, to, phase, since, step: steps.get(`${partition}/${to}/${since}`) ?? '' };
   });
+}
+
+/** Both end by themselves when the members that may vote are up and have been asked. */
+function votersTroubles({ members, voters }: RingDocument): readonly string[] {
+  if (members.length === 1) return [];
+  if (voters.some(({ acceptorId }) => acceptorId === ''))
+    return ['the voters have not said yet by which names they vote, so all of them have to agree on a change'];
+  const staying = stayingMembers(members).length;
+  const usual = Math.min(VOTERS_MAX, staying - ((staying + 1) % 2));
+  return voters.length >= usual ? [] : [`${voters.length} of ${usual} voters are known so far`];
 }
 
 type Judged = Pick<

@@ -28,6 +28,7 @@ import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringSizeFault } from '../../ring/ring-file.js';
 import type { ChangeOutcome, RingWish } from './change-outcome.js';
 import { type SeenCluster, statusFacts } from './cluster-status.js';
+import type { Refused, RingControl } from './ring-control.js';
 import {
   emptyNotes,
   type KeptPlan,
@@ -42,9 +43,6 @@ import { editTexts, STAGED_MAX, type StagedEdit } from './staged-edits.js';
 
 const CHANGE_CHARACTERS_MAX = 400;
 
-/** Why something was not done: a sentence for people. */
-export type Refused = { readonly refused: string };
-
 export interface RingAdminWorld {
   readonly hash: Hash64;
   readonly log: Log;
@@ -58,7 +56,7 @@ export interface RingAdminWorld {
   propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void;
 }
 
-export class RingAdmin {
+export class RingAdmin implements RingControl {
   readonly #world: RingAdminWorld;
   #notes: Notes;
   #isCommitting = false;
@@ -93,7 +91,6 @@ export class RingAdmin {
     return { rings: this.#notes.history };
   }
 
-  /** After those that are staged already. A plan that was made without them is none any more. */
   stage(more: readonly StagedEdit[]): StagedFacts | Refused {
     const { ring } = this.#world.seen();
     const edits = [...this.#notes.edits, ...more];
@@ -140,7 +137,6 @@ export class RingAdmin {
     };
   }
 
-  /** `done` once: at once, or when the voters have decided, or can not. */
   commit(baseVersion: number, planHash: string, done: (facts: CommitFacts) => void): void {
     const { ring } = this.#world.seen();
     const { edits } = this.#notes;
@@ -189,7 +185,7 @@ export class RingAdmin {
     const rest = this.#notes.edits.filter((edit) => !edits.includes(edit));
     this.#keep({ ...this.#notes, edits: rest, plan: null });
     const joined = edits.flatMap((edit) =>
-      edit.kind === 'join' ? [{ nodeId: edit.nodeId as string, name: edit.name ?? '' }] : [],
+      edit.kind === 'join' ? [{ nodeId: edit.nodeId, name: edit.name ?? '' }] : [],
     );
     const ring = JSON.parse(Buffer.from(encodeRing(next)).toString()) as unknown;
     return { kind, text, ring, version: next.version, joined };

@@ -12,7 +12,7 @@ import { quorumOf } from './parts.js';
 
 /** What the node that plans knows of the others. */
 export interface Seen {
-  isReachable(ordinal: number): boolean;
+  readonly isReachable: (ordinal: number) => boolean;
   /** Voters that have to agree. */
   readonly quorum: number;
 }
@@ -161,7 +161,7 @@ function quorumWarnings(ring: RingDocument, next: RingDocument, { isReachable }:
 function moveWarnings({ moves: underWay }: RingDocument): readonly string[] {
   if (underWay.length === 0) return [];
   return [
-    `${underWay.length} moves of earlier changes are under way, and each step of them makes a ring version of its own: this plan is stale as soon as one is taken. partita cluster status shows when they have ended`,
+    `${underWay.length} moves of earlier changes are under way, and each step of them makes a ring version of its own: this plan is stale as soon as one is taken. Wait until they have ended (partita cluster status --wait), or plan and commit in one: partita cluster commit --now`,
   ];
 }
 
