@@ -105,16 +105,25 @@ test('a record that was damaged on its way is refused, whatever bit it is', (t) 
   t.is(player.store({ partition }, record), 'stored durable', 'the connection goes on');
 });
 
-test('a record of another partition, or kept for nobody of the ring, is refused', (t) => {
+test('a record of another partition is refused', (t) => {
   const { player, record, partition } = scene();
   t.is(
     player.store({ partition: (partition + 1) % 16 }, record),
     `INVALID_ARGUMENT: The record's key is not of partition ${(partition + 1) % 16}`,
   );
-  t.is(
-    player.store({ partition, hintFor: 77 }, record),
-    'INVALID_ARGUMENT: Node 77, for whom it is to be kept, is no member',
-  );
+});
+
+test('what is to be kept for a node that the ring does not name is kept by an owner for itself, by others for all owners', (t) => {
+  const { player, record, partition, bench } = scene();
+  t.is(player.store({ partition, hintFor: 77 }, record), 'stored durable');
+  t.is(bench.node(1).hints(), '');
+  const key = bench.keyOf(2); // of 2, 3 and 4
+  bench.node(2).put(key, 'apple', { w: 3 });
+  const others = Uint8Array.from(bench.node(2).storage.record(text(key)) as Uint8Array);
+  for (const owner of [2, 3, 4]) bench.isolate(owner);
+  bench.time.runFor(4_000);
+  t.is(player.store({ partition: bench.partitionOf(key), hintFor: 77 }, others), 'stored durable hinted');
+  t.is(bench.node(1).hints(), '2:1 3:1 4:1');
 });
 
 test('a hint for this very node is a record of its own', (t) => {
