@@ -18,6 +18,7 @@ import type { RepairReply } from '../../model/exchange-messages.js';
 import { changeRing } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { ringBytes } from '../../ring/ring-bytes.js';
+import { ringSizeFault } from '../../ring/ring-file.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
@@ -228,7 +229,8 @@ export class Cluster implements ClusterParts, Works {
     const { acceptorIds } = this.#moves;
     const notes = { change, changedAtMs: clock.wallMs(), acceptorIds };
     const plan = 'fault' in members ? members : changeRing(ring, members, seed, notes);
-    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
+    const fault = 'fault' in plan ? plan.fault : ringSizeFault(plan);
+    if ('fault' in plan || fault !== null) done({ kind: 'refused', text: fault ?? '' });
     else
       this.ringLog.propose(encodeRing(plan), (outcome) => {
         done(changeOutcome(outcome));
