@@ -27,13 +27,11 @@ test('without edits the members stay as they are', (t) => {
 });
 
 test('those that join get the next ordinals, in the order in which they are named', (t) => {
-  const { kind: _a, ...a } = joining('a');
-  const { kind: _b, ...b } = joining('b');
-  t.deepEqual(editMembers(ring, [joining('a'), joining('b')]), [
-    ...ring.members,
-    { ...a, ordinal: 4, leaving: false },
-    { ...b, ordinal: 5, leaving: false },
-  ]);
+  const memberOf = (digit: string, ordinal: number): RingMember => {
+    const { nodeId, address, peerAddress, zone, capacity } = joining(digit);
+    return { nodeId, ordinal, address, peerAddress, zone, capacity, leaving: false };
+  };
+  t.deepEqual(editMembers(ring, [joining('a'), joining('b')]), [...ring.members, memberOf('a', 4), memberOf('b', 5)]);
 });
 
 test('an ordinal that was given once is not given again, though its node is gone', (t) => {

@@ -15,6 +15,9 @@ const copying = leaving(first, LEAVER);
 const settling = copied(copying);
 const over = settled(settling);
 
+const versionOf = (document: Uint8Array): number =>
+  (JSON.parse(Buffer.from(document).toString()) as RingDocument).version;
+
 class Desk {
   readonly time: SimulatedTime = new SimulatedTime();
   readonly said: string[] = [];
@@ -59,7 +62,7 @@ class Desk {
       replicas,
       keeper: {
         save: (document, done): void => {
-          this.said.push(`save ${JSON.parse(Buffer.from(document).toString()).version as number}`);
+          this.said.push(`save ${versionOf(document)}`);
           this.#answer('save', (error) => {
             if (error === null) this.kept = document;
             done(error);
