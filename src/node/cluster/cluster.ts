@@ -144,7 +144,8 @@ export class Cluster implements ClusterParts, Works {
     const reach = (partition: number, fence: number): void => {
       this.fences.reach(partition, fence, REACH_MS, () => undefined);
     };
-    const kept = { storage: hints, reaps, reach };
+    const isDeparting = (partition: number): boolean => this.#exchanges.departures.holds(partition);
+    const kept = { storage: hints, reaps, reach, isDeparting };
     this.hints = new HintKeeper({
       services,
       self: ordinal,

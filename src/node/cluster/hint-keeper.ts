@@ -42,6 +42,8 @@ export interface HintKeeperParts {
   readonly reaps: ReapStorage;
   /** Told that records of the partition are refused below `fence`: ours are to be stamped so. */
   readonly reach: (partition: number, fence: number) => void;
+  /** The partition was this node's, and its copies are to go to all owners before they are dropped: departures.ts does both. */
+  readonly isDeparting: (partition: number) => boolean;
 }
 
 /** What is kept for one owner. */
@@ -198,7 +200,8 @@ export class HintKeeper implements HintPort {
   }
 
   #isNeeded(partition: PartitionId, name: string): boolean {
-    return this.#parts.preferences.isHolder(partition, this.#parts.self) || this.#book.keeps(name);
+    const { preferences, self, isDeparting } = this.#parts;
+    return preferences.isHolder(partition, self) || isDeparting(partition) || this.#book.keeps(name);
   }
 
   #placeOf({ partition, key: name }: Hint): KeyPlace {

@@ -30,6 +30,25 @@ function scene(): Scene {
   return { bench, key, owners, over, departing };
 }
 
+/** Node 5 is sent a record, by an older ring. */
+function store(bench: ClusterBench, key: string, record: Uint8Array, hintFor: number): void {
+  const partition = bench.partitionOf(key);
+  const head = {
+    partition,
+    ringVersion: 1,
+    budgetMs: 1_000,
+    hintFor,
+    fence: 0,
+    durable: false,
+    reason: 'put',
+  } as const;
+  const asker = { onStored: () => undefined, onRefused: () => undefined, onUnanswered: () => undefined };
+  const links = bench.playing(3);
+  bench.time.runFor(100);
+  links.get(LEAVER)?.store(head, record, true, 1_000, asker, 0);
+  bench.time.runFor(50);
+}
+
 test('a copy is dropped when every owner has it, whoever lacked it before', async (t) => {
   const { bench, key, owners, over, departing } = scene();
   for (const owner of owners) bench.node(owner).storage.remove(text(key));
@@ -86,11 +105,7 @@ test('a record that a hint is kept of stays until the hint has gone home', async
   const refuser = bench.node(owners[1] as number);
   bench.install(over);
   refuser.storage.refusal = { code: 'OVERLOADED', text: 'Not now' } as never;
-  const head = { partition, ringVersion: 1, budgetMs: 1_000, hintFor: 0, fence: 0, durable: false } as const;
-  const asker = { onStored: () => undefined, onRefused: () => undefined, onUnanswered: () => undefined };
-  const link = bench.playing(3).get(LEAVER);
-  bench.time.runFor(100);
-  link?.store({ ...head, reason: 'put' }, record, true, 1_000, asker, 0);
+  store(bench, key, record, 0);
   await bench.settle(10_000);
   t.is(bench.node(LEAVER).hints(), `${refuser.ordinal}:1`);
   t.deepEqual(departing(), [], 'all owners have been met');
@@ -98,6 +113,31 @@ test('a record that a hint is kept of stays until the hint has gone home', async
   refuser.storage.refusal = null;
   await bench.settle(35_000);
   t.is(bench.node(LEAVER).hints(), '');
+  t.false(bench.node(LEAVER).holds(key));
+});
+
+test('the last hint of a record going home does not take along what other owners lack', async (t) => {
+  const { bench, key, owners, over } = scene();
+  const partition = bench.partitionOf(key);
+  const record = Uint8Array.from(bench.node(LEAVER).storage.record(text(key)) as Uint8Array);
+  const [hinted, away] = owners.filter((owner) => bench.ownersOf(partition).includes(owner)) as [number, number];
+  bench.node(hinted).storage.refusal = { code: 'OVERLOADED', text: 'Not now' } as never;
+  store(bench, key, record, hinted);
+  t.is(bench.node(LEAVER).hints(), `${hinted}:1`);
+  for (const owner of owners) bench.node(owner).storage.remove(text(key));
+  bench.isolate(away);
+  bench.install(
+    over,
+    [1, 2, 3, 4, 5].filter((one) => one !== away),
+  );
+  bench.node(hinted).storage.refusal = null;
+  await bench.settle(5_000);
+  t.is(bench.node(LEAVER).hints(), '');
+  t.true(bench.node(hinted).holds(key));
+  t.true(bench.node(LEAVER).holds(key), `node ${away} has none`);
+  bench.rejoin(away);
+  await bench.settle(30_000);
+  for (const owner of owners) t.true(bench.node(owner).holds(key), `node ${owner}`);
   t.false(bench.node(LEAVER).holds(key));
 });
 

@@ -64,6 +64,7 @@ class Desk {
       meters,
       reaps: this.storage.reaps,
       reach: () => undefined,
+      isDeparting: () => false,
     };
     this.keeper = new HintKeeper(parts as unknown as HintKeeperParts);
   }
