@@ -96,6 +96,13 @@ class Sickness {
   readonly notBeforeMs: Map<number, number> = new Map();
 }
 
+/** For what a meeting was begun. A ring that came meanwhile may have put something else in its place. */
+interface Begun {
+  /** null: a poll. */
+  readonly pair: Pair | null;
+  readonly sickness: Sickness | null;
+}
+
 class Owned {
   readonly id: number;
   readonly pairs: readonly Pair[];
@@ -118,7 +125,7 @@ export class ExchangeSchedule {
   /** Partitions whose files are on their way: they are not met for before these have come. */
   held: ReadonlySet<number> = new Set();
   #owned: ReadonlyMap<number, Owned> = new Map();
-  #polling: Set<string> = new Set();
+  readonly #underWay: Map<Meeting, Begun> = new Map();
 
   /** `members`: all others of the ring. `draw`: 0 ≤ x < 1. */
   constructor(
@@ -153,6 +160,7 @@ export class ExchangeSchedule {
     for (const peer of [...sickness.met]) if (!others.includes(peer)) sickness.met.delete(peer);
     // Whoever was missing is no owner any more: the others say once more what they have, and the verdict is theirs.
     if (sickness.met.size === others.length) sickness.met.clear();
+    this.#pollsOver(sickness); // whoever had not answered may be no member any more
     return owned;
   }
 
@@ -215,27 +223,29 @@ export class ExchangeSchedule {
   next(nowMs: number, isHealthy: (peer: number) => boolean): Meeting | null {
     const meeting = this.#nextSick(nowMs, isHealthy) ?? this.#nextDue(nowMs, isHealthy);
     if (meeting === null) return null;
-    if (meeting.kind === 'poll') this.#polling.add(pollName(meeting));
-    else {
-      const pair = this.#pairOf(meeting) as Pair; // it has just been found there
+    const owned = this.#owned.get(meeting.partition) as Owned; // it has just been found there
+    const pair = meeting.kind === 'poll' ? null : (owned.pairs.find(({ peer }) => peer === meeting.peer) as Pair);
+    if (pair !== null) {
       pair.underWay = true;
       pair.beganMs = nowMs;
     }
+    this.#underWay.set(meeting, { pair, sickness: owned.sickness });
     return meeting;
   }
 
-  /** It is over. Not `none`: the store may believe the partition from now on. */
+  /** This one, which `next` gave, is over. Not `none`: the store may believe the partition from now on. */
   ended(meeting: Meeting, result: MeetingResult, nowMs: number): Verdict {
+    const begun = this.#underWay.get(meeting);
+    this.#underWay.delete(meeting);
     const owned = this.#owned.get(meeting.partition);
-    if (owned === undefined) return 'none';
-    const { sickness } = owned;
-    if (meeting.kind === 'poll') {
-      this.#polling.delete(pollName(meeting));
+    if (begun === undefined || owned === undefined) return 'none';
+    const sickness = begun.sickness === owned.sickness ? owned.sickness : null;
+    const { pair } = begun;
+    if (pair === null) {
       if (sickness !== null) this.#polled(sickness, meeting.peer, result, nowMs);
       return 'none';
     }
-    const pair = this.#pairOf(meeting);
-    if (pair === undefined) return 'none'; // the ring has changed meanwhile
+    if (!owned.pairs.includes(pair)) return 'none'; // the ring has changed meanwhile
     pair.underWay = false;
     if (!result.done) {
       pair.retryMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, 2 * pair.retryMs));
@@ -264,6 +274,10 @@ export class ExchangeSchedule {
   #polled(sickness: Sickness, peer: number, { done, hasHints }: MeetingResult, nowMs: number): void {
     if (done && !hasHints) sickness.quiet.add(peer);
     else sickness.notBeforeMs.set(peer, nowMs + POLL_AGAIN_MS);
+    this.#pollsOver(sickness);
+  }
+
+  #pollsOver(sickness: Sickness): void {
     if (sickness.phase !== 'polling' || !this.#members.every((member) => sickness.quiet.has(member))) return;
     sickness.phase = 'again';
     sickness.met.clear();
@@ -275,10 +289,7 @@ export class ExchangeSchedule {
       const mayAsk = (peer: number): boolean => nowMs >= (sickness.notBeforeMs.get(peer) ?? 0) && isHealthy(peer);
       if (sickness.phase === 'polling') {
         const peer = this.#members.find(
-          (member) =>
-            !sickness.quiet.has(member) &&
-            !this.#polling.has(pollName({ partition: id, peer: member })) &&
-            mayAsk(member),
+          (member) => !sickness.quiet.has(member) && !this.#isPolling(sickness, member) && mayAsk(member),
         );
         if (peer !== undefined) return { kind: 'poll', partition: id, peer };
         continue;
@@ -303,11 +314,9 @@ export class ExchangeSchedule {
     return first === null ? null : { kind: 'tree', partition: first.id, peer: first.pair.peer };
   }
 
-  #pairOf({ partition, peer }: Meeting): Pair | undefined {
-    return this.#owned.get(partition)?.pairs.find((one) => one.peer === peer);
+  #isPolling(sickness: Sickness, member: number): boolean {
+    for (const [{ kind, peer }, begun] of this.#underWay)
+      if (kind === 'poll' && peer === member && begun.sickness === sickness) return true;
+    return false;
   }
-}
-
-function pollName({ partition, peer }: { readonly partition: number; readonly peer: number }): string {
-  return `${partition}/${peer}`;
 }

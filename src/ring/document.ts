@@ -25,6 +25,8 @@ import { chooseVoters, votersFault } from './voters.js';
 const FORMAT_FIRST = 1;
 const FORMAT_CHANGED = 2;
 
+const ORDINAL_MAX = 0xffff;
+
 const MEMBER_DEFAULTS = { capacity: 1, peerAddress: '', leaving: false } as const;
 
 export interface RingMember extends PlacedMember {
@@ -90,7 +92,21 @@ export function firstRing(
 
 /** What is wrong with a ring, or null. Every loader and receiver asks before it believes. */
 export function ringFault(ring: RingDocument): string | null {
-  return headFault(ring) ?? ownersFault(ring) ?? movesFault(ring) ?? votersFault(ring) ?? balanceFault(ring);
+  return (
+    headFault(ring) ??
+    ownersFault(ring) ??
+    movesFault(ring) ??
+    votersFault(ring) ??
+    balanceFault(ring) ??
+    ordinalsFault(ring)
+  );
+}
+
+/** The next node must not mint under the ordinal of another. */
+function ordinalsFault({ members, ordinalNext }: RingDocument): string | null {
+  const highest = members.reduce((most, { ordinal }) => Math.max(most, ordinal), 0);
+  if (Number.isInteger(ordinalNext) && ordinalNext > highest && ordinalNext <= ORDINAL_MAX + 1) return null;
+  return `the next ordinal is ${ordinalNext}, and ${highest} is given already`;
 }
 
 /** The members that share the data: all but those that leave. */

@@ -232,7 +232,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     const { hints, preferences, self } = this.#parts;
     const { key, partition } = this.#local;
     const name = keyName(key, 0, key.length);
-    if (this.#hintFor >= 0) return hints.add(partition, name, this.#hintFor, bytes) === null ? NO_ROOM : null;
+    if (this.#hintFor >= 0) return hints.add(partition, name, this.#hintFor, bytes) ? null : NO_ROOM;
     if (this.#preference.ringVersion === preferences.ringVersion || preferences.isHolder(partition, self)) return null;
     // The ring has taken the partition away meanwhile.
     return hints.addForOwners(partition, name, bytes) ? null : NO_ROOM;

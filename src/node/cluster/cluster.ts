@@ -132,7 +132,8 @@ export class Cluster implements ClusterParts, Works {
       this.fences.reach(partition, fence, REACH_MS, () => undefined);
     };
     const seen = { services, self: ordinal, timers, slices, links, table, preferences, meters };
-    this.hints = new HintKeeper({ ...seen, storage: hints, reaps, reach });
+    const isDeparting = (partition: number): boolean => this.#exchanges.departures.holds(partition);
+    this.hints = new HintKeeper({ ...seen, storage: hints, reaps, reach, isDeparting });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);

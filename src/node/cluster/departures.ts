@@ -47,6 +47,10 @@ export class Departures {
   readonly #slices: Slices;
   readonly #isHealthy: (peer: number) => boolean;
   readonly #departures: Map<number, Departure> = new Map();
+  /** Partitions that are this node's. */
+  #held: ReadonlySet<number>;
+  /** Those that a ring has taken away since the start, and that are not gone yet. */
+  readonly #taken: Set<number> = new Set();
   #timer: TimerHandle | null = null;
   #searchedMs = Number.NEGATIVE_INFINITY;
   #ringMs: number;
@@ -56,6 +60,7 @@ export class Departures {
     this.#slices = world.slices;
     this.#isHealthy = isHealthy;
     this.#ringMs = world.parts.nowMs();
+    this.#held = this.#ours();
     this.#lookLater();
   }
 
@@ -69,8 +74,16 @@ export class Departures {
     return [...this.#departures.keys()];
   }
 
+  /** It was this node's: what is here of it goes when all owners have it, and not before. */
+  holds(partition: number): boolean {
+    return this.#taken.has(partition) && this.#departures.has(partition);
+  }
+
   setRing(): void {
     this.#ringMs = this.#world.parts.nowMs();
+    for (const partition of this.#held) this.#taken.add(partition);
+    this.#held = this.#ours();
+    for (const partition of this.#held) this.#taken.delete(partition);
     for (const { partition, met } of [...this.#departures.values()]) {
       if (this.#isOurs(partition)) this.#departures.delete(partition);
       else met.clear(); // its owners may be others
@@ -90,6 +103,12 @@ export class Departures {
       this.#begin(nowMs);
       this.#lookLater();
     });
+  }
+
+  #ours(): ReadonlySet<number> {
+    const { partitionCount } = this.#world.parts.services.ring;
+    const all = Array.from({ length: partitionCount }, (_, partition) => partition);
+    return new Set(all.filter((partition) => this.#isOurs(partition)));
   }
 
   #isOurs(partition: number): boolean {
@@ -148,6 +167,7 @@ export class Departures {
       departure.underWay = false;
       if (error === null && isValid()) {
         this.#departures.delete(departure.partition);
+        this.#taken.delete(departure.partition);
         parts.services.log.info('partition-left', { partition: departure.partition });
       } else departure.notBeforeMs = parts.nowMs() + RETRY_MS;
     });

@@ -137,7 +137,8 @@ export class Fences implements FenceWatch {
       reapedAt = Math.max(reapedAt, log.reapedAt);
       trimmedAt = Math.max(trimmedAt, log.trimmedAt);
     }
-    if (reapedAt > this.#reaps.reapedAt(partition)) yield* this.#raise(partition, reapedAt, trimmedAt);
+    // By the stamp: what the log says has been reaped is known since its entries were applied, and was not written.
+    if (reapedAt > this.#reaps.stampOf(partition)) yield* this.#raise(partition, reapedAt, trimmedAt);
   }
 
   *#raise(partition: number, reapedAt: number, trimmedAt: number): Flow<void> {

@@ -42,6 +42,8 @@ export interface HintKeeperParts {
   readonly reaps: ReapStorage;
   /** Told that records of the partition are refused below `fence`: ours are to be stamped so. */
   readonly reach: (partition: number, fence: number) => void;
+  /** The partition was this node's, and its copies are to go to all owners before they are dropped: departures.ts does both. */
+  readonly isDeparting: (partition: number) => boolean;
 }
 
 /** What is kept for one owner. */
@@ -61,6 +63,8 @@ export class HintKeeper implements HintPort {
   readonly #asking: Set<number> = new Set();
   #timer: TimerHandle | null = null;
   #stopped = false;
+  /** At the start, too: a ring may have been kept before a crash, and nothing done about it. */
+  #isToReroute = true;
 
   constructor(parts: HintKeeperParts) {
     this.#parts = parts;
@@ -85,12 +89,20 @@ export class HintKeeper implements HintPort {
     });
   }
 
-  /** Null: there is no room. It may be relied on when whoever writes the record beside it is told that that is durable. */
-  add(partition: PartitionId, name: string, owner: number, bytes: number): Hint | null {
+  /**
+   * False: there is no room. It may be relied on when whoever writes the record beside it is told that that is durable. For
+   * one that is no owner any more, as when the ring has changed since the put began, it is kept for all who are.
+   */
+  add(partition: PartitionId, name: string, owner: number, bytes: number): boolean {
+    if (!this.#parts.preferences.isOwner(partition, owner)) return this.addForOwners(partition, name, bytes);
+    return this.#add(partition, name, owner, bytes);
+  }
+
+  #add(partition: PartitionId, name: string, owner: number, bytes: number): boolean {
     const hint = this.#book.add(partition, name, owner, bytes, this.#parts.services.clock.wallMs());
     if (hint === null) this.#parts.meters.hintsRefused.add(1);
     else this.#changed();
-    return hint;
+    return hint !== null;
   }
 
   /**
@@ -100,18 +112,21 @@ export class HintKeeper implements HintPort {
    */
   addForOwners(partition: PartitionId, name: string, bytes: number): boolean {
     const owners = this.#parts.preferences.ownersOf(partition).filter((owner) => owner !== this.#parts.self);
-    return owners.every((owner) => this.add(partition, name, owner, bytes) !== null);
+    return owners.every((owner) => this.#add(partition, name, owner, bytes));
   }
 
-  /** The ring has changed: what is kept for nodes that own it no more is kept for those who do. */
+  /**
+   * The ring has changed: what is kept for nodes that own it no more is kept for those who do. Where there is no room for
+   * all of them, it is tried again.
+   */
   reroute(): void {
-    const { preferences, self } = this.#parts;
+    const { preferences } = this.#parts;
+    this.#isToReroute = false;
     for (const { id, version, partition, key, owner, bytes } of this.#book.all()) {
       if (preferences.isOwner(partition, owner)) continue;
-      const heirs = preferences.ownersOf(partition).filter((heir) => heir !== self);
       // All of them first: in the log the old hint goes after the new ones have come.
-      const isKept = heirs.every((heir) => this.add(partition, key, heir, bytes) !== null);
-      if (isKept) this.#book.acked(id, version);
+      if (this.addForOwners(partition, key, bytes)) this.#book.acked(id, version);
+      else this.#isToReroute = true;
     }
   }
 
@@ -185,7 +200,8 @@ export class HintKeeper implements HintPort {
   }
 
   #isNeeded(partition: PartitionId, name: string): boolean {
-    return this.#parts.preferences.isHolder(partition, this.#parts.self) || this.#book.keeps(name);
+    const { preferences, self, isDeparting } = this.#parts;
+    return preferences.isHolder(partition, self) || isDeparting(partition) || this.#book.keeps(name);
   }
 
   #placeOf({ partition, key: name }: Hint): KeyPlace {
@@ -202,6 +218,7 @@ export class HintKeeper implements HintPort {
     if (this.#timer !== null || this.#stopped || (this.#book.count === 0 && this.#drops.length === 0)) return;
     this.#timer = timers.after(LOOK_MS, () => {
       this.#timer = null;
+      if (this.#isToReroute) this.reroute();
       for (const owner of [...this.#book.owners()]) this.#ask(owner);
       const drops = this.#drops;
       this.#drops = [];

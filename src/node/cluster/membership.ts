@@ -131,7 +131,10 @@ export class Membership implements RingLogHost {
     const { version, change } = ring;
     parts.services.log.info('ring-changed', { version, change, moves: ring.moves.length });
     if (ring.members.some(({ ordinal }) => ordinal === parts.self)) this.#world.apply(ring);
-    else this.#world.onRemoved(version);
+    else {
+      this.stop(); // nothing can follow, and it would be fetched again and again
+      this.#world.onRemoved(version);
+    }
   }
 
   /** Partitions that this node is to own by moves that it has not known: what it holds of them may be anything. */

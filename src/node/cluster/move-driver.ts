@@ -3,8 +3,8 @@
  * takes a partition over proposes each step of it, since it alone knows what it holds; a node that leaves proposes its end.
  *
  *   copy     the reap logs of all owners are known here ─▶ everything was compared with every owner ─▶ all nodes that
- *            are connected write here, too ─▶ once more with every owner, which finds what was written by those that did
- *            not know yet ─▶ proposed: owner from now on
+ *            are connected write here, too, and what they began before has settled ─▶ once more with every owner, which
+ *            finds what was written by those that did not know yet ─▶ proposed: owner from now on
  *   settle   all nodes that are connected know this ring, so nobody asks the giver any more ─▶ proposed: done
  *
  * A node that is not connected to this one may write by an old ring, to the giver. It is no loss: the giver drops nothing
@@ -17,12 +17,13 @@ import { advanceRing, isNeeded } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { NOBODY, type RingMove } from '../../ring/moves.js';
 import { chooseVoters } from '../../ring/voters.js';
+import { SETTLE_MS } from './owner-meeting.js';
 import type { ClusterParts } from './parts.js';
 
 const LOOK_MS = 500;
 /** Several nodes come that far together: who is first saves the others a round in vain. */
 const SPREAD_MS = 400;
-/** After a proposal that the voters did not decide on. */
+/** After a proposal, for as long as no other ring is in force. */
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 15_000;
 
@@ -58,6 +59,8 @@ export interface MoveStatus extends RingMove {
 class Incoming {
   isInheriting = false;
   hasInherited = false;
+  /** Since then all nodes that are connected write here, too; -1: they do not. */
+  knownMs = -1;
   /** The last comparison with every owner began then or later; -1: not yet. */
   finalMs = -1;
 }
@@ -112,7 +115,7 @@ export class MoveDriver {
   }
 
   #stepOf(move: RingMove): MoveStep {
-    if (move.phase === 'settle') return move.from === NOBODY ? 'restoring' : 'settling';
+    if (move.phase === 'settle' && move.from !== NOBODY) return 'settling';
     const incoming = this.#incoming.get(nameOf(move));
     if (incoming?.hasInherited !== true) return 'reap-logs';
     if (this.#catching.isSuspect(move.partition)) return 'restoring';
@@ -152,9 +155,9 @@ export class MoveDriver {
     const next = advanceRing(ring, { copied, settled, left }, notes);
     if (next === null) return;
     this.#isProposing = true;
-    this.#proposing.propose(encodeRing(next), ({ kind }) => {
+    this.#proposing.propose(encodeRing(next), () => {
       this.#isProposing = false;
-      if (kind !== 'noQuorum') return;
+      // A ring that was decided on ends the pause when it is in force: until then the same would be proposed again.
       this.#failures += 1;
       this.#notBeforeMs = this.#parts.nowMs() + fullJitterMs(this.#random, RETRY_MS_MIN, RETRY_MS_MAX, this.#failures);
     });
@@ -196,27 +199,36 @@ export class MoveDriver {
   #hasCopied(move: RingMove): boolean {
     const { partition, since } = move;
     const incoming = this.#incomingOf(move);
-    if (!incoming.hasInherited) {
-      this.#inherit(partition, incoming);
+    if (!this.#hasInherited(move) || this.#catching.isSuspect(partition)) return false;
+    const nowMs = this.#parts.nowMs();
+    if (!this.#allKnow(since)) {
+      // Who was away and is back has written by an older ring: what was compared since is not all.
+      incoming.knownMs = -1;
+      incoming.finalMs = -1;
       return false;
     }
-    if (this.#catching.isSuspect(partition) || !this.#allKnow(since)) return false;
-    if (incoming.finalMs < 0) incoming.finalMs = this.#parts.nowMs();
+    if (incoming.knownMs < 0) incoming.knownMs = nowMs;
+    // Comparisons leave alone what is younger than this, and puts that began by an older ring may yet be under way.
+    if (nowMs < incoming.knownMs + SETTLE_MS) return false;
+    if (incoming.finalMs < 0) incoming.finalMs = nowMs;
     this.#catching.hasten(partition, incoming.finalMs);
     return this.#catching.hasMetAll(partition, incoming.finalMs);
   }
 
-  #inherit(partition: number, incoming: Incoming): void {
-    if (incoming.isInheriting) return;
+  #hasInherited(move: RingMove): boolean {
+    const incoming = this.#incomingOf(move);
+    if (incoming.hasInherited || incoming.isInheriting) return incoming.hasInherited;
     incoming.isInheriting = true;
-    this.#parts.fences.inherit(partition, (error) => {
+    this.#parts.fences.inherit(move.partition, (error) => {
       incoming.isInheriting = false;
       incoming.hasInherited = error === null;
     });
+    return incoming.hasInherited;
   }
 
-  #hasSettled({ partition, from }: RingMove): boolean {
-    if (from === NOBODY) return !this.#catching.isSuspect(partition);
+  #hasSettled(move: RingMove): boolean {
+    // An owner from the start, that has to know as well what the others have forgotten.
+    if (move.from === NOBODY) return this.#hasInherited(move) && !this.#catching.isSuspect(move.partition);
     return this.#allKnow(this.#parts.services.ring.version);
   }
 

@@ -149,7 +149,7 @@ export class RecordWrite implements WriteRequest {
     if (this.hintFor.length === 0) return true;
     const name = keyName(this.key, 0, this.key.length);
     for (const owner of this.hintFor) {
-      if (this.#parts.hints.add(this.partition, name, owner, size) === null) return false;
+      if (!this.#parts.hints.add(this.partition, name, owner, size)) return false;
     }
     return true;
   }

@@ -13,6 +13,7 @@ import { changeRing, type RingPlan } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringBytes } from '../../ring/ring-bytes.js';
+import { ringSizeFault } from '../../ring/ring-file.js';
 import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
 import type { Exchanges } from './exchanges.js';
 import { FileFetches } from './file-fetches.js';
@@ -95,7 +96,9 @@ export class RingLife {
     const { ring, clock } = this.#parts.services;
     const members = editMembers(ring, edits);
     const notes = { change, changedAtMs: clock.wallMs(), acceptorIds: this.#moves.acceptorIds };
-    return 'fault' in members ? members : changeRing(ring, members, seed, notes);
+    const plan = 'fault' in members ? members : changeRing(ring, members, seed, notes);
+    const fault = 'fault' in plan ? null : ringSizeFault(plan);
+    return fault === null ? plan : { fault };
   }
 
   #propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void {

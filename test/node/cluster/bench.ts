@@ -4,18 +4,24 @@
  * looked for.
  */
 import xxhash from 'xxhash-wasm';
+import { PeerTable } from '../../../src/coordinator/peer-table.js';
 import { Prng } from '../../../src/lib/prng.js';
 import type { Failure } from '../../../src/model/errors.js';
 import { hash64From } from '../../../src/model/hash.js';
 import type { GetReply, GetRequest, PutReply, PutRequest } from '../../../src/model/messages.js';
 import { PartitaNode } from '../../../src/node/node.js';
+import { PeerCredentials } from '../../../src/node/peers/credentials.js';
+import { PeerLinks } from '../../../src/node/peers/links.js';
+import type { BodyAsker } from '../../../src/node/peers/request.js';
 import { leafCountOf } from '../../../src/repair/merkle.js';
 import { partitionBits, partitionOf } from '../../../src/ring/partition.js';
 import { PreferenceTable } from '../../../src/ring/preference-table.js';
-import type { RingDocument } from '../../../src/ring/document.js';
+import { encodeRing, type RingDocument } from '../../../src/ring/document.js';
+import { ringBytes } from '../../../src/ring/ring-bytes.js';
 import type { WriteRequest } from '../../../src/storage/storage.js';
 import { Hlc } from '../../../src/versioning/hlc.js';
-import { HELLO } from '../../../src/wire/kinds.js';
+import { encodeRingLearn } from '../../../src/wire/codec-ring-log.js';
+import { HELLO, RING_LEARN } from '../../../src/wire/kinds.js';
 import { sizeOfGetFrame, sizeOfPutFrame, writeGetFrame, writePutFrame } from '../../../src/wire/write-requests.js';
 import { MemoryStorage } from '../../support/memory-storage.js';
 import { errorOf, helloBody, TEST_SETTINGS, TestConnection, type Frame } from '../../support/node-bench.js';
@@ -28,6 +34,8 @@ import { PeerNetwork, type Host } from '../peers/network.js';
 
 const HASH = hash64From(await xxhash());
 const NONE = new Uint8Array(0);
+const nothing = (): void => undefined;
+const NOBODY_LISTENS: BodyAsker = { onAnswered: nothing, onRefused: nothing, onUnanswered: nothing };
 const SETTLE_STEP_MS = 5;
 
 const REAPING = {
@@ -199,9 +207,11 @@ export class ClusterBench {
   readonly time: SimulatedTime = new SimulatedTime();
   readonly random: Prng;
   readonly network: PeerNetwork;
-  readonly ring: RingDocument;
+  /** The newest that has been installed. */
+  ring: RingDocument;
   readonly members: readonly Member[];
-  readonly #table: PreferenceTable;
+  #table: PreferenceTable;
+  #heralds: readonly PeerLinks[] = [];
   #putIds = 0;
 
   /** `nodes` members, connected; N = `replicas`. */
@@ -223,6 +233,48 @@ export class ClusterBench {
     return this.members[ordinal - 1] as Member;
   }
 
+  /** These members hear of a ring, and it is in force there when this returns; the others learn of it by and by. */
+  install(ring: RingDocument, ordinals: readonly number[] = this.members.map(({ ordinal }) => ordinal)): void {
+    if (this.#heralds.length === 0) {
+      this.#heralds = [this.playing(1), this.playing(2)];
+      this.time.runFor(100);
+    }
+    const document = ringBytes(encodeRing(ring), HASH);
+    const learn = encodeRingLearn({ budgetMs: 1_000, version: ring.version, document });
+    for (const ordinal of ordinals) {
+      const herald = this.#heralds[ordinal === 1 ? 1 : 0] as PeerLinks;
+      herald.get(ordinal)?.ask(RING_LEARN, learn, 1_000, NOBODY_LISTENS, 0);
+    }
+    this.time.runFor(10);
+    this.ring = ring;
+    this.#table = new PreferenceTable(ring);
+  }
+
+  /** Links as of this member, which the test speaks on. */
+  playing(ordinal: number): PeerLinks {
+    const host = this.network.host(`10.9.9.${ordinal}:1`);
+    const { ring, random, time: clock } = this;
+    const credentials = new PeerCredentials({
+      nodeId: idOf(ordinal),
+      secret: SECRET,
+      digest: keyedDigest,
+      random: random.fork(),
+      ring,
+    });
+    const links = new PeerLinks({
+      clock,
+      timers: host,
+      random: random.fork(),
+      dialer: this.network.dialerOf(host),
+      log: silentLog,
+      pool: new PoisonPool(),
+      credentials,
+      table: new PeerTable(ordinal),
+    });
+    links.start();
+    return links;
+  }
+
   partitionOf(key: string): number {
     const bytes = text(key);
     HASH.hash(bytes, 0, bytes.length);
@@ -242,6 +294,13 @@ export class ClusterBench {
     for (let i = 0; ; i++) {
       const key = `key-${salt}${i}`;
       if (this.preferenceList(key)[0] === ordinal) return key;
+    }
+  }
+
+  keyIn(partition: number, salt: string = ''): string {
+    for (let i = 0; ; i++) {
+      const key = `key-${salt}${i}`;
+      if (this.partitionOf(key) === partition) return key;
     }
   }
 

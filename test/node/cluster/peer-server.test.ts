@@ -113,14 +113,17 @@ test('a record of another partition is refused', (t) => {
   );
 });
 
-test('what is to be kept for a node that this ring does not name is kept by an owner for itself', (t) => {
+test('what is to be kept for a node that the ring does not name is kept by an owner for itself, by others for all owners', (t) => {
   const { player, record, partition, bench } = scene();
-  t.is(
-    player.store({ partition, hintFor: 77 }, record),
-    'stored durable',
-    'the sender has an older ring, or a newer one',
-  );
+  t.is(player.store({ partition, hintFor: 77 }, record), 'stored durable');
   t.is(bench.node(1).hints(), '');
+  const key = bench.keyOf(2); // of 2, 3 and 4
+  bench.node(2).put(key, 'apple', { w: 3 });
+  const others = Uint8Array.from(bench.node(2).storage.record(text(key)) as Uint8Array);
+  for (const owner of [2, 3, 4]) bench.isolate(owner);
+  bench.time.runFor(4_000);
+  t.is(player.store({ partition: bench.partitionOf(key), hintFor: 77 }, others), 'stored durable hinted');
+  t.is(bench.node(1).hints(), '2:1 3:1 4:1');
 });
 
 test('a hint for this very node is a record of its own', (t) => {
