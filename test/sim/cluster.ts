@@ -4,7 +4,7 @@
  * one ring over all of them.
  */
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
-import { encodeRing, type RingDocument, firstRing, ringFault } from '../../src/ring/document.js';
+import { type RingDocument, firstRing } from '../../src/ring/document.js';
 import { nodeId, type NodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
 import { copyBytes, toHex } from '../../src/lib/bytes.js';
@@ -13,7 +13,7 @@ import { newRing } from '../../src/ring/change.js';
 import { PreferenceTable } from '../../src/ring/preference-table.js';
 import { lookAtRest } from './at-rest.js';
 import type { Doubts } from './doubts.js';
-import type { ClusterView, HintView, LeftoverView, ReplicaView } from './evidence.js';
+import type { ClusterView, HintView, LeftoverView, ReplicaView, RingInForce } from './evidence.js';
 import type { WriteOp } from './history.js';
 import type { Observer } from './observer.js';
 import type { ClusterShape } from './options.js';
@@ -38,8 +38,15 @@ export interface SimCluster {
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** The node lives by this ring from now on. */
   onRing(node: SimNode, ring: RingDocument, nowMs: number): void;
-  /** How many owners of the key were others at some time between the two than at another, by any node's ring. */
-  ownersReplaced(key: string, fromMs: number, untilMs: number): number;
+  /** By which the node lives, or lived when it was up last; null: it is a cluster of its own. */
+  ringOf(node: number): RingDocument | null;
+  /** Every ring that has come into force on a node, in that order. */
+  readonly ringsInForce: readonly RingInForce[];
+  /**
+   * How many owners of the key were others at some time from `fromMs` until `untilMs` than at another, by any node's ring,
+   * but for those that have begun to take it over after `settledMs`.
+   */
+  ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number;
   /** All that ever were. */
   ownersEver(key: string): readonly number[];
   /** `pump` lets time pass until it is told that it may stop. */
@@ -59,6 +66,7 @@ export const majorityOf = (replicaCount: number): number => Math.floor(replicaCo
 export class SingleNodes implements SimCluster {
   readonly nodes: readonly SimNode[];
   readonly replicaCount: number = 1;
+  readonly ringsInForce: readonly RingInForce[] = [];
   readonly #random: Prng;
   readonly #partitionCount: number;
 
@@ -77,6 +85,10 @@ export class SingleNodes implements SimCluster {
   }
 
   onRing(): void {}
+
+  ringOf(): null {
+    return null;
+  }
 
   ownersReplaced(): number {
     return 0;
@@ -135,23 +147,16 @@ export class SingleNodes implements SimCluster {
   }
 }
 
-/** A ring came into force on a node. */
-interface Installed {
-  readonly node: SimNode;
-  readonly version: number;
-  readonly atMs: number;
-}
-
 /** One ring over all nodes. */
 export class RingCluster implements SimCluster {
   readonly nodes: SimNode[];
   readonly groups: number = 1;
   readonly replicaCount: number;
-  /** Every version that any node has lived by. */
+  /** Every version that any node has lived by, as the first of them had it. */
   readonly rings: Map<number, RingDocument> = new Map();
+  readonly ringsInForce: RingInForce[] = [];
+  readonly #ringOf: Map<number, RingDocument> = new Map();
   readonly #machines: SimNode[];
-  readonly #installed: Installed[] = [];
-  readonly #violation: (text: string) => void;
   readonly #drawn: () => string;
   readonly #nodeIds: Map<number, NodeId> = new Map();
   /** Ids under which nobody votes any more. */
@@ -159,16 +164,9 @@ export class RingCluster implements SimCluster {
   #newest: RingDocument;
   #table: PreferenceTable;
 
-  constructor(
-    nodes: readonly SimNode[],
-    partitionCount: number,
-    shape: ClusterShape,
-    random: Prng,
-    violation: (text: string) => void,
-  ) {
+  constructor(nodes: readonly SimNode[], partitionCount: number, shape: ClusterShape, random: Prng) {
     this.nodes = [...nodes];
     this.#machines = [...nodes];
-    this.#violation = violation;
     this.replicaCount = shape.replicaCount;
     const drawn = (): string => {
       const bytes = new Uint8Array(16);
@@ -214,14 +212,10 @@ export class RingCluster implements SimCluster {
     if (!this.nodes.includes(machine)) this.nodes.push(machine);
   }
 
-  onRing(node: SimNode, ring: RingDocument, atMs: number): void {
-    this.#installed.push({ node, version: ring.version, atMs });
-    const known = this.rings.get(ring.version);
-    if (known === undefined) this.rings.set(ring.version, ring);
-    else if (!Buffer.from(encodeRing(known)).equals(encodeRing(ring)))
-      this.#violation(`node ${node.node} has another ring ${ring.version} than others have`);
-    const fault = ringFault(ring);
-    if (fault !== null) this.#violation(`node ${node.node} has taken over ring ${ring.version}: ${fault}`);
+  onRing({ node, life }: SimNode, ring: RingDocument, atMs: number): void {
+    this.ringsInForce.push({ node, life, atMs, ring });
+    this.#ringOf.set(node, ring);
+    if (!this.rings.has(ring.version)) this.rings.set(ring.version, ring);
     if (ring.version <= this.#newest.version) return;
     this.#newest = ring;
     this.#table = new PreferenceTable(ring);
@@ -251,29 +245,39 @@ export class RingCluster implements SimCluster {
     if (at >= 0) this.nodes.splice(at, 1);
   }
 
-  #rowsBetween(key: string, fromMs: number, untilMs: number): ReadonlySet<number> {
-    const partition = this.partitionOf(key);
-    const since = new Map<SimNode, number>();
-    const versions = new Set<number>();
-    for (const { node, version, atMs } of this.#installed) {
-      if (atMs <= fromMs) since.set(node, version);
-      else if (atMs <= untilMs) versions.add(version);
-    }
-    for (const version of since.values()) versions.add(version);
-    const owners = new Set<number>();
-    const n = this.replicaCount;
-    for (const version of versions)
-      for (const owner of this.rings.get(version)?.owners.slice(partition * n, partition * n + n) ?? [])
-        owners.add(owner);
-    return owners;
+  ringOf(node: number): RingDocument | null {
+    return this.#ringOf.get(node) ?? null;
   }
 
-  ownersReplaced(key: string, fromMs: number, untilMs: number): number {
-    return Math.max(0, this.#rowsBetween(key, fromMs, untilMs).size - this.replicaCount);
+  /** That were in force on any node at some time between the two. */
+  #ringsBetween(fromMs: number, untilMs: number): readonly RingDocument[] {
+    const since = new Map<number, RingDocument>();
+    const rings = new Set<RingDocument>();
+    for (const { node, ring, atMs } of this.ringsInForce) {
+      if (atMs <= fromMs) since.set(node, ring);
+      else if (atMs <= untilMs) rings.add(ring);
+    }
+    return [...since.values(), ...rings];
+  }
+
+  #ownersBetween(key: string, fromMs: number, untilMs: number): ReadonlySet<number> {
+    const at = this.partitionOf(key) * this.replicaCount;
+    return new Set(
+      this.#ringsBetween(fromMs, untilMs).flatMap(({ owners }) => owners.slice(at, at + this.replicaCount)),
+    );
+  }
+
+  ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number {
+    const partition = this.partitionOf(key);
+    const early = new Set(this.#ownersBetween(key, fromMs, settledMs));
+    for (const { moves } of this.#ringsBetween(fromMs, settledMs))
+      for (const move of moves) if (move.partition === partition) early.add(move.to);
+    const owners = [...this.#ownersBetween(key, fromMs, untilMs)].filter((owner) => early.has(owner));
+    return Math.max(0, owners.length - this.replicaCount);
   }
 
   ownersEver(key: string): readonly number[] {
-    return [...this.#rowsBetween(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)].map(
+    return [...this.#ownersBetween(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)].map(
       (ordinal) => ordinal - 1,
     );
   }

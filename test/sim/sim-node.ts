@@ -26,6 +26,7 @@ import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
 import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
+import type { Strangers } from './strangers.js';
 import { HASH, KEYED_DIGEST, placeOf, randomFrom } from './tools.js';
 
 /** What the world around a node offers it, and hears of it. */
@@ -33,6 +34,7 @@ export interface NodeWorld {
   readonly options: SimOptions;
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
+  readonly strangers: Strangers;
   readonly meter: CountingMeter;
   /** Bits that no disk rolls back. */
   readonly kernel: Prng;
@@ -261,7 +263,7 @@ export class SimNode implements StoreIdentity {
     });
     if (process.ended) return; // it failed while it was being opened, in this very turn
     this.engine = engine;
-    const watched = world.observer.watch(engine, this.node);
+    const watched = world.observer.watch(world.strangers.watch(engine, this.node), this.node);
     const mutantWorld = {
       ordinal: this.ordinal,
       random: randomFrom(this.#random.fork()),
@@ -317,7 +319,7 @@ export class SimNode implements StoreIdentity {
       secret: SECRET,
       digest: KEYED_DIGEST,
       dialer,
-      hints: engine.hints,
+      hints: this.world.strangers.watchHints(engine.hints, this.node),
       replicas: engine,
       repairPeriodMs,
       reaps: engine.reaps,

@@ -16,6 +16,7 @@ import { Observer } from './observer.js';
 import { drawOptions, type SimOptions } from './options.js';
 import { RingChanges } from './ring-changes.js';
 import { SimNode } from './sim-node.js';
+import { Strangers } from './strangers.js';
 import { Trace } from './trace.js';
 import type { Violation } from './violation.js';
 import { Workload } from './workload.js';
@@ -38,6 +39,7 @@ export class SimWorld {
   readonly network: SimulatedNetwork;
   readonly history: History;
   readonly observer: Observer;
+  readonly strangers: Strangers;
   readonly meter: CountingMeter = new CountingMeter();
   readonly doubts: Doubts;
   readonly kernel: Prng;
@@ -65,13 +67,16 @@ export class SimWorld {
       () => this.time.monotonicMs(),
       (ordinal) => this.cluster.machine(ordinal),
     );
+    this.strangers = new Strangers({
+      ringOf: (node) => this.cluster.ringOf(node),
+      wasDurable: (putId, node) => this.observer.durable.get(putId)?.has(node) === true,
+      nowMs: () => this.time.monotonicMs(),
+    });
     this.doubts = new Doubts(({ node, kind, key }) => {
       if (kind === 'destroyed') this.observer.wasDestroyed(node, key);
     });
     const nodes = Array.from({ length: this.options.nodes }, (_, i) => new SimNode(i, this, root.fork()));
-    this.cluster = clusterOf(nodes, this.options, root.fork(), (text) => {
-      this.violation(text);
-    });
+    this.cluster = clusterOf(nodes, this.options, root.fork());
     this.clients = Array.from({ length: this.options.work.clients }, (_, i) => new SimClient(i, this, root.fork()));
     this.workload = new Workload(this.clients, this.history, this.options.work, root.fork());
     this.nemesis = new Nemesis(this, root.fork());
@@ -174,9 +179,8 @@ function clusterOf(
   nodes: readonly SimNode[],
   { cluster, partitionCount }: SimOptions,
   random: Prng,
-  violation: (text: string) => void,
 ): SimCluster {
   return cluster.kind === 'single'
     ? new SingleNodes(nodes, partitionCount, random)
-    : new RingCluster(nodes, partitionCount, cluster, random, violation);
+    : new RingCluster(nodes, partitionCount, cluster, random);
 }
