@@ -76,8 +76,13 @@ export interface OwnersMet {
 /** What nodes did with puts of partitions that were not theirs; strangers.ts. */
 export interface StrangersView {
   /** Puts that came to such a node and that no hint stands for. */
-  readonly unhinted: readonly { readonly node: number; readonly key: string; readonly putId: string; readonly atMs: number }[];
-  /** Puts that such a node dropped and had never kept as a hint; `lacking`: owners that had never had them on their disks. */
+  readonly unhinted: readonly {
+    readonly node: number;
+    readonly key: string;
+    readonly putId: string;
+    readonly atMs: number;
+  }[];
+  /** Puts that were such a node's own once, and that it dropped; `lacking`: owners that had never had them on their disks. */
   readonly dropped: readonly {
     readonly node: number;
     readonly key: string;
@@ -85,6 +90,16 @@ export interface StrangersView {
     readonly atMs: number;
     readonly lacking: readonly number[];
   }[];
+}
+
+/** A step of a move came into force on the node that takes the partition over, and that goes on since the step before. */
+export interface StepOfMove {
+  readonly node: number;
+  readonly partition: number;
+  readonly version: number;
+  readonly phase: 'copy' | 'settle';
+  /** The node does not believe what it holds of it. */
+  readonly isSuspect: boolean;
 }
 
 /** A ring came into force on a node: it was there when the node started, or it took the place of an older one. */
@@ -163,6 +178,7 @@ export interface Evidence {
     readonly shown: ReadonlyMap<string, readonly number[] | null>;
   } | null;
   readonly strangers: StrangersView;
+  readonly stepsOfMoves: readonly StepOfMove[];
   /** In the order in which they came into force; empty where nodes are clusters of their own. */
   readonly rings: readonly RingInForce[];
   /** What nodes counted, by metric and labels. */

@@ -32,6 +32,7 @@ import { checkScrubbed } from './checkers/scrubbed.js';
 import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
 import { checkStrangers } from './checkers/strangers.js';
+import { checkTakenOver } from './checkers/taken-over.js';
 import type { Evidence, LeftoverView, ReplicaView } from './evidence.js';
 import { scrubAll } from './final-scrub.js';
 import { meetOwners, MOVED, ringOf, waitForHealing } from './owners-met.js';
@@ -204,6 +205,7 @@ function gather(world: SimWorld): Evidence {
     reaped,
     rings: cluster.ringsInForce,
     strangers: world.strangers,
+    stepsOfMoves: world.stepsOfMoves.all,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
     skewMaxMs: Math.max(world.options.skewMaxMs, world.startSkewMs) + ROUNDING_MS,
@@ -248,6 +250,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkClocks,
     checkRings,
     checkStrangers,
+    checkTakenOver,
   ].flatMap((check) => check(evidence));
 }
 

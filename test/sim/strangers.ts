@@ -3,9 +3,9 @@
  * and in what it keeps as hints. Two things are written down for the checkers:
  *
  *   unhinted   a put came to such a node, and no hint says whom it is for
- *   dropped    a copy was dropped that was never kept as a hint, so it was the node's own once; and which of the owners
- *              had never had that put on their disks. (A stand-in drops its copy when the one owner that it was for has
- *              it; of that nothing is claimed here.)
+ *   dropped    a copy was dropped that was the node's own once; and which of the owners had never had that put on their
+ *              disks. (Where a hint has gone home since, the copy may be dropped as soon as the one owner that it was for
+ *              has it; of that nothing is claimed here.)
  */
 import type { Hint } from '../../src/coordinator/hint-book.js';
 import { copyBytes } from '../../src/lib/bytes.js';
@@ -35,8 +35,8 @@ export interface StrangersWorld {
 /** Hints of one node, by key. */
 class HintsOfNode {
   readonly kept: Map<string, Set<number>> = new Map();
-  /** Keys of which it has ever kept one. */
-  readonly ever: Set<string> = new Set();
+  /** Keys of which one has gone since the node was no owner any more. */
+  readonly gone: Set<string> = new Set();
 }
 
 export class Strangers implements StrangersView {
@@ -57,7 +57,6 @@ export class Strangers implements StrangersView {
     const hints = this.#hintsOf(node);
     hints.kept.clear();
     const keep = ({ id, key }: Hint): void => {
-      hints.ever.add(key);
       const ids = hints.kept.get(key);
       if (ids === undefined) hints.kept.set(key, new Set([id]));
       else ids.add(id);
@@ -71,6 +70,7 @@ export class Strangers implements StrangersView {
       },
       drop: (hint, ack) => {
         hints.kept.get(hint.key)?.delete(hint.id);
+        if (this.ownersBeside(node, hint.partition) !== null) hints.gone.add(hint.key);
         inner.drop(hint, ack);
       },
     };
@@ -88,6 +88,11 @@ export class Strangers implements StrangersView {
     return isMoving || owners.includes(ordinal) ? null : owners.map((owner) => owner - 1);
   }
 
+  /** As its own. */
+  isAtHome(node: number, key: Uint8Array): void {
+    this.#hintsOf(node).gone.delete(keyName(key, 0, key.length));
+  }
+
   cameTo(node: number, key: Uint8Array, putIds: readonly string[]): void {
     const name = keyName(key, 0, key.length);
     if (putIds.length === 0 || (this.#hintsOf(node).kept.get(name)?.size ?? 0) > 0) return;
@@ -95,7 +100,7 @@ export class Strangers implements StrangersView {
   }
 
   wentFrom(node: number, key: Uint8Array, owners: readonly number[], putIds: readonly string[]): void {
-    if (this.#hintsOf(node).ever.has(keyName(key, 0, key.length))) return;
+    if (this.#hintsOf(node).gone.has(keyName(key, 0, key.length))) return;
     for (const putId of putIds) {
       const lacking = owners.filter((owner) => !this.#world.wasDurable(putId, owner));
       this.dropped.push({ node, key: textOfKey(key), putId, atMs: this.#world.nowMs(), lacking });
@@ -138,7 +143,10 @@ class StrangerWrite extends PassingWrite {
 
   override encode(target: Uint8Array, at: number): void {
     this.inner.encode(target, at);
-    if (!this.#isStranger) return;
+    if (!this.#isStranger) {
+      this.#strangers.isAtHome(this.#node, this.key);
+      return;
+    }
     const before = putIdsOf(this.#before, 0);
     const came = putIdsOf(target, at).filter((putId) => !before.includes(putId));
     this.#strangers.cameTo(this.#node, this.key, came);

@@ -16,6 +16,7 @@ import { Observer } from './observer.js';
 import { drawOptions, type SimOptions } from './options.js';
 import { RingChanges } from './ring-changes.js';
 import { SimNode } from './sim-node.js';
+import { StepsOfMoves } from './steps-of-moves.js';
 import { Strangers } from './strangers.js';
 import { Trace } from './trace.js';
 import type { Violation } from './violation.js';
@@ -40,6 +41,7 @@ export class SimWorld {
   readonly history: History;
   readonly observer: Observer;
   readonly strangers: Strangers;
+  readonly stepsOfMoves: StepsOfMoves = new StepsOfMoves();
   readonly meter: CountingMeter = new CountingMeter();
   readonly doubts: Doubts;
   readonly kernel: Prng;
@@ -99,6 +101,7 @@ export class SimWorld {
     const { cluster } = this;
     cluster.onRing(node, ring, this.time.monotonicMs());
     if (!(cluster instanceof RingCluster)) return;
+    this.stepsOfMoves.onRing(node, ring, this.doubts.isIntact(node.node));
     // Whoever let them join starts them; those that are no members any more stop when they hear of it, or are gone.
     for (const { ordinal } of ring.members) {
       if (cluster.machine(ordinal) !== undefined) continue;
@@ -175,11 +178,7 @@ export class SimWorld {
   }
 }
 
-function clusterOf(
-  nodes: readonly SimNode[],
-  { cluster, partitionCount }: SimOptions,
-  random: Prng,
-): SimCluster {
+function clusterOf(nodes: readonly SimNode[], { cluster, partitionCount }: SimOptions, random: Prng): SimCluster {
   return cluster.kind === 'single'
     ? new SingleNodes(nodes, partitionCount, random)
     : new RingCluster(nodes, partitionCount, cluster, random);

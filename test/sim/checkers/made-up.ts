@@ -1,5 +1,5 @@
 /* Evidence that nobody ever saw, for checkers to judge. */
-import type { Evidence, Minted, RingInForce, StrangersView } from '../evidence.js';
+import type { Evidence, Minted, RingInForce, StepOfMove, StrangersView } from '../evidence.js';
 import { History, type ReadOp, type WriteOp } from '../history.js';
 import { hexOf } from '../tools.js';
 
@@ -32,6 +32,7 @@ export class MadeUp implements Evidence {
   afterOneRead: Evidence['afterOneRead'] = new Map();
   lostOwners: number = 0;
   rings: RingInForce[] = [];
+  stepsOfMoves: StepOfMove[] = [];
   strangers: StrangersView = { unhinted: [], dropped: [] };
   counts: Map<string, number> = new Map();
   isUndisturbed: boolean = true;

@@ -59,7 +59,9 @@ test('rings: two become owners who were taking nothing over', (t) => {
   const taken = strangerTo(0);
   const partitions = Array.from({ length: 16 }, (_, partition) => partition);
   const other =
-    partitions.find((partition) => rowOf(partition).indexOf(taken) > 0 && rowOf(0).indexOf(strangerTo(partition)) > 0) ?? 0;
+    partitions.find(
+      (partition) => rowOf(partition).indexOf(taken) > 0 && rowOf(0).indexOf(strangerTo(partition)) > 0,
+    ) ?? 0;
   t.true(other > 0);
   const given = strangerTo(other);
   const owners = [...FIRST.owners];

@@ -21,7 +21,8 @@ export function checkRings({ rings }: Pick<Evidence, 'rings'>): Violation[] {
       byVersion.set(ring.version, ring);
       const fault = ringFault(ring);
       if (fault !== null) say(`node ${node} has taken over ring ${ring.version}: ${fault}`);
-    } else if (known !== ring && !isSame(known, ring)) say(`node ${node} has another ring ${ring.version} than others have`);
+    } else if (known !== ring && !isSame(known, ring))
+      say(`node ${node} has another ring ${ring.version} than others have`);
     const back = goesBack(newest, inForce);
     if (back !== '') say(back);
   }
@@ -42,7 +43,9 @@ function goesBack(newest: Map<string, number>, { node, life, atMs, ring }: RingI
   const name = `${node}/${life}`;
   const before = newest.get(name) ?? 0;
   newest.set(name, Math.max(before, ring.version));
-  return ring.version >= before ? '' : `node ${node} has gone back from ring ${before} to ${ring.version} at ${Math.round(atMs)} ms`;
+  return ring.version >= before
+    ? ''
+    : `node ${node} has gone back from ring ${before} to ${ring.version} at ${Math.round(atMs)} ms`;
 }
 
 /** Owners that were to come by none of the moves of the ring before. */
@@ -54,10 +57,13 @@ function intruders(before: RingDocument, { version, owners, members }: RingDocum
     const gone = row.filter((ordinal) => !members.some((member) => member.ordinal === ordinal)).length;
     const coming = owners.slice(partition * n, partition * n + n).filter((ordinal) => !row.includes(ordinal));
     const unasked = coming.filter(
-      (ordinal) => !before.moves.some((move) => move.partition === partition && move.to === ordinal && move.phase === 'copy'),
+      (ordinal) =>
+        !before.moves.some((move) => move.partition === partition && move.to === ordinal && move.phase === 'copy'),
     );
     if (unasked.length > gone)
-      texts.push(`ring ${version}: nodes ${unasked.map((ordinal) => ordinal - 1).join()} own partition ${partition}, and have not taken it over`);
+      texts.push(
+        `ring ${version}: nodes ${unasked.map((ordinal) => ordinal - 1).join()} own partition ${partition}, and have not taken it over`,
+      );
   }
   return texts;
 }
