@@ -105,6 +105,23 @@ test('members come and go, never fewer than N, and every proposal comes to an en
   t.deepEqual(world.violations, []);
 });
 
+test('who has lost a node removes it, though others have been told to leave meanwhile', (t) => {
+  const world = new SimWorld({ seed: 4, given: { ...CALM, changeEveryMs: 1e9 } });
+  const cluster = clusterOf(world);
+  for (const node of cluster.nodes) node.start();
+  world.changes?.start();
+  world.runFor(10_000);
+  const [a, b] = [nodeOf(cluster, 0), nodeOf(cluster, 1)];
+  a.process?.run(() => {
+    a.server?.changeRing([{ kind: 'leave', ordinal: 1 }], { seed: 1, change: 'leave' }, () => undefined);
+  });
+  t.true(world.pump(() => cluster.ring.members.some(({ leaving }) => leaving), 5_000));
+  b.burn();
+  cluster.hasLeft(b);
+  t.true(world.pump(() => !cluster.ring.members.some(({ ordinal }) => ordinal === 2), 30_000));
+  t.is(cluster.ring.members.filter(({ leaving }) => !leaving).length, 3);
+});
+
 test('where members are to stay nobody proposes anything', (t) => {
   const world = new SimWorld({ seed: 3, given: { ...CALM, changeEveryMs: Number.POSITIVE_INFINITY } });
   for (const node of world.cluster.nodes) node.start();

@@ -32,10 +32,9 @@ export class StepsOfMoves {
     const suspects = new Set(engine.status().suspectPartitions);
     for (const { partition, from, to, phase, since } of ring.moves) {
       if (to !== ordinal || from === NOBODY) continue;
-      const known = before.ring.moves.find(
-        (move) => move.partition === partition && move.to === to && move.since === since,
-      );
-      const isStep = phase === 'copy' ? known === undefined : known?.phase === 'copy';
+      const known = before.ring.moves.find((move) => move.partition === partition && move.to === to);
+      // Of a move that follows upon another it may believe what the first has brought.
+      const isStep = phase === 'copy' ? known === undefined : known?.phase === 'copy' && known.since === since;
       const isSuspect = suspects.has(partition);
       if (isStep) this.all.push({ node, partition, version: ring.version, phase, isSuspect });
     }
