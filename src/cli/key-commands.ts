@@ -8,7 +8,7 @@ export type Action = (
   run: (command: Command, args: readonly string[]) => Promise<number>,
 ) => (...args: unknown[]) => Promise<void>;
 
-interface Parts {
+export interface Parts {
   readonly io: Io;
   readonly action: Action;
   /** A command's own options over those given before its name. */

@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT_DONE, EXIT_USAGE, describeError, exitCodeOf } from './exit-codes.js';
 import { processIo } from './io.js';
 import type { Io } from './io.js';
+import { addClusterCommands } from './cluster-commands.js';
 import { addKeyCommands, addRepairCommands } from './key-commands.js';
 import type { Action } from './key-commands.js';
 import { addAdminOptions, addCommonOptions, addOutputOption } from './session.js';
@@ -49,7 +50,7 @@ function build(io: Io, action: Action): Command {
   addDataCommands(program, io, action);
   addDiagnosticCommands(program, io, action);
   addKeyCommands(program, { io, action, merged });
-  addClusterCommands(program, io, action);
+  addClusterCommands(program, { io, action, merged });
   return program;
 }
 
@@ -197,42 +198,6 @@ function addBackgroundCommands(program: Command, io: Io, action: Action): void {
     );
 }
 
-function addClusterCommands(program: Command, io: Io, action: Action): void {
-  const cluster = program.command('cluster').description('make a cluster of several nodes');
-  addOutputOption(cluster.command('init'))
-    .description('make the first ring of a cluster from a list of nodes, and write it to a file for them')
-    .option(
-      '--node <name=host:port>',
-      'a node, by the address that clients dial; repeat it for each. After commas: peer=HOST:PORT (default: the port after), zone=NAME, capacity=N (default: 1)',
-      (word: string, before: readonly string[] | undefined) => [...(before ?? []), word],
-    )
-    .option('--cluster <name>', 'the name of the cluster (default: partita)')
-    .option('--replicas <n>', 'N: how many nodes have each key (default: 3)')
-    .option('--partitions <q>', 'Q: a power of two, fixed for ever (default: 256)')
-    .option('--out <file>', 'where the ring is written; never over a file that is there (default: ring-1.json)')
-    .option(
-      '--secret <file>',
-      'where the secret of the nodes is written, likewise (default: cluster.secret beside the ring; none for one node)',
-    )
-    .option('--no-secret', 'write none: the nodes have one already')
-    .addHelpText('after', CLUSTER_INIT_EXAMPLES)
-    .action(
-      action('cluster init', async (command) =>
-        (await import('./commands/cluster-init.js')).runClusterInit(io, merged(program, command)),
-      ),
-    );
-
-  const ring = program.command('ring').description('who the members are and what each holds');
-  addCommonOptions(ring.command('show [file]'))
-    .description('show a ring file, or the ring of the cluster')
-    .addHelpText('after', '\nExamples:\n  $ partita ring show ring-1.json\n  $ partita ring show -s 10.0.0.1:7700\n')
-    .action(
-      action('ring show', async (command, [file]) =>
-        (await import('./commands/ring-show.js')).runRingShow(io, file, merged(program, command)),
-      ),
-    );
-}
-
 /** A command's own options over those given before its name. */
 function merged<T>(program: Command, command: unknown): T {
   const given = (from: Command): [string, unknown][] =>
@@ -244,14 +209,6 @@ function version(): string {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
 }
-
-const CLUSTER_INIT_EXAMPLES = `
-Examples:
-  $ partita cluster init --cluster shop \\
-      --node a=10.0.0.1:7700,zone=rack1 --node b=10.0.0.2:7700,zone=rack2 \\
-      --node c=10.0.0.3:7700,zone=rack3 --node d=10.0.0.4:7700,zone=rack1,capacity=2
-  $ partita cluster init --replicas 1 --node one=127.0.0.1:7700,peer=127.0.0.1:7701
-`;
 
 const EXAMPLES = `
 Examples:

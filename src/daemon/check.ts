@@ -61,6 +61,8 @@ class DirectoryCheck {
   readonly #disk: Disk;
   readonly #findings: CheckFinding[] = [];
   readonly #counts: Record<string, number> = {};
+  /** Partition → where the log says last that it was dropped. */
+  readonly #dropped: Map<number, number> = new Map();
 
   constructor(path: string, hash: Hash64) {
     this.#path = path;
@@ -114,7 +116,8 @@ class DirectoryCheck {
     };
     const recovery = await this.#guarded('log', () =>
       promised(
-        recoverLog(options, (kind, _partition, _lsn, body) => {
+        recoverLog(options, (kind, partition, lsn, body) => {
+          if (kind === LOG_KINDS.partitionDropped) this.#dropped.set(partition, lsn);
           if (kind === LOG_KINDS.record && checkRecord(body, 0, body.length - MARK_BYTES, this.#hash, null) !== null)
             damagedRecords += 1;
           if (kind !== LOG_KINDS.hint && kind !== LOG_KINDS.hintRemoved) return;
@@ -152,7 +155,10 @@ class DirectoryCheck {
       if (row === undefined) break;
       if (row.suspicion !== SUSPICIONS.none)
         this.#found('damage', nameOf(id), `Suspect: ${suspicionText(row.suspicion)}`);
-      if (row.installation !== 0 && !present.includes(id)) this.#found('damage', nameOf(id), 'The file is gone');
+      // Between the log's entry that drops a partition and the table that says so the file goes.
+      const isDropped = (this.#dropped.get(id) ?? 0) > row.appliedLsn;
+      const isMissed = row.installation !== 0 && !present.includes(id) && !isDropped;
+      if (isMissed) this.#found('damage', nameOf(id), 'The file is gone');
     }
     const pathOf = (name: FileName): string => join(this.#path, nameOf(name));
     const hints = await this.#presentHints(table);

@@ -22,6 +22,7 @@ import type { BackgroundOptions } from '../node/background.js';
 import type { ClusterOptions, ReapingOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
 import { AcceptorFile } from '../storage/acceptor-file.js';
+import { RingNotesFile } from '../storage/ring-notes-file.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
 import type { Address, Config } from './config-types.js';
@@ -212,11 +213,22 @@ async function clusterOptions(
         });
       },
     },
+    ...(await openNotes(disk, hash, log)),
     onRemoved: removed,
   };
 }
 
-/** A node without a memory for votes serves as any other: it only has no say in what the next ring is. */
+/** A node without them forgets what is staged when it is stopped, and is no worse. */
+async function openNotes(disk: Disk, hash: Hash64, log: ProcessLog): Promise<Pick<ClusterOptions, 'notes'>> {
+  try {
+    return { notes: await promised(RingNotesFile.open(disk, hash)) };
+  } catch (error) {
+    log.warn('ring-notes-unusable', { error: (error as Error).message });
+    return {};
+  }
+}
+
+/** A node without a memory for votes serves like the others: it only has no say in what the next ring is. */
 async function openAcceptor(disk: Disk, hash: Hash64, random: Random, log: ProcessLog): Promise<AcceptorFile | string> {
   try {
     const file = await promised(AcceptorFile.open(disk, hash, random));

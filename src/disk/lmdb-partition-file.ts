@@ -10,9 +10,10 @@
  *   till then its commit is the newest and keeps no page from being reused. Renewing it in every turn of the loop cost
  *   more than some of the reads. It is reset and renewed, not made anew.
  * - Errors of a batch have a text only; it is turned into a code.
+ * - Threads of the pool keep what they have opened for ever, and share it with the loop. When a file has been closed, and
+ *   another one takes its name, they must not touch what they have: so tasks name it otherwise (`taskPath`).
  */
 import { mkdirSync, realpathSync, renameSync, statSync, truncateSync, existsSync, readdirSync } from 'node:fs';
-import { open as openHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import lmdb from 'node-lmdb';
 import type { Cursor, Dbi, Env, Txn } from 'node-lmdb';
@@ -25,6 +26,7 @@ import type {
   PartitionFileStats,
 } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
+import { laterPath, removeFile, replaceFile, settle, syncFolder } from './lmdb-file-moves.js';
 import { sizeFault } from './lmdb-file-size.js';
 
 const KEY_BYTES_MAX = 511;
@@ -67,6 +69,8 @@ export class LmdbPartitionFiles implements PartitionFiles {
    * before it synced the folder, or whose sync failed: then a power cut still takes it, with all that is in it.
    */
   readonly #synced: Set<string> = new Set();
+  /** How many files have gone from a name so far. */
+  readonly #gone: Map<FileName, number> = new Map();
 
   /** `directory`: the node's; its folders `partitions/` and `quarantine/` are made if they are not there. */
   constructor(directory: string) {
@@ -81,15 +85,50 @@ export class LmdbPartitionFiles implements PartitionFiles {
     return join(this.#folder, `${name.toString(16).padStart(4, '0')}.mdb`);
   }
 
+  taskPath(name: FileName): string {
+    const gone = this.#gone.get(name) ?? 0;
+    return gone === 0 ? this.path(name) : laterPath(this.path(name), gone);
+  }
+
   open(which: FileName, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    this.#open(this.path(which), mapBytes, done);
+  }
+
+  openReceived(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
+    const whole = join(this.#directory, path);
+    if (existsSync(whole)) this.#open(whole, mapBytes, done);
+    else done(new LmdbError('ENOENT', `There is no ${path}`));
+  }
+
+  copyPath(path: string): string {
+    return join(this.#directory, path);
+  }
+
+  remove(which: number, done: (error: Error | null) => void): void {
     const path = this.path(which);
+    this.#noteGone(which);
+    settle(removeFile(path), done);
+  }
+
+  install(from: string, which: number, done: (error: Error | null) => void): void {
+    const path = this.path(which);
+    const received = join(this.#directory, from);
+    this.#noteGone(which);
+    settle(replaceFile(received, path), done);
+  }
+
+  #noteGone(name: FileName): void {
+    this.#gone.set(name, (this.#gone.get(name) ?? 0) + 1);
+  }
+
+  #open(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void {
     const folder = dirname(path);
     let file: LmdbPartitionFile;
     try {
       const fault = sizeFault(path);
       if (fault !== null) throw new LmdbError('DAMAGED', `${path} has ${fault}`);
       if (!existsSync(path)) this.#synced.delete(folder);
-      file = new LmdbPartitionFile(path, openEnvironment(path, mapBytes));
+      file = new LmdbPartitionFile(path, this.#directory, openEnvironment(path, mapBytes));
     } catch (error) {
       done(error instanceof LmdbError ? error : lmdbError(path, 'Opening', error));
       return;
@@ -152,6 +191,7 @@ function scratchOf(size: number): Buffer {
 
 class LmdbPartitionFile implements PartitionFile {
   readonly #path: string;
+  readonly #directory: string;
   readonly #env: Env;
   readonly #dbi: Dbi;
   readonly #mapBytes: number;
@@ -160,10 +200,12 @@ class LmdbPartitionFile implements PartitionFile {
   #txn: Txn | null = null;
   #reading = false;
   #writing = false;
+  #copying = 0;
   #closed = false;
 
-  constructor(path: string, opened: { readonly env: Env; readonly dbi: Dbi }) {
+  constructor(path: string, directory: string, opened: { readonly env: Env; readonly dbi: Dbi }) {
     this.#path = path;
+    this.#directory = directory;
     this.#env = opened.env;
     this.#dbi = opened.dbi;
     this.#mapBytes = opened.env.info().mapSize;
@@ -241,9 +283,25 @@ class LmdbPartitionFile implements PartitionFile {
     };
   }
 
+  copy(to: string, done: (error: Error | null) => void): void {
+    assert(!this.#closed, 'a closed file is not copied');
+    const target = join(this.#directory, to);
+    if (existsSync(target)) {
+      queueMicrotask(() => {
+        done(new LmdbError('EEXIST', `There is a ${to} already`));
+      });
+      return;
+    }
+    this.#copying += 1;
+    this.#env.copy(target, true, (error: Error | null | undefined) => {
+      this.#copying -= 1;
+      done(error == null ? null : lmdbError(this.#path, 'Copying', error));
+    });
+  }
+
   close(): void {
     assert(!this.#closed, 'a file is closed once');
-    assert(!this.#writing, 'no file is closed with a batch under way');
+    assert(!this.#writing && this.#copying === 0, 'no file is closed with a batch or a copy under way');
     this.#closed = true;
     this.#txn?.abort();
     this.#env.close();
@@ -324,13 +382,4 @@ export function openEnvironment(path: string, mapBytes: number): { readonly env:
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await openHandle(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -41,6 +41,11 @@ export interface PartitionFile {
     bytesMax?: number,
   ): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
   stats(): PartitionFileStats;
+  /**
+   * Writes a compacted copy of the newest commit to `to`, a path in the node's directory with nothing at it. Blocks nobody;
+   * the file is not closed meanwhile.
+   */
+  copy(to: string, done: (error: Error | null) => void): void;
   close(): void;
 }
 
@@ -63,8 +68,17 @@ export type FileName = number | 'hints';
 export interface PartitionFiles {
   /** Opens or creates the file. Fails with DiskError (code `DAMAGED` when its size contradicts its pages). */
   open(name: FileName, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void;
-  /** The path that workers open it by: the very same string (libraries: one environment per path string). */
   path(name: FileName): string;
+  /** What tasks name it by. Another one when another file has taken its place: threads keep what they have opened. */
+  taskPath(name: FileName): string;
   /** Moves the closed file (and its lock) to `quarantine/`, with a suffix that is not taken. */
   quarantine(name: FileName, done: (error: Error | null, to?: string) => void): void;
+  /** Deletes the closed file and its lock; that there is none is fine. Told when that is on the disk. */
+  remove(name: number, done: (error: Error | null) => void): void;
+  /** What a task names a copy by that lies at `path` in the node's directory. */
+  copyPath(path: string): string;
+  /** Opens a file that came from elsewhere, at `path` in the node's directory. For the loop alone: no task may name it. */
+  openReceived(path: string, mapBytes: number, done: (error: Error | null, file?: PartitionFile) => void): void;
+  /** Puts a closed file from `path` in the place of a closed one, or of none. Told when that is on the disk. */
+  install(path: string, name: number, done: (error: Error | null) => void): void;
 }

@@ -1,6 +1,6 @@
 /** The pool for what would hold up the loop. Tasks answer later, in any order; an error is an answer. */
 export interface ReadTask {
-  /** Path of the partition file, the very string that the loop opened it by. */
+  /** As PartitionFiles.taskPath names it. */
   readonly path: string;
   readonly keys: readonly Uint8Array[];
 }
@@ -75,6 +75,39 @@ export interface ScrubSlice {
   readonly differingCount: number;
 }
 
+export interface DescribeTask {
+  /** As PartitionFiles.copyPath names it: a file that nobody has open. */
+  readonly path: string;
+  readonly leafCount: number;
+}
+
+/** What a copy of a partition's file says of itself. */
+export interface CopiedFile {
+  readonly bytes: number;
+  readonly chunkBytes: number;
+  readonly fence: number;
+  /** Of the stored Merkle leaves. */
+  readonly rootHi: number;
+  readonly rootLo: number;
+  readonly records: number;
+}
+
+export interface DigestTask {
+  readonly path: string;
+  readonly chunkBytes: number;
+  /** From a chunk's begin to a chunk's end. */
+  readonly from: number;
+  readonly until: number;
+}
+
+/** The whole of it, for whoever receives it. */
+export interface FileManifest extends CopiedFile {
+  /** XXH64 of each chunk, eight bytes each. */
+  readonly digests: Uint8Array;
+  /** XXH64 of `digests`: of the whole. */
+  readonly digest: Uint8Array;
+}
+
 export interface Workers {
   /** One hop for all cold reads of a turn from one file; answers in the order of the keys, null: absent. */
   readMany(task: ReadTask, done: (error: Error | null, values?: readonly (Uint8Array | null)[]) => void): void;
@@ -86,6 +119,9 @@ export interface Workers {
     done: (error: Error | null, result?: RebuiltLeaves) => void,
   ): void;
   scrubSlice(task: SliceTask, done: (error: Error | null, slice?: ScrubSlice) => void): void;
+  describe(task: DescribeTask, done: (error: Error | null, copy?: CopiedFile) => void): void;
+  /** XXH64 of each chunk, eight bytes each. */
+  digestChunks(task: DigestTask, done: (error: Error | null, digests?: Uint8Array) => void): void;
   /** XXH64 with seed 0, eight bytes big-endian. */
   hash(bytes: Uint8Array, done: (error: Error | null, digest?: Uint8Array) => void): void;
 }

@@ -13,6 +13,7 @@ import { decodeKeys, encodeKeysReply } from '../wire/codec-keys.js';
 import { decodeExplain, encodeExplainReply } from '../wire/codec-ring.js';
 import {
   BACKGROUND,
+  CLUSTER,
   EXPLAIN,
   EXPLAIN_REPLY,
   HINTS,
@@ -25,12 +26,13 @@ import {
 } from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
 import { type AdminAnswer, answerBackground } from './background-reply.js';
+import { answerCluster } from './cluster-reply.js';
 import { Explanation } from './explain.js';
 import { hintsReply } from './hints-reply.js';
 import type { Incoming } from './incoming.js';
 import { listKeys } from './keys-listing.js';
 import { NOBODY_TO_MEET } from './repair-reply.js';
-import { answerBody, answerRefusal, askedBy, refuseMalformed } from './plain-answer.js';
+import { type Asked, answerBody, answerRefusal, askedBy, refuseMalformed } from './plain-answer.js';
 import type { Services } from './services.js';
 import type { Session } from './session.js';
 
@@ -55,6 +57,9 @@ export class Administration {
         return true;
       case KEYS:
         this.#keys(session, frame);
+        return true;
+      case CLUSTER:
+        this.#cluster(session, frame);
         return true;
       case BACKGROUND:
       case SCRUB:
@@ -138,10 +143,16 @@ export class Administration {
     if (refusal !== null) refuse(refusal);
   }
 
-  /** Administration that is answered at once. */
-  #tell(session: Session, frame: Incoming, answer: AdminAnswer): void {
-    if (typeof answer === 'string') refuseMalformed(session, frame, answer);
-    else if (answer.body === null) answerRefusal(this.#services, session, frame, answer.op, answer.refusal);
-    else answerBody(this.#services, session, frame, answer);
+  #cluster(session: Session, frame: Incoming): void {
+    const asked = askedBy(frame);
+    answerCluster(this.#services, frame, (answer) => {
+      this.#tell(session, asked, answer);
+    });
+  }
+
+  #tell(session: Session, asked: Asked, answer: AdminAnswer): void {
+    if (typeof answer === 'string') refuseMalformed(session, asked, answer);
+    else if (answer.body === null) answerRefusal(this.#services, session, asked, answer.op, answer.refusal);
+    else answerBody(this.#services, session, asked, answer);
   }
 }

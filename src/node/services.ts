@@ -18,6 +18,7 @@ import { ContextToken } from '../versioning/token.js';
 import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
+import type { RingAdmin } from './cluster/ring-admin.js';
 import type { ScrubStatus } from './scrubber.js';
 import type { ReapTextOf } from './explain.js';
 import type { NodeSettings } from './settings.js';
@@ -36,7 +37,8 @@ export type OperationName =
   | 'keys'
   | 'background'
   | 'scrub'
-  | 'repair';
+  | 'repair'
+  | 'cluster';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -135,6 +137,8 @@ export class Services {
   background: BackgroundView = NO_BACKGROUND;
   /** Of a node that has other owners to meet. */
   repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
+  /** Of a member of a ring of several nodes. */
+  ringAdmin: RingAdmin | null = null;
   /** A node that is a cluster of its own reaps nothing. */
   reapTextOf: ReapTextOf = () => '';
 
@@ -175,6 +179,7 @@ export class Services {
       background: meterOf('background'),
       scrub: meterOf('scrub'),
       repair: meterOf('repair'),
+      cluster: meterOf('cluster'),
     };
   }
 

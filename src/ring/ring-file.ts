@@ -48,7 +48,7 @@ export function isNodeName(text: string): boolean {
 export function encodeRingFile({ ring, names }: RingFile, hash: Hash64): Uint8Array {
   const document = JSON.parse(Buffer.from(encodeRing(ring)).toString()) as Record<string, unknown>;
   const fields = Object.entries(document).map(([field, value]) => {
-    if (field === 'members') return list(field, membersNamed(ring.members, names));
+    if (field === 'members') return list(field, membersNamed(value as readonly object[], names));
     if (field === 'owners') return list(field, rowsOf(ring));
     return `    "${field}": ${JSON.stringify(value)}`;
   });
@@ -116,10 +116,8 @@ function sizeFault(size: number): string {
   return `the ring document has ${size} bytes, and a node keeps at most ${RING_DOCUMENT_BYTES_MAX}: fewer partitions, replicas or nodes make it smaller`;
 }
 
-function membersNamed(members: readonly RingMember[], names: readonly string[]): readonly string[] {
-  return members.map(({ nodeId, ordinal, address, peerAddress, zone, capacity }, index) => {
-    return JSON.stringify({ name: names[index], nodeId, ordinal, address, peerAddress, zone, capacity });
-  });
+function membersNamed(members: readonly object[], names: readonly string[]): readonly string[] {
+  return members.map((member, index) => JSON.stringify({ name: names[index], ...member }));
 }
 
 function rowsOf({ partitionCount, replicaCount: n, owners }: RingDocument): readonly string[] {

@@ -122,6 +122,11 @@ export class RecordCache {
     this.#stale += 1;
   }
 
+  /** The files are others now. */
+  clear(): void {
+    for (const name of this.#values.keys()) this.delete(name);
+  }
+
   #setFresh(value: CachedValue): void {
     if (!value.stale) return;
     value.stale = false;

@@ -11,22 +11,17 @@
 import type { FileName, PartitionFile } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
 import { wait, type Flow } from '../lib/flow.js';
-import { checkRecord, recordKeyEnd, recordKeyStart } from '../versioning/record.js';
-import { takeLeafHash } from './engine-leaves.js';
-import { noteReap } from './engine-reaps.js';
-import { MARK_BYTES } from './engine-mark.js';
 import { drawInstallation, mapBytesOf } from './engine-files.js';
 import type { EngineDeps, EngineLogEvents, EngineOptions } from './engine-deps.js';
 import { Engine } from './engine.js';
+import { EntryReplay } from './entry-replay.js';
 import { HintRecovery } from './hint-recovery.js';
-import { LOG_KINDS, type CommitLog, type LogRecovery } from './log-types.js';
+import type { CommitLog, LogRecovery } from './log-types.js';
 import { decodeHome, HOME_KEY } from './partition-home.js';
-import { decodeFence, decodeReap, encodeFence, FENCE_KEY, sealed, unsealed } from './reap-format.js';
-import { Packer } from './replay-packer.js';
+import { decodeFence, FENCE_KEY, unsealed } from './reap-format.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
 import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partition.js';
-import { keyName } from './storage-key.js';
-import { DROPPED_SIZE, OLD_NONE, WriteBuffer } from './write-buffer.js';
+import { WriteBuffer } from './write-buffer.js';
 
 /** Chunks are counted whole, and one is always being filled. */
 export const BUFFER_BYTES_MIN = 4_194_304;
@@ -43,14 +38,12 @@ class Opening {
   readonly #partitions: readonly Partition[];
   readonly #buffer: WriteBuffer<Partition>;
   readonly #table: PartitionTable;
-  readonly #packer: Packer;
+  readonly #entries: EntryReplay;
   readonly #hints: HintRecovery;
   readonly #quarantined: string[] = [];
-  readonly #partitionShift: number;
   #engine: Engine | null = null;
   #failedEarly: Error | null = null;
   #logFull = false;
-  #damagedEntries = 0;
 
   constructor(deps: EngineDeps, options: EngineOptions) {
     assert(options.bufferBytesMax >= BUFFER_BYTES_MIN, 'a write buffer has room for a few chunks');
@@ -60,9 +53,16 @@ class Opening {
     this.#partitions = Array.from({ length: options.partitionCount }, (_, id) => new Partition(id));
     this.#buffer = new WriteBuffer(deps.arena, options.bufferBytesMax);
     this.#table = new PartitionTable(deps.disk, deps.hash, options.nodeId, options.partitionCount);
-    this.#packer = new Packer(deps.arena);
     this.#hints = new HintRecovery({ ...deps, ...options });
-    this.#partitionShift = 32 - Math.log2(options.partitionCount);
+    this.#entries = new EntryReplay({
+      ...deps,
+      partitions: this.#partitions,
+      buffer: this.#buffer,
+      hints: this.#hints,
+      suspect: (partition, suspicion, text) => {
+        this.#suspect(partition, suspicion, text);
+      },
+    });
   }
 
   *open(): Flow<Engine> {
@@ -254,85 +254,23 @@ class Opening {
     const appliedMax = Math.max(this.#hints.file.appliedLsn, ...applied);
     const opened = yield* this.#deps.openLog(
       (kind, partition, lsn, body) => {
-        this.#replayEntry(kind, partition, lsn, body);
+        this.#entries.replay(kind, partition, lsn, body);
       },
       events,
       appliedMax,
     );
-    this.#packer.finish();
+    this.#entries.finish();
+    yield* this.#removeDropped();
     return opened;
   }
 
-  #replayEntry(kind: number, id: number, lsn: number, body: Uint8Array): void {
-    if (kind === LOG_KINDS.hint || kind === LOG_KINDS.hintRemoved) {
-      this.#hints.replay(kind, id, lsn, body);
-      return;
+  /** What the log says is gone: of its file only what was made later may be left. */
+  *#removeDropped(): Flow<void> {
+    for (const partition of this.#entries.dropped) {
+      yield* wait((done) => {
+        this.#deps.files.remove(partition.id, done);
+      });
     }
-    const isReap = kind === LOG_KINDS.reap || kind === LOG_KINDS.fence;
-    if (kind !== LOG_KINDS.record && kind !== LOG_KINDS.recordDropped && !isReap) {
-      throw new Error(
-        `The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: start the newer release`,
-      );
-    }
-    const partition = this.#partitions[id];
-    if (partition === undefined)
-      throw new Error(
-        `The commit log holds an entry of partition ${id} (LSN ${lsn}), but there are ${this.#partitions.length}`,
-      );
-    if (lsn <= partition.appliedLsn) return;
-    if (kind === LOG_KINDS.fence) return this.#replayFence(partition, lsn, body);
-    if (kind === LOG_KINDS.reap) return this.#replayReap(partition, lsn, body);
-    this.#replayRecord(partition, kind, lsn, body);
-  }
-
-  #replayFence(partition: Partition, lsn: number, body: Uint8Array): void {
-    const state = decodeFence(body);
-    if (state === null) return this.#damaged(partition, lsn, 'no reap fence');
-    this.#buffer.touch(partition, lsn, 0);
-    partition.fence.restore(state);
-    partition.buffer.fence = sealed(encodeFence(partition.fence.state), this.#deps.hash);
-  }
-
-  /** What was reaped, and, where a key is named, that its record is gone. */
-  #replayReap(partition: Partition, lsn: number, body: Uint8Array): void {
-    const reap = decodeReap(body);
-    if (reap === null || !this.#isOf(partition, reap.entry.hashHi)) {
-      return this.#damaged(partition, lsn, 'no reap entry of the partition');
-    }
-    const { entry, key } = reap;
-    if (key.length > 0) this.#replayRecord(partition, LOG_KINDS.recordDropped, lsn, key);
-    else this.#buffer.touch(partition, lsn, 0);
-    noteReap(partition, entry, this.#deps.hash);
-  }
-
-  #isOf(partition: Partition, hashHi: number): boolean {
-    return this.#partitions.length === 1 || hashHi >>> this.#partitionShift === partition.id;
-  }
-
-  #damaged(partition: Partition, lsn: number, fault: string): void {
-    this.#damagedEntries += 1;
-    this.#suspect(partition, SUSPICIONS.logDamaged, `the record at LSN ${lsn} is damaged (${fault})`);
-  }
-
-  #replayRecord(partition: Partition, kind: number, lsn: number, body: Uint8Array): void {
-    const hash = this.#deps.hash;
-    const dropped = kind === LOG_KINDS.recordDropped;
-    const size = dropped ? DROPPED_SIZE : body.length - MARK_BYTES;
-    const fault = dropped ? null : checkRecord(body, 0, size, hash, null);
-    const keyStart = dropped ? 0 : recordKeyStart(0);
-    const keyEnd = dropped ? body.length : fault === null ? recordKeyEnd(body, 0) : keyStart;
-    hash.hash(body, keyStart, keyEnd);
-    const { hi, lo } = hash;
-    if (fault !== null || !this.#isOf(partition, hi)) {
-      this.#damaged(partition, lsn, fault ?? 'wrong partition');
-      return;
-    }
-    const name = keyName(body, keyStart, keyEnd);
-    const at = this.#packer.put(body);
-    const before = partition.buffer.active.get(name);
-    const entry = this.#buffer.place(partition, before, name, hi, lo, this.#packer.chunk, at, size, lsn, 0);
-    takeLeafHash(entry, hash);
-    if (partition.file === null) entry.oldKind = OLD_NONE;
   }
 
   #judgeLog(recovery: LogRecovery): void {
@@ -343,7 +281,7 @@ class Opening {
       entries,
       bytes,
       cut,
-      damagedEntries: this.#damagedEntries,
+      damagedEntries: this.#entries.damaged,
     });
     for (const where of damage) this.#deps.log.error('log_damaged', { ...where });
     for (const partition of this.#partitions) {

@@ -20,7 +20,7 @@ import { MARK_BYTES } from './engine-mark.js';
 import type { StoredSlot } from './engine-stored.js';
 import { HOP_FAST_MS, SLOW_MS } from './engine-warmth.js';
 import type { Suspicions } from './engine-suspicion.js';
-import type { Partition } from './partition.js';
+import type { ColdKey, Partition } from './partition.js';
 import { storageKey } from './storage-key.js';
 import type { KeyPlace, ReadRequest, WriteRequest } from './storage.js';
 
@@ -28,11 +28,10 @@ export interface ReaderParts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly workers: Workers;
-  readonly files: PartitionFiles;
+  readonly files: Pick<PartitionFiles, 'taskPath'>;
   readonly digest: Digest;
   readonly hash: Hash64;
   readonly cache: RecordCache;
-  readonly opening: number;
   readonly log: Log;
   readonly coldReads: Counter;
   /**
@@ -77,6 +76,12 @@ export class Reader {
     return true;
   }
 
+  /** The same at once, cold or not. */
+  findHere(partition: Partition, place: KeyPlace, name: string, slot: StoredSlot): void {
+    if (!this.#findInMemory(partition, name, slot)) this.#readFile(partition, place, name, slot);
+    slot.doubt(partition);
+  }
+
   /** The same for a request that has waited. */
   findFetched(partition: Partition, place: KeyPlace, name: string, slot: StoredSlot, fetched: Fetched): void {
     if (!this.#findInMemory(partition, name, slot)) {
@@ -109,30 +114,32 @@ export class Reader {
   }
 
   #findInMemory(partition: Partition, name: string, slot: StoredSlot): boolean {
-    const { opening, hash } = this.#parts;
+    const { hash } = this.#parts;
+    const { markTag } = partition;
     const active = partition.buffer.active.get(name);
     if (active !== undefined) {
-      slot.fromBuffer(active, 'active', opening, hash);
+      slot.fromBuffer(active, 'active', markTag, hash);
       return true;
     }
     const frozen = partition.buffer.frozen?.get(name);
     if (frozen !== undefined) {
-      slot.fromBuffer(frozen, 'frozen', opening, hash);
+      slot.fromBuffer(frozen, 'frozen', markTag, hash);
       return true;
     }
     const cached = this.#parts.cache.get(name);
     if (cached === undefined) return false;
-    slot.fromCache(cached.bytes, cached.start, cached.end, opening, hash);
+    slot.fromCache(cached.bytes, cached.start, cached.end, markTag, hash);
     return true;
   }
 
   #readFile(partition: Partition, place: KeyPlace, name: string, slot: StoredSlot): void {
+    if (partition.file === null) return; // it has gone since the read was asked for
     const { clock, digest } = this.#parts;
     const key = storageKey(place.hashHi, place.hashLo, place.key, digest);
     const startedMs = clock.monotonicMs();
     let value: Uint8Array | null;
     try {
-      value = partition.openFile().get(key);
+      value = partition.file.get(key);
     } catch (error) {
       slot.fromDamage('The partition file cannot be read');
       this.#parts.suspicions.onBrokenFile(partition, error as Error);
@@ -146,7 +153,7 @@ export class Reader {
   #take(partition: Partition, place: KeyPlace, name: string, slot: StoredSlot, value: Uint8Array): void {
     const fault = checkRecord(value, 0, value.length - MARK_BYTES, this.#parts.hash, place.key);
     if (fault === null) {
-      slot.fromFile(value, this.#parts.opening, this.#parts.hash);
+      slot.fromFile(value, partition.markTag, this.#parts.hash);
       this.#parts.cache.offer(name, place.hashLo, value);
       return;
     }
@@ -177,20 +184,36 @@ export class Reader {
     this.#parts.coldReads.add(keys.length);
     const flushes = partition.flushes;
     const startedMs = clock.monotonicMs();
-    workers.readMany({ path: files.path(partition.id), keys }, (error, values) => {
+    if (partition.file === null) {
+      this.#answer(partition, asked, flushes - 1, []); // gone meanwhile: everybody looks again
+      return;
+    }
+    partition.tasks += 1;
+    workers.readMany({ path: files.taskPath(partition.id), keys }, (error, values) => {
+      partition.tasks -= 1;
       const tookMs = clock.monotonicMs() - startedMs;
       partition.warmth.noteHop(tookMs > HOP_FAST_MS && this.#hadNoFault() ? 0 : tookMs);
       if (error !== null) this.#parts.log.warn('cold_read_failed', { partition: partition.id, error: error.message });
-      let index = 0;
-      for (const [name, cold] of asked) {
-        partition.coldUnderWay.delete(name);
-        const fetched: Fetched = { value: error === null ? values?.[index] : undefined, flushes };
-        index += 1;
-        for (const request of cold.requests) {
-          this.#underWay -= 1;
-          this.#parts.resume(partition, request, name, fetched);
-        }
-      }
+      this.#answer(partition, asked, flushes, error === null ? (values ?? []) : []);
     });
+  }
+
+  /** A value that is missing could not be read. */
+  #answer(
+    partition: Partition,
+    asked: ReadonlyMap<string, ColdKey>,
+    flushes: number,
+    values: readonly (Uint8Array | null)[],
+  ): void {
+    let index = 0;
+    for (const [name, cold] of asked) {
+      partition.coldUnderWay.delete(name);
+      const fetched: Fetched = { value: values[index], flushes };
+      index += 1;
+      for (const request of cold.requests) {
+        this.#underWay -= 1;
+        this.#parts.resume(partition, request, name, fetched);
+      }
+    }
   }
 }

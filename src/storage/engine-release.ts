@@ -126,8 +126,9 @@ export class LogRelease {
     let lsn: number = this.#parts.log.durableLsn;
     const hintLsn = this.#parts.hints.oldestLsn;
     if (hintLsn !== 0) lsn = Math.min(lsn, hintLsn - 1);
-    for (const { buffer } of this.#parts.partitions) {
+    for (const { buffer, heldLsn } of this.#parts.partitions) {
       if (buffer.oldestLsn !== 0) lsn = Math.min(lsn, buffer.oldestLsn - 1);
+      if (heldLsn !== 0) lsn = Math.min(lsn, heldLsn - 1);
     }
     return lsn;
   }

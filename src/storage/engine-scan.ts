@@ -37,7 +37,6 @@ export interface ScannerParts {
   readonly slots: StoredSlots;
   readonly suspicions: Suspicions;
   readonly partitionCount: number;
-  readonly opening: number;
 }
 
 /** Something to be shown: what the file has, if it has anything, unless the buffer knows better at that moment. */
@@ -97,7 +96,9 @@ export class Scanner {
       });
       return;
     }
-    workers.readRange({ path: files.path(partition.id), ...rangeOf(batch) }, (error, range) => {
+    partition.tasks += 1;
+    workers.readRange({ path: files.taskPath(partition.id), ...rangeOf(batch) }, (error, range) => {
+      partition.tasks -= 1;
       if (error !== null) log.warn('scan_failed', { partition: partition.id, error: error.message });
       answered(error === null ? (range ?? null) : null);
     });
@@ -142,7 +143,8 @@ export class Scanner {
 
   /** The size of what was shown; -1: there is nothing under this key any more. */
   #showOne(partition: Partition, request: ScanRequest, range: ReadRange, item: Item): number {
-    const { slots, hash, opening } = this.#parts;
+    const { slots, hash } = this.#parts;
+    const { markTag } = partition;
     // Not what the buffer held when the batch began: whoever is shown a record may write to the next.
     const buffered = item.name === '' ? undefined : partition.buffer.find(item.name);
     if (buffered === undefined ? item.end === 0 : buffered.dropped) return -1;
@@ -150,7 +152,7 @@ export class Scanner {
     const slot = slots.take();
     if (buffered !== undefined) {
       const from = partition.buffer.active.has(item.name) ? 'active' : 'frozen';
-      slot.fromBuffer(buffered, from, opening, hash);
+      slot.fromBuffer(buffered, from, markTag, hash);
     } else {
       this.#takeFromFile(partition, range.entries, item, key, slot);
     }
@@ -162,14 +164,14 @@ export class Scanner {
   }
 
   #takeFromFile(partition: Partition, bytes: Uint8Array, item: Item, key: Uint8Array, slot: StoredSlot): void {
-    const { hash, opening, suspicions } = this.#parts;
+    const { hash, suspicions } = this.#parts;
     let fault = checkRecord(bytes, item.valueAt, item.end - MARK_BYTES, hash, key);
     if (fault === null) {
       hash.hash(key, 0, key.length);
       if (hash.hi !== item.hi || hash.lo !== item.lo) fault = 'wrong-key';
     }
     if (fault === null) {
-      slot.fromCache(bytes, item.valueAt, item.end, opening, hash);
+      slot.fromCache(bytes, item.valueAt, item.end, partition.markTag, hash);
       slot.owned = true; // the pool's answer, which nobody else has
       return;
     }

@@ -79,15 +79,20 @@ export class EngineScrub implements ScrubStorage {
       return;
     }
     const task = {
-      path: files.path(partition.id),
+      path: files.taskPath(partition.id),
       partition: partition.id,
       leafCount: leaves.leafCount,
       fromLeaf,
       recordsMax: SLICE_RECORDS_MAX,
       bytesMax: SLICE_BYTES_MAX,
     };
+    const { file } = partition;
+    partition.tasks += 1;
     workers.scrubSlice(task, (error, slice) => {
+      partition.tasks -= 1;
       if (!this.#parts.isOpen()) done(new Error('The store is being closed'));
+      else if (partition.file !== file)
+        done(null, NOTHING); // another one lies there by now
       else if (error !== null || slice === undefined) {
         const cause = error ?? new Error('No answer');
         this.#parts.suspicions.onBrokenFile(partition, cause);

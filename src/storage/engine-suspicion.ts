@@ -35,6 +35,11 @@ export class Suspicions {
   }
 
   set(partition: Partition, suspicion: Suspicion, done: (error: Error | null) => void): void {
+    if (suspicion === SUSPICIONS.none && partition.moving) {
+      // While its file is replaced some of what it holds is in neither of the two that a read looks at.
+      done(new Error(`The file of partition ${partition.id} is being replaced`));
+      return;
+    }
     partition.suspicion = suspicion;
     if (suspicion !== SUSPICIONS.none) {
       partition.marksHold = false;

@@ -20,9 +20,12 @@ import { appendRecord } from './engine-append.js';
 import { closeFiles, stopped } from './engine-close.js';
 import { countersOf, type EngineCounters } from './engine-counters.js';
 import type { EngineDeps, EngineOptions, Opened } from './engine-deps.js';
-import { flusherFiles } from './engine-files.js';
+import { makeFlusher } from './engine-flusher.js';
 import { EngineHints } from './engine-hints.js';
 import { Idle } from './engine-idle.js';
+import { markTag } from './engine-mark.js';
+import { EngineMoves } from './engine-moves.js';
+import type { MoveParts } from './move-parts.js';
 import { Leaves } from './engine-leaves.js';
 import { Pressure } from './engine-pressure.js';
 import { EngineReaps } from './engine-reaps.js';
@@ -36,7 +39,7 @@ import { StoredSlots, type StoredSlot } from './engine-stored.js';
 import { Suspicions } from './engine-suspicion.js';
 import { Throttle } from './engine-throttle.js';
 import { FileTurn } from './file-turn.js';
-import { Flusher } from './flusher.js';
+import type { Flusher } from './flusher.js';
 import type { CommitLog } from './log-types.js';
 import { SUSPICIONS, type Partition, type Suspicion } from './partition.js';
 import type { DamagedPlace, ReplicaStorage } from './replica-storage.js';
@@ -50,6 +53,7 @@ export class Engine implements Storage, ReplicaStorage {
   readonly hints: EngineHints;
   readonly scrub: EngineScrub;
   readonly reaps: EngineReaps;
+  readonly moves: EngineMoves;
   readonly #deps: EngineDeps;
   readonly #options: EngineOptions;
   readonly #partitions: readonly Partition[];
@@ -118,19 +122,35 @@ export class Engine implements Storage, ReplicaStorage {
         this.#writeHeld(request);
       },
     );
-    this.scrub = new EngineScrub({
-      ...deps,
-      cache: this.#cache,
+    const world = {
+      ...opened,
+      pressure: this.#pressure,
       leaves: this.#leaves,
       turn: this.#turn,
-      suspicions: this.#suspicions,
-      partitions: this.#partitions,
-      isOpen: () => this.#state === 'open',
+      cache: this.#cache,
+      idle: this.#idle,
+      release: this.#release,
+      throttle: this.#throttle,
+      counters: this.#counters,
+      space: this.#space,
       fail: this.#fails,
+    };
+    this.scrub = new EngineScrub({ ...world, ...deps, suspicions: this.#suspicions, isOpen });
+    this.#reader = new Reader({
+      ...deps,
+      cache: this.#cache,
+      coldReads: this.#counters.coldReads,
+      suspicions: this.#suspicions,
+      resume: (partition, request, name, fetched) => {
+        this.#resume(partition, request, name, fetched);
+      },
     });
-    this.#reader = this.#makeReader();
     this.#scanner = new Scanner({ ...deps, ...options, slots: this.#slots, suspicions: this.#suspicions });
-    this.#flusher = this.#makeFlusher();
+    this.#flusher = makeFlusher(deps, options, world);
+    this.moves = this.#makeMoves(world);
+    for (const partition of opened.partitions) {
+      partition.markTag = markTag(options.nodeId, options.opening, 0, deps.hash);
+    }
   }
 
   /** This and the next two: what the log reports. */
@@ -247,7 +267,13 @@ export class Engine implements Storage, ReplicaStorage {
   }
 
   #closeWhenQuiet(done: (error: Error | null) => void): void {
-    if (this.#reader.waiting > 0 || this.#scanner.waiting > 0 || this.#release.busy || this.scrub.busy) {
+    if (
+      this.#reader.waiting > 0 ||
+      this.#scanner.waiting > 0 ||
+      this.#release.busy ||
+      this.scrub.busy ||
+      this.moves.busy
+    ) {
       this.#deps.timers.after(1, () => {
         this.#closeWhenQuiet(done);
       });
@@ -302,7 +328,7 @@ export class Engine implements Storage, ReplicaStorage {
     // Not before `decide` has returned: what it has kept as hints stands before it in the log.
     const place = drops
       ? this.reaps.appendDrop(partition, request, slot)
-      : appendRecord(this.#log, request, size, this.#options.opening, this.#deps.hash);
+      : appendRecord(this.#log, request, size, partition.markTag, this.#deps.hash);
     const { chunk, at, lsn } = place;
     const before = slot.entry;
     const active = slot.from === 'active' ? before : undefined;
@@ -332,16 +358,24 @@ export class Engine implements Storage, ReplicaStorage {
     return partition;
   }
 
-  #makeReader(): Reader {
-    const deps = this.#deps;
-    return new Reader({
-      ...deps,
-      cache: this.#cache,
-      opening: this.#options.opening,
-      coldReads: this.#counters.coldReads,
-      suspicions: this.#suspicions,
-      resume: (partition, request, name, fetched) => {
-        this.#resume(partition, request, name, fetched);
+  #makeMoves(world: Omit<MoveParts, 'deps' | 'options' | 'acks' | 'reaps' | 'isOpen' | 'kick' | 'place'>): EngineMoves {
+    return new EngineMoves({
+      ...world,
+      deps: this.#deps,
+      options: this.#options,
+      acks: this.#acks,
+      reaps: this.reaps,
+      isOpen: () => this.#state === 'open',
+      kick: () => {
+        this.#flusher.kick();
+        this.#idle.look();
+      },
+      place: (partition, request) => {
+        const name = keyName(request.key, 0, request.key.length);
+        const slot = this.#slots.take();
+        this.#reader.findHere(partition, request, name, slot);
+        this.#replace(partition, request, name, slot);
+        this.#slots.give(slot);
       },
     });
   }
@@ -362,35 +396,5 @@ export class Engine implements Storage, ReplicaStorage {
       onFailed: this.#fails,
     };
     return new EngineHints({ ...this.#deps, ...this.#options, ...parts }, this.#log, this.#opened.hints);
-  }
-
-  #makeFlusher(): Flusher {
-    const deps = this.#deps;
-    return new Flusher(
-      {
-        ...deps,
-        buffer: this.#buffer,
-        fill: () => this.#pressure.fill(),
-        leaves: this.#leaves,
-        options: this.#options.flush,
-        ...flusherFiles(deps, this.#options),
-        turn: this.#turn,
-        cache: this.#cache,
-        onFlushed: (partition) => {
-          this.#idle.look();
-          this.#release.onApplied(partition.appliedLsn);
-        },
-        onBatch: (records, bytes, ms) => {
-          this.#throttle.noteFlush(records, bytes, ms);
-          this.#counters.flushedRecords.add(records);
-          this.#counters.flushedBytes.add(bytes);
-        },
-        onNoSpace: (error) => {
-          this.#space.noSpace('partition', error);
-        },
-        onFailed: this.#fails,
-      },
-      this.#log,
-    );
   }
 }

@@ -95,6 +95,9 @@ export interface FlusherParts {
   onFailed(error: Error): void;
 }
 
+/** How soon it is looked again whether a file that is dropped or replaced can be flushed to. */
+const MOVING_MS = 5;
+
 interface Batch {
   readonly operations: PartitionFileOperation[];
   readonly bytes: number;
@@ -161,6 +164,10 @@ export class Flusher {
       if (oldest === undefined) {
         this.#state = 'idle';
         this.#hurried = false;
+        return;
+      }
+      if (oldest.moving) {
+        this.#rest(MOVING_MS);
         return;
       }
       const ageMs = clock.monotonicMs() - oldest.buffer.activeSinceMs;

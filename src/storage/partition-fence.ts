@@ -9,6 +9,11 @@ export class PartitionFence {
   reapedAt: number = 0;
   trimmedAt: number = 0;
 
+  /** There is something to be written. */
+  get isRaised(): boolean {
+    return this.raised > 0 || this.reapedAt > 0 || this.trimmedAt > 0;
+  }
+
   /** As it is to be written. */
   get state(): FenceState {
     return { fence: this.raised, reapedAt: this.reapedAt, trimmedAt: this.trimmedAt };

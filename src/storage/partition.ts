@@ -69,7 +69,15 @@ export class Partition {
    * its mark. What else earlier openings lost says nothing of marks: those of earlier openings are void anyway.
    */
   marksHold: boolean = true;
+  /** What a mark must bear to hold: of this opening of this store, and of the file's installation if that is later. */
+  markTag: number = 0;
   readonly fence: PartitionFence = new PartitionFence();
+  /** Its file is being dropped or replaced: nothing is flushed meanwhile, and no other such thing begun. */
+  moving: boolean = false;
+  /** The log must not forget from here on, beside what the buffer needs; 0: nothing. */
+  heldLsn: number = 0;
+  /** Reads of the pool, and copies, that are under way: while there are any the file is not closed. */
+  tasks: number = 0;
   /** Frozen maps dropped so far: a read that was under way meanwhile may have looked too early. */
   flushes: number = 0;
   /** Leaves with the buffer's records in; null until somebody asks, and again when they cannot be kept exactly. */

@@ -210,6 +210,23 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
     buffer.frozenFence = null;
   }
 
+  /** What the partition has here is to be in no file: all of it goes, but nothing may be frozen. */
+  discard(owner: P): void {
+    const { buffer } = owner;
+    assert(buffer.frozen === null, 'what is being flushed is not discarded');
+    for (const entry of buffer.active.values()) {
+      this.#arena.release(entry.chunk);
+      this.#liveBytes -= entry.size;
+    }
+    buffer.active = new Map();
+    buffer.activeFirstLsn = 0;
+    buffer.notes = new Map();
+    buffer.fence = null;
+    if (!buffer.queued) return;
+    buffer.queued = false;
+    this.#queue.splice(this.#queue.indexOf(owner, this.#head), 1);
+  }
+
   #enqueue(owner: P): void {
     assert(!owner.buffer.queued, 'a partition is queued once');
     owner.buffer.queued = true;

@@ -67,6 +67,13 @@ export const RING_LEARN_REPLY = 0x5f;
 export const GOSSIP = 0x60;
 export const GOSSIP_REPLY = 0x61;
 
+export const TRANSFER_OPEN = 0x62;
+export const TRANSFER_OPEN_REPLY = 0x63;
+export const TRANSFER_CHUNK = 0x64;
+export const TRANSFER_CHUNK_REPLY = 0x65;
+export const TRANSFER_CLOSE = 0x66;
+export const TRANSFER_CLOSE_REPLY = 0x67;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -75,6 +82,8 @@ export const BACKGROUND = 0x90;
 export const BACKGROUND_REPLY = 0x91;
 export const SCRUB = 0x92;
 export const SCRUB_REPLY = 0x93;
+export const CLUSTER = 0x94;
+export const CLUSTER_REPLY = 0x95;
 export const REPAIR = 0x88;
 export const REPAIR_REPLY = 0x89;
 
@@ -140,6 +149,12 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [RING_LEARN_REPLY, 'RING_LEARN_REPLY'],
   [GOSSIP, 'GOSSIP'],
   [GOSSIP_REPLY, 'GOSSIP_REPLY'],
+  [TRANSFER_OPEN, 'TRANSFER_OPEN'],
+  [TRANSFER_OPEN_REPLY, 'TRANSFER_OPEN_REPLY'],
+  [TRANSFER_CHUNK, 'TRANSFER_CHUNK'],
+  [TRANSFER_CHUNK_REPLY, 'TRANSFER_CHUNK_REPLY'],
+  [TRANSFER_CLOSE, 'TRANSFER_CLOSE'],
+  [TRANSFER_CLOSE_REPLY, 'TRANSFER_CLOSE_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],
@@ -148,6 +163,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [BACKGROUND_REPLY, 'BACKGROUND_REPLY'],
   [SCRUB, 'SCRUB'],
   [SCRUB_REPLY, 'SCRUB_REPLY'],
+  [CLUSTER, 'CLUSTER'],
+  [CLUSTER_REPLY, 'CLUSTER_REPLY'],
   [REPAIR, 'REPAIR'],
   [REPAIR_REPLY, 'REPAIR_REPLY'],
 ]);

@@ -4,9 +4,21 @@
  */
 import type { Digest } from '../env/digest.js';
 import type { FileSnapshot } from '../env/partition-file.js';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask, Workers } from '../env/workers.js';
+import type {
+  CopiedFile,
+  DescribeTask,
+  DigestTask,
+  RangeTask,
+  ReadRange,
+  ReadTask,
+  RebuiltLeaves,
+  ScrubSlice,
+  SliceTask,
+  Workers,
+} from '../env/workers.js';
 import type { Hash64 } from '../model/hash.js';
 import { readRange } from '../storage/scan-range.js';
+import { describe, digestChunks } from './describe.js';
 import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface InlineParts {
@@ -14,6 +26,8 @@ export interface InlineParts {
   readonly later: (fire: () => void) => void;
   /** The file at `path` as it is now. */
   readonly snapshotOf: (path: string) => FileSnapshot;
+  /** A copied file; absent: there are none. */
+  readonly copyAt?: (path: string) => { readonly bytes: Uint8Array; readonly snapshot: FileSnapshot } | null;
   readonly hash: Hash64;
   readonly digest: Digest;
   readonly nowMs: () => number;
@@ -46,6 +60,27 @@ export class InlineWorkers implements Workers {
   scrubSlice(task: SliceTask, done: Answer<ScrubSlice>): void {
     const { path, partition, leafCount, fromLeaf } = task;
     this.#run(() => walkSlice(this.#walk(path, leafCount), partition, fromLeaf, limitsOf(task)), done);
+  }
+
+  describe({ path, leafCount }: DescribeTask, done: Answer<CopiedFile>): void {
+    this.#run(() => {
+      const { bytes, snapshot } = this.#copyAt(path);
+      return describe(bytes.length, snapshot, leafCount, this.#parts.hash);
+    }, done);
+  }
+
+  digestChunks(task: DigestTask, done: Answer<Uint8Array>): void {
+    this.#run(() => {
+      const { bytes } = this.#copyAt(task.path);
+      const file = { read: (offset: number, length: number): Uint8Array => bytes.subarray(offset, offset + length) };
+      return digestChunks(file, task, this.#parts.hash);
+    }, done);
+  }
+
+  #copyAt(path: string): { readonly bytes: Uint8Array; readonly snapshot: FileSnapshot } {
+    const copy = this.#parts.copyAt?.(path) ?? null;
+    if (copy === null) throw new Error(`There is no ${path}`);
+    return copy;
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

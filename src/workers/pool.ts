@@ -6,7 +6,18 @@
  * loop that opened them: a thread must not be left holding an environment that is gone.
  */
 import { Piscina } from 'piscina';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask, Workers } from '../env/workers.js';
+import type {
+  CopiedFile,
+  DescribeTask,
+  DigestTask,
+  RangeTask,
+  ReadRange,
+  ReadTask,
+  RebuiltLeaves,
+  ScrubSlice,
+  SliceTask,
+  Workers,
+} from '../env/workers.js';
 
 export interface PoolOptions {
   /** Threads; default 2. They compete with the loop for cores, so few do. */
@@ -46,6 +57,14 @@ export class PoolWorkers implements Workers {
 
   scrubSlice(task: SliceTask, done: Answer<ScrubSlice>): void {
     this.#run('scrubSlice', task, done);
+  }
+
+  describe(task: DescribeTask, done: Answer<CopiedFile>): void {
+    this.#run('describe', task, done);
+  }
+
+  digestChunks(task: DigestTask, done: Answer<Uint8Array>): void {
+    this.#run('digestChunks', task, done);
   }
 
   hash(bytes: Uint8Array, done: Answer<Uint8Array>): void {

@@ -5,10 +5,22 @@
  */
 import { createHash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
+import { withBytes, withCopiedFile } from '../disk/lmdb-copied-file.js';
 import { withSnapshot } from '../disk/lmdb-snapshot.js';
-import type { RangeTask, ReadRange, ReadTask, RebuiltLeaves, ScrubSlice, SliceTask } from '../env/workers.js';
+import type {
+  CopiedFile,
+  DescribeTask,
+  DigestTask,
+  RangeTask,
+  ReadRange,
+  ReadTask,
+  RebuiltLeaves,
+  ScrubSlice,
+  SliceTask,
+} from '../env/workers.js';
 import { hash64From } from '../model/hash.js';
 import { readRange as rangeOf } from '../storage/scan-range.js';
+import { describe as describeFile, digestChunks as digestsOf } from './describe.js';
 import { limitsOf, rebuild, walkSlice, type WalkParts } from './walk.js';
 
 export interface WalkTask {
@@ -32,6 +44,14 @@ export function rebuildLeaves(task: WalkTask): RebuiltLeaves {
 
 export function scrubSlice(task: SliceTask): ScrubSlice {
   return walkSlice(walkOf(task), task.partition, task.fromLeaf, limitsOf(task));
+}
+
+export function describe({ path, leafCount }: DescribeTask): CopiedFile {
+  return withCopiedFile(path, (bytes, snapshot) => describeFile(bytes, snapshot, leafCount, hash));
+}
+
+export function digestChunks(task: DigestTask): Uint8Array {
+  return withBytes(task.path, (file) => digestsOf(file, task, hash));
 }
 
 /** XXH64 with seed 0, eight bytes big-endian. */

@@ -4,6 +4,7 @@ import { fc, testProp } from '@fast-check/ava';
 import xxhash from 'xxhash-wasm';
 import { hash64From } from '../../src/model/hash.js';
 import { type RingFile, decodeRingFile, encodeRingFile, memberNamed, ringSizeFault } from '../../src/ring/ring-file.js';
+import { changeRing } from '../../src/ring/change.js';
 import { documentOf, members, tableOf } from './rings.js';
 
 const hash = hash64From(await xxhash());
@@ -138,4 +139,14 @@ test('a ring that no node could keep is refused', (t) => {
   t.regex(faultIn(encodeRingFile(large, hash)), /bytes, and a node keeps at most 1048544/);
   t.regex(ringSizeFault(large.ring) ?? '', /fewer partitions, replicas or nodes/);
   t.is(ringSizeFault(file.ring), null);
+});
+
+test('a ring with a member that leaves, and moves under way, comes back as it went', (t) => {
+  const ring = documentOf(tableOf(members(4, 4), 8, 2));
+  const leaving = ring.members.map((member) => (member.ordinal === 2 ? { ...member, leaving: true } : member));
+  const changed = changeRing(ring, leaving, 5, { change: 'node 2 leaves', changedAtMs: 7 });
+  if ('fault' in changed) throw new Error(changed.fault);
+  t.true(changed.moves.length > 0);
+  const kept: RingFile = { ring: changed, names: ['a', 'b', 'c', 'd'] };
+  t.deepEqual(decodeRingFile(encodeRingFile(kept, hash), hash), kept);
 });

@@ -17,6 +17,7 @@ import type { ClusterView, HintView, LeftoverView, ReplicaView, RingInForce } fr
 import type { WriteOp } from './history.js';
 import type { Observer } from './observer.js';
 import type { ClusterShape } from './options.js';
+import { RingHistory } from './ring-history.js';
 import type { SimNode } from './sim-node.js';
 import { HASH, hexOf } from './tools.js';
 
@@ -152,15 +153,10 @@ export class RingCluster implements SimCluster {
   readonly nodes: SimNode[];
   readonly groups: number = 1;
   readonly replicaCount: number;
-  /** Every version that any node has lived by, as the first of them had it. */
-  readonly rings: Map<number, RingDocument> = new Map();
-  readonly ringsInForce: RingInForce[] = [];
-  readonly #ringOf: Map<number, RingDocument> = new Map();
+  readonly history: RingHistory;
   readonly #machines: SimNode[];
   readonly #drawn: () => string;
   readonly #nodeIds: Map<number, NodeId> = new Map();
-  /** Ids under which nobody votes any more. */
-  readonly #forgotten: Set<string> = new Set();
   #newest: RingDocument;
   #table: PreferenceTable;
 
@@ -194,7 +190,7 @@ export class RingCluster implements SimCluster {
     if ('fault' in ring) throw new Error(ring.fault);
     this.#newest = ring;
     this.#table = new PreferenceTable(ring);
-    this.rings.set(ring.version, ring);
+    this.history = new RingHistory(ring);
   }
 
   /** The newest that any node lives by. */
@@ -212,31 +208,21 @@ export class RingCluster implements SimCluster {
     if (!this.nodes.includes(machine)) this.nodes.push(machine);
   }
 
-  onRing({ node, life }: SimNode, ring: RingDocument, atMs: number): void {
-    this.ringsInForce.push({ node, life, atMs, ring });
-    this.#ringOf.set(node, ring);
-    if (!this.rings.has(ring.version)) this.rings.set(ring.version, ring);
+  onRing(node: SimNode, ring: RingDocument, atMs: number): void {
+    this.history.note(node, ring, atMs);
     if (ring.version <= this.#newest.version) return;
     this.#newest = ring;
     this.#table = new PreferenceTable(ring);
   }
 
-  /**
-   * Whether the ring can still change when this node forgets what it has voted for: a majority of the voters must remember,
-   * and before they have names all of them.
-   */
+  /** See RingHistory. */
   mayForget(node: SimNode): boolean {
-    const { voters } = this.#newest;
-    if (!voters.some(({ ordinal }) => ordinal === node.ordinal)) return true;
-    if (voters.some(({ acceptorId }) => acceptorId === '')) return false;
-    const sound = voters.filter(({ acceptorId }) => !this.#forgotten.has(acceptorId));
-    const isSound = sound.some(({ ordinal }) => ordinal === node.ordinal);
-    return !isSound || sound.length - 1 >= Math.floor(voters.length / 2) + 1;
+    return this.history.mayForget(this.#newest, node);
   }
 
   /** What it has voted for is gone, and with it the id by which the ring may name it. */
   forgets(node: SimNode): void {
-    this.#forgotten.add(node.acceptorId);
+    this.history.forgets(node);
   }
 
   /** It is no member any more, and will not start again. */
@@ -245,41 +231,22 @@ export class RingCluster implements SimCluster {
     if (at >= 0) this.nodes.splice(at, 1);
   }
 
+  get ringsInForce(): readonly RingInForce[] {
+    return this.history.inForce;
+  }
+
   ringOf(node: number): RingDocument | null {
-    return this.#ringOf.get(node) ?? null;
-  }
-
-  /** That were in force on any node at some time between the two. */
-  #ringsBetween(fromMs: number, untilMs: number): readonly RingDocument[] {
-    const since = new Map<number, RingDocument>();
-    const rings = new Set<RingDocument>();
-    for (const { node, ring, atMs } of this.ringsInForce) {
-      if (atMs <= fromMs) since.set(node, ring);
-      else if (atMs <= untilMs) rings.add(ring);
-    }
-    return [...since.values(), ...rings];
-  }
-
-  #ownersBetween(key: string, fromMs: number, untilMs: number): ReadonlySet<number> {
-    const at = this.partitionOf(key) * this.replicaCount;
-    return new Set(
-      this.#ringsBetween(fromMs, untilMs).flatMap(({ owners }) => owners.slice(at, at + this.replicaCount)),
-    );
+    return this.history.ringOf(node);
   }
 
   ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number {
-    const partition = this.partitionOf(key);
-    const early = new Set(this.#ownersBetween(key, fromMs, settledMs));
-    for (const { moves } of this.#ringsBetween(fromMs, settledMs))
-      for (const move of moves) if (move.partition === partition) early.add(move.to);
-    const owners = [...this.#ownersBetween(key, fromMs, untilMs)].filter((owner) => early.has(owner));
-    return Math.max(0, owners.length - this.replicaCount);
+    return this.history.ownersReplaced(this.partitionOf(key), fromMs, settledMs, untilMs);
   }
 
   ownersEver(key: string): readonly number[] {
-    return [...this.#ownersBetween(key, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)].map(
-      (ordinal) => ordinal - 1,
-    );
+    const { NEGATIVE_INFINITY, POSITIVE_INFINITY } = Number;
+    const owners = this.history.ownersBetween(this.partitionOf(key), NEGATIVE_INFINITY, POSITIVE_INFINITY);
+    return [...owners].map((ordinal) => ordinal - 1);
   }
 
   groupOf(): number {
@@ -315,11 +282,7 @@ export class RingCluster implements SimCluster {
 
   /** The file that it was started with: the first ring, or the one by which it joined. */
   ringFor(node: SimNode): RingDocument {
-    for (let version = 1; version <= this.#newest.version; version++) {
-      const ring = this.rings.get(version);
-      if (ring?.members.some(({ ordinal }) => ordinal === node.ordinal) === true) return ring;
-    }
-    throw new Error(`node ${node.node} is in no ring`);
+    return this.history.firstWith(node.ordinal);
   }
 
   isPromiseVoid(doubts: Doubts, { key, isDurable, startMs, w }: WriteOp): boolean {

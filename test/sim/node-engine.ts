@@ -15,7 +15,8 @@ import { FLUSH_DEFAULTS } from '../../src/storage/flusher.js';
 import type { NodeMetaFile } from '../../src/storage/node-meta.js';
 import type { Hlc } from '../../src/versioning/hlc.js';
 import { InlineWorkers } from '../../src/workers/inline.js';
-import type { MemoryPartitionFiles } from '../support/memory-partition-file.js';
+import { MemoryPartitionFiles } from '../support/memory-partition-file.js';
+import { SimulatedDisk } from '../support/simulated-disk.js';
 import { silentMeter } from '../support/silent.js';
 import type { EngineShape } from './options.js';
 import type { SimProcess } from './process.js';
@@ -81,6 +82,7 @@ export function* openNodeEngine(parts: NodeEngineParts): Flow<Engine> {
           process.after(draws.float() * shape.workerMs, fire);
         },
         snapshotOf: (path) => files.snapshotOf(path),
+        copyAt: (path) => (disk instanceof SimulatedDisk ? MemoryPartitionFiles.copyAt(disk, path) : null),
         hash: HASH,
         digest: DIGEST,
         nowMs: () => process.monotonicMs(),

@@ -1,23 +1,9 @@
 /*
- * Stands between a node and its engine and writes down what goes by: which versions appear in which store, when they are
- * durable, and whether a record ever forgets what it knew. It changes nothing. Bugs that are planted into storage stand
- * between the node and the observer, so it sees what they do.
+ * Hears of what goes by between a node and its engine (watched-storage.ts) and writes it down: which versions appear in
+ * which store, when they are durable, and whether a record ever forgets what it knew. It changes nothing. Bugs that are
+ * planted into storage stand between the node and the observer, so it sees what they do.
  */
-import type { Failure } from '../../src/model/errors.js';
-import type { Reaping } from '../../src/storage/reap-storage.js';
-import { copyBytes, readU32, readU48, toHex } from '../../src/lib/bytes.js';
-import type { PartitionId } from '../../src/model/ids.js';
-import {
-  DROP_RECORD,
-  type ReadRequest,
-  type Storage,
-  type StorageStatus,
-  type Stored,
-  WAIT_FOR_EARLIER,
-  WRITE_NOTHING,
-  type WriteRequest,
-} from '../../src/storage/storage.js';
-import type { ScanRequest } from '../../src/storage/scan.js';
+import { readU32, readU48 } from '../../src/lib/bytes.js';
 import {
   actorHi,
   contextCount,
@@ -34,7 +20,7 @@ import {
 } from '../../src/versioning/record.js';
 import { forgotten } from './checkers/context-growth.js';
 import type { Minted } from './evidence.js';
-import { hexOf, latin1Of, textOf } from './tools.js';
+import { hexOf, latin1Of } from './tools.js';
 import type { Violation } from './violation.js';
 
 /** Which node it is now, and in which of its lives. */
@@ -89,10 +75,6 @@ export class Observer {
   constructor(nowMs: () => number, identityOf: (ordinal: number) => StoreIdentity | undefined) {
     this.#nowMs = nowMs;
     this.#identityOf = identityOf;
-  }
-
-  watch(inner: Storage, node: number): Storage {
-    return new WatchedStorage(inner, node, this);
   }
 
   /** A record is about to take the place of another. */
@@ -166,6 +148,13 @@ export class Observer {
     }
   }
 
+  /** Nothing was destroyed, but what others lose from now on is not here any more. */
+  wasDropped(node: number, key: string): void {
+    const versions = this.#byKey.get(key) ?? [];
+    this.#store(node).missing.set(key, [...versions]);
+    for (const { version } of versions) this.held.get(version.putId)?.delete(node);
+  }
+
   #destroyedMs(node: number, key: string): number {
     const { destroyedMs } = this.#store(node);
     return Math.max(destroyedMs.get(key) ?? -1, destroyedMs.get(EVERY_KEY) ?? -1);
@@ -235,161 +224,5 @@ export class Observer {
     else versions.push(known);
     for (const { missing } of this.#stores.values()) missing.get(key)?.push(known);
     return version;
-  }
-}
-
-/** The writes of one store in the order of its log: one that is durable says so of all before it. */
-class WriteOrder {
-  readonly #node: number;
-  readonly #observer: Observer;
-  #written: Placed[] = [];
-  #durable = 0;
-
-  constructor(node: number, observer: Observer) {
-    this.#node = node;
-    this.#observer = observer;
-  }
-
-  /** How many writes there are; behind the last one. */
-  get end(): number {
-    return this.#durable + this.#written.length;
-  }
-
-  placed(key: string, bytes: Uint8Array, at: number, before: Uint8Array): void {
-    this.#written.push(this.#observer.placed(this.#node, key, bytes, at, before));
-  }
-
-  durableUntil(end: number): void {
-    const done = this.#written.splice(0, end - this.#durable);
-    this.#durable += done.length;
-    for (const placed of done) this.#observer.wasMadeDurable(this.#node, placed);
-  }
-
-  wasThere(key: string, bytes: Uint8Array): Placed {
-    return this.#observer.there(this.#node, key, bytes);
-  }
-
-  isDurable(placed: Placed): void {
-    this.#observer.wasMadeDurable(this.#node, placed);
-  }
-
-  wasKnown(putId: string): void {
-    this.#observer.isDurable(this.#node, putId);
-  }
-}
-
-class WatchedStorage implements Storage {
-  readonly #inner: Storage;
-  readonly #order: WriteOrder;
-
-  constructor(inner: Storage, node: number, observer: Observer) {
-    this.#inner = inner;
-    this.#order = new WriteOrder(node, observer);
-  }
-
-  read(request: ReadRequest): void {
-    this.#inner.read(request);
-  }
-
-  write(request: WriteRequest): void {
-    this.#inner.write(new WatchedWrite(request, this.#order));
-  }
-
-  scan(request: ScanRequest): void {
-    this.#inner.scan(request);
-  }
-
-  status(): StorageStatus {
-    return this.#inner.status();
-  }
-
-  close(done: (error: Error | null) => void): void {
-    this.#inner.close(done);
-  }
-}
-
-const NOTHING = new Uint8Array(0);
-
-class WatchedWrite implements WriteRequest {
-  readonly #inner: WriteRequest;
-  readonly #order: WriteOrder;
-  /** The record that is replaced. */
-  #before: Uint8Array = NOTHING;
-  #end = 0;
-  /** Its put id, if it had been stored before and nothing was written. */
-  #known = '';
-  /** The record that is there, if nothing was written. */
-  #there: Placed | null = null;
-
-  constructor(inner: WriteRequest, order: WriteOrder) {
-    this.#inner = inner;
-    this.#order = order;
-  }
-
-  get partition(): PartitionId {
-    return this.#inner.partition;
-  }
-  get key(): Uint8Array {
-    return this.#inner.key;
-  }
-  get hashHi(): number {
-    return this.#inner.hashHi;
-  }
-  get hashLo(): number {
-    return this.#inner.hashLo;
-  }
-  get durable(): boolean {
-    return this.#inner.durable;
-  }
-  get bytesHint(): number {
-    return this.#inner.bytesHint;
-  }
-  get reaping(): Reaping | undefined {
-    return this.#inner.reaping;
-  }
-  get markActorHi(): number {
-    return this.#inner.markActorHi;
-  }
-  get markActorLo(): number {
-    return this.#inner.markActorLo;
-  }
-  get markCounter(): number {
-    return this.#inner.markCounter;
-  }
-
-  decide(stored: Stored): number {
-    // Also of a partition that cannot be believed: what is there is there.
-    const before = copyBytes(stored.bytes, stored.start, stored.end);
-    const size = this.#inner.decide(stored);
-    if (size === WAIT_FOR_EARLIER) this.#alreadyThere(before);
-    else if (size === DROP_RECORD) this.#end = this.#order.end;
-    else if (size !== WRITE_NOTHING) this.#before = before;
-    return size;
-  }
-
-  /** Perhaps by an earlier process, whose storage had no time to call it durable: recovery made it so. */
-  #alreadyThere(record: Uint8Array): void {
-    const { putId } = this.#inner as { putId?: unknown };
-    this.#end = this.#order.end;
-    if (putId instanceof Uint8Array) this.#known = toHex(putId);
-    if (record.length > 0) this.#there = this.#order.wasThere(textOf(this.key), record);
-  }
-
-  encode(target: Uint8Array, at: number): void {
-    this.#inner.encode(target, at);
-    this.#order.placed(textOf(this.key), target, at, this.#before);
-    this.#end = this.#order.end;
-    this.#before = NOTHING;
-  }
-
-  onWritten(durable: boolean): void {
-    if (durable) this.#order.durableUntil(this.#end);
-    if (durable && this.#known !== '') this.#order.wasKnown(this.#known);
-    if (durable && this.#there !== null) this.#order.isDurable(this.#there);
-    this.#inner.onWritten(durable);
-  }
-
-  onRefused(failure: Failure): void {
-    this.#inner.onRefused(failure);
   }
 }

@@ -99,7 +99,7 @@ test('members come and go, never fewer than N, and every proposal comes to an en
   t.true(sum(world.changes?.proposed) > 10);
   t.is(sum(world.changes?.outcomes), sum(world.changes?.proposed));
   t.true(cluster.ring.version > 10);
-  for (const { members, replicaCount } of cluster.rings.values())
+  for (const { members, replicaCount } of cluster.history.rings.values())
     t.true(members.filter(({ leaving }) => !leaving).length >= replicaCount);
   t.true(cluster.ring.ordinalNext > first && cluster.ring.ordinalNext <= first + 6);
   t.deepEqual(world.violations, []);

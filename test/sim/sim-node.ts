@@ -3,8 +3,6 @@
  * partition files, a pool with drawn delays and a clock that may be wrong. It starts, crashes, stops and comes back as a
  * process under systemd does; what survives between two starts is the machine's: disk, files, clock, place in the network.
  */
-
-import type { Log } from '../../src/env/meter.js';
 import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run, wait } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
@@ -22,8 +20,10 @@ import { SimulatedDisk } from '../support/simulated-disk.js';
 import type { CountingMeter } from './counting-meter.js';
 import type { Mutant } from './mutants/mutant.js';
 import { Host, type SimulatedNetwork } from './network.js';
+import { logOf } from './node-log.js';
 import { openNodeEngine } from './node-engine.js';
 import type { Observer, StoreIdentity } from './observer.js';
+import { WatchedStorage } from './watched-storage.js';
 import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
 import type { Strangers } from './strangers.js';
@@ -256,14 +256,14 @@ export class SimNode implements StoreIdentity {
       random,
       draws: this.#random.fork(),
       observesClock: mutant?.forgetsClock !== true,
-      log: this.#log(),
+      log: logOf(this.world, this.node),
       fatal: (error) => {
         this.#fatal(process, error);
       },
     });
     if (process.ended) return; // it failed while it was being opened, in this very turn
     this.engine = engine;
-    const watched = world.observer.watch(world.strangers.watch(engine, this.node), this.node);
+    const watched = new WatchedStorage(world.strangers.watch(engine, this.node), this.node, world.observer);
     const mutantWorld = {
       ordinal: this.ordinal,
       random: randomFrom(this.#random.fork()),
@@ -285,7 +285,7 @@ export class SimNode implements StoreIdentity {
       nodeId: meta.meta.nodeId,
       ordinal: this.ordinal,
       meter: world.meter,
-      log: this.#log(),
+      log: logOf(this.world, this.node),
       pool: new BufferPool(0),
       background: {
         ...BACKGROUND,
@@ -348,24 +348,6 @@ export class SimNode implements StoreIdentity {
     this.crash('kill');
     this.state = 'left';
     this.world.onLeft(this);
-  }
-
-  #log(): Log {
-    const line =
-      (level: string) =>
-      (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-        if (this.world.isTold) this.world.say(`node ${this.node} ${level} ${event} ${JSON.stringify(fields)}`);
-      };
-    const nothing = (): void => undefined;
-    const info = line('info');
-    return {
-      debug: nothing,
-      info: (event, fields) => {
-        if (event.startsWith('ring-')) info(event, fields);
-      },
-      warn: line('warn'),
-      error: line('error'),
-    };
   }
 
   #startFailed(process: SimProcess, error: Error): void {

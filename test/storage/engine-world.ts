@@ -38,6 +38,8 @@ export interface WorldOptions {
   readonly batchOperationsMax?: number;
   /** Every read of a file goes through the pool. */
   readonly alwaysCold?: boolean;
+  /** Shared with others. */
+  readonly time?: SimulatedTime;
   /** A new store is suspect until it has met them. */
   readonly hasOtherOwners?: boolean;
 }
@@ -45,7 +47,7 @@ export interface WorldOptions {
 const SEGMENT_BYTES = 65_536;
 
 export class World {
-  readonly time: SimulatedTime = new SimulatedTime();
+  readonly time: SimulatedTime;
   readonly random: Prng;
   readonly options: WorldOptions;
   readonly partitionCount: number;
@@ -71,6 +73,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options;
+    this.time = options.time ?? new SimulatedTime();
     this.random = new Prng(options.seed);
     this.partitionCount = options.partitionCount ?? 256;
     this.#scope = this.time.scope();
@@ -268,6 +271,7 @@ export class World {
           scope.after(random.float() * 2, fire);
         },
         snapshotOf: (path) => this.files.snapshotOf(path),
+        copyAt: (path) => MemoryPartitionFiles.copyAt(this.disk, path),
         hash: HASH,
         digest: DIGEST,
         nowMs: () => this.time.monotonicMs(),

@@ -55,6 +55,19 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   readonly #rotten: Set<string> = new Set();
   #found: DamagedPlace[] = [];
 
+  /** As the engine's: all of it goes but its fence. */
+  dropPartition(partition: number, done: (error: Error | null) => void): void {
+    for (const [name, kept] of [...this.#records]) {
+      if (kept.partition !== partition) continue;
+      this.#records.delete(name);
+      this.#rotten.delete(name);
+    }
+    const onWritten = (): void => {
+      done(null);
+    };
+    this.#ack({ durable: true, onWritten });
+  }
+
   read(request: ReadRequest): void {
     this.#orLater(() => {
       request.onRead(this.#stored(request.key));

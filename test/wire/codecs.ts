@@ -9,6 +9,7 @@ import * as listing from '../../src/wire/codec-keys.js';
 import * as multi from '../../src/wire/codec-multi.js';
 import * as reap from '../../src/wire/codec-reap.js';
 import * as ring from '../../src/wire/codec-ring.js';
+import { CLUSTER_CODECS } from './codecs-cluster.js';
 import { GOSSIP_CODECS } from './codecs-gossip.js';
 import {
   bytes,
@@ -23,6 +24,7 @@ import {
   u53,
 } from './arbitrary.js';
 import { type Codec, RING_LOG_CODECS } from './ring-log-codecs.js';
+import { TRANSFER_CODECS } from './codecs-transfer.js';
 
 const hexId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toHex);
 const members = fc.array(fc.record({ nodeId: hexId, ordinal: fc.nat(65_535), address: text, zone: text }), {
@@ -304,6 +306,8 @@ export const CODECS: Readonly<Record<string, Codec>> = {
   FencesReply: { messages: fc.record({ fences }), encode: reap.encodeFencesReply, decode: reap.decodeFencesReply },
   ...RING_LOG_CODECS,
   ...GOSSIP_CODECS,
+  ...CLUSTER_CODECS,
+  ...TRANSFER_CODECS,
   Hints: { messages: fc.record({ budgetMs: u32 }), encode: admin.encodeHints, decode: admin.decodeHints },
   Keys: { messages: keysRequest, encode: listing.encodeKeys, decode: listing.decodeKeys },
   KeysReply: { messages: keysReply, encode: listing.encodeKeysReply, decode: listing.decodeKeysReply },

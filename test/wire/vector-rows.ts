@@ -1,8 +1,10 @@
 /* What the golden frames of protocol/vectors say. Bytes are `0x` and hexadecimal digits. vectors.ts makes the frames. */
 import * as kinds from '../../src/wire/kinds.js';
+import { CLUSTER_ROWS } from './vector-rows-cluster.js';
 import { GOSSIP_ROWS } from './vector-rows-gossip.js';
 import { NODE_ROWS } from './vector-rows-nodes.js';
 import { RING_LOG_ROWS } from './vector-rows-ring.js';
+import { TRANSFER_ROWS } from './vector-rows-transfer.js';
 import {
   ACCEPTOR_PROOF,
   CLUSTER_ID,
@@ -26,6 +28,8 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...NODE_ROWS,
   ...RING_LOG_ROWS,
   ...GOSSIP_ROWS,
+  ...CLUSTER_ROWS,
+  ...TRANSFER_ROWS,
   connection: [
     [
       'hello',

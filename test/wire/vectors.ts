@@ -7,9 +7,11 @@ import { fromHex, toHex } from '../../src/lib/bytes.js';
 import type { GetReply, ManyReply, PutReply } from '../../src/model/messages.js';
 import * as admin from '../../src/wire/codec-admin.js';
 import * as background from '../../src/wire/codec-background.js';
+import * as cluster from '../../src/wire/codec-cluster.js';
 import * as exchange from '../../src/wire/codec-exchange.js';
 import * as gossip from '../../src/wire/codec-gossip.js';
 import * as reap from '../../src/wire/codec-reap.js';
+import * as transfer from '../../src/wire/codec-transfer.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
 import * as listing from '../../src/wire/codec-keys.js';
@@ -127,6 +129,21 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [kinds.RING_LEARN_REPLY, framed(kinds.RING_LEARN_REPLY, ringLog.encodeRingLearnReply, ringLog.decodeRingLearnReply)],
   [kinds.GOSSIP, framed(kinds.GOSSIP, gossip.encodeGossip, gossip.decodeGossip)],
   [kinds.GOSSIP_REPLY, framed(kinds.GOSSIP_REPLY, gossip.encodeGossipReply, gossip.decodeGossipReply)],
+  [kinds.TRANSFER_OPEN, framed(kinds.TRANSFER_OPEN, transfer.encodeTransferOpen, transfer.decodeTransferOpen)],
+  [
+    kinds.TRANSFER_OPEN_REPLY,
+    framed(kinds.TRANSFER_OPEN_REPLY, transfer.encodeTransferOpenReply, transfer.decodeTransferOpenReply),
+  ],
+  [kinds.TRANSFER_CHUNK, framed(kinds.TRANSFER_CHUNK, transfer.encodeTransferChunk, transfer.decodeTransferChunk)],
+  [
+    kinds.TRANSFER_CHUNK_REPLY,
+    framed(kinds.TRANSFER_CHUNK_REPLY, transfer.encodeTransferChunkReply, transfer.decodeTransferChunkReply),
+  ],
+  [kinds.TRANSFER_CLOSE, framed(kinds.TRANSFER_CLOSE, transfer.encodeTransferClose, transfer.decodeTransferClose)],
+  [
+    kinds.TRANSFER_CLOSE_REPLY,
+    framed(kinds.TRANSFER_CLOSE_REPLY, transfer.encodeTransferCloseReply, transfer.decodeTransferCloseReply),
+  ],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],
@@ -138,6 +155,8 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   ],
   [kinds.SCRUB, framed(kinds.SCRUB, background.encodeScrub, background.decodeScrub)],
   [kinds.SCRUB_REPLY, framed(kinds.SCRUB_REPLY, background.encodeScrubReply, background.decodeScrubReply)],
+  [kinds.CLUSTER, framed(kinds.CLUSTER, cluster.encodeCluster, cluster.decodeCluster)],
+  [kinds.CLUSTER_REPLY, framed(kinds.CLUSTER_REPLY, cluster.encodeClusterReply, cluster.decodeClusterReply)],
   [kinds.TREE, framed(kinds.TREE, exchange.encodeTree, exchange.decodeTree)],
   [kinds.TREE_REPLY, framed(kinds.TREE_REPLY, exchange.encodeTreeReply, exchange.decodeTreeReply)],
   [kinds.LEAVES, framed(kinds.LEAVES, exchange.encodeLeaves, exchange.decodeLeaves)],

@@ -5,7 +5,7 @@
  * the ring is no secret, and is sent to whoever asks for it.
  */
 import { randomBytes } from 'node:crypto';
-import { open, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import xxhash from 'xxhash-wasm';
 import { formatAddress, isLoopback } from '../../daemon/config-units.js';
@@ -25,6 +25,7 @@ import { type NodeWord, parseNodeWords } from '../node-words.js';
 import { formatOf, printJson, printLines } from '../output.js';
 import { balanceOf, balanceText, memberObjects, memberRows, printMembers, viewOf } from '../ring-view.js';
 import type { CommonOptions } from '../session.js';
+import { listenWarnings, startCommand, writeNew } from '../start-words.js';
 
 const REPLICAS_DEFAULT = 3;
 /** Its owner's alone. */
@@ -135,24 +136,6 @@ async function writeSecret(path: string, ringFile: string): Promise<void> {
   }
 }
 
-/** Synced, and whole or not there. */
-async function writeNew(flag: string, loss: string, path: string, bytes: Uint8Array, mode = 0o666): Promise<void> {
-  const file = await open(path, 'wx', mode).catch((error: unknown) => {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw new UsageError(`${flag}: ${path} is there already and is not overwritten: ${loss}`);
-    throw new UsageError(`${flag}: ${path} cannot be written: ${message}`);
-  });
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-    await file.close();
-  } catch (error) {
-    await file.close().catch(() => undefined); // it may be what failed
-    await unlink(path);
-    throw error;
-  }
-}
-
 function warningsOf(ring: RingDocument, nodes: readonly NodeWord[]): readonly string[] {
   const warnings = [
     ...ringAdvice(
@@ -164,18 +147,12 @@ function warningsOf(ring: RingDocument, nodes: readonly NodeWord[]): readonly st
   const local = nodes.filter((node) => !beyond.includes(node)).map(({ name }) => name);
   if (beyond.length > 0 && local.length > 0)
     warnings.push(`Only its own machine reaches ${local.join(', ')}: the address is a loopback one`);
-  if (beyond.length > 0)
-    warnings.push(
-      'Nothing is encrypted yet, so partitad refuses to listen beyond loopback unless told --insecure-listen. Add it where the network is yours alone',
-    );
+  warnings.push(...listenWarnings(nodes));
   return warnings;
 }
 
-function stepOf({ name, client, peer }: NodeWord, files: Files): Step {
-  const secret = files.nodeCount === 1 ? [] : ['--peer-secret-file', files.secret ?? 'SECRET-FILE'];
-  const words = ['--init-from', files.ring, '--node', name, ...secret, '--data-dir', `/var/lib/partita/${name}`];
-  const listen = ['--client-listen', formatAddress(client), '--peer-listen', formatAddress(peer)];
-  return { node: name, command: ['partitad', ...words, ...listen].map(quoted).join(' ') };
+function stepOf(node: NodeWord, { ring, secret, nodeCount }: Files): Step {
+  return { node: node.name, command: startCommand(node, ring, nodeCount === 1 ? null : (secret ?? 'SECRET-FILE')) };
 }
 
 function nextText(
@@ -196,9 +173,4 @@ function nextText(
     `Later starts do without --init-from and --node${files.nodeCount === 1 ? '' : ', and need the secret each time'}.`,
     '',
   ].join('\n');
-}
-
-/** As a shell wants it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

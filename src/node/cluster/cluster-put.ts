@@ -23,9 +23,9 @@ import { ERROR } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
 import { PutOperation, type RecordKeeper } from '../put.js';
-import type { StoreAsker } from '../peers/request.js';
 import type { PutTarget, PutWork } from '../work.js';
 import { CopyAcks } from './copy-acks.js';
+import { sendExtras } from './extras.js';
 import { Forwarding } from './forwarding.js';
 import { Resend } from './resend.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
@@ -249,27 +249,15 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     this.#record = block.length === size ? block : block.subarray(0, size);
     this.#head.fence = this.#parts.reaps.stampOf(this.#local.partition);
     this.#target?.onHeld(this, size);
+    if (this.#preference.extras.length > 0)
+      sendExtras(this.#parts, this.#preference, this.#head, this.#record, this.#budgetMs);
     this.#isMade = true;
     // The store is in the middle of laying the record down: what others answer at once must not come between.
     if (!this.#isAsking) this.#parts.timers.endOfTurn(this.#flushRecord);
   }
 
   #tellMade(): void {
-    if (this.#preference.extras.length > 0) this.#sendExtras();
     this.#machine.encoded(this.#localTicket, this.#parts.nowMs());
-  }
-
-  /** To nodes that take the partition over, or have given it up: nobody waits for them, and they catch up by themselves. */
-  #sendExtras(): void {
-    const { links, self } = this.#parts;
-    const head = this.#head;
-    head.budgetMs = this.#budgetMs;
-    head.hintFor = 0;
-    head.durable = false;
-    for (const node of this.#preference.extras) {
-      if (node !== self)
-        links.get(node)?.store(head, this.#record, false, peerTimeoutMs(this.#budgetMs), NOBODY_WAITS, 0);
-    }
   }
 
   onStoredHere(): void {
@@ -404,15 +392,9 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   }
 }
 
-const NOBODY: readonly number[] = [];
-const FRESH: Circumstances = { forwarded: false, cannotStore: false, excluded: NOBODY };
-const NOBODY_WAITS: StoreAsker = {
-  onStored: () => undefined,
-  onRefused: () => undefined,
-  onUnanswered: () => undefined,
-};
+const FRESH: Circumstances = { forwarded: false, cannotStore: false, excluded: [] };
 /** What becomes of a hint is nobody's business any more. */
 const UNTOLD: RecordTarget = { onMerged: () => undefined, onRefused: () => undefined };
 const NO_ROOM = failure('OVERLOADED', 'There is no room for more hints on this node');
-const FORWARDED: Circumstances = { forwarded: true, cannotStore: false, excluded: NOBODY };
-const CANNOT_STORE: Circumstances = { forwarded: false, cannotStore: true, excluded: NOBODY };
+const FORWARDED: Circumstances = { forwarded: true, cannotStore: false, excluded: [] };
+const CANNOT_STORE: Circumstances = { forwarded: false, cannotStore: true, excluded: [] };

@@ -15,10 +15,8 @@ import type { Random } from '../../env/random.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import type { RepairReply } from '../../model/exchange-messages.js';
-import { changeRing } from '../../ring/change.js';
-import { encodeRing, type RingDocument } from '../../ring/document.js';
-import { ringBytes } from '../../ring/ring-bytes.js';
-import { editMembers, type RingEdit } from '../../ring/edits.js';
+import type { RingDocument } from '../../ring/document.js';
+import type { RingEdit } from '../../ring/edits.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import { MergePlan } from '../../versioning/merge.js';
 import type { Works } from '../dispatcher.js';
@@ -28,17 +26,14 @@ import { PeerCredentials } from '../peers/credentials.js';
 import { PeerLinks, type PeerStatus } from '../peers/links.js';
 import type { Services } from '../services.js';
 import type { Session } from '../session.js';
-import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
+import type { ChangeOutcome, RingWish } from './change-outcome.js';
 import { ClusterGet } from './cluster-get.js';
 import { ClusterPut } from './cluster-put.js';
 import { Fences } from './fences.js';
-import type { GossipRing } from '../../membership/gossip.js';
 import type { GossipStatus } from '../../model/gossip-messages.js';
-import { Gossiper } from './gossiper.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
-import { Membership } from './membership.js';
 import { ClusterMeters } from './meters.js';
-import { MoveDriver, type MoveStatus } from './move-driver.js';
+import type { MoveStatus } from './move-driver.js';
 import type { ClusterOptions } from './options.js';
 import { Origins } from './origins.js';
 import type { ClusterParts } from './parts.js';
@@ -48,7 +43,7 @@ import { ExchangeServer } from './exchange-server.js';
 import { Preferences } from './preferences.js';
 import { ReapMember } from './reap-member.js';
 import { Reaper, type ReapSummary } from './reaper.js';
-import { RingLog } from './ring-log.js';
+import { RingLife } from './ring-life.js';
 import { RingLogServer } from './ring-log-server.js';
 import { Repairs } from './repairs.js';
 
@@ -103,11 +98,7 @@ export class Cluster implements ClusterParts, Works {
   readonly damage: DamageRepair;
   readonly #server: PeerServer;
   readonly #exchanges: Exchanges;
-  readonly membership: Membership;
-  readonly ringLog: RingLog;
-  readonly #moves: MoveDriver;
-  readonly #gossiper: Gossiper;
-  readonly #onRing: ((ring: RingDocument) => void) | undefined;
+  readonly #life: RingLife;
 
   /** Dials the other members at once. */
   constructor(world: ClusterWorld, options: ClusterOptions) {
@@ -122,10 +113,7 @@ export class Cluster implements ClusterParts, Works {
     this.preferences = new Preferences(ring);
     this.origins = new Origins(nodeId, ring.version);
     this.meters = new ClusterMeters(meter);
-    this.nameOf = (node) => {
-      const member = services.ring.members.find(({ ordinal: one }) => one === node);
-      return member === undefined ? `node ${node}` : `node ${node} (${member.peerAddress})`;
-    };
+    this.nameOf = (node) => nameIn(services.ring, node);
     this.credentials = new PeerCredentials({ nodeId, secret, digest, random, ring });
     this.links = new PeerLinks({
       clock,
@@ -143,18 +131,8 @@ export class Cluster implements ClusterParts, Works {
     const reach = (partition: number, fence: number): void => {
       this.fences.reach(partition, fence, REACH_MS, () => undefined);
     };
-    const kept = { storage: hints, reaps, reach };
-    this.hints = new HintKeeper({
-      services,
-      self: ordinal,
-      timers,
-      slices,
-      links,
-      table,
-      preferences,
-      meters,
-      ...kept,
-    });
+    const seen = { services, self: ordinal, timers, slices, links, table, preferences, meters };
+    this.hints = new HintKeeper({ ...seen, storage: hints, reaps, reach });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
@@ -168,77 +146,26 @@ export class Cluster implements ClusterParts, Works {
     services.reapTextOf = (place, stored) => this.reaper.textOf(place, stored);
     this.#server = new PeerServer(this, this.credentials, new ExchangeServer(this, replicas, slices), member);
     this.#exchanges.start();
-    this.#onRing = options.onRing;
-    this.membership = new Membership({
+    this.#life = new RingLife({
       parts: this,
-      replicas,
-      keeper: options.rings,
-      learnFrom: (whom) => {
-        this.ringLog.learnFrom(whom);
-      },
-      expect: (partitions) => {
-        this.#exchanges.expect(partitions);
-      },
-      apply: (newer) => {
-        this.#apply(newer);
-      },
-      onRemoved: options.onRemoved,
-    });
-    this.ringLog = new RingLog({
-      self: ordinal,
-      hash: services.hash,
-      log,
-      random,
-      timers,
-      links: this.links,
-      host: this.membership,
-      store: options.acceptor,
-      nameOf: this.nameOf,
-      nowMs: () => clock.monotonicMs(),
-    });
-    this.#server.ringLog = new RingLogServer(this.ringLog);
-    this.#gossiper = new Gossiper({
-      self: { ordinal, nodeId, opening: services.storage.status().opening, peerAddress: '' },
-      ring: this.#gossipedRing(),
-      seeds: [],
       clock,
       timers,
       random,
-      links: this.links,
-      log,
       meter,
-      onNewer: (whom) => {
-        this.ringLog.learnFrom(whom);
+      exchanges: this.#exchanges,
+      options,
+      apply: (newer) => {
+        this.#apply(newer);
       },
-      onPutBack: () => {
-        // One that was made at this start has forgotten nothing since.
-        if (typeof options.acceptor !== 'string' && options.acceptor.found === 'kept') this.ringLog.renounce();
-      },
-      meetSeed: () => undefined,
     });
-    this.#server.gossiper = this.#gossiper;
-    this.#gossiper.start();
-    this.#moves = new MoveDriver(this, this.#exchanges, this.ringLog, random);
+    this.#server.ringLog = new RingLogServer(this.#life.ringLog);
+    this.#server.gossiper = this.#life.gossiper;
+    services.ringAdmin = this.#life.admin;
   }
 
   /** Has the voters decide on a ring with other members. */
-  changeRing(edits: readonly RingEdit[], { seed, change }: RingWish, done: (outcome: ChangeOutcome) => void): void {
-    const { ring, clock } = this.services;
-    const members = editMembers(ring, edits);
-    const { acceptorIds } = this.#moves;
-    const notes = { change, changedAtMs: clock.wallMs(), acceptorIds };
-    const plan = 'fault' in members ? members : changeRing(ring, members, seed, notes);
-    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
-    else
-      this.ringLog.propose(encodeRing(plan), (outcome) => {
-        done(changeOutcome(outcome));
-      });
-  }
-
-  #gossipedRing(): GossipRing {
-    const { ring, hash } = this.services;
-    const { hash: ringHash } = ringBytes(this.membership.ring().document, hash);
-    return { version: ring.version, hash: ringHash, members: ring.members };
+  changeRing(edits: readonly RingEdit[], wish: RingWish, done: (outcome: ChangeOutcome) => void): void {
+    this.#life.change(edits, wish, done);
   }
 
   /** In one turn: nobody sees one half of the node by the old ring and the other by the new one. */
@@ -250,10 +177,6 @@ export class Cluster implements ClusterParts, Works {
     this.hints.reroute();
     this.fences.setRing();
     this.#exchanges.setRing();
-    this.#moves.setRing();
-    this.ringLog.installed();
-    this.#gossiper.setRing(this.#gossipedRing());
-    this.#onRing?.(ring);
   }
 
   nowMs(): number {
@@ -279,22 +202,24 @@ export class Cluster implements ClusterParts, Works {
       repair: this.#exchanges.status(),
       readRepairs: this.meters.readRepairs,
       tombstones: this.reaper.summaries(),
-      moves: this.#moves.status(),
-      gossip: this.#gossiper.status(),
+      moves: this.#life.moves(),
+      gossip: this.#life.gossip(),
       departing: this.#exchanges.departures.partitions,
     };
   }
 
   /** What is under way to others ends as lost, and is kept for them as hints. */
   stop(): void {
-    this.#moves.stop();
-    this.#gossiper.stop();
-    this.membership.stop();
-    this.ringLog.stop();
+    this.#life.stop();
     this.#exchanges.stop();
     this.reaper.stop();
     this.fences.stop();
     this.links.stop();
     this.hints.stop();
   }
+}
+
+function nameIn({ members }: RingDocument, node: number): string {
+  const member = members.find(({ ordinal }) => ordinal === node);
+  return member === undefined ? `node ${node}` : `node ${node} (${member.peerAddress})`;
 }

@@ -16,7 +16,6 @@
  * until the last of them has passed the log.
  */
 import type { TimerHandle } from '../../env/clock.js';
-import { copyBytes } from '../../lib/bytes.js';
 import { type Flow, run, wait } from '../../lib/flow.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { FenceMessage, FencesMessage } from '../../model/reap-messages.js';
@@ -29,6 +28,7 @@ import { isFault } from '../../wire/plain.js';
 import { askBody } from './ask-body.js';
 import { CutWrite } from './reap-writes.js';
 import type { FenceWatch } from './fence-watch.js';
+import { keysOfHash } from './keys-of-hash.js';
 import type { ClusterParts } from './parts.js';
 
 const LOOK_MS = 250;
@@ -369,7 +369,7 @@ export class Fences implements FenceWatch {
     const { services, hints } = this.#parts;
     this.#reaps.learn(partition, entry);
     for (const key of yield* wait<readonly Uint8Array[]>((done) => {
-      this.#keysOf(partition as PartitionId, entry, done);
+      keysOfHash(services, partition as PartitionId, entry, done);
     })) {
       const { hashHi, hashLo } = entry;
       const place = { partition: partition as PartitionId, key, hashHi, hashLo };
@@ -382,25 +382,5 @@ export class Fences implements FenceWatch {
       if (ending === 'refused') throw new Error('The store takes no writes');
       if (ending === 'gone') hints.recordReaped(keyName(key, 0, key.length));
     }
-  }
-
-  #keysOf(partition: PartitionId, { hashHi, hashLo }: ReapEntry, done: Answer<readonly Uint8Array[]>): void {
-    const keys: Uint8Array[] = [];
-    this.#parts.services.storage.scan({
-      partition,
-      fromHi: hashHi,
-      fromLo: hashLo,
-      untilHi: hashLo === 0xffff_ffff ? hashHi + 1 : hashHi,
-      untilLo: (hashLo + 1) >>> 0,
-      recordsMax: 64,
-      bytesMax: 1_048_576,
-      onRecord: (_stored, key) => {
-        if (key.length > 0) keys.push(copyBytes(key));
-      },
-      onEnd: (_next, fault) => {
-        if (fault === null) done(null, keys);
-        else done(new Error(fault.text));
-      },
-    });
   }
 }

@@ -28,7 +28,7 @@ const TEXTS = {
   'two-nodes':
     'Two processes run with the same node id, as after a data directory was copied. Stop one of them, and give it a directory of its own',
   'put-back':
-    'The store of this node is older than what other nodes have heard of it: it was put back to an earlier day. It lacks what came after, until it has met the other owners',
+    'The store of this node is older than what other nodes have heard of it: it was put back to an earlier day. It lacks what came after, until it has met the other owners. If its directory was restored from a copy, and its file ring/acceptor with it, stop the node and delete that file: it may have forgotten what it has voted for',
 } as const satisfies Record<GossipAlarm['kind'], string>;
 
 export interface GossiperOptions {
@@ -44,8 +44,6 @@ export interface GossiperOptions {
   readonly meter: Meter;
   /** A member that can be reached has a newer ring: after each exchange, until `setRing`. */
   onNewer(ordinal: number, version: number): void;
-  /** Others have heard of a later opening of this very store. */
-  onPutBack(): void;
   /** Nobody can be reached: once a round. */
   meetSeed(address: string): void;
 }
@@ -169,7 +167,6 @@ export class Gossiper {
     this.#alarms.push(alarm);
     if (this.#alarms.length > ALARMS_MAX) this.#alarms.shift();
     this.#options.log.error(kind, { ...fields, text: TEXTS[kind] });
-    if (kind === 'put-back') this.#options.onPutBack();
   }
 
   readonly #isReady = (ordinal: number): boolean => this.#options.links.get(ordinal)?.state === 'ready';

@@ -45,6 +45,7 @@ export interface Proposing {
 
 /** How often it is asked by which ids the voters vote. */
 const ASK_VOTERS_MS = 4_000;
+const FRESH_MS = 2 * ASK_VOTERS_MS;
 
 /** What a move waits for; see above. */
 export type MoveStep = 'reap-logs' | 'restoring' | 'waiting-for-nodes' | 'comparing' | 'settling';
@@ -67,8 +68,8 @@ export class MoveDriver {
   readonly #proposing: Proposing;
   readonly #random: Random;
   readonly #incoming: Map<string, Incoming> = new Map();
-  /** Ids by which voters vote, as they said last. */
-  readonly acceptorIds: Map<number, string> = new Map();
+  /** Ids by which members vote, as each said last, and when. */
+  readonly #heardIds: Map<number, { readonly acceptorId: string; readonly atMs: number }> = new Map();
   #timer: TimerHandle | null = null;
   #isProposing = false;
   #askedVotersMs = 0;
@@ -83,11 +84,24 @@ export class MoveDriver {
     this.#lookLater();
   }
 
+  /**
+   * Ids by which members vote. Only what they have just said counts: who names a voter by what it was called before it lost
+   * its memory takes its vote away.
+   */
+  get acceptorIds(): ReadonlyMap<number, string> {
+    const sinceMs = this.#parts.nowMs() - FRESH_MS;
+    const fresh = new Map<number, string>();
+    for (const [ordinal, { acceptorId, atMs }] of this.#heardIds) if (atMs >= sinceMs) fresh.set(ordinal, acceptorId);
+    return fresh;
+  }
+
   setRing(): void {
     const { ring } = this.#parts.services;
     this.#failures = 0;
     this.#notBeforeMs = 0;
     const names = new Set(ring.moves.map(nameOf));
+    for (const ordinal of [...this.#heardIds.keys()])
+      if (!ring.members.some((member) => member.ordinal === ordinal)) this.#heardIds.delete(ordinal);
     for (const name of [...this.#incoming.keys()]) if (!names.has(name)) this.#incoming.delete(name);
   }
 
@@ -153,7 +167,8 @@ export class MoveDriver {
     this.#askedVotersMs = nowMs;
     for (const { ordinal } of members) {
       const heard = (reply: { readonly acceptorId: string } | null): void => {
-        if (reply !== null && reply.acceptorId !== '') this.acceptorIds.set(ordinal, reply.acceptorId);
+        if (reply === null || reply.acceptorId === '') return;
+        this.#heardIds.set(ordinal, { acceptorId: reply.acceptorId, atMs: this.#parts.nowMs() });
       };
       if (ordinal === this.#parts.self) heard(this.#proposing);
       else this.#proposing.learnFrom(ordinal, heard);
@@ -164,10 +179,11 @@ export class MoveDriver {
   #votersAreNamed({ members, voters }: RingDocument): boolean {
     const { self } = this.#parts;
     if (!voters.some(({ ordinal }) => ordinal === self)) return true;
-    const areAllKnown = voters.every(({ ordinal }) => this.acceptorIds.has(ordinal));
+    const { acceptorIds } = this;
+    const areAllKnown = voters.every(({ ordinal }) => acceptorIds.has(ordinal));
     const areAllNamed = voters.every(({ acceptorId }) => acceptorId !== '');
     if (!areAllNamed && !areAllKnown) return true;
-    const chosen = chooseVoters(members, voters, this.acceptorIds);
+    const chosen = chooseVoters(members, voters, acceptorIds);
     return (
       chosen.length === voters.length &&
       chosen.every(({ ordinal, acceptorId }, i) => {

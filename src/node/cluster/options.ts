@@ -7,6 +7,7 @@ import type { HintStorage } from '../../storage/hint-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { RingKeeper } from './membership.js';
 import type { AcceptorStore } from './ring-log.js';
+import type { NotesStore } from './ring-notes.js';
 
 /** What a member of a ring of several nodes needs beside what every node does. */
 export interface ClusterOptions {
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   readonly acceptor: AcceptorStore | string;
   /** Where newer rings are kept. */
   readonly rings: RingKeeper;
+  /** Where notes about changes of the ring are kept. Absent: they are forgotten with the process. */
+  readonly notes?: NotesStore;
   /** From now on this ring is in force here. */
   readonly onRing?: (ring: RingDocument) => void;
   /** This node was removed, or has left: it is to be stopped, and must not serve again. */

@@ -162,8 +162,8 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   settledMs(): number {
-    const { kind } = this.#meeting;
-    return kind === 'home' ? Number.POSITIVE_INFINITY : this.#world.parts.services.viewMs() - SETTLE_MS;
+    if (this.#meeting.kind === 'home') return Number.POSITIVE_INFINITY;
+    return this.#world.parts.services.viewMs() - SETTLE_MS;
   }
 
   ended({ failure, young }: ExchangeOutcome): void {

@@ -34,6 +34,7 @@ import { type RecordTarget, RecordWrite } from './record-write.js';
 import type { Gossiper } from './gossiper.js';
 import type { RingLogServer } from './ring-log-server.js';
 import { ReplicaRead } from './replica-read.js';
+import type { Transfers } from './transfers.js';
 
 const NOBODY: readonly number[] = [];
 
@@ -65,6 +66,8 @@ export class PeerServer {
   readonly #credentials: PeerCredentials;
   readonly #exchanges: ExchangeServer;
   readonly #reaps: ReapServer;
+  /** null: no files are given. */
+  transfers: Pick<Transfers, 'serve'> | null = null;
   readonly #stores: Pool<ReplicaStore>;
   readonly #reads: Pool<ReplicaRead>;
   readonly #forwards: Pool<ForwardedPut>;
@@ -109,7 +112,7 @@ export class PeerServer {
       this.#exchanges.serve(session, frame);
     } else if (this.ringLog?.serve(session, frame, this.#ordinalOf(session)) === true) {
       return;
-    } else if (this.gossiper?.serve(session, frame) === true) {
+    } else if (this.gossiper?.serve(session, frame) === true || this.transfers?.serve(session, frame) === true) {
       return;
     } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);

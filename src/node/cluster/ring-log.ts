@@ -52,7 +52,6 @@ export interface RingLogHost {
 
 /** storage/acceptor-file.ts */
 export interface AcceptorStore {
-  readonly found: 'kept' | 'none' | 'damaged';
   readonly acceptorId: string;
   readonly state: AcceptorState | null;
   write(state: AcceptorState, done: (error: Error | null) => void): void;

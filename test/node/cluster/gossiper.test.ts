@@ -46,7 +46,6 @@ class Bench {
       links: node.links,
       log,
       meter: silentMeter,
-      onPutBack: () => undefined,
       onNewer: (holder, version) => {
         this.newer.push(`${ordinal}: ring ${version} from ${holder}`);
       },

@@ -1,0 +1,187 @@
+/*
+ * partita cluster commit: has the voters decide on what was planned; and the file that a new node is started with. A ring
+ * that was decided on is in force whatever becomes of the file, so it is first looked whether the file can be written,
+ * and partita cluster ring-file writes it again.
+ */
+import { access } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { dirname } from 'node:path';
+import xxhash from 'xxhash-wasm';
+import { PartitaError } from '../../client/index.js';
+import { parseAddress } from '../../daemon/config-units.js';
+import type { CommitFacts } from '../../model/cluster-facts.js';
+import { hash64From } from '../../model/hash.js';
+import { decodeRing, type RingDocument } from '../../ring/document.js';
+import { encodeRingFile } from '../../ring/ring-file.js';
+import { askCluster, type ClusterOptions, nextCommand, statusOf } from '../cluster-asking.js';
+import { parseWhole } from '../durations.js';
+import { EXIT_DONE, EXIT_FAILED, EXIT_UNAVAILABLE } from '../exit-codes.js';
+import { type Io, UsageError } from '../io.js';
+import { formatOf, printJson, printLines } from '../output.js';
+import { listenWarnings, type StartedNode, startCommand, writeNew } from '../start-words.js';
+
+export type CommitOptions = ClusterOptions & {
+  readonly version?: string;
+  readonly plan?: string;
+  readonly out?: string;
+  readonly secret?: string;
+};
+
+/** Longer than the voters may take. */
+const TIMEOUT = '20s';
+const VERSION_MAX = 0xffff_ffff;
+const FILE_LOST = 'name another file';
+const EXIT_OF = {
+  done: EXIT_DONE,
+  refused: EXIT_FAILED,
+  conflict: EXIT_FAILED,
+  'no-quorum': EXIT_UNAVAILABLE,
+  unknown: EXIT_UNAVAILABLE,
+} as const satisfies Record<CommitFacts['kind'], number>;
+
+export async function runClusterCommit(io: Io, given: CommitOptions): Promise<number> {
+  const options = { timeout: TIMEOUT, ...given };
+  if (options.version === undefined)
+    throw new UsageError(
+      '--version: say which ring version was planned; partita cluster plan prints the whole command',
+    );
+  const version = parseWhole(options.version, '--version', 2, VERSION_MAX);
+  const { plan, joining } = await statusOf(io, options);
+  if (plan === null) throw new UsageError('There is no plan to commit. Make one: partita cluster plan');
+  if (plan.version !== version)
+    throw new UsageError(
+      `--version: ${version} was asked for, and what was planned last makes version ${plan.version}. Look at it again: partita cluster plan`,
+    );
+  const planHash = options.plan ?? plan.hash;
+  if (!/^[0-9a-f]{16}$/.test(planHash))
+    throw new UsageError(`--plan: ${JSON.stringify(planHash)} is not the 16 hexadecimal digits that plan printed`);
+  const file = options.out ?? `ring-${version}.json`;
+  if (joining.length > 0) await checkFree(file);
+  const facts = await commit(io, options, version - 1, planHash);
+  if (facts.kind !== 'done') {
+    io.err(`error: cluster commit: ${facts.text}\n`);
+    return EXIT_OF[facts.kind];
+  }
+  await show(io, options, facts, joining.length > 0 ? file : null);
+  return EXIT_DONE;
+}
+
+export async function runRingFile(io: Io, options: CommitOptions): Promise<number> {
+  const { ring: raw, members } = await statusOf(io, options);
+  const ring = ringOf(raw);
+  const file = options.out ?? `ring-${ring.version}.json`;
+  const names = await writeRingFile(ring, [], file);
+  const rows = members.map(({ ordinal, address }, index) => [names[index] ?? '', String(ordinal), address]);
+  const format = formatOf(io, options.output);
+  if (format === 'json') printJson(io, { file, version: ring.version, names });
+  else if (format === 'raw') printLines(io, rows);
+  else
+    io.out(
+      `Ring version ${ring.version} is in ${file}. In it the nodes are called ${names.join(', ')}, by their numbers\n`,
+    );
+  return EXIT_DONE;
+}
+
+async function commit(io: Io, options: ClusterOptions, baseVersion: number, planHash: string): Promise<CommitFacts> {
+  try {
+    return await askCluster<CommitFacts>(io, options, { action: 'commit', baseVersion, planHash });
+  } catch (error) {
+    if (!PartitaError.is(error) || (error.code !== 'TIMEOUT' && error.code !== 'CONNECTION')) throw error;
+    const text = `${error.message}. The change may have been decided on all the same: look with partita cluster status before you try again`;
+    throw new PartitaError(error.code, text, { cause: error });
+  }
+}
+
+async function show(io: Io, options: CommitOptions, facts: CommitFacts, file: string | null): Promise<void> {
+  const ring = ringOf(facts.ring);
+  const starts = file === null ? [] : await startsOf(ring, facts, file, options);
+  const next = nextCommand('partita cluster status', options);
+  const warnings = listenWarnings(starts);
+  const format = formatOf(io, options.output);
+  const commands = starts.map(({ name, command }) => ({ node: name, command }));
+  for (const text of warnings) io.err(`warning: ${text}\n`);
+  if (format === 'json') printJson(io, { version: facts.version, file, start: commands, next });
+  else if (format === 'raw')
+    printLines(io, [
+      ['version', String(facts.version)],
+      ...(file === null ? [] : [['file', file]]),
+      ...commands.map(({ node, command }) => ['start', node, command]),
+    ]);
+  else {
+    io.out(`${facts.text}\n`);
+    if (file !== null)
+      io.out(
+        `It is in ${file}: copy that, and the secret of the cluster, to the machine of each new node, and start it there with\n\n${commands.map(({ command }) => `  ${command}\n`).join('')}\nLater starts do without --init-from and --node, and need the secret each time.\n`,
+      );
+    io.out(`Next: ${next}\n`);
+  }
+}
+
+interface Start extends StartedNode {
+  readonly command: string;
+}
+
+async function startsOf(
+  ring: RingDocument,
+  { joined }: CommitFacts,
+  file: string,
+  { secret = 'cluster.secret' }: CommitOptions,
+): Promise<readonly Start[]> {
+  const names = await writeRingFile(ring, joined, file).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `Ring version ${ring.version} is in force, but its file was not written (${why}). Write it again: partita cluster ring-file --out FILE`,
+      { cause: error },
+    );
+  });
+  return ring.members.flatMap(({ nodeId, address, peerAddress }, index) => {
+    if (!joined.some((one) => one.nodeId === nodeId)) return [];
+    const node = { name: names[index] ?? '', client: addressOf(address), peer: addressOf(peerAddress) };
+    return [{ ...node, command: startCommand(node, file, secret) }];
+  });
+}
+
+/** The names in it, by index of the member. A ring knows no names: who joins has one, and the others get theirs by number. */
+async function writeRingFile(
+  ring: RingDocument,
+  joined: CommitFacts['joined'],
+  file: string,
+): Promise<readonly string[]> {
+  const taken = new Set<string>();
+  const named = new Map(joined.map(({ nodeId, name }) => [nodeId, name]));
+  for (const name of named.values()) taken.add(name);
+  const names = ring.members.map(({ nodeId, ordinal }) => {
+    const own = named.get(nodeId);
+    if (own !== undefined) return own;
+    let name = `node-${ordinal}`;
+    while (taken.has(name)) name = `${name}-`;
+    taken.add(name);
+    return name;
+  });
+  await writeNew('--out', FILE_LOST, file, encodeRingFile({ ring, names }, hash64From(await xxhash())));
+  return names;
+}
+
+function ringOf(raw: unknown): RingDocument {
+  const ring = decodeRing(Buffer.from(JSON.stringify(raw)));
+  if ('fault' in ring) throw new PartitaError('PROTOCOL', `the node has answered with what is no ring: ${ring.fault}`);
+  return ring;
+}
+
+function addressOf(text: string): StartedNode['client'] {
+  const parsed = parseAddress(text);
+  if (!parsed.ok) throw new PartitaError('PROTOCOL', `the ring has the address ${text}, which is none`);
+  return parsed.value;
+}
+
+async function checkFree(file: string): Promise<void> {
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (isThere)
+    throw new UsageError(`--out: ${file} is there already and is not overwritten: ${FILE_LOST}. Nothing was committed`);
+  await access(dirname(file), constants.W_OK).catch((error: unknown) => {
+    throw new UsageError(`--out: ${file} cannot be written: ${(error as Error).message}. Nothing was committed`);
+  });
+}

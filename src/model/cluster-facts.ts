@@ -1,0 +1,134 @@
+/*
+ * What a node tells its command line about the ring: the JSON in a ClusterReply. Both ends are of one release, as the
+ * socket is on the node's own machine.
+ */
+
+/** A node that answers; one that does not; one of which a change is still to be made true. */
+export type MemberState = 'this node' | 'up' | 'unreachable';
+
+export interface MemberFacts {
+  readonly ordinal: number;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly peerAddress: string;
+  readonly zone: string;
+  readonly capacity: number;
+  readonly leaving: boolean;
+  readonly state: MemberState;
+  /** Why it is not reached. */
+  readonly reason: string;
+  /** That it has said it lives by; 0: not known. */
+  readonly ringVersion: number;
+  readonly replicas: number;
+  readonly tokens: number;
+  /** Replicas that it takes over, and that it gives up. */
+  readonly incoming: number;
+  readonly outgoing: number;
+}
+
+export interface VoterFacts {
+  readonly ordinal: number;
+  readonly reachable: boolean;
+}
+
+/** One replica on its way. */
+export interface MoveFacts {
+  readonly partition: number;
+  /** 0: from nobody, that node was lost. */
+  readonly from: number;
+  readonly to: number;
+  readonly phase: 'copy' | 'settle';
+  /** What it waits for; only the node that takes it over knows. */
+  readonly step: string;
+  readonly since: number;
+}
+
+export interface ClusterStatusFacts {
+  readonly cluster: string;
+  readonly clusterId: string;
+  readonly version: number;
+  readonly change: string;
+  readonly changedAtMs: number;
+  readonly partitionCount: number;
+  readonly replicaCount: number;
+  /** Ordinal of the node that was asked. */
+  readonly self: number;
+  readonly members: readonly MemberFacts[];
+  /** All that are under way, anywhere. */
+  readonly moves: readonly MoveFacts[];
+  /** Partitions that are not this node's any more, and of which it still holds something. */
+  readonly departing: readonly number[];
+  /** Partitions that this node owns, and that do not count in reads yet. */
+  readonly suspect: number;
+  readonly hints: number;
+  readonly voters: readonly VoterFacts[];
+  /** So many voters have to agree on the next ring. */
+  readonly quorum: number;
+  /** Sentences about edits that wait for a commit. */
+  readonly staged: readonly string[];
+  readonly plan: { readonly version: number; readonly hash: string; readonly isStale: boolean } | null;
+  /** Names of nodes that would join. */
+  readonly joining: readonly string[];
+  /** What is not as it should be; none: all is well. */
+  readonly troubles: readonly string[];
+  /** The ring document in force, as JSON. */
+  readonly ring: unknown;
+}
+
+export interface StagedFacts {
+  readonly staged: readonly string[];
+}
+
+export interface PlannedMember {
+  readonly ordinal: number;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly zone: string;
+  readonly becomes: 'joins' | 'leaves' | 'is removed' | 'stays';
+  readonly replicasBefore: number;
+  /** When all moves have ended. */
+  readonly replicasAfter: number;
+  readonly incoming: number;
+  readonly outgoing: number;
+}
+
+export interface PlanFacts {
+  /** The ring version that it begins with, and the one that it makes. */
+  readonly baseVersion: number;
+  readonly version: number;
+  /** Of the ring that it makes: 16 hexadecimal digits. */
+  readonly hash: string;
+  readonly change: string;
+  readonly edits: readonly string[];
+  readonly members: readonly PlannedMember[];
+  /** Replicas that are copied, and below what no balanced ring of these members could be. */
+  readonly replicasMoved: number;
+  readonly replicasMovedLeast: number;
+  readonly replicasAll: number;
+  readonly placementEfficiency: { readonly before: number; readonly after: number };
+  readonly tokenEfficiency: { readonly before: number; readonly after: number };
+  readonly warnings: readonly string[];
+  /** The command that makes it true. */
+  readonly next: string;
+}
+
+export interface CommitFacts {
+  readonly kind: 'done' | 'refused' | 'conflict' | 'no-quorum' | 'unknown';
+  readonly text: string;
+  /** Only if done: the ring document, as JSON, and what was said of those that join. */
+  readonly ring: unknown;
+  readonly version: number;
+  readonly joined: readonly { readonly nodeId: string; readonly name: string }[];
+}
+
+export interface HistoryEntry {
+  readonly version: number;
+  /** By the clock of whoever made the change; 0: not known. */
+  readonly changedAtMs: number;
+  readonly change: string;
+}
+
+export interface HistoryFacts {
+  /** Newest first, as far as this node has seen them. */
+  readonly rings: readonly HistoryEntry[];
+}

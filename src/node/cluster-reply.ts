@@ -1,0 +1,69 @@
+/* What administration is told of the ring and its members, and what it may do to them. */
+import { failure } from '../model/errors.js';
+import { decodeCluster, encodeClusterReply } from '../wire/codec-cluster.js';
+import { CLUSTER_REPLY } from '../wire/kinds.js';
+import { isFault } from '../wire/plain.js';
+import type { AdminAnswer } from './background-reply.js';
+import { type Refused, RingAdmin } from './cluster/ring-admin.js';
+import { readEdits } from './cluster/staged-edits.js';
+import type { Incoming } from './incoming.js';
+import type { Services } from './services.js';
+
+/** `done` once, at once or when the voters have decided. */
+export function answerCluster(services: Services, frame: Incoming, done: (answer: AdminAnswer) => void): void {
+  const request = decodeCluster(frame.bytes, frame.start, frame.end);
+  if (isFault(request)) {
+    done(`CLUSTER cannot be read: ${request}`);
+    return;
+  }
+  const tell = (facts: object | Refused): void => {
+    if ('refused' in facts) done(refused((facts as Refused).refused));
+    else done({ op: 'cluster', kind: CLUSTER_REPLY, body: encodeClusterReply({ facts: JSON.stringify(facts) }) });
+  };
+  const { ringAdmin } = services;
+  if (ringAdmin === null) {
+    const own = aloneAdmin(services);
+    if (request.action === 'status') tell(own.status());
+    else if (request.action === 'history') tell(own.history());
+    else done(refused(ALONE));
+    return;
+  }
+  switch (request.action) {
+    case 'status':
+      return tell(ringAdmin.status());
+    case 'history':
+      return tell(ringAdmin.history());
+    case 'clear':
+      return tell(ringAdmin.clear());
+    case 'plan':
+      return tell(ringAdmin.plan());
+    case 'stage': {
+      const edits = readEdits(request.edits);
+      return tell(typeof edits === 'string' ? { refused: edits } : ringAdmin.stage(edits));
+    }
+    case 'commit':
+      return ringAdmin.commit(request.baseVersion, request.planHash, tell);
+  }
+}
+
+const ALONE =
+  'This node is a cluster of its own, and its ring cannot change: it has no secret that others could prove to know. Make a cluster of several with partita cluster init, and take the keys there with partita export and partita import';
+
+function refused(text: string): AdminAnswer {
+  return { op: 'cluster', body: null, refusal: failure('INVALID_ARGUMENT', text) };
+}
+
+/** Made when it is asked: it has nothing to remember. */
+function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingAdmin {
+  const none = { peers: [], moves: [], departing: [], hints: 0, quorum: 1 };
+  const suspect = storage.status().suspectPartitions.length;
+  return new RingAdmin({
+    ...{ hash, log, store: null },
+    random: { u32: () => 0 },
+    seen: () => ({ self: ordinal, ring, suspect, ...none }),
+    plan: () => ({ fault: ALONE }),
+    propose: (_ring, done) => {
+      done({ kind: 'refused', text: ALONE });
+    },
+  });
+}

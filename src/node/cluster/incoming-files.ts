@@ -1,0 +1,186 @@
+/*
+ * Files that are being received, in `incoming/`: each with a manifest beside it that says what it is to be. After a stop of
+ * any kind the chunks whose digests are right are found again, and only the others are fetched.
+ *
+ *   NAME             the file, as far as it has come
+ *   NAME.manifest    8  XXH64 of the rest
+ *                    n  the donor's offer, as it was sent (TransferOpenReply)
+ */
+import type { Disk, DiskFile } from '../../env/disk.js';
+import { equalBytes, writeU32 } from '../../lib/bytes.js';
+import { type Flow, wait } from '../../lib/flow.js';
+import type { Hash64 } from '../../model/hash.js';
+import type { TransferOpenReply } from '../../model/transfer-messages.js';
+import { isDigest, receivedName } from '../../transfer/file-receiver.js';
+import { encodeTransferOpenReply } from '../../wire/codec-transfer.js';
+
+const FOLDER = 'incoming';
+const CHECK_BYTES = 8;
+const MANIFEST = '.manifest';
+
+export class IncomingFile {
+  readonly #disk: Disk;
+  readonly #hash: Hash64;
+  readonly #partition: number;
+  readonly #moveId: number;
+  #name = '';
+  #file: DiskFile | null = null;
+
+  constructor(disk: Disk, hash: Hash64, partition: number, moveId: number) {
+    this.#disk = disk;
+    this.#hash = hash;
+    this.#partition = partition;
+    this.#moveId = moveId;
+  }
+
+  /** Where it lies, in the node's directory. */
+  get path(): string {
+    return `${FOLDER}/${this.#name}`;
+  }
+
+  /** Opens what is here of the offered file, or begins it. Answers how many leading chunks are good. */
+  *look(offer: TransferOpenReply): Flow<number> {
+    yield* this.close();
+    const { fence, opening } = offer;
+    this.#name = receivedName(this.#partition, this.#moveId, { fence, opening });
+    yield* wait((done) => {
+      this.#disk.makeFolder(FOLDER, done);
+    });
+    const manifest = this.#manifestOf(offer);
+    const names = yield* this.#names();
+    const isKept = names.includes(this.#name) && (yield* this.#isManifest(names, manifest));
+    yield* this.#remove(names.filter((name) => !isKept || (name !== this.#name && name !== this.#name + MANIFEST)));
+    if (!isKept) yield* this.#begin(manifest);
+    const file = yield* this.#open(this.#name, isKept ? 'write' : 'create');
+    this.#file = file;
+    if (!isKept) yield* this.#syncFolder();
+    return isKept ? yield* this.#goodChunks(file, offer) : 0;
+  }
+
+  *write(offset: number, bytes: Uint8Array): Flow<void> {
+    yield* wait((done) => {
+      (this.#file as DiskFile).write(offset, [bytes], done);
+    });
+  }
+
+  /** All of it is on the disk when this has ended. */
+  *seal(): Flow<void> {
+    yield* wait((done) => {
+      (this.#file as DiskFile).sync(done);
+    });
+    yield* this.close();
+  }
+
+  *close(): Flow<void> {
+    const file = this.#file;
+    this.#file = null;
+    if (file === null) return;
+    yield* wait((done) => {
+      file.close(done);
+    });
+  }
+
+  /** Nothing of this move stays here. */
+  *discard(): Flow<void> {
+    yield* this.close();
+    yield* this.#remove(yield* this.#names());
+  }
+
+  /** Files of this very partition and move. */
+  *#names(): Flow<readonly string[]> {
+    const names = yield* wait<readonly string[]>((done) => {
+      this.#disk.list(FOLDER, done);
+    });
+    const [partition = '', move = ''] = receivedName(this.#partition, this.#moveId, { opening: 0, fence: 0 }).split(
+      '-',
+    );
+    return names.filter((name) => name.startsWith(`${partition}-${move}-`));
+  }
+
+  *#isManifest(names: readonly string[], manifest: Uint8Array): Flow<boolean> {
+    if (!names.includes(this.#name + MANIFEST)) return false;
+    const file = yield* this.#open(this.#name + MANIFEST, 'read');
+    const bytes = yield* wait<Uint8Array>((done) => {
+      file.read(0, manifest.length + 1, done);
+    });
+    yield* wait((done) => {
+      file.close(done);
+    });
+    return equalBytes(bytes, manifest);
+  }
+
+  #manifestOf(offer: TransferOpenReply): Uint8Array {
+    const body = encodeTransferOpenReply(offer);
+    const bytes = new Uint8Array(CHECK_BYTES + body.length);
+    bytes.set(body, CHECK_BYTES);
+    this.#hash.hash(body, 0, body.length);
+    writeU32(bytes, 0, this.#hash.hi);
+    writeU32(bytes, 4, this.#hash.lo);
+    return bytes;
+  }
+
+  *#begin(manifest: Uint8Array): Flow<void> {
+    const file = yield* this.#open(this.#name + MANIFEST, 'create');
+    yield* wait((done) => {
+      file.write(0, [manifest], done);
+    });
+    yield* wait((done) => {
+      file.sync(done);
+    });
+    yield* wait((done) => {
+      file.close(done);
+    });
+  }
+
+  *#goodChunks(file: DiskFile, offer: TransferOpenReply): Flow<number> {
+    const { bytes: size, chunkBytes, digests } = offer;
+    for (let chunk = 0; chunk * chunkBytes < size; chunk++) {
+      const length = Math.min(chunkBytes, size - chunk * chunkBytes);
+      const bytes = yield* wait<Uint8Array>((done) => {
+        file.read(chunk * chunkBytes, length, done);
+      });
+      if (bytes.length !== length || !isDigest(bytes, digests, 8 * chunk, this.#hash)) return chunk;
+    }
+    return Math.ceil(size / chunkBytes);
+  }
+
+  *#open(name: string, mode: 'read' | 'write' | 'create'): Flow<DiskFile> {
+    return yield* wait<DiskFile>((done) => {
+      this.#disk.open(`${FOLDER}/${name}`, mode, done);
+    });
+  }
+
+  *#remove(names: readonly string[]): Flow<void> {
+    for (const name of names) {
+      yield* wait((done) => {
+        this.#disk.remove(`${FOLDER}/${name}`, done);
+      });
+    }
+    if (names.length > 0) yield* this.#syncFolder();
+  }
+
+  *#syncFolder(): Flow<void> {
+    yield* wait((done) => {
+      this.#disk.syncFolder(FOLDER, done);
+    });
+  }
+}
+
+/** Removes what is here of moves that nobody goes on with. */
+export function* discardOthers(
+  disk: Disk,
+  moves: readonly { readonly partition: number; readonly moveId: number }[],
+): Flow<void> {
+  const kept = moves.map(({ partition, moveId }) =>
+    receivedName(partition, moveId, { opening: 0, fence: 0 }).split('-').slice(0, 2).join('-'),
+  );
+  const names = yield* wait<readonly string[]>((done) => {
+    disk.list(FOLDER, done);
+  });
+  for (const name of names) {
+    if (kept.some((prefix) => name.startsWith(`${prefix}-`))) continue;
+    yield* wait((done) => {
+      disk.remove(`${FOLDER}/${name}`, done);
+    });
+  }
+}

@@ -1,0 +1,177 @@
+/*
+ * How the ring of a node comes to be another one, put together: who hears of it (gossip), who decides on it (the ring log),
+ * who takes it over (membership), and what has to be done because of it (moves).
+ */
+import type { Clock, Timers } from '../../env/clock.js';
+import type { Meter } from '../../env/meter.js';
+import type { Random } from '../../env/random.js';
+import type { GossipRing } from '../../membership/gossip.js';
+import type { GossipStatus } from '../../model/gossip-messages.js';
+import { ringQuorum } from '../../membership/ring-proposer.js';
+import { changeRing, type RingPlan } from '../../ring/change.js';
+import { encodeRing, type RingDocument } from '../../ring/document.js';
+import { editMembers, type RingEdit } from '../../ring/edits.js';
+import { ringBytes } from '../../ring/ring-bytes.js';
+import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
+import type { Exchanges } from './exchanges.js';
+import { Gossiper } from './gossiper.js';
+import { Membership } from './membership.js';
+import { MoveDriver, type MoveStatus } from './move-driver.js';
+import type { ClusterOptions } from './options.js';
+import type { ClusterParts } from './parts.js';
+import { RingAdmin } from './ring-admin.js';
+import { RingLog } from './ring-log.js';
+
+export interface RingLifeWorld {
+  readonly parts: ClusterParts;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly meter: Meter;
+  readonly exchanges: Exchanges;
+  readonly options: ClusterOptions;
+  /** From now on this ring is in force: everything but what is in here is to be told. */
+  apply(ring: RingDocument): void;
+}
+
+export class RingLife {
+  readonly ringLog: RingLog;
+  readonly gossiper: Gossiper;
+  /** What an administrator stages, plans and commits here. */
+  readonly admin: RingAdmin;
+  readonly #parts: ClusterParts;
+  readonly #membership: Membership;
+  readonly #moves: MoveDriver;
+
+  constructor(world: RingLifeWorld) {
+    const { parts, random, exchanges, options } = world;
+    this.#parts = parts;
+    this.#membership = new Membership({
+      parts,
+      replicas: options.replicas,
+      keeper: options.rings,
+      learnFrom: (whom) => {
+        this.ringLog.learnFrom(whom);
+      },
+      expect: (partitions) => {
+        exchanges.expect(partitions);
+      },
+      apply: (ring) => {
+        world.apply(ring);
+        this.#moves.setRing();
+        this.ringLog.installed();
+        this.gossiper.setRing(this.#gossiped());
+        this.admin.setRing(ring);
+        options.onRing?.(ring);
+      },
+      onRemoved: options.onRemoved,
+    });
+    this.ringLog = ringLogOf(world, this.#membership);
+    this.gossiper = this.#gossiperOf(world);
+    this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
+    this.gossiper.start();
+    this.admin = this.#adminOf(world);
+  }
+
+  /** Has the voters decide on a ring with other members. */
+  change(edits: readonly RingEdit[], wish: RingWish, done: (outcome: ChangeOutcome) => void): void {
+    const plan = this.#plan(edits, wish);
+    if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
+    else this.#propose(plan, done);
+  }
+
+  #plan(edits: readonly RingEdit[], { seed, change }: RingWish): RingPlan {
+    const { ring, clock } = this.#parts.services;
+    const members = editMembers(ring, edits);
+    const notes = { change, changedAtMs: clock.wallMs(), acceptorIds: this.#moves.acceptorIds };
+    return 'fault' in members ? members : changeRing(ring, members, seed, notes);
+  }
+
+  #propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void {
+    this.ringLog.propose(encodeRing(ring), (outcome) => {
+      done(changeOutcome(outcome));
+    });
+  }
+
+  #adminOf({ parts, random, exchanges, options }: RingLifeWorld): RingAdmin {
+    const { services, self, links, hints } = parts;
+    const { hash, log } = services;
+    return new RingAdmin({
+      hash,
+      log,
+      random,
+      store: options.notes ?? null,
+      seen: () => ({
+        self,
+        ring: services.ring,
+        peers: links.status(),
+        moves: this.#moves.status(),
+        departing: exchanges.departures.partitions,
+        suspect: exchanges.status().suspect.length,
+        hints: hints.count,
+        quorum: ringQuorum(services.ring.voters),
+      }),
+      plan: (edits, wish) => this.#plan(edits, wish),
+      propose: (ring, done) => {
+        this.#propose(ring, done);
+      },
+    });
+  }
+
+  moves(): readonly MoveStatus[] {
+    return this.#moves.status();
+  }
+
+  gossip(): GossipStatus {
+    return this.gossiper.status();
+  }
+
+  stop(): void {
+    this.#moves.stop();
+    this.gossiper.stop();
+    this.#membership.stop();
+    this.ringLog.stop();
+  }
+
+  #gossiped(): GossipRing {
+    const { ring, hash } = this.#parts.services;
+    const { hash: ringHash } = ringBytes(this.#membership.ring().document, hash);
+    return { version: ring.version, hash: ringHash, members: ring.members };
+  }
+
+  #gossiperOf({ parts, clock, timers, random, meter }: RingLifeWorld): Gossiper {
+    const { services, links, self } = parts;
+    const { storage, nodeId, log } = services;
+    return new Gossiper({
+      self: { ordinal: self, nodeId, opening: storage.status().opening, peerAddress: '' },
+      ring: this.#gossiped(),
+      seeds: [],
+      clock,
+      timers,
+      random,
+      links,
+      log,
+      meter,
+      onNewer: (whom) => {
+        this.ringLog.learnFrom(whom);
+      },
+      meetSeed: () => undefined,
+    });
+  }
+}
+
+function ringLogOf({ parts, clock, timers, random, options }: RingLifeWorld, host: Membership): RingLog {
+  const { services, links, self, nameOf } = parts;
+  return new RingLog({
+    self,
+    hash: services.hash,
+    log: services.log,
+    random,
+    timers,
+    links,
+    host,
+    store: options.acceptor,
+    nameOf,
+    nowMs: () => clock.monotonicMs(),
+  });
+}

@@ -1,0 +1,208 @@
+/*
+ * Giving the file of a partition to a member that is to own it: a copy in `outgoing/`, read piece by piece as it is asked
+ * for. Copies are of this opening of the store; what an earlier one has left is thrown away.
+ */
+import type { Disk, DiskFile } from '../../env/disk.js';
+import type { FileManifest } from '../../env/workers.js';
+import type { TimerHandle, Timers } from '../../env/clock.js';
+import type { Log } from '../../env/meter.js';
+import { type Flow, run, wait } from '../../lib/flow.js';
+import { failure, type Failure } from '../../model/errors.js';
+import type { TransferChunk, TransferClose, TransferOpen, TransferOpenReply } from '../../model/transfer-messages.js';
+import type { MoveStorage } from '../../storage/move-storage.js';
+import { DonorSlots, type Slot, type SlotLimits } from '../../transfer/donor-slots.js';
+
+const FOLDER = 'outgoing';
+const LOOK_MS = 5_000;
+
+export const SLOT_LIMITS: SlotLimits = { slotsMax: 4, silenceMs: 60_000 };
+
+export interface TransferDonorParts {
+  readonly moves: MoveStorage;
+  readonly disk: Disk;
+  readonly timers: Timers;
+  readonly log: Log;
+  /** Of this store. */
+  readonly opening: number;
+  readonly limits: SlotLimits;
+  nowMs(): number;
+  /** Why a partition is not to be had from here at this fence; empty: it is. */
+  refusal(partition: number, fence: number): string;
+}
+
+type Answer<T> = (reply: T | Failure) => void;
+
+const NOT_READY: Omit<TransferOpenReply, 'opening'> = {
+  ready: false,
+  fence: 0,
+  bytes: 0,
+  chunkBytes: 0,
+  digests: new Uint8Array(0),
+  digest: new Uint8Array(0),
+  rootHi: 0,
+  rootLo: 0,
+  records: 0,
+};
+
+export class TransferDonor {
+  readonly #parts: TransferDonorParts;
+  readonly #slots: DonorSlots;
+  readonly #files: Map<Slot, DiskFile> = new Map();
+  /** Reads under way: until they are over a file is not closed. */
+  readonly #reading: Map<Slot, number> = new Map();
+  /** Why a copy was not made, by its slot's name, until it is asked for again. */
+  readonly #failed: Map<string, Failure> = new Map();
+  #timer: TimerHandle | null = null;
+  #isReady = false;
+  #stopped = false;
+  piecesGiven: number = 0;
+  bytesGiven: number = 0;
+
+  constructor(parts: TransferDonorParts) {
+    this.#parts = parts;
+    this.#slots = new DonorSlots(parts.limits);
+    run(this.#clear(), (error) => {
+      if (error !== null) parts.log.warn('outgoing_not_cleared', { error: error.message });
+      this.#isReady = error === null;
+    });
+    this.#look();
+  }
+
+  get copies(): number {
+    return this.#slots.size;
+  }
+
+  open({ partition, moveId, fence }: TransferOpen, answer: Answer<TransferOpenReply>): void {
+    const refusal = this.#parts.refusal(partition, fence);
+    if (refusal !== '') return answer(failure('INVALID_ARGUMENT', refusal));
+    if (!this.#isReady || this.#stopped) return answer(failure('UNAVAILABLE', 'No copies are made at present'));
+    const key = `${partition}/${moveId}`;
+    const failed = this.#failed.get(key);
+    if (failed !== undefined) {
+      this.#failed.delete(key);
+      return answer(failed);
+    }
+    const opened = this.#slots.open(partition, moveId, this.#parts.nowMs());
+    const { opening } = this.#parts;
+    switch (opened.kind) {
+      case 'ready':
+        return answer({ ready: true, opening, ...opened.offer });
+      case 'full':
+        return answer(failure('OVERLOADED', `${opened.slots} partitions are being given already`));
+      case 'new':
+        this.#copy(opened.slot, key);
+        return answer({ ...NOT_READY, opening });
+      case 'copying':
+        return answer({ ...NOT_READY, opening });
+    }
+  }
+
+  chunk({ partition, moveId, opening, offset, length }: TransferChunk, answer: Answer<Uint8Array>): void {
+    const slot = opening === this.#parts.opening ? this.#slots.find(partition, moveId, this.#parts.nowMs()) : null;
+    const file = slot === null ? undefined : this.#files.get(slot);
+    if (slot?.offer == null || file === undefined) {
+      return answer(failure('UNAVAILABLE', `There is no copy of partition ${partition} for move ${moveId}`));
+    }
+    if (offset + length > slot.offer.bytes) {
+      return answer(failure('INVALID_ARGUMENT', `The copy has ${slot.offer.bytes} bytes`));
+    }
+    this.#reading.set(slot, (this.#reading.get(slot) ?? 0) + 1);
+    file.read(offset, length, (error, bytes) => {
+      this.#reading.set(slot, (this.#reading.get(slot) as number) - 1);
+      if (error !== null || bytes?.length !== length) {
+        this.#give(this.#slots.close(partition, moveId));
+        answer(failure('UNAVAILABLE', `The copy cannot be read: ${error?.message ?? 'it has been cut off'}`));
+        return;
+      }
+      this.piecesGiven += 1;
+      this.bytesGiven += length;
+      answer(bytes);
+    });
+  }
+
+  close({ partition, moveId }: Pick<TransferClose, 'partition' | 'moveId'>): void {
+    this.#give(this.#slots.close(partition, moveId));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #copy(slot: Slot, key: string): void {
+    const { moves, log } = this.#parts;
+    const { partition } = slot;
+    moves.copyFile(partition, pathOf(slot), (error, manifest) => {
+      if (error !== null || manifest == null) {
+        const text = error === null ? `Partition ${partition} has no file here` : `No copy: ${error.message}`;
+        if (error !== null) log.warn('partition_not_copied', { partition, error: error.message });
+        this.#failed.set(key, failure('INVALID_ARGUMENT', text));
+        this.#slots.drop(slot);
+        this.#give(slot);
+        return;
+      }
+      this.#opened(slot, manifest);
+    });
+  }
+
+  #opened(slot: Slot, manifest: FileManifest): void {
+    this.#parts.disk.open(pathOf(slot), 'read', (error, file) => {
+      if (error !== null || file === undefined) {
+        this.#slots.drop(slot);
+        this.#give(slot);
+        return;
+      }
+      this.#files.set(slot, file);
+      if (!this.#slots.copied(slot, manifest, this.#parts.nowMs())) this.#give(slot);
+    });
+  }
+
+  #look(): void {
+    if (this.#stopped) return;
+    for (const slot of this.#slots.expire(this.#parts.nowMs())) {
+      this.#parts.log.info('transfer_given_up', { partition: slot.partition, moveId: slot.moveId });
+      this.#give(slot);
+    }
+    this.#timer = this.#parts.timers.after(LOOK_MS, () => {
+      this.#look();
+    });
+  }
+
+  /** A copy that is wanted no more: closed when nobody reads it, and deleted. One that is being made goes when it is there. */
+  #give(slot: Slot | null): void {
+    if (slot === null) return;
+    if ((this.#reading.get(slot) ?? 0) > 0) {
+      this.#parts.timers.after(10, () => {
+        this.#give(slot);
+      });
+      return;
+    }
+    this.#reading.delete(slot);
+    const file = this.#files.get(slot);
+    this.#files.delete(slot);
+    const remove = (): void => {
+      this.#parts.disk.remove(pathOf(slot), () => undefined); // what is left over goes with the next start
+    };
+    if (file === undefined) remove();
+    else file.close(remove);
+  }
+
+  *#clear(): Flow<void> {
+    const { disk } = this.#parts;
+    yield* wait((done) => {
+      disk.makeFolder(FOLDER, done);
+    });
+    const names = yield* wait<readonly string[]>((done) => {
+      disk.list(FOLDER, done);
+    });
+    for (const name of names) {
+      yield* wait((done) => {
+        disk.remove(`${FOLDER}/${name}`, done);
+      });
+    }
+  }
+}
+
+function pathOf(slot: Slot): string {
+  return `${FOLDER}/${slot.name}`;
+}

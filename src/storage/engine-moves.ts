@@ -1,0 +1,178 @@
+/*
+ * Partitions that come and go as a whole.
+ *
+ * Dropping: one entry of the log says that whatever stands before it of the partition is gone, and is all that counts.
+ *
+ *   entry appended     reads find nothing from here on; what is written from here on is kept
+ *   entry durable      a crash before leaves everything, one behind leaves nothing: recovery, meeting the entry, throws
+ *                      away what it has replayed so far, and the file
+ *   file deleted       no task of the pool reads it any more, no batch is under way
+ *   table written      the partition has no file: from now on a new one may be made, and the log may forget the entry
+ *
+ * The entry carries the fence, which is to outlive the data. Where there is one it goes to a new file that holds nothing
+ * else, as a raised fence of an empty partition does.
+ *
+ * Installing is in file-install.ts. While either is under way nothing of the partition is flushed.
+ */
+import type { CopiedFile, FileManifest } from '../env/workers.js';
+import { assert } from '../lib/assert.js';
+import { writeU32 } from '../lib/bytes.js';
+import { type Flow, run, wait } from '../lib/flow.js';
+import { leafCountOf } from '../repair/merkle.js';
+import { installFile } from './file-install.js';
+import { LOG_KINDS } from './log-types.js';
+import { durable, freed, type MoveParts, rest, surelySaveTable } from './move-parts.js';
+import type { InstallRefusal, MoveStorage } from './move-storage.js';
+import { encodeFence, sealed } from './reap-format.js';
+import { SUSPICIONS, type Partition } from './partition.js';
+
+/** A task of the pool reads so much at once: some 20 ms. */
+const DIGEST_TASK_BYTES = 16_777_216;
+
+export class EngineMoves implements MoveStorage {
+  readonly #parts: MoveParts;
+  #underWay = 0;
+
+  constructor(parts: MoveParts) {
+    this.#parts = parts;
+  }
+
+  /** No file is to be closed, nor the log. */
+  get busy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  dropPartition(id: number, done: (error: Error | null) => void): void {
+    this.#run(id, (partition) => this.#drop(partition), done);
+  }
+
+  installFile(id: number, path: string, done: (error: Error | null, refusal?: InstallRefusal | null) => void): void {
+    const told = (error: Error | null, refusal?: InstallRefusal | null): void => {
+      const outcome = error?.message ?? refusal ?? 'done';
+      this.#parts.deps.log.info('partition_installed', { partition: id, outcome });
+      done(error, refusal);
+    };
+    this.#run(id, (partition) => installFile(this.#parts, partition, path), told);
+  }
+
+  copyFile(id: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void {
+    const partition = this.#partitionAt(id);
+    const { file } = partition;
+    if (!this.#parts.isOpen()) return done(new Error('The store is being closed'));
+    if (file === null) return done(null, null);
+    this.#underWay += 1;
+    partition.tasks += 1;
+    file.copy(path, (error) => {
+      this.#underWay -= 1;
+      partition.tasks -= 1;
+      if (error === null) run(this.#describe(path), done);
+      else done(error);
+    });
+  }
+
+  *#describe(copy: string): Flow<FileManifest> {
+    const { deps, options } = this.#parts;
+    const path = deps.files.copyPath(copy);
+    const facts = yield* wait<CopiedFile>((done) => {
+      deps.workers.describe({ path, leafCount: leafCountOf(options.partitionCount) }, done);
+    });
+    const { bytes, chunkBytes } = facts;
+    const digests: Uint8Array[] = [];
+    const step = Math.max(chunkBytes, DIGEST_TASK_BYTES);
+    for (let from = 0; from < bytes; from += step) {
+      const task = { path, chunkBytes, from, until: Math.min(bytes, from + step) };
+      const some = yield* wait<Uint8Array>((done) => {
+        deps.workers.digestChunks(task, done);
+      });
+      digests.push(some);
+    }
+    const all = new Uint8Array(Buffer.concat(digests));
+    const digest = new Uint8Array(8);
+    deps.hash.hash(all, 0, all.length);
+    writeU32(digest, 0, deps.hash.hi);
+    writeU32(digest, 4, deps.hash.lo);
+    return { ...facts, digests: all, digest };
+  }
+
+  #run<T>(id: number, flow: (partition: Partition) => Flow<T>, done: (error: Error | null, value?: T) => void): void {
+    const partition = this.#partitionAt(id);
+    this.#underWay += 1;
+    run(this.#alone(partition, flow), (error, value) => {
+      this.#underWay -= 1;
+      done(error, value);
+    });
+  }
+
+  /** One at a time a partition, and with no part of it being flushed. */
+  *#alone<T>(partition: Partition, flow: (partition: Partition) => Flow<T>): Flow<T> {
+    const { isOpen, deps, kick } = this.#parts;
+    while (isOpen() && partition.moving) yield* rest(deps.timers);
+    if (!isOpen()) throw new Error('The store is being closed');
+    partition.moving = true;
+    try {
+      while (isOpen() && partition.buffer.frozen !== null) yield* rest(deps.timers);
+      if (!isOpen()) throw new Error('The store is being closed');
+      return yield* flow(partition);
+    } finally {
+      partition.moving = false;
+      if (isOpen()) kick();
+    }
+  }
+
+  *#drop(partition: Partition): Flow<void> {
+    const { deps, turn, buffer, cache, release } = this.#parts;
+    yield* wait((done) => {
+      turn.take(() => {
+        done(null);
+      });
+    });
+    const { file } = partition;
+    partition.file = null;
+    partition.flushes += 1; // reads that are under way look again
+    partition.live = null;
+    cache.clear();
+    buffer.discard(partition);
+    turn.give();
+    yield* this.#logged(partition);
+    yield* freed(partition, deps.timers);
+    try {
+      file?.close();
+      yield* wait((done) => {
+        deps.files.remove(partition.id, done);
+      });
+    } catch (error) {
+      this.#parts.fail(error as Error);
+      throw error;
+    }
+    partition.installation = 0;
+    partition.appliedLsn = 0;
+    partition.suspicion = SUSPICIONS.none;
+    partition.marksHold = true;
+    yield* surelySaveTable(this.#parts);
+    partition.heldLsn = 0;
+    release.onApplied(this.#parts.log.durableLsn);
+    deps.log.info('partition_dropped', { partition: partition.id });
+  }
+
+  /** Says in the log that it is gone, and waits until that is on the disk. */
+  *#logged(partition: Partition): Flow<void> {
+    const { log, acks, buffer, deps } = this.#parts;
+    const body = encodeFence(partition.fence.state);
+    const { chunk, at, lsn } = log.append(LOG_KINDS.partitionDropped, partition.id, body.length);
+    chunk.bytes.set(body, at);
+    partition.heldLsn = lsn;
+    if (partition.fence.isRaised) {
+      buffer.touch(partition, lsn, deps.clock.monotonicMs());
+      partition.buffer.fence = sealed(body, deps.hash);
+    }
+    yield* durable((ack) => {
+      acks.pushDurable(ack, lsn);
+    });
+  }
+
+  #partitionAt(id: number): Partition {
+    const partition = this.#parts.partitions[id];
+    assert(partition !== undefined, 'a partition is below Q');
+    return partition;
+  }
+}

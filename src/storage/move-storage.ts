@@ -1,0 +1,46 @@
+/*
+ * Partitions that come and go as a whole (§6.2): what whoever moves them needs of a store.
+ */
+import type { FileManifest } from '../env/workers.js';
+import type { FenceState } from './reap-storage.js';
+
+/** Why a received file was not taken; the store is as it was. Whoever gets one brings the records one by one. */
+export type InstallRefusal =
+  /** It is not of this partition, or of this cluster's number of them, or no partition file at all. */
+  | 'foreign'
+  /** It was made at a fence below the one here. */
+  | 'behind'
+  /** What is here already is more than is merged in one go. */
+  | 'too-much-here';
+
+export interface MoveStorage {
+  /**
+   * All that is here of a partition goes, buffer and file, but for its fence. Told when that is on the disk; a crash before
+   * leaves all of it or nothing. The caller has seen to it that everything has gone home: hints are not looked at.
+   */
+  dropPartition(partition: number, done: (error: Error | null) => void): void;
+  /**
+   * A received file, at `path` in the node's directory, becomes the partition's; what is here already is merged with it, and
+   * what comes meanwhile, too. The partition is suspect afterwards: what the file lacks, anti-entropy brings. A crash
+   * leaves what was here, or the file with all of that; where nothing is refused the path is free again.
+   */
+  installFile(
+    partition: number,
+    path: string,
+    done: (error: Error | null, refusal?: InstallRefusal | null) => void,
+  ): void;
+  /**
+   * A compacted copy of the partition's file, without what is still in the buffer, at `path` in the node's directory, where
+   * nothing is and whose folder is there. Answers what it is; null: there is no file.
+   */
+  copyFile(partition: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void;
+}
+
+/** At least as much as either of the two. */
+export function higherFence(a: FenceState, b: FenceState): FenceState {
+  return {
+    fence: Math.max(a.fence, b.fence),
+    reapedAt: Math.max(a.reapedAt, b.reapedAt),
+    trimmedAt: Math.max(a.trimmedAt, b.trimmedAt),
+  };
+}

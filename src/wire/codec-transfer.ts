@@ -1,0 +1,126 @@
+/* What nodes say to each other to move a partition's file: by protobufjs both ways, as a piece is copied anyway. */
+import {
+  CHUNKS_MAX,
+  PIECE_BYTES_MAX,
+  type TransferChunk,
+  type TransferChunkReply,
+  type TransferClose,
+  type TransferOpen,
+  type TransferOpenReply,
+} from '../model/transfer-messages.js';
+import { PARTITIONS_MAX } from '../model/limits.js';
+import { readU32, writeU32 } from '../lib/bytes.js';
+import { bad, count53, decodeBy } from './plain.js';
+import { partita } from './protobuf.js';
+import type { DecodeFault } from './requests.js';
+
+const v1 = partita.v1;
+const DIGEST_BYTES = 8;
+const NOTHING = new Uint8Array(0);
+
+export function encodeTransferOpen(open: TransferOpen): Uint8Array {
+  return v1.TransferOpen.encode(open).finish();
+}
+
+export function decodeTransferOpen(bytes: Uint8Array, start: number, end: number): TransferOpen | DecodeFault {
+  return decodeBy(v1.TransferOpen, bytes, start, end, (open) => ({
+    partition: partitionIn(open.partition),
+    budgetMs: open.budgetMs,
+    moveId: count53(open.moveId),
+    fence: count53(open.fence),
+  }));
+}
+
+export function encodeTransferOpenReply(reply: TransferOpenReply): Uint8Array {
+  const root = new Uint8Array(DIGEST_BYTES);
+  writeU32(root, 0, reply.rootHi);
+  writeU32(root, 4, reply.rootLo);
+  return v1.TransferOpenReply.encode({ ...reply, root: reply.ready ? root : NOTHING }).finish();
+}
+
+export function decodeTransferOpenReply(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): TransferOpenReply | DecodeFault {
+  return decodeBy(v1.TransferOpenReply, bytes, start, end, (reply) => {
+    const { ready, chunkBytes, digests, digest, root } = reply;
+    const size = count53(reply.bytes);
+    if (ready) {
+      const chunks = chunkBytes === 0 ? 0 : Math.ceil(size / chunkBytes);
+      if (chunks === 0 || chunks > CHUNKS_MAX) bad(`${size} bytes in chunks of ${chunkBytes}`);
+      if (digests.length !== DIGEST_BYTES * chunks) bad(`${digests.length} bytes of digests for ${chunks} chunks`);
+      if (digest.length !== DIGEST_BYTES || root.length !== DIGEST_BYTES) bad('A digest that is not of 8 bytes');
+    } else if (digests.length + digest.length + root.length > 0) bad('Digests of a copy that is not ready');
+    return {
+      ready,
+      opening: count53(reply.opening),
+      fence: count53(reply.fence),
+      bytes: size,
+      chunkBytes,
+      digests,
+      digest,
+      rootHi: ready ? readU32(root, 0) : 0,
+      rootLo: ready ? readU32(root, 4) : 0,
+      records: count53(reply.records),
+    };
+  });
+}
+
+export function encodeTransferChunk(chunk: TransferChunk): Uint8Array {
+  return v1.TransferChunk.encode(chunk).finish();
+}
+
+export function decodeTransferChunk(bytes: Uint8Array, start: number, end: number): TransferChunk | DecodeFault {
+  return decodeBy(v1.TransferChunk, bytes, start, end, (chunk) => {
+    const { length } = chunk;
+    if (length === 0 || length > PIECE_BYTES_MAX) bad(`${length} bytes at once, 1 to ${PIECE_BYTES_MAX} are served`);
+    return {
+      partition: partitionIn(chunk.partition),
+      budgetMs: chunk.budgetMs,
+      moveId: count53(chunk.moveId),
+      opening: count53(chunk.opening),
+      offset: count53(chunk.offset),
+      length,
+    };
+  });
+}
+
+export function encodeTransferChunkReply(reply: TransferChunkReply): Uint8Array {
+  return v1.TransferChunkReply.encode(reply).finish();
+}
+
+export function decodeTransferChunkReply(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): TransferChunkReply | DecodeFault {
+  return decodeBy(v1.TransferChunkReply, bytes, start, end, (reply) => {
+    if (reply.bytes.length > PIECE_BYTES_MAX) bad(`${reply.bytes.length} bytes at once`);
+    return { bytes: reply.bytes };
+  });
+}
+
+export function encodeTransferClose(close: TransferClose): Uint8Array {
+  return v1.TransferClose.encode(close).finish();
+}
+
+export function decodeTransferClose(bytes: Uint8Array, start: number, end: number): TransferClose | DecodeFault {
+  return decodeBy(v1.TransferClose, bytes, start, end, (close) => ({
+    partition: partitionIn(close.partition),
+    budgetMs: close.budgetMs,
+    moveId: count53(close.moveId),
+  }));
+}
+
+export function encodeTransferCloseReply(): Uint8Array {
+  return v1.TransferCloseReply.encode({}).finish();
+}
+
+export function decodeTransferCloseReply(bytes: Uint8Array, start: number, end: number): object | DecodeFault {
+  return decodeBy(v1.TransferCloseReply, bytes, start, end, () => ({}));
+}
+
+function partitionIn(partition: number): number {
+  return partition < PARTITIONS_MAX ? partition : bad(`There is no partition ${partition}`);
+}
