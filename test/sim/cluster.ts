@@ -13,7 +13,7 @@ import { newRing } from '../../src/ring/change.js';
 import { PreferenceTable } from '../../src/ring/preference-table.js';
 import { lookAtRest } from './at-rest.js';
 import type { Doubts } from './doubts.js';
-import type { ClusterView, HintView, LeftoverView, ReplicaView, RingInForce } from './evidence.js';
+import type { ClusterView, HintView, LeftoverView, ReplicaView } from './evidence.js';
 import type { WriteOp } from './history.js';
 import type { Observer } from './observer.js';
 import type { ClusterShape } from './options.js';
@@ -39,10 +39,6 @@ export interface SimCluster {
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** The node lives by this ring from now on. */
   onRing(node: SimNode, ring: RingDocument, nowMs: number): void;
-  /** By which the node lives, or lived when it was up last; null: it is a cluster of its own. */
-  ringOf(node: number): RingDocument | null;
-  /** Every ring that has come into force on a node, in that order. */
-  readonly ringsInForce: readonly RingInForce[];
   /**
    * How many owners of the key were others at some time from `fromMs` until `untilMs` than at another, by any node's ring,
    * but for those that have begun to take it over after `settledMs`.
@@ -67,7 +63,6 @@ export const majorityOf = (replicaCount: number): number => Math.floor(replicaCo
 export class SingleNodes implements SimCluster {
   readonly nodes: readonly SimNode[];
   readonly replicaCount: number = 1;
-  readonly ringsInForce: readonly RingInForce[] = [];
   readonly #random: Prng;
   readonly #partitionCount: number;
 
@@ -86,10 +81,6 @@ export class SingleNodes implements SimCluster {
   }
 
   onRing(): void {}
-
-  ringOf(): null {
-    return null;
-  }
 
   ownersReplaced(): number {
     return 0;
@@ -229,14 +220,6 @@ export class RingCluster implements SimCluster {
   hasLeft(node: SimNode): void {
     const at = this.nodes.indexOf(node);
     if (at >= 0) this.nodes.splice(at, 1);
-  }
-
-  get ringsInForce(): readonly RingInForce[] {
-    return this.history.inForce;
-  }
-
-  ringOf(node: number): RingDocument | null {
-    return this.history.ringOf(node);
   }
 
   ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number {

@@ -203,7 +203,7 @@ function gather(world: SimWorld): Evidence {
     ownersMet,
     afterOneRead,
     reaped,
-    rings: cluster.ringsInForce,
+    rings: cluster instanceof RingCluster ? cluster.history.inForce : [],
     strangers: world.strangers,
     stepsOfMoves: world.stepsOfMoves.all,
     counts: world.meter.counts,

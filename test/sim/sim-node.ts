@@ -50,7 +50,6 @@ export interface NodeWorld {
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** It lives by this ring from now on. */
   onRing(node: SimNode, ring: RingDocument): void;
-  /** It is no member any more. */
   onLeft(node: SimNode): void;
   /** The machine that has the address, of clients or of peers. */
   hostOf(address: string): Host | undefined;

@@ -70,7 +70,7 @@ export class SimWorld {
       (ordinal) => this.cluster.machine(ordinal),
     );
     this.strangers = new Strangers({
-      ringOf: (node) => this.cluster.ringOf(node),
+      ringOf: (node) => (this.cluster instanceof RingCluster ? this.cluster.history.ringOf(node) : null),
       wasDurable: (putId, node) => this.observer.durable.get(putId)?.has(node) === true,
       nowMs: () => this.time.monotonicMs(),
     });
