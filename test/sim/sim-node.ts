@@ -149,7 +149,6 @@ export class SimNode implements StoreIdentity {
     this.state = 'left';
   }
 
-  /** A clean stop. */
   stop(): void {
     const { process, server, engine, state } = this;
     if (process === null || server === null || engine === null || state !== 'up') return;
