@@ -137,6 +137,13 @@ const DELETING: Partial<SimOptions> = {
   work: { ...WORK, keys: 40, thinkMs: 110, mix: [25, 10, 6, 25, 8, 0, 0], writes: [1], reads: [1, 3] },
 };
 
+export const reapsWhileMoving: Mutant = {
+  name: 'reaps-while-moving',
+  what: 'deletes are forgotten while the partition is on its way to another node',
+  edits: [{ file: 'node/cluster/preferences.js', from: 'return this.#moving.has(partition);', to: 'return false;' }],
+  given: changing(['pause', 'isolate', 'clog'], { ...DELETING, faultEveryMs: 1_500 }),
+};
+
 export const reapLogNotInherited: Mutant = {
   name: 'reap-log-not-inherited',
   what: 'who takes a partition over does not learn which deletes its owners have forgotten',
