@@ -39,8 +39,11 @@ export interface SimCluster {
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** The node lives by this ring from now on. */
   onRing(node: SimNode, ring: RingDocument, nowMs: number): void;
-  /** How many owners of the key were others at some time between the two than at another, by any node's ring. */
-  ownersReplaced(key: string, fromMs: number, untilMs: number): number;
+  /**
+   * How many owners of the key were others at some time from `fromMs` until `untilMs` than at another, by any node's ring,
+   * but for those that have begun to take it over after `settledMs`.
+   */
+  ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number;
   /** All that ever were. */
   ownersEver(key: string): readonly number[];
   /** `pump` lets time pass until it is told that it may stop. */
@@ -143,22 +146,14 @@ export class RingCluster implements SimCluster {
   readonly replicaCount: number;
   readonly history: RingHistory;
   readonly #machines: SimNode[];
-  readonly #violation: (text: string) => void;
   readonly #drawn: () => string;
   readonly #nodeIds: Map<number, NodeId> = new Map();
   #newest: RingDocument;
   #table: PreferenceTable;
 
-  constructor(
-    nodes: readonly SimNode[],
-    partitionCount: number,
-    shape: ClusterShape,
-    random: Prng,
-    violation: (text: string) => void,
-  ) {
+  constructor(nodes: readonly SimNode[], partitionCount: number, shape: ClusterShape, random: Prng) {
     this.nodes = [...nodes];
     this.#machines = [...nodes];
-    this.#violation = violation;
     this.replicaCount = shape.replicaCount;
     const drawn = (): string => {
       const bytes = new Uint8Array(16);
@@ -205,8 +200,7 @@ export class RingCluster implements SimCluster {
   }
 
   onRing(node: SimNode, ring: RingDocument, atMs: number): void {
-    const fault = this.history.note(node, ring, atMs);
-    if (fault !== '') this.#violation(`node ${node.node} ${fault}`);
+    this.history.note(node, ring, atMs);
     if (ring.version <= this.#newest.version) return;
     this.#newest = ring;
     this.#table = new PreferenceTable(ring);
@@ -228,8 +222,8 @@ export class RingCluster implements SimCluster {
     if (at >= 0) this.nodes.splice(at, 1);
   }
 
-  ownersReplaced(key: string, fromMs: number, untilMs: number): number {
-    return Math.max(0, this.history.ownersBetween(this.partitionOf(key), fromMs, untilMs).size - this.replicaCount);
+  ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number {
+    return this.history.ownersReplaced(this.partitionOf(key), fromMs, settledMs, untilMs);
   }
 
   ownersEver(key: string): readonly number[] {

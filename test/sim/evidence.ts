@@ -2,6 +2,7 @@
  * What the checkers judge: what clients saw (history.ts), what an observer inside the servers saw, and what is on the
  * stores when everything has healed. The last comes through ClusterView, which whoever assembles a cluster provides.
  */
+import type { RingDocument } from '../../src/ring/document.js';
 import type { History, WriteOp } from './history.js';
 
 /** A version that appeared in a store, once a (key, dot, put id). */
@@ -72,6 +73,44 @@ export interface OwnersMet {
   readonly isUntouched: boolean;
 }
 
+/** What nodes did with puts of partitions that were not theirs; strangers.ts. */
+export interface StrangersView {
+  /** Puts that came to such a node and that no hint stands for. */
+  readonly unhinted: readonly {
+    readonly node: number;
+    readonly key: string;
+    readonly putId: string;
+    readonly atMs: number;
+  }[];
+  /** Puts that were such a node's own once, and that it dropped; `lacking`: owners that had never had them on their disks. */
+  readonly dropped: readonly {
+    readonly node: number;
+    readonly key: string;
+    readonly putId: string;
+    readonly atMs: number;
+    readonly lacking: readonly number[];
+  }[];
+}
+
+/** A step of a move came into force on the node that takes the partition over, and that goes on since the step before. */
+export interface StepOfMove {
+  readonly node: number;
+  readonly partition: number;
+  readonly version: number;
+  readonly phase: 'copy' | 'settle';
+  /** The node does not believe what it holds of it. */
+  readonly isSuspect: boolean;
+}
+
+/** A ring came into force on a node: it was there when the node started, or it took the place of an older one. */
+export interface RingInForce {
+  readonly node: number;
+  /** Of its disk: one that was lost or put back begins another. */
+  readonly life: number;
+  readonly atMs: number;
+  readonly ring: RingDocument;
+}
+
 /** A cluster when it has healed and nothing is under way. */
 export interface ClusterView {
   /**
@@ -116,8 +155,11 @@ export interface Evidence {
   ownersLost(key: string, isDurable: boolean, fromMs: number, untilMs: number): number;
   /** Of those since the write began: owners that may say they have nothing, since nothing told them what they had lost. */
   ownersDoubtful(write: WriteOp, untilMs: number): number;
-  /** How many owners of the key were others at some time between the two than at another. */
-  ownersReplaced(key: string, fromMs: number, untilMs: number): number;
+  /**
+   * How many owners of the key were others at some time from when the write began until `untilMs` than at another, but for
+   * those who have begun to take it over so late that they have compared the write.
+   */
+  ownersReplaced(write: WriteOp, untilMs: number): number;
   /** All that ever were. */
   ownersEver(key: string): readonly number[];
   /** Key → coordinating node → ids of the puts shown by a get of all owners, after healing; null: it failed. */
@@ -135,6 +177,10 @@ export interface Evidence {
     readonly left: readonly string[];
     readonly shown: ReadonlyMap<string, readonly number[] | null>;
   } | null;
+  readonly strangers: StrangersView;
+  readonly stepsOfMoves: readonly StepOfMove[];
+  /** In the order in which they came into force; empty where nodes are clusters of their own. */
+  readonly rings: readonly RingInForce[];
   /** What nodes counted, by metric and labels. */
   readonly counts: ReadonlyMap<string, number>;
   /** What the right time was when the run began, and how far any clock may have been off. */

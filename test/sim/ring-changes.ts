@@ -50,9 +50,20 @@ export class RingChanges {
   #removeLost(): void {
     this.#world.after(REMOVE_AGAIN_MS, () => {
       const lost = this.#lost();
-      if (lost !== undefined) this.#propose([{ kind: 'remove', ordinal: lost }]);
+      if (lost !== undefined) this.#propose(this.#without(lost));
       if (!this.#over || this.#lost() !== undefined) this.#removeLost();
     });
+  }
+
+  /** Others may have been told to leave meanwhile: as many stay, or join, as make N without it. */
+  #without(lost: number): readonly RingEdit[] {
+    const { ring, replicaCount } = this.#world.cluster;
+    const others = ring.members.filter(({ ordinal }) => ordinal !== lost);
+    const leaving = others.filter((member) => member.leaving);
+    const missing = Math.max(0, replicaCount - (others.length - leaving.length));
+    const back = leaving.slice(0, missing).map(({ ordinal }): RingEdit => ({ kind: 'stay', ordinal }));
+    const joins = missing > back.length ? [this.#join()] : [];
+    return [...back, ...joins, { kind: 'remove', ordinal: lost }];
   }
 
   /** A member whose machine has burnt. */

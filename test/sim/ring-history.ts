@@ -1,66 +1,68 @@
-/*
- * Which ring was in force where and when, and what is true of every ring at any moment: one version names one ring, and
- * whatever a node takes over keeps the invariants of a ring.
- */
-import { encodeRing, type RingDocument, ringFault } from '../../src/ring/document.js';
+/* Which ring was in force where and when; what is true of rings at any moment is judged from it (checkers/rings.ts). */
+import type { RingDocument } from '../../src/ring/document.js';
+import type { RingInForce } from './evidence.js';
 import type { SimNode } from './sim-node.js';
 
-/** A ring came into force on a node. */
-interface Installed {
-  readonly node: SimNode;
-  readonly version: number;
-  readonly atMs: number;
-}
-
 export class RingHistory {
-  /** Every version that any node has lived by. */
-  readonly #rings: Map<number, RingDocument> = new Map();
-  readonly #installed: Installed[] = [];
+  readonly inForce: RingInForce[] = [];
+  /** Every version that any node has lived by, as the first of them had it. */
+  readonly rings: Map<number, RingDocument> = new Map();
+  readonly #ringOf: Map<number, RingDocument> = new Map();
   /** Ids under which nobody votes any more. */
   readonly #forgotten: Set<string> = new Set();
 
   constructor(first: RingDocument) {
-    this.#rings.set(first.version, first);
+    this.rings.set(first.version, first);
   }
 
-  /** The node lives by this ring from now on. Answers what is wrong with that; empty: nothing. */
-  note(node: SimNode, ring: RingDocument, atMs: number): string {
-    this.#installed.push({ node, version: ring.version, atMs });
-    const known = this.#rings.get(ring.version);
-    if (known === undefined) this.#rings.set(ring.version, ring);
-    else if (!Buffer.from(encodeRing(known)).equals(encodeRing(ring)))
-      return `has another ring ${ring.version} than others have`;
-    const fault = ringFault(ring);
-    return fault === null ? '' : `has taken over ring ${ring.version}: ${fault}`;
+  /** The node lives by this ring from now on. */
+  note({ node, life }: SimNode, ring: RingDocument, atMs: number): void {
+    this.inForce.push({ node, life, atMs, ring });
+    this.#ringOf.set(node, ring);
+    if (!this.rings.has(ring.version)) this.rings.set(ring.version, ring);
+  }
+
+  /** By which the node lives, or lived when it was up last; null: it never was. */
+  ringOf(node: number): RingDocument | null {
+    return this.#ringOf.get(node) ?? null;
   }
 
   /** The oldest that names this node. */
   firstWith(ordinal: number): RingDocument {
-    const versions = [...this.#rings.keys()].sort((a, b) => a - b);
+    const versions = [...this.rings.keys()].sort((a, b) => a - b);
     for (const version of versions) {
-      const ring = this.#rings.get(version);
+      const ring = this.rings.get(version);
       if (ring?.members.some((member) => member.ordinal === ordinal) === true) return ring;
     }
     throw new Error(`node ${ordinal - 1} is in no ring`);
   }
 
+  /** That were in force on any node at some time between the two. */
+  #between(fromMs: number, untilMs: number): readonly RingDocument[] {
+    const since = new Map<number, RingDocument>();
+    const rings = new Set<RingDocument>();
+    for (const { node, ring, atMs } of this.inForce) {
+      if (atMs <= fromMs) since.set(node, ring);
+      else if (atMs <= untilMs) rings.add(ring);
+    }
+    return [...since.values(), ...rings];
+  }
+
   /** Ordinals of all owners of a partition in the rings that were in force anywhere between the two times. */
   ownersBetween(partition: number, fromMs: number, untilMs: number): ReadonlySet<number> {
-    const since = new Map<SimNode, number>();
-    const versions = new Set<number>();
-    for (const { node, version, atMs } of this.#installed) {
-      if (atMs <= fromMs) since.set(node, version);
-      else if (atMs <= untilMs) versions.add(version);
-    }
-    for (const version of since.values()) versions.add(version);
-    const owners = new Set<number>();
-    for (const version of versions) {
-      const ring = this.#rings.get(version);
-      if (ring === undefined) continue;
-      const n = ring.replicaCount;
-      for (const owner of ring.owners.slice(partition * n, partition * n + n)) owners.add(owner);
-    }
-    return owners;
+    const rows = this.#between(fromMs, untilMs).flatMap(({ owners, replicaCount: n }) =>
+      owners.slice(partition * n, partition * n + n),
+    );
+    return new Set(rows);
+  }
+
+  /** See SimCluster. */
+  ownersReplaced(partition: number, fromMs: number, settledMs: number, untilMs: number): number {
+    const early = new Set(this.ownersBetween(partition, fromMs, settledMs));
+    const rings = this.#between(fromMs, settledMs);
+    for (const { moves } of rings) for (const move of moves) if (move.partition === partition) early.add(move.to);
+    const owners = [...this.ownersBetween(partition, fromMs, untilMs)].filter((owner) => early.has(owner));
+    return Math.max(0, owners.length - (rings[0]?.replicaCount ?? 0));
   }
 
   /**
@@ -68,11 +70,11 @@ export class RingHistory {
    * and before they have names all of them.
    */
   mayForget({ voters }: RingDocument, node: SimNode): boolean {
-    if (!voters.some(({ ordinal }) => ordinal === node.ordinal)) return true;
-    if (voters.some(({ acceptorId }) => acceptorId === '')) return false;
-    const sound = voters.filter(({ acceptorId }) => !this.#forgotten.has(acceptorId));
-    const isSound = sound.some(({ ordinal }) => ordinal === node.ordinal);
-    return !isSound || sound.length - 1 >= Math.floor(voters.length / 2) + 1;
+    const isVoter = voters.some(({ ordinal }) => ordinal === node.ordinal);
+    if (voters.some(({ acceptorId }) => acceptorId === '')) return !isVoter;
+    // One at a time, voter or not: the next ring may name whoever forgets just now by what it was called before.
+    if (voters.some(({ acceptorId }) => this.#forgotten.has(acceptorId))) return false;
+    return !isVoter || voters.length - 1 >= Math.floor(voters.length / 2) + 1;
   }
 
   forgets({ acceptorId }: SimNode): void {

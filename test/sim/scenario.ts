@@ -26,10 +26,13 @@ import { checkOverlap } from './checkers/overlap.js';
 import { checkQuorum } from './checkers/quorum.js';
 import { checkReaped } from './checkers/reaped.js';
 import { checkResurrection } from './checkers/resurrection.js';
+import { checkRings } from './checkers/rings.js';
 import { checkSameAnywhere } from './checkers/same-anywhere.js';
 import { checkScrubbed } from './checkers/scrubbed.js';
 import { checkSiblings } from './checkers/siblings.js';
 import { checkSingleCopy } from './checkers/single-copy.js';
+import { checkStrangers } from './checkers/strangers.js';
+import { checkTakenOver } from './checkers/taken-over.js';
 import type { Evidence, LeftoverView, ReplicaView } from './evidence.js';
 import { scrubAll } from './final-scrub.js';
 import { meetOwners, MOVED, ringOf, waitForHealing } from './owners-met.js';
@@ -60,6 +63,8 @@ const SETTLE_MS = 5_000;
 const AFTERMATH_MS = 4_000;
 const HINTS_HOME_MS = 20_000;
 const MOVED_WITHIN_MS = 180_000;
+/** What is younger may be left alone by whoever takes a partition over and compares it. */
+const COMPARED_MS = 6_000;
 
 export function runSeed(settings: SeedSettings): SeedResult {
   const world = new SimWorld(settings);
@@ -187,7 +192,10 @@ function gather(world: SimWorld): Evidence {
       const meanwhile = doubts.nodesSince(key, isDurable, startMs, endMs);
       return cluster.ownersEver(key).filter((owner) => unaware.has(owner) || meanwhile.has(owner)).length;
     },
-    ownersReplaced: (key, fromMs, untilMs) => cluster.ownersReplaced(key, fromMs, untilMs),
+    ownersReplaced: ({ key, startMs, endMs }, untilMs) => {
+      const settledMs = endMs + COMPARED_MS + 2 * (world.options.skewMaxMs + world.startSkewMs);
+      return cluster.ownersReplaced(key, startMs, settledMs, untilMs);
+    },
     ownersEver: (key) => cluster.ownersEver(key),
     byCoordinator,
     handedOff,
@@ -195,6 +203,9 @@ function gather(world: SimWorld): Evidence {
     ownersMet,
     afterOneRead,
     reaped,
+    rings: cluster instanceof RingCluster ? cluster.history.inForce : [],
+    strangers: world.strangers,
+    stepsOfMoves: world.stepsOfMoves.all,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
     skewMaxMs: Math.max(world.options.skewMaxMs, world.startSkewMs) + ROUNDING_MS,
@@ -237,6 +248,9 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkReaped,
     checkNever,
     checkClocks,
+    checkRings,
+    checkStrangers,
+    checkTakenOver,
   ].flatMap((check) => check(evidence));
 }
 

@@ -26,6 +26,7 @@ import type { Observer, StoreIdentity } from './observer.js';
 import { WatchedStorage } from './watched-storage.js';
 import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
+import type { Strangers } from './strangers.js';
 import { HASH, KEYED_DIGEST, placeOf, randomFrom } from './tools.js';
 
 /** What the world around a node offers it, and hears of it. */
@@ -33,6 +34,7 @@ export interface NodeWorld {
   readonly options: SimOptions;
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
+  readonly strangers: Strangers;
   readonly meter: CountingMeter;
   /** Bits that no disk rolls back. */
   readonly kernel: Prng;
@@ -48,7 +50,6 @@ export interface NodeWorld {
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** It lives by this ring from now on. */
   onRing(node: SimNode, ring: RingDocument): void;
-  /** It is no member any more. */
   onLeft(node: SimNode): void;
   /** The machine that has the address, of clients or of peers. */
   hostOf(address: string): Host | undefined;
@@ -148,7 +149,6 @@ export class SimNode implements StoreIdentity {
     this.state = 'left';
   }
 
-  /** A clean stop. */
   stop(): void {
     const { process, server, engine, state } = this;
     if (process === null || server === null || engine === null || state !== 'up') return;
@@ -261,7 +261,7 @@ export class SimNode implements StoreIdentity {
     });
     if (process.ended) return; // it failed while it was being opened, in this very turn
     this.engine = engine;
-    const watched = new WatchedStorage(engine, this.node, world.observer);
+    const watched = new WatchedStorage(world.strangers.watch(engine, this.node), this.node, world.observer);
     const mutantWorld = {
       ordinal: this.ordinal,
       random: randomFrom(this.#random.fork()),
@@ -317,7 +317,7 @@ export class SimNode implements StoreIdentity {
       secret: SECRET,
       digest: KEYED_DIGEST,
       dialer,
-      hints: engine.hints,
+      hints: this.world.strangers.watchHints(engine.hints, this.node),
       replicas: engine,
       repairPeriodMs,
       reaps: engine.reaps,

@@ -16,6 +16,8 @@ import { Observer } from './observer.js';
 import { drawOptions, type SimOptions } from './options.js';
 import { RingChanges } from './ring-changes.js';
 import { SimNode } from './sim-node.js';
+import { StepsOfMoves } from './steps-of-moves.js';
+import { Strangers } from './strangers.js';
 import { Trace } from './trace.js';
 import type { Violation } from './violation.js';
 import { Workload } from './workload.js';
@@ -38,6 +40,8 @@ export class SimWorld {
   readonly network: SimulatedNetwork;
   readonly history: History;
   readonly observer: Observer;
+  readonly strangers: Strangers;
+  readonly stepsOfMoves: StepsOfMoves = new StepsOfMoves();
   readonly meter: CountingMeter = new CountingMeter();
   readonly doubts: Doubts;
   readonly kernel: Prng;
@@ -65,13 +69,16 @@ export class SimWorld {
       () => this.time.monotonicMs(),
       (ordinal) => this.cluster.machine(ordinal),
     );
+    this.strangers = new Strangers({
+      ringOf: (node) => (this.cluster instanceof RingCluster ? this.cluster.history.ringOf(node) : null),
+      wasDurable: (putId, node) => this.observer.durable.get(putId)?.has(node) === true,
+      nowMs: () => this.time.monotonicMs(),
+    });
     this.doubts = new Doubts(({ node, kind, key }) => {
       if (kind === 'destroyed') this.observer.wasDestroyed(node, key);
     });
     const nodes = Array.from({ length: this.options.nodes }, (_, i) => new SimNode(i, this, root.fork()));
-    this.cluster = clusterOf(nodes, this.options, root.fork(), (text) => {
-      this.violation(text);
-    });
+    this.cluster = clusterOf(nodes, this.options, root.fork());
     this.clients = Array.from({ length: this.options.work.clients }, (_, i) => new SimClient(i, this, root.fork()));
     this.workload = new Workload(this.clients, this.history, this.options.work, root.fork());
     this.nemesis = new Nemesis(this, root.fork());
@@ -94,6 +101,7 @@ export class SimWorld {
     const { cluster } = this;
     cluster.onRing(node, ring, this.time.monotonicMs());
     if (!(cluster instanceof RingCluster)) return;
+    this.stepsOfMoves.onRing(node, ring, this.doubts.isIntact(node.node));
     // Whoever let them join starts them; those that are no members any more stop when they hear of it, or are gone.
     for (const { ordinal } of ring.members) {
       if (cluster.machine(ordinal) !== undefined) continue;
@@ -170,13 +178,8 @@ export class SimWorld {
   }
 }
 
-function clusterOf(
-  nodes: readonly SimNode[],
-  { cluster, partitionCount }: SimOptions,
-  random: Prng,
-  violation: (text: string) => void,
-): SimCluster {
+function clusterOf(nodes: readonly SimNode[], { cluster, partitionCount }: SimOptions, random: Prng): SimCluster {
   return cluster.kind === 'single'
     ? new SingleNodes(nodes, partitionCount, random)
-    : new RingCluster(nodes, partitionCount, cluster, random, violation);
+    : new RingCluster(nodes, partitionCount, cluster, random);
 }

@@ -1,5 +1,5 @@
 /* Evidence that nobody ever saw, for checkers to judge. */
-import type { Evidence, Minted } from '../evidence.js';
+import type { Evidence, Minted, RingInForce, StepOfMove, StrangersView } from '../evidence.js';
 import { History, type ReadOp, type WriteOp } from '../history.js';
 import { hexOf } from '../tools.js';
 
@@ -31,14 +31,19 @@ export class MadeUp implements Evidence {
   reaped: Evidence['reaped'] = null;
   afterOneRead: Evidence['afterOneRead'] = new Map();
   lostOwners: number = 0;
+  rings: RingInForce[] = [];
+  stepsOfMoves: StepOfMove[] = [];
+  strangers: StrangersView = { unhinted: [], dropped: [] };
   counts: Map<string, number> = new Map();
   isUndisturbed: boolean = true;
   wallStartMs: number = 1_000;
   skewMaxMs: number = 100;
   endMs: number = 100_000;
 
+  replacedOwners: number = 0;
+
   ownersReplaced(): number {
-    return 0;
+    return this.replacedOwners;
   }
 
   ownersEver(): readonly number[] {

@@ -34,8 +34,9 @@ function meets(evidence: Evidence, read: ReadOp, write: WriteOp): boolean {
   const { replicaCount } = evidence.view;
   const lost = evidence.ownersLost(write.key, write.isDurable, write.startMs, read.endMs);
   const missing = lost < write.w ? evidence.ownersDoubtful(write, read.endMs) : lost;
-  // Where a partition changed hands in between, a new owner may not have the last puts yet: they come in a moment.
-  const replaced = evidence.ownersReplaced(write.key, write.startMs, read.endMs);
+  // Where a partition changed hands in between, a new owner may not have the last puts yet: they come in a moment. Whoever
+  // began to take it over later has compared what was there with every owner before it became one.
+  const replaced = evidence.ownersReplaced(write, read.endMs);
   return read.r + write.w - missing - replaced > replicaCount;
 }
 

@@ -3,6 +3,7 @@ import * as expiries from './expiry-bugs.js';
 import * as exchanges from './exchange-bugs.js';
 import * as hints from './hint-bugs.js';
 import * as merges from './merge-bugs.js';
+import * as moves from './move-bugs.js';
 import type { Mutant } from './mutant.js';
 import * as reaps from './reap-bugs.js';
 import * as replicas from './replica-bugs.js';
@@ -16,4 +17,5 @@ export const RING_BUGS: readonly Mutant[] = [
   ...Object.values(scrubs),
   ...Object.values(exchanges),
   ...Object.values(reaps),
+  ...Object.values(moves),
 ];

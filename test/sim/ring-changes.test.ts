@@ -1,0 +1,131 @@
+/* Administrators of simulated clusters, and what the simulation remembers of the rings that they make. */
+import test from 'ava';
+import { advanceRing, changeRing } from '../../src/ring/change.js';
+import type { RingDocument } from '../../src/ring/document.js';
+import { RingCluster } from './cluster.js';
+import type { SimOptions } from './options.js';
+import type { SimNode } from './sim-node.js';
+import { placeOf } from './tools.js';
+import { SimWorld } from './world.js';
+
+const NOTES = { change: 'a test', changedAtMs: 1 };
+const KEY = 'cart';
+const CALM: Partial<SimOptions> = {
+  nodes: 4,
+  cluster: { kind: 'ring', replicaCount: 3, zones: 1, routing: 'ring' },
+  partitionCount: 4,
+  faultEveryMs: Number.POSITIVE_INFINITY,
+};
+
+function clusterOf(world: SimWorld): RingCluster {
+  if (!(world.cluster instanceof RingCluster)) throw new Error('it is no ring');
+  return world.cluster;
+}
+
+const nodeOf = (cluster: RingCluster, node: number): SimNode => cluster.nodes[node] as SimNode;
+
+/** Node 4 joins, and takes over what it gets; nobody has heard of it yet. */
+function ringsOf(cluster: RingCluster): { readonly joined: RingDocument; readonly copied: RingDocument } {
+  const ordinal = 5;
+  const { address, peerAddress } = placeOf(ordinal);
+  const member = { nodeId: cluster.nodeIdOf(ordinal), ordinal, address, peerAddress, zone: '', capacity: 1 };
+  const members = [...cluster.ring.members, { ...member, leaving: false }];
+  const joined = changeRing(cluster.ring, members, 1, NOTES);
+  if ('fault' in joined) throw new Error(joined.fault);
+  const copied = advanceRing(joined, { copied: joined.moves, settled: [], left: [] }, NOTES);
+  if (copied === null) throw new Error('nothing moves');
+  return { joined, copied };
+}
+
+/** A key of a partition that the newcomer gets. */
+function movingKey(cluster: RingCluster, { moves }: RingDocument): string {
+  for (let i = 0; i < 1_000; i++) {
+    const key = `${KEY} ${i}`;
+    if (moves.some(({ partition }) => partition === cluster.partitionOf(key))) return key;
+  }
+  throw new Error('no key is of a partition that moves');
+}
+
+test('an owner that comes by a move counts as replaced only if the move may have begun before the write was compared', (t) => {
+  const cluster = clusterOf(new SimWorld({ seed: 1, given: CALM }));
+  const { joined, copied } = ringsOf(cluster);
+  const first = cluster.ring;
+  const key = movingKey(cluster, joined);
+  for (const node of cluster.nodes) cluster.onRing(node, first, 0);
+  const [a, b] = [nodeOf(cluster, 0), nodeOf(cluster, 1)];
+  cluster.onRing(a, joined, 100);
+  cluster.onRing(a, copied, 200);
+  t.is(cluster.ownersReplaced(key, 10, 20, 300), 0, 'the move began at 100 ms');
+  t.is(cluster.ownersReplaced(key, 10, 100, 300), 1);
+  t.is(cluster.ownersReplaced(key, 10, 100, 150), 0, 'there were no other owners yet');
+  t.is(cluster.ownersReplaced(key, 120, 130, 300), 1);
+  t.is(cluster.ownersReplaced(key, 210, 220, 300), 1, 'by the ring of node b it is still the old ones');
+  for (const node of cluster.nodes) if (node !== a && node !== b) cluster.onRing(node, copied, 400);
+  cluster.onRing(b, copied, 400);
+  t.is(cluster.ownersReplaced(key, 410, 420, 500), 0);
+  t.is(cluster.ownersEver(key).length, 4);
+});
+
+test('a majority of the voters remembers, and before they have names all of them', (t) => {
+  const cluster = clusterOf(new SimWorld({ seed: 1, given: { ...CALM, nodes: 5 } }));
+  const [a, b, c] = [nodeOf(cluster, 0), nodeOf(cluster, 1), nodeOf(cluster, 2)];
+  t.false(cluster.mayForget(a));
+  const voters = cluster.ring.voters.map(({ ordinal }) => ({ ordinal, acceptorId: String(ordinal).repeat(32) }));
+  t.is(voters.length, 5);
+  for (const { ordinal, acceptorId } of voters) {
+    const machine = cluster.machine(ordinal);
+    if (machine !== undefined) machine.acceptorId = acceptorId;
+  }
+  cluster.onRing(a, { ...cluster.ring, version: 2, voters }, 0);
+  for (const node of [a, b]) {
+    t.true(cluster.mayForget(node));
+    cluster.forgets(node);
+  }
+  t.false(cluster.mayForget(c));
+  t.true(cluster.mayForget(a), 'it has forgotten already');
+});
+
+test('members come and go, never fewer than N, and every proposal comes to an end', (t) => {
+  const world = new SimWorld({ seed: 3, given: { ...CALM, changeEveryMs: 1_500 } });
+  const cluster = clusterOf(world);
+  const first = cluster.ring.ordinalNext;
+  for (const node of cluster.nodes) node.start();
+  world.changes?.start();
+  world.runFor(40_000);
+  world.changes?.stop();
+  world.runFor(15_000);
+  const sum = (counts: ReadonlyMap<string, number> = new Map()): number =>
+    [...counts.values()].reduce((total, count) => total + count, 0);
+  t.true(sum(world.changes?.proposed) > 10);
+  t.is(sum(world.changes?.outcomes), sum(world.changes?.proposed));
+  t.true(cluster.ring.version > 10);
+  for (const { members, replicaCount } of cluster.history.rings.values())
+    t.true(members.filter(({ leaving }) => !leaving).length >= replicaCount);
+  t.true(cluster.ring.ordinalNext > first && cluster.ring.ordinalNext <= first + 6);
+  t.deepEqual(world.violations, []);
+});
+
+test('who has lost a node removes it, though others have been told to leave meanwhile', (t) => {
+  const world = new SimWorld({ seed: 4, given: { ...CALM, changeEveryMs: 1e9 } });
+  const cluster = clusterOf(world);
+  for (const node of cluster.nodes) node.start();
+  world.changes?.start();
+  world.runFor(10_000);
+  const [a, b] = [nodeOf(cluster, 0), nodeOf(cluster, 1)];
+  a.process?.run(() => {
+    a.server?.changeRing([{ kind: 'leave', ordinal: 1 }], { seed: 1, change: 'leave' }, () => undefined);
+  });
+  t.true(world.pump(() => cluster.ring.members.some(({ leaving }) => leaving), 5_000));
+  b.burn();
+  cluster.hasLeft(b);
+  t.true(world.pump(() => !cluster.ring.members.some(({ ordinal }) => ordinal === 2), 30_000));
+  t.is(cluster.ring.members.filter(({ leaving }) => !leaving).length, 3);
+});
+
+test('where members are to stay nobody proposes anything', (t) => {
+  const world = new SimWorld({ seed: 3, given: { ...CALM, changeEveryMs: Number.POSITIVE_INFINITY } });
+  for (const node of world.cluster.nodes) node.start();
+  world.changes?.start();
+  world.runFor(10_000);
+  t.is(world.changes?.proposed.size, 0);
+});
