@@ -104,9 +104,8 @@ export class SimNode implements StoreIdentity {
   constructor(node: number, world: NodeWorld, random: Prng) {
     this.node = node;
     this.ordinal = node + 1;
-    const { address, peerAddress } = placeOf(this.ordinal);
-    this.address = address;
-    this.peerAddress = peerAddress;
+    this.address = placeOf(this.ordinal).address;
+    this.peerAddress = placeOf(this.ordinal).peerAddress;
     this.host = new Host(`n${node}`);
     this.world = world;
     this.#random = random;
