@@ -123,8 +123,8 @@ export const hintsOfTheGoneForgotten: Mutant = {
   edits: [
     {
       file: 'node/cluster/hint-keeper.js',
-      from: 'const heirs = preferences.ownersOf(partition).filter((heir) => heir !== self);',
-      to: 'const heirs = [];',
+      from: 'if (this.addForOwners(partition, key, bytes))',
+      to: 'if (bytes >= 0)',
     },
   ],
   given: changing(AWAY, { faultEveryMs: 500, work: { ...WORK, keys: 20 } }),
