@@ -21,7 +21,7 @@ import { type MeetingParts, OwnerMeeting } from './owner-meeting.js';
 
 const LOOK_MS = 500;
 /** Partitions on their way out at once. */
-const UNDER_WAY_MAX = 2;
+const UNDER_WAY_MAX = 4;
 /** Longer than a request by an older ring can be under way. */
 const REST_MS = 3_000;
 /** How often it is looked whether something lies here that nobody speaks of. */

@@ -66,7 +66,9 @@ export class FileFetches {
       this.#awaited.set(nameOf(move), { move, attempts: 0, notBeforeMs: nowMs, underWay: false });
     }
     this.#known = names;
-    const moves = incoming.map(({ partition, since }) => ({ partition, moveId: since }));
+    // What is being fetched, or put in its place, is not taken away from under that.
+    const underWay = [...this.#awaited.values()].filter((awaited) => awaited.underWay).map(({ move }) => move);
+    const moves = [...incoming, ...underWay].map(({ partition, since }) => ({ partition, moveId: since }));
     this.#source.discardOthers(moves, (error) => {
       if (error !== null) services.log.warn('incoming-not-cleared', { error: error.message });
     });

@@ -64,8 +64,8 @@ export const settlesUncompared: Mutant = {
   edits: [
     {
       file: DRIVER,
-      from: 'if (this.#catching.isSuspect(partition) || !this.#allKnow(since))',
-      to: 'if (!this.#allKnow(since))',
+      from: 'if (!this.#hasInherited(move) || this.#catching.isSuspect(partition))',
+      to: 'if (!this.#hasInherited(move))',
     },
     {
       file: DRIVER,
@@ -150,8 +150,8 @@ export const reapLogNotInherited: Mutant = {
   edits: [
     {
       file: DRIVER,
-      from: 'this.#parts.fences.inherit(partition, (error) => {',
-      to: '((_, done) => done(null))(partition, (error) => {',
+      from: 'this.#parts.fences.inherit(move.partition, (error) => {',
+      to: '((_, done) => done(null))(move.partition, (error) => {',
     },
   ],
   given: changing(['pause', 'isolate', 'clog', 'rollback'], { ...DELETING, faultEveryMs: 1_500 }),
