@@ -139,6 +139,7 @@ export function planOf(flags: BenchFlags): Plan {
     server: flags.server,
     routing: parseRouting(flags.routing),
     sender: flags.sdk === true ? 'sdk' : 'raw',
+    retry: false,
     dialect: 'partita',
     connections: positive(flags.connections, '--connections', 10_000),
     inFlight: positive(flags.pipelining ?? String(rate > 0 ? OPEN_LOOP_IN_FLIGHT : 1), '--pipelining', IN_FLIGHT_MAX),

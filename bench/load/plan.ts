@@ -27,6 +27,8 @@ export interface Plan {
   /** By the SDK, `seed` is what it does by itself: by the ring. */
   readonly routing: Routing;
   readonly sender: 'raw' | 'sdk';
+  /** The SDK tries again as it does for applications, and what counts as failed has failed after all. */
+  readonly retry: boolean;
   readonly dialect: Dialect;
   /** In all threads together, like `amount`, `rate` and `keys`. */
   readonly connections: number;
@@ -67,6 +69,7 @@ export const PLAN_DEFAULTS: Plan = {
   server: '127.0.0.1:7700',
   routing: 'seed',
   sender: 'raw',
+  retry: false,
   dialect: 'partita',
   connections: 10,
   inFlight: 1,

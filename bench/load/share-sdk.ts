@@ -43,7 +43,7 @@ export class SdkShare implements Share {
       seeds: [plan.server],
       connectionsPerNode: shareOf(plan.connections, thread, threads),
       timeoutMs: plan.timeoutMs,
-      retry: false,
+      ...(plan.retry ? {} : { retry: false }),
       routing: plan.routing === 'any' ? 'any' : 'ring',
       clientName: 'partita bench',
     });

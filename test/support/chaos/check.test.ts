@@ -107,7 +107,7 @@ test('w = 1: what was refused with a node in reach, at a limit, or with none', (
 
 test('percentiles', (t) => {
   const history = Array.from({ length: 200 }, (_, i) => put(i, { startMs: 0, endMs: i + 1 }));
-  t.deepEqual(latenciesOf(history), { count: 200, p50Ms: 101, p99Ms: 199, maxMs: 200 });
+  t.deepEqual(latenciesOf(history), { count: 200, p50Ms: 101, p99Ms: 199, p999Ms: 200, maxMs: 200 });
   t.is(latenciesOf([]).maxMs, 0);
 });
 

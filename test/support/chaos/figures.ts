@@ -20,6 +20,7 @@ export interface Latencies {
   readonly count: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly p999Ms: number;
   readonly maxMs: number;
 }
 
@@ -27,7 +28,7 @@ export interface Latencies {
 export function latenciesOf(operations: readonly Operation[]): Latencies {
   const sorted = operations.map(({ startMs, endMs }) => endMs - startMs).sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  return { count: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+  return { count: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), maxMs: at(1) };
 }
 
 export function countBy<T>(items: readonly T[], nameOf: (item: T) => string): ReadonlyMap<string, number> {

@@ -19,8 +19,8 @@ export interface WorkloadOptions {
   readonly oneTimeoutMs: number;
   readonly keysPerStream: number;
   readonly valueBytesMax: number;
-  /** Default: some of everything. */
-  readonly emphasis?: 'deletes';
+  /** Default: some of everything. `seen`: who writes has read, so that siblings never pile up to a limit. */
+  readonly emphasis?: 'deletes' | 'seen';
 }
 
 type Shares = readonly (readonly [Stream | 'read', number])[];
@@ -41,6 +41,14 @@ const DELETE_SHARES: Shares = [
   ['one', 0.1],
   ['read', 0.15],
 ];
+const SEEN_SHARES: Shares = [
+  ['merge', 0.25],
+  ['chain', 0.05],
+  ['gone', 0.1],
+  ['read', 0.6],
+];
+const SEEN_STREAMS: readonly Stream[] = ['merge', 'chain', 'gone'];
+const SHARES_OF = { all: SHARES, deletes: DELETE_SHARES, seen: SEEN_SHARES } as const;
 /** Of the actions that find something under a key of the stream `gone`. */
 const DELETED_SHARE = 0.5;
 const DELETED_SHARE_HEAVY = 0.8;
@@ -121,9 +129,10 @@ export class Workload {
   async #act(): Promise<void> {
     const prng = this.#prng;
     let draw = prng.float();
-    const isHeavy = this.#options.emphasis === 'deletes';
-    const [share] = (isHeavy ? DELETE_SHARES : SHARES).find(([, weight]) => (draw -= weight) < 0) ?? ['read' as const];
-    const stream = share === 'read' ? prng.pick(STREAMS) : share;
+    const { emphasis = 'all' } = this.#options;
+    const isHeavy = emphasis === 'deletes';
+    const [share] = SHARES_OF[emphasis].find(([, weight]) => (draw -= weight) < 0) ?? ['read' as const];
+    const stream = share === 'read' ? prng.pick(emphasis === 'seen' ? SEEN_STREAMS : STREAMS) : share;
     const key = `${stream}-${prng.int(this.#options.keysPerStream * (stream === 'one' ? ONE_KEYS_FACTOR : 1))}`;
     if (share === 'read') await this.#get(stream, key);
     else if (share === 'merge') await this.#merge(stream, key);
