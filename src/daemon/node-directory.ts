@@ -130,6 +130,7 @@ async function identify(
     throw new StartRefusedError(
       `Node ${nodeId} is no member of ring version ${ring.version} of cluster ${ring.cluster}, which ${path} has: it has left, or was removed (or the directory was put together from two nodes). What it holds is not needed any more. To have this machine in the cluster again, let a new member join (partita cluster join), and start it in an empty directory`,
     );
+  if (!isNew) await promised(rings.renew(disk));
   return { path, disk, lock, meta, ring, rings, member, isNew };
 }
 

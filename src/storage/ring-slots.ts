@@ -23,19 +23,22 @@ export class RingSlots {
     this.#slots = slots;
   }
 
-  /**
-   * null: there is no ring yet. Throws SlotsDamagedError, SlotsTooNewError. What is found is written anew, and the folder is
-   * synced: a process that was killed before its sync has left a ring that would go with a power cut, and who has lived by
-   * a ring must not go back to the one before.
-   */
+  /** null: there is no ring yet. Throws SlotsDamagedError, SlotsTooNewError. Changes nothing. */
   static *open(disk: Disk, hash: Hash64): Flow<RingSlots | null> {
     const slots = yield* SlotFile.open(disk, hash, RING_PATH, KIND, FOLDER, NAME);
-    if (slots === null) return null;
-    yield* slots.write(slots.body);
+    return slots === null ? null : new RingSlots(slots);
+  }
+
+  /**
+   * For whoever is going to live by what was found: it is written anew, and the folder is synced. A process that was killed
+   * before its sync has left a ring that would go with a power cut, and who has lived by a ring must not go back to the one
+   * before.
+   */
+  *renew(disk: Disk): Flow<void> {
+    yield* this.#slots.write(this.#slots.body);
     yield* wait((done) => {
       disk.syncFolder(FOLDER, done);
     });
-    return new RingSlots(slots);
   }
 
   static *create(disk: Disk, hash: Hash64, document: Uint8Array): Flow<RingSlots> {

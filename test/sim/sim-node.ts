@@ -9,11 +9,11 @@ import type { Prng } from '../../src/lib/prng.js';
 import { nodeId } from '../../src/model/ids.js';
 import type { ClusterOptions, ReapingOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
-import { decodeRing, encodeRing, type RingDocument } from '../../src/ring/document.js';
+import type { RingDocument } from '../../src/ring/document.js';
 import type { Engine } from '../../src/storage/engine.js';
 import { ACCEPTOR_PATH, AcceptorFile } from '../../src/storage/acceptor-file.js';
 import { NodeMetaFile } from '../../src/storage/node-meta.js';
-import { RingSlots } from '../../src/storage/ring-slots.js';
+import type { RingSlots } from '../../src/storage/ring-slots.js';
 import { Hlc } from '../../src/versioning/hlc.js';
 import { MemoryMedium, MemoryPartitionFiles } from '../support/memory-partition-file.js';
 import { SimulatedDisk } from '../support/simulated-disk.js';
@@ -22,6 +22,7 @@ import type { Mutant } from './mutants/mutant.js';
 import { Host, type SimulatedNetwork } from './network.js';
 import { logOf } from './node-log.js';
 import { openNodeEngine } from './node-engine.js';
+import { openRings } from './node-rings.js';
 import type { Observer, StoreIdentity } from './observer.js';
 import { WatchedStorage } from './watched-storage.js';
 import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
@@ -219,11 +220,8 @@ export class SimNode implements StoreIdentity {
     meta ??= yield* NodeMetaFile.create(disk, HASH, random, given === null ? undefined : nodeId(given));
     this.#wasInitialised = true;
     this.#meta = meta;
-    const rings =
-      (yield* RingSlots.open(disk, HASH)) ??
-      (yield* RingSlots.create(disk, HASH, encodeRing(world.ringFor(this, meta.meta.nodeId))));
-    const ring = decodeRing(rings.document);
-    if ('fault' in ring) throw new Error(ring.fault);
+    const { nodeId: id } = meta.meta;
+    const { rings, ring } = yield* openRings(disk, () => world.ringFor(this, id));
     if (!ring.members.some(({ ordinal }) => ordinal === this.ordinal)) {
       this.#leave(process, ring.version);
       return;
