@@ -27,9 +27,12 @@ export function chooseVoters(
   const staying = members.filter(({ leaving }) => !leaving);
   const named = staying.filter(({ ordinal }) => (known.get(ordinal) ?? '') !== '');
   const areNamed = before.length > 0 && before.every(({ acceptorId }) => acceptorId !== '');
-  const candidates = areNamed && named.length > 0 ? named : staying;
-  const count = Math.min(VOTERS_MAX, candidates.length - ((candidates.length + 1) % 2));
   const voted = new Set(before.map(({ ordinal }) => ordinal));
+  const wanted = Math.min(VOTERS_MAX, odd(staying.length));
+  const candidates = areNamed && named.length > 0 ? [...named] : [...staying];
+  // Who leaves goes on voting as long as there are too few others: a single voter would be a single point of failure.
+  if (candidates.length < wanted) candidates.push(...members.filter((one) => one.leaving && voted.has(one.ordinal)));
+  const count = Math.min(wanted, odd(candidates.length));
   const chosen: Candidate[] = [];
   while (chosen.length < count) {
     const rest = candidates.filter((member) => !chosen.includes(member));
@@ -43,6 +46,10 @@ export function chooseVoters(
   return chosen
     .map(({ ordinal }) => ({ ordinal, acceptorId: known.get(ordinal) ?? '' }))
     .sort((a, b) => a.ordinal - b.ordinal);
+}
+
+function odd(count: number): number {
+  return count - ((count + 1) % 2);
 }
 
 /** What is wrong with the voters of a ring, or null. */

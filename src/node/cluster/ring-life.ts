@@ -66,13 +66,13 @@ export class RingLife {
         exchanges.expect(partitions);
       },
       apply: (ring) => {
+        options.onRing?.(ring); // first: what follows is done by this ring already
         world.apply(ring);
         this.#files?.setRing();
         this.#moves.setRing();
         this.ringLog.installed();
         this.gossiper.setRing(this.#gossiped());
         this.admin.setRing(ring);
-        options.onRing?.(ring);
       },
       onRemoved: options.onRemoved,
     });
