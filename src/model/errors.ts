@@ -20,7 +20,8 @@ export type ErrorCode =
   | 'UNKNOWN_STATE'
   | 'DRAINING'
   | 'INTERNAL'
-  | 'BEHIND_FENCE';
+  | 'BEHIND_FENCE'
+  | 'NOT_A_MEMBER';
 
 export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly number: number; readonly retryable: boolean }>> = {
   PROTOCOL: { number: 1, retryable: false },
@@ -41,6 +42,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly number: number; 
   DRAINING: { number: 16, retryable: true },
   INTERNAL: { number: 17, retryable: false },
   BEHIND_FENCE: { number: 18, retryable: true },
+  NOT_A_MEMBER: { number: 19, retryable: false },
 };
 
 const CODE_OF_NUMBER: ReadonlyMap<number, ErrorCode> = new Map(

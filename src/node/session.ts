@@ -179,7 +179,7 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
     const refusal = this.#host.acceptHello(this, this.#incomingOf(kind, requestId, bytes, start, end));
     if (refusal === 'challenged') return;
     if (refusal !== null) {
-      this.refuse(requestId, refusal);
+      this.refuse(requestId, refusal, refusal.code === 'NOT_A_MEMBER' ? this.#host.ringVersion : 0);
       return;
     }
     this.#state = 'ready';
@@ -202,9 +202,9 @@ export class Session implements ConnectionEvents, FrameSink, BudgetWaiter {
   }
 
   /** Says why, and closes: for a peer that we cannot or will not go on with. */
-  refuse(requestId: number, reason: Failure): void {
+  refuse(requestId: number, reason: Failure, ringVersion: number = 0): void {
     if (this.#state === 'closed') return;
-    replyError(this, requestId, reason);
+    replyError(this, requestId, reason, ringVersion);
     this.#decoder.stop();
     this.connection.end();
   }

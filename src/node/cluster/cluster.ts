@@ -124,6 +124,7 @@ export class Cluster implements ClusterParts, Works {
       pool,
       credentials: this.credentials,
       table: this.table,
+      onRemoved: options.onRemoved,
     });
     const { table, links, preferences, meters } = this;
     const { reaps } = options;

@@ -50,11 +50,8 @@ export class PeerAcceptance {
         `Node ${nodeId} has connected to itself, or there are two with its id: look at the peer addresses in the ring`,
       );
     }
-    const member = this.#credentials.memberOf(peer.nodeId);
-    if (member === undefined) {
-      return failure('DENIED', `Node ${peer.nodeId} is not in version ${ring.version} of the ring that this node has`);
-    }
-    this.#claimed = member;
+    // Who is no member is told so when both have proved themselves: it may be the end of that node.
+    this.#claimed = this.#credentials.memberOf(peer.nodeId) ?? null;
     const acceptorNonce = this.#credentials.nonce();
     this.#conversation = {
       clusterId: ring.clusterId,
@@ -78,6 +75,11 @@ export class PeerAcceptance {
         'UNAUTHENTICATED',
         `Node ${this.#conversation.dialer} has not proved that it knows the secret of this cluster: is it the same on both?`,
       );
+    }
+    if (this.#claimed === null) {
+      const { version } = this.#credentials.ring;
+      const { dialer } = this.#conversation;
+      return failure('NOT_A_MEMBER', `Node ${dialer} is not in version ${version} of the ring that this node has`);
     }
     this.#proved = true;
     return null;

@@ -46,6 +46,8 @@ const SILENT_LOOKS_MAX = 10;
 export interface ChannelOwner {
   readonly ordinal: number;
   onReady(): void;
+  /** A ring that is newer than ours leaves this node out. */
+  onRemoved(ringVersion: number): void;
   onDraining(reason: string): void;
   onPong(roundTripMs: number, peerWallMs: number, ringVersion: number): void;
   /** Once, last; the requests under way are told after it. */
@@ -253,6 +255,9 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
       this.#refuse(step.frame, step.text);
     } else if (step.kind === 'failed') {
       this.close(step.text);
+    } else if (step.kind === 'removed') {
+      this.close(step.text);
+      this.#owner.onRemoved(step.ringVersion);
     } else {
       const { inFlightMax, frameBodyBytesMax } = step.reply;
       this.#state = 'ready';

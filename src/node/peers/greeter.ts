@@ -15,6 +15,8 @@ export type GreetingStep =
   /** `frame` says why to the other side, `text` to our log. */
   | { readonly kind: 'refuse'; readonly frame: Uint8Array; readonly text: string }
   | { readonly kind: 'failed'; readonly text: string }
+  /** By a ring that is newer than ours, and that has proved to be of our cluster. */
+  | { readonly kind: 'removed'; readonly text: string; readonly ringVersion: number }
   | { readonly kind: 'accepted'; readonly reply: HelloReply };
 
 export class Greeter {
@@ -30,7 +32,12 @@ export class Greeter {
   }
 
   onFrame(kind: number, bytes: Uint8Array, start: number, end: number): GreetingStep {
-    if (kind !== this.#expected) return { kind: 'failed', text: this.textOf(kind, bytes, start, end) };
+    if (kind !== this.#expected) {
+      const text = this.textOf(kind, bytes, start, end);
+      const isProved = this.#expected === HELLO_REPLY;
+      const ringVersion = isProved && kind === ERROR ? this.#introduction.removedBy(bytes, start, end) : 0;
+      return ringVersion > 0 ? { kind: 'removed', text, ringVersion } : { kind: 'failed', text };
+    }
     if (kind === CHALLENGE) {
       this.#expected = HELLO_REPLY;
       const answer = this.#introduction.onChallenge(bytes, start, end);

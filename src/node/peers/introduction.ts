@@ -5,7 +5,7 @@
 import { failure, type Failure } from '../../model/errors.js';
 import type { HelloReply } from '../../model/messages.js';
 import type { RingMember } from '../../ring/document.js';
-import { decodeChallenge, decodeHelloReply, encodeHello, encodeProof } from '../../wire/codec-connection.js';
+import { decodeChallenge, decodeError, decodeHelloReply, encodeHello, encodeProof } from '../../wire/codec-connection.js';
 import { isFault } from '../../wire/plain.js';
 import { PROTOCOL_VERSION } from '../protocol-version.js';
 import type { PeerCredentials } from './credentials.js';
@@ -67,6 +67,13 @@ export class PeerIntroduction {
       );
     }
     return encodeProof({ proof: proofs.proofOf('dialer', conversation) });
+  }
+
+  /** What an ERROR says instead of a HELLO_REPLY; 0: not that a ring newer than ours leaves us out. */
+  removedBy(bytes: Uint8Array, start: number, end: number): number {
+    const error = decodeError(bytes, start, end);
+    if (isFault(error) || error.code !== 'NOT_A_MEMBER') return 0;
+    return error.ringVersion > this.#credentials.ring.version ? error.ringVersion : 0;
   }
 
   /** The limits of the other side, or why we do not go on. */

@@ -126,6 +126,10 @@ export class PeerLink implements ChannelOwner {
     this.#channel?.ping();
   }
 
+  onRemoved(ringVersion: number): void {
+    this.#world.onRemoved(ringVersion);
+  }
+
   onDraining(reason: string): void {
     this.state = 'down';
     this.reason = `It is being stopped: ${reason}`;

@@ -31,6 +31,8 @@ export interface PeerLinksOptions {
   /** Learns of every request and heartbeat; `setRing` adds and removes its members. */
   readonly table: PeerTable;
   readonly settings?: PeerSettings;
+  /** A member has told, and proved, that a newer ring leaves this node out. */
+  readonly onRemoved?: (ringVersion: number) => void;
 }
 
 /** For whoever looks at the node. */
@@ -68,6 +70,7 @@ export class PeerLinks {
       wheel: new DeadlineWheel(clock, timers),
       requests: new PeerRequestPool(),
       settings: options.settings ?? PEER_SETTINGS,
+      onRemoved: options.onRemoved ?? (() => undefined),
     };
   }
 

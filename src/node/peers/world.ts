@@ -23,4 +23,6 @@ export interface PeerWorld {
   readonly requests: PeerRequestPool;
   readonly credentials: PeerCredentials;
   readonly settings: PeerSettings;
+  /** A member has told, and proved, that a newer ring leaves this node out. */
+  onRemoved(ringVersion: number): void;
 }

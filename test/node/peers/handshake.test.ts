@@ -1,6 +1,6 @@
 import test from 'ava';
 import { Prng } from '../../../src/lib/prng.js';
-import type { Failure } from '../../../src/model/errors.js';
+import { failure, type Failure } from '../../../src/model/errors.js';
 import { PeerAcceptance } from '../../../src/node/peers/acceptance.js';
 import { PeerCredentials } from '../../../src/node/peers/credentials.js';
 import { Greeter } from '../../../src/node/peers/greeter.js';
@@ -14,7 +14,9 @@ import {
   encodeProof,
 } from '../../../src/wire/codec-connection.js';
 import { CHALLENGE, ERROR, HELLO_REPLY, PROOF } from '../../../src/wire/kinds.js';
+import { FRAME_HEADER_BYTES } from '../../../src/model/limits.js';
 import { isFault } from '../../../src/wire/plain.js';
+import { sizeOfErrorFrame, writeErrorFrame } from '../../../src/wire/write-replies.js';
 import { idOf, keyedDigest, ringOf, SECRET } from './cluster.js';
 
 const random = new Prng(7);
@@ -94,7 +96,7 @@ test('another secret is refused by the acceptor when the dialer does not care', 
 test('another cluster, a node that is no member, and a node that meets itself are told so', (t) => {
   const other = { ...ringOf(3), clusterId: 'd'.repeat(32) };
   t.regex(meet(credentials(1, other), credentials(2), member(2)), /^acceptor: DENIED .*cluster with id/);
-  t.regex(meet(credentials(4, ringOf(4)), credentials(2), member(2)), /^acceptor: DENIED .*is not in version 1/);
+  t.regex(meet(credentials(4, ringOf(4)), credentials(2), member(2)), /^acceptor: NOT_A_MEMBER .*is not in version 1/);
   t.regex(meet(credentials(1), credentials(1), member(2)), /^acceptor: DENIED .*itself/);
 });
 
@@ -193,4 +195,32 @@ test('the dialer takes the frames in their order: no acceptance without a proof'
   const broken = fresh();
   const step = broken.onFrame(CHALLENGE, challenge, 0, challenge.length);
   t.true(step.kind === 'refuse' && step.frame[4] === ERROR && step.text.includes('UNAUTHENTICATED'));
+});
+
+test('who is left out by a newer ring is told so when both have proved themselves, and not by an older one', (t) => {
+  const told = (own: RingDocument, theirs: RingDocument): unknown => {
+    const greeter = new Greeter(new PeerIntroduction(credentials(4, own), member(2, own)));
+    const acceptance = new PeerAcceptance(credentials(2, theirs));
+    const challenge = bytesOf(hears(acceptance, greeter.hello()));
+    const step = greeter.onFrame(CHALLENGE, challenge, 0, challenge.length);
+    if (step.kind !== 'send') throw new Error(step.kind);
+    const refusal = acceptance.onProof(step.body, 0, step.body.length);
+    if (refusal === null) return 'accepted';
+    const frame = new Uint8Array(sizeOfErrorFrame(refusal, theirs.version));
+    writeErrorFrame(frame, 0, 1, refusal, theirs.version);
+    const { kind, ...more } = greeter.onFrame(ERROR, frame, FRAME_HEADER_BYTES, frame.length);
+    return 'ringVersion' in more ? [kind, more.ringVersion] : kind;
+  };
+  t.deepEqual(told(ringOf(4, 3, 2), ringOf(3, 3, 5)), ['removed', 5]);
+  t.is(told(ringOf(4, 3, 6), ringOf(3, 3, 5)), 'failed', 'it has joined by a ring that the other has not heard of');
+  t.is(told(ringOf(4, 3, 5), ringOf(4, 3, 5)), 'accepted');
+});
+
+test('nobody is told that it was removed by whom it does not know', (t) => {
+  const own = ringOf(4, 3, 2);
+  const greeter = new Greeter(new PeerIntroduction(credentials(4, own), member(2, own)));
+  const refusal = failure('NOT_A_MEMBER', 'Go away');
+  const frame = new Uint8Array(sizeOfErrorFrame(refusal, 9));
+  writeErrorFrame(frame, 0, 1, refusal, 9);
+  t.is(greeter.onFrame(ERROR, frame, FRAME_HEADER_BYTES, frame.length).kind, 'failed');
 });
