@@ -5,7 +5,13 @@
 import { failure, type Failure } from '../../model/errors.js';
 import type { HelloReply } from '../../model/messages.js';
 import type { RingMember } from '../../ring/document.js';
-import { decodeChallenge, decodeError, decodeHelloReply, encodeHello, encodeProof } from '../../wire/codec-connection.js';
+import {
+  decodeChallenge,
+  decodeError,
+  decodeHelloReply,
+  encodeHello,
+  encodeProof,
+} from '../../wire/codec-connection.js';
 import { isFault } from '../../wire/plain.js';
 import { PROTOCOL_VERSION } from '../protocol-version.js';
 import type { PeerCredentials } from './credentials.js';
