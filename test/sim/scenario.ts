@@ -117,7 +117,7 @@ function settle(world: SimWorld): void {
   world.pump(() => hintsOf(cluster.nodes).length === 0, HINTS_HOME_MS);
 }
 
-/** Every node lives by the newest ring, and nothing is on its way from one to another. */
+/** Every node lives by the newest ring, nothing is on its way from one to another, and nobody holds what is not its own. */
 function waitForMoves(world: SimWorld): void {
   const { cluster } = world;
   if (!(cluster instanceof RingCluster)) return;
@@ -127,7 +127,8 @@ function waitForMoves(world: SimWorld): void {
       moves.length === 0 &&
       members.every(({ leaving }) => !leaving) &&
       cluster.nodes.length === members.length &&
-      cluster.nodes.every(({ server }) => server?.ringVersion === version)
+      cluster.nodes.every(({ server }) => server?.ringVersion === version) &&
+      cluster.nodes.every(({ server }) => (server?.clusterStatus()?.departing ?? []).length === 0)
     );
   };
   if (world.pump(isOver, MOVED_WITHIN_MS)) return;
