@@ -1,19 +1,14 @@
 /* Stands between a node and its engine, and tells the observer what goes by; observer.ts says what for. */
-import type { Failure } from '../../src/model/errors.js';
-import type { Reaping } from '../../src/storage/reap-storage.js';
 import { copyBytes, toHex } from '../../src/lib/bytes.js';
-import type { PartitionId } from '../../src/model/ids.js';
 import {
   DROP_RECORD,
-  type ReadRequest,
   type Storage,
-  type StorageStatus,
   type Stored,
   WAIT_FOR_EARLIER,
   WRITE_NOTHING,
   type WriteRequest,
 } from '../../src/storage/storage.js';
-import type { ScanRequest } from '../../src/storage/scan.js';
+import { PassingStorage, PassingWrite } from './mutants/wrappers.js';
 import type { Observer, Placed } from './observer.js';
 import { textOf } from './tools.js';
 
@@ -62,41 +57,23 @@ class WriteOrder {
   }
 }
 
-export class WatchedStorage implements Storage {
-  readonly #inner: Storage;
+export class WatchedStorage extends PassingStorage {
   readonly #order: WriteOrder;
 
   /** What the store of this node does is told to the observer. */
   constructor(inner: Storage, node: number, observer: Observer) {
-    this.#inner = inner;
+    super(inner);
     this.#order = new WriteOrder(node, observer);
   }
 
-  read(request: ReadRequest): void {
-    this.#inner.read(request);
-  }
-
-  write(request: WriteRequest): void {
-    this.#inner.write(new WatchedWrite(request, this.#order));
-  }
-
-  scan(request: ScanRequest): void {
-    this.#inner.scan(request);
-  }
-
-  status(): StorageStatus {
-    return this.#inner.status();
-  }
-
-  close(done: (error: Error | null) => void): void {
-    this.#inner.close(done);
+  override write(request: WriteRequest): void {
+    super.write(new WatchedWrite(request, this.#order));
   }
 }
 
 const NOTHING = new Uint8Array(0);
 
-class WatchedWrite implements WriteRequest {
-  readonly #inner: WriteRequest;
+class WatchedWrite extends PassingWrite {
   readonly #order: WriteOrder;
   /** The record that is replaced. */
   #before: Uint8Array = NOTHING;
@@ -107,76 +84,41 @@ class WatchedWrite implements WriteRequest {
   #there: Placed | null = null;
 
   constructor(inner: WriteRequest, order: WriteOrder) {
-    this.#inner = inner;
+    super(inner);
     this.#order = order;
   }
 
-  get partition(): PartitionId {
-    return this.#inner.partition;
-  }
-  get key(): Uint8Array {
-    return this.#inner.key;
-  }
-  get hashHi(): number {
-    return this.#inner.hashHi;
-  }
-  get hashLo(): number {
-    return this.#inner.hashLo;
-  }
-  get durable(): boolean {
-    return this.#inner.durable;
-  }
-  get bytesHint(): number {
-    return this.#inner.bytesHint;
-  }
-  get reaping(): Reaping | undefined {
-    return this.#inner.reaping;
-  }
-  get markActorHi(): number {
-    return this.#inner.markActorHi;
-  }
-  get markActorLo(): number {
-    return this.#inner.markActorLo;
-  }
-  get markCounter(): number {
-    return this.#inner.markCounter;
-  }
-
-  decide(stored: Stored): number {
+  override decide(stored: Stored): number {
     // Also of a partition that cannot be believed: what is there is there.
     const before = copyBytes(stored.bytes, stored.start, stored.end);
-    const size = this.#inner.decide(stored);
+    const size = this.inner.decide(stored);
     if (size === WAIT_FOR_EARLIER) this.#alreadyThere(before);
     else if (size === DROP_RECORD) {
       this.#end = this.#order.end;
-      if (this.#inner.reaping === undefined) this.#order.dropped(textOf(this.key));
+      if (this.inner.reaping === undefined) this.#order.dropped(textOf(this.key));
     } else if (size !== WRITE_NOTHING) this.#before = before;
     return size;
   }
 
   /** Perhaps by an earlier process, whose storage had no time to call it durable: recovery made it so. */
   #alreadyThere(record: Uint8Array): void {
-    const { putId } = this.#inner as { putId?: unknown };
+    const { putId } = this.inner as { putId?: unknown };
     this.#end = this.#order.end;
     if (putId instanceof Uint8Array) this.#known = toHex(putId);
     if (record.length > 0) this.#there = this.#order.wasThere(textOf(this.key), record);
   }
 
-  encode(target: Uint8Array, at: number): void {
-    this.#inner.encode(target, at);
+  override encode(target: Uint8Array, at: number): void {
+    this.inner.encode(target, at);
     this.#order.placed(textOf(this.key), target, at, this.#before);
     this.#end = this.#order.end;
     this.#before = NOTHING;
   }
 
-  onWritten(durable: boolean): void {
+  override onWritten(durable: boolean): void {
     if (durable) this.#order.durableUntil(this.#end);
     if (durable && this.#known !== '') this.#order.wasKnown(this.#known);
     if (durable && this.#there !== null) this.#order.isDurable(this.#there);
-    this.#inner.onWritten(durable);
-  }
-
-  onRefused(failure: Failure): void {
-    this.#inner.onRefused(failure);
+    this.inner.onWritten(durable);
   }
 }
