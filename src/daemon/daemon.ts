@@ -21,7 +21,7 @@ import { listen, type Listener } from '../net/listener.js';
 import type { BackgroundOptions } from '../node/background.js';
 import type { ClusterOptions, ReapingOptions } from '../node/cluster/options.js';
 import { PartitaNode } from '../node/node.js';
-import { AcceptorFile } from '../storage/acceptor-file.js';
+import { type AcceptorFile, openAcceptor } from '../storage/acceptor-file.js';
 import { RingNotesFile } from '../storage/ring-notes-file.js';
 import { readKernelLimits } from './check-limits.js';
 import { readSecret } from './cluster-secret.js';
@@ -205,7 +205,7 @@ async function clusterOptions(
     reaps,
     reaping,
     files: { moves: engine.moves, disk },
-    acceptor: await openAcceptor(disk, hash, random, log),
+    acceptor: await acceptorOf(disk, hash, random, log),
     rings: {
       save: (document, done) => {
         rings.save(document, (error) => {
@@ -230,20 +230,15 @@ async function openNotes(disk: Disk, hash: Hash64, log: ProcessLog): Promise<Pic
 }
 
 /** A node without a memory for votes serves like the others: it only has no say in what the next ring is. */
-async function openAcceptor(disk: Disk, hash: Hash64, random: Random, log: ProcessLog): Promise<AcceptorFile | string> {
-  try {
-    const file = await promised(AcceptorFile.open(disk, hash, random));
-    if (file.found === 'damaged') {
-      const text =
-        'ring/acceptor could not be read, and was made anew: this node votes again when a ring names the new one';
-      log.warn('acceptor-damaged', { text });
-    }
-    return file;
-  } catch (error) {
-    const { message } = error as Error;
-    log.error('acceptor-unusable', { error: message });
-    return `could not open its file ring/acceptor: ${message}`;
+async function acceptorOf(disk: Disk, hash: Hash64, random: Random, log: ProcessLog): Promise<AcceptorFile | string> {
+  const file = await promised(openAcceptor(disk, hash, random));
+  if (typeof file === 'string') log.error('acceptor-unusable', { text: `This node ${file}` });
+  else if (file.found === 'damaged') {
+    const text =
+      'ring/acceptor could not be read, and was made anew: this node votes again when a ring names the new one';
+    log.warn('acceptor-damaged', { text });
   }
+  return file;
 }
 
 function logOpening(log: ProcessLog, { isNew, path, ring, member, meta }: NodeDirectory, config: Config): void {
