@@ -43,21 +43,15 @@ export class AcceptorFile {
   readonly found: AcceptorFound;
   /** As it was read; null in a new file. */
   readonly state: AcceptorState | null;
+  /** 32 hexadecimal digits. */
+  readonly acceptorId: string;
   readonly #slots: SlotFile;
-  readonly #random: Random;
-  #acceptorId: string;
 
-  private constructor(found: AcceptorFound, slots: SlotFile, random: Random, id: string, state: AcceptorState | null) {
+  private constructor(found: AcceptorFound, slots: SlotFile, acceptorId: string, state: AcceptorState | null) {
     this.found = found;
     this.#slots = slots;
-    this.#random = random;
-    this.#acceptorId = id;
+    this.acceptorId = acceptorId;
     this.state = state;
-  }
-
-  /** 32 hexadecimal digits. */
-  get acceptorId(): string {
-    return this.#acceptorId;
   }
 
   /** Throws on errors of the disk, and SlotsTooNewError. */
@@ -67,7 +61,7 @@ export class AcceptorFile {
       const slots = yield* SlotFile.open(disk, hash, ACCEPTOR_PATH, KIND, FOLDER, NAME);
       if (slots !== null) {
         const { acceptorId, state } = decode(slots.body);
-        const file = new AcceptorFile('kept', slots, random, acceptorId, state);
+        const file = new AcceptorFile('kept', slots, acceptorId, state);
         yield* file.#write(slots.body);
         return file;
       }
@@ -87,21 +81,12 @@ export class AcceptorFile {
       disk.syncFolder('', done);
     });
     const slots = yield* SlotFile.create(disk, hash, ACCEPTOR_PATH, KIND, FOLDER, encode(acceptorId, NO_STATE));
-    return new AcceptorFile(found, slots, random, acceptorId, null);
+    return new AcceptorFile(found, slots, acceptorId, null);
   }
 
   /** One at a time. After an error it must not be written any more. */
   write(state: AcceptorState, done: (error: Error | null) => void): void {
-    run(this.#write(encode(this.#acceptorId, state)), done);
-  }
-
-  /** As if the file had been lost: another id, no state. Not while a write is under way. */
-  renew(done: (error: Error | null) => void): void {
-    const acceptorId = drawId(this.#random);
-    run(this.#write(encode(acceptorId, NO_STATE)), (error) => {
-      if (error === null) this.#acceptorId = acceptorId;
-      done(error);
-    });
+    run(this.#write(encode(this.acceptorId, state)), done);
   }
 
   close(done: (error: Error | null) => void): void {

@@ -55,8 +55,6 @@ export interface AcceptorStore {
   readonly acceptorId: string;
   readonly state: AcceptorState | null;
   write(state: AcceptorState, done: (error: Error | null) => void): void;
-  /** Another id, no state; not while a write is under way. */
-  renew(done: (error: Error | null) => void): void;
 }
 
 export interface RingLogWorld {
@@ -76,10 +74,7 @@ export interface RingLogWorld {
 export class RingLog {
   readonly #world: RingLogWorld;
   readonly #asks: RingAsks;
-  #acceptor: RingAcceptor;
-  #isWriting = false;
-  /** As soon as nothing is being written. */
-  #isToRenew = false;
+  readonly #acceptor: RingAcceptor;
   #proposer: RingProposer | null = null;
   #timer: TimerHandle | null = null;
   #stopped = false;
@@ -105,16 +100,6 @@ export class RingLog {
     const { version, voters } = this.#world.host.ring();
     const own = voters.find(({ ordinal }) => ordinal === this.#world.self);
     this.#acceptor.onInstalled(version, own?.acceptorId ?? null);
-  }
-
-  /**
-   * This node's disk was put back to an earlier day: what it has promised since is forgotten. It abstains from now on, and
-   * has another id, durably, by which a ring that is agreed on without it can name it again.
-   */
-  renounce(): void {
-    this.#acceptor.abstain('its disk was put back to an earlier day, and may have forgotten what it has promised');
-    this.#isToRenew = true;
-    if (!this.#isWriting) this.#renew();
   }
 
   stop(): void {
@@ -272,36 +257,16 @@ export class RingLog {
   }
 
   #persist(acceptor: RingAcceptor, state: AcceptorState): void {
-    const { store } = this.#world;
+    const { store, log } = this.#world;
     if (typeof store === 'string') return;
-    this.#isWriting = true;
     store.write(state, (error) => {
-      this.#isWriting = false;
-      if (error !== null) this.#notWritten(error);
-      else if (this.#isToRenew) this.#renew();
-      else acceptor.persisted();
-    });
-  }
-
-  #renew(): void {
-    const { store } = this.#world;
-    if (typeof store === 'string') return;
-    this.#isToRenew = false;
-    this.#isWriting = true;
-    store.renew((error) => {
-      this.#isWriting = false;
-      if (error !== null) {
-        this.#notWritten(error);
+      if (error === null) {
+        acceptor.persisted();
         return;
       }
-      this.#acceptor = this.#newAcceptor(store.acceptorId, null);
-      this.installed();
+      log.error('acceptor-not-written', { error: error.message });
+      acceptor.abstain(`its file ring/acceptor cannot be written: ${error.message}`);
     });
-  }
-
-  #notWritten(error: Error): void {
-    this.#world.log.error('acceptor-not-written', { error: error.message });
-    this.#acceptor.abstain(`its file ring/acceptor cannot be written: ${error.message}`);
   }
 
   #hashed(bytes: Uint8Array): RingBytes {

@@ -161,28 +161,6 @@ test('a file that cannot be opened: the node is there, and abstains', (t) => {
   t.is(bench.outcomeOf(bench.node(1).propose('a', voters)).kind, 'won');
 });
 
-test('a disk that was put back: it renounces its vote, for good, until a ring names it again', (t) => {
-  for (let delayMs = 0; delayMs < 8; delayMs++) {
-    const bench = new RingBench(3, true);
-    const before = bench.voters();
-    bench.node(1).propose('a', before);
-    bench.time.runFor(delayMs); // it may be writing just now
-    const third = bench.node(3);
-    third.log.renounce();
-    bench.time.runFor(2_000);
-    t.is(bench.names(), 'a a a');
-    t.not(third.log.acceptorId, before[2]?.acceptorId);
-    t.regex(third.log.acceptorId, /^[0-9a-f]{32}$/);
-    third.restart();
-    bench.node(2).isAway = true;
-    t.regex(textOf(bench.outcomeOf(bench.node(1).propose('b', before))), /node 3 abstains/);
-    bench.node(2).isAway = false;
-    t.is(bench.outcomeOf(bench.node(1).propose('c', bench.voters())).kind, 'won');
-    bench.node(2).isAway = true;
-    t.is(bench.outcomeOf(bench.node(1).propose('d', bench.voters())).kind, 'won');
-  }
-});
-
 test('a ring that does not make sense is neither proposed nor accepted', (t) => {
   const bench = new RingBench(3, true);
   bench.node(1).fault = 'nobody owns partition 7';
