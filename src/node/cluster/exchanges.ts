@@ -96,8 +96,9 @@ export class Exchanges {
     this.#begin();
   }
 
-  isSuspect(partition: number): boolean {
-    return this.#world.parts.services.storage.status().suspectPartitions.includes(partition);
+  /** As they are now: for whoever looks at many partitions at once. */
+  suspects(): ReadonlySet<number> {
+    return new Set(this.#world.parts.services.storage.status().suspectPartitions);
   }
 
   /** All other owners of a partition are met as soon as can be, if they have not been since. */

@@ -32,7 +32,7 @@ interface Awaited {
 export class FileFetches {
   readonly #parts: ClusterParts;
   readonly #source: FileSource;
-  readonly #isSuspect: (partition: number) => boolean;
+  readonly #suspects: () => ReadonlySet<number>;
   /** These partitions are left alone by anti-entropy, until their file has come or is given up. */
   readonly #onAwaited: (partitions: ReadonlySet<number>) => void;
   readonly #awaited: Map<string, Awaited> = new Map();
@@ -43,12 +43,12 @@ export class FileFetches {
   constructor(
     parts: ClusterParts,
     source: FileSource,
-    isSuspect: (partition: number) => boolean,
+    suspects: () => ReadonlySet<number>,
     onAwaited: (partitions: ReadonlySet<number>) => void,
   ) {
     this.#parts = parts;
     this.#source = source;
-    this.#isSuspect = isSuspect;
+    this.#suspects = suspects;
     this.#onAwaited = onAwaited;
     this.setRing();
   }
@@ -61,8 +61,9 @@ export class FileFetches {
     );
     const names = new Set(incoming.map(nameOf));
     for (const [name, { underWay }] of this.#awaited) if (!names.has(name) && !underWay) this.#awaited.delete(name);
+    const suspects = this.#suspects();
     for (const move of incoming) {
-      if (this.#known.has(nameOf(move)) || !this.#isSuspect(move.partition)) continue;
+      if (this.#known.has(nameOf(move)) || !suspects.has(move.partition)) continue;
       this.#awaited.set(nameOf(move), { move, attempts: 0, notBeforeMs: nowMs, underWay: false });
     }
     this.#known = names;

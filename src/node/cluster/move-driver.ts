@@ -29,7 +29,7 @@ const RETRY_MS_MAX = 15_000;
 
 /** What anti-entropy knows of a partition that is taken over; exchanges.ts. */
 export interface Catching {
-  isSuspect(partition: number): boolean;
+  suspects(): ReadonlySet<number>;
   hasten(partition: number, sinceMs: number): void;
   hasMetAll(partition: number, sinceMs: number): boolean;
   readonly departures: { readonly isOver: boolean };
@@ -111,14 +111,17 @@ export class MoveDriver {
   /** Moves to this node, as far as they have come. */
   status(): readonly MoveStatus[] {
     const { services, self } = this.#parts;
-    return services.ring.moves.filter(({ to }) => to === self).map((move) => ({ ...move, step: this.#stepOf(move) }));
+    const suspects = this.#catching.suspects();
+    return services.ring.moves
+      .filter(({ to }) => to === self)
+      .map((move) => ({ ...move, step: this.#stepOf(move, suspects) }));
   }
 
-  #stepOf(move: RingMove): MoveStep {
+  #stepOf(move: RingMove, suspects: ReadonlySet<number>): MoveStep {
     if (move.phase === 'settle' && move.from !== NOBODY) return 'settling';
     const incoming = this.#incoming.get(nameOf(move));
     if (incoming?.hasInherited !== true) return 'reap-logs';
-    if (this.#catching.isSuspect(move.partition)) return 'restoring';
+    if (suspects.has(move.partition)) return 'restoring';
     return incoming.finalMs < 0 ? 'waiting-for-nodes' : 'comparing';
   }
 
@@ -141,10 +144,11 @@ export class MoveDriver {
     if (this.#isProposing || this.#parts.nowMs() < this.#notBeforeMs) return;
     const copied: RingMove[] = [];
     const settled: RingMove[] = [];
+    const suspects = this.#catching.suspects();
     for (const move of ring.moves) {
       if (move.to !== self) continue;
-      if (move.phase === 'copy' && this.#hasCopied(move)) copied.push(move);
-      if (move.phase === 'settle' && this.#hasSettled(move)) settled.push(move);
+      if (move.phase === 'copy' && this.#hasCopied(move, suspects)) copied.push(move);
+      if (move.phase === 'settle' && this.#hasSettled(move, suspects)) settled.push(move);
     }
     const left = this.#hasLeft(ring) ? [self] : [];
     this.#askVoters(ring);
@@ -196,10 +200,10 @@ export class MoveDriver {
     );
   }
 
-  #hasCopied(move: RingMove): boolean {
+  #hasCopied(move: RingMove, suspects: ReadonlySet<number>): boolean {
     const { partition, since } = move;
     const incoming = this.#incomingOf(move);
-    if (!this.#hasInherited(move) || this.#catching.isSuspect(partition)) return false;
+    if (!this.#hasInherited(move) || suspects.has(partition)) return false;
     const nowMs = this.#parts.nowMs();
     if (!this.#allKnow(since)) {
       // Who was away and is back has written by an older ring: what was compared since is not all.
@@ -226,9 +230,9 @@ export class MoveDriver {
     return incoming.hasInherited;
   }
 
-  #hasSettled(move: RingMove): boolean {
+  #hasSettled(move: RingMove, suspects: ReadonlySet<number>): boolean {
     // An owner from the start, that has to know as well what the others have forgotten.
-    if (move.from === NOBODY) return this.#hasInherited(move) && !this.#catching.isSuspect(move.partition);
+    if (move.from === NOBODY) return this.#hasInherited(move) && !suspects.has(move.partition);
     return this.#allKnow(this.#parts.services.ring.version);
   }
 

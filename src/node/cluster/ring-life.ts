@@ -184,7 +184,7 @@ function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): Fil
   return new FileFetches(
     parts,
     transfers,
-    (partition) => exchanges.isSuspect(partition),
+    () => exchanges.suspects(),
     (partitions) => {
       exchanges.hold(partitions);
     },

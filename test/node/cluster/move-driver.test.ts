@@ -23,7 +23,7 @@ class Desk implements Catching, Proposing {
   /** Of links: by ordinal. */
   readonly links: Map<number, { state: string; ringVersion: number }> = new Map();
   // Catching
-  suspects: number[] = [];
+  suspect: number[] = [];
   /** Partition → since when all owners have been met. */
   readonly met: Map<number, number> = new Map();
   readonly hastened: Map<number, number> = new Map();
@@ -68,8 +68,8 @@ class Desk implements Catching, Proposing {
     this.driver = new MoveDriver(parts as unknown as ClusterParts, this, this, new Prng(3));
   }
 
-  isSuspect(partition: number): boolean {
-    return this.suspects.includes(partition);
+  suspects(): ReadonlySet<number> {
+    return new Set(this.suspect);
   }
 
   hasten(partition: number, sinceMs: number): void {
@@ -120,7 +120,7 @@ test('a copy is done when reap logs, records, nodes and a last comparison are, i
   const desk = new Desk(copying, RECEIVER);
   const partitions = incoming(copying).map(({ partition }) => partition);
   desk.inheritError = new Error('An owner does not answer');
-  desk.suspects = [...partitions];
+  desk.suspect = [...partitions];
   desk.time.runFor(A_WHILE);
   t.is(desk.steps(), 'reap-logs');
   t.true(desk.inherited.length > partitions.length, 'it is tried again');
@@ -130,7 +130,7 @@ test('a copy is done when reap logs, records, nodes and a last comparison are, i
   t.is(desk.steps(), 'restoring');
   t.is(desk.hastened.size, 0);
 
-  desk.suspects = [];
+  desk.suspect = [];
   const late = desk.links.get(LEAVER) as { ringVersion: number };
   late.ringVersion = copying.version - 1;
   desk.time.runFor(A_WHILE);
@@ -212,7 +212,7 @@ test('what was lost with a node is taken over when it is believed, and the reap 
   t.is(desk.proposed.length, 0);
 
   const again = new Desk(lost, RECEIVER);
-  again.suspects = taken.slice(1);
+  again.suspect = taken.slice(1);
   again.time.runFor(1_000);
   const [next] = again.proposed as [RingDocument];
   t.deepEqual(
@@ -275,7 +275,7 @@ test('a node that leaves stays as long as it gives something up, and who does no
     [settled(settling), 1],
   ] as const) {
     const desk = new Desk(ring, self);
-    for (const { to, partition } of ring.moves) if (to === self) desk.suspects.push(partition);
+    for (const { to, partition } of ring.moves) if (to === self) desk.suspect.push(partition);
     desk.time.runFor(A_WHILE);
     t.true(desk.proposed.every(({ members }) => members.some(({ ordinal }) => ordinal === self)));
     t.true(self !== LEAVER || desk.proposed.length === 0);

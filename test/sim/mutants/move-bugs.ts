@@ -64,7 +64,7 @@ export const settlesUncompared: Mutant = {
   edits: [
     {
       file: DRIVER,
-      from: 'if (!this.#hasInherited(move) || this.#catching.isSuspect(partition))',
+      from: 'if (!this.#hasInherited(move) || suspects.has(partition))',
       to: 'if (!this.#hasInherited(move))',
     },
     {
