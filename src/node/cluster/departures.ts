@@ -140,8 +140,7 @@ export class Departures {
   #goOn(departure: Departure): boolean {
     const { parts } = this.#world;
     const owners = parts.preferences.ownersOf(departure.partition);
-    const peer = owners.find((owner) => !departure.met.has(owner));
-    if (peer === undefined) {
+    if (owners.every((owner) => departure.met.has(owner))) {
       departure.underWay = true;
       this.#drop(departure);
       return true;
@@ -151,9 +150,10 @@ export class Departures {
     departure.underWay = true;
     const { ringVersion } = parts.preferences;
     const meeting = { kind: 'home', partition: departure.partition, peer: reachable } as const;
-    new OwnerMeeting(this.#world, meeting, ({ done }) => {
+    new OwnerMeeting(this.#world, meeting, ({ done, isPeerSuspect }) => {
       departure.underWay = false;
-      if (!done) departure.notBeforeMs = parts.nowMs() + RETRY_MS;
+      // The tree of an owner that cannot be believed may say that it has what it has not.
+      if (!done || isPeerSuspect) departure.notBeforeMs = parts.nowMs() + RETRY_MS;
       else if (ringVersion === parts.preferences.ringVersion) departure.met.add(reachable);
     }).start();
     return true;

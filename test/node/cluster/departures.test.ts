@@ -97,6 +97,19 @@ test('an owner that is down holds it up until it is back', async (t) => {
   t.deepEqual(departing(), []);
 });
 
+test('an owner that cannot be believed holds it up until it can', async (t) => {
+  const { bench, key, owners, over, departing } = scene();
+  const { storage } = bench.node(owners[1] as number);
+  bench.install(over);
+  storage.suspectPartitions = [bench.partitionOf(key)];
+  await bench.settle(9_000);
+  t.true(bench.node(LEAVER).holds(key), 'its tree may say that it has what it has not');
+  storage.suspectPartitions = [];
+  await bench.settle(6_000);
+  t.false(bench.node(LEAVER).holds(key));
+  t.deepEqual(departing(), []);
+});
+
 test('a record that a hint is kept of stays until the hint has gone home', async (t) => {
   const { bench, key, owners, over, departing } = scene();
   const partition = bench.partitionOf(key);
