@@ -107,8 +107,10 @@ function settle(world: SimWorld): void {
   if (!allUp) world.violation('not every node is up within 20 s of healing');
   world.runFor(SETTLE_MS);
   waitForMoves(world);
-  if (ringOf(world) === null) acceptLoss(world);
-  else waitForHealing(world);
+  if (ringOf(world) === null) {
+    acceptLoss(world);
+    waitForMoves(world);
+  } else waitForHealing(world);
   world.pump(() => workload.operations >= OPERATIONS_MIN, 60_000);
   workload.stop();
   world.pump(() => workload.underWay === 0, 20_000);
@@ -117,7 +119,10 @@ function settle(world: SimWorld): void {
   world.pump(() => hintsOf(cluster.nodes).length === 0, HINTS_HOME_MS);
 }
 
-/** Every node lives by the newest ring, nothing is on its way from one to another, and nobody holds what is not its own. */
+/**
+ * Every node lives by the newest ring, nothing is on its way from one to another, and nobody holds what is not its own: but
+ * for what waits for an only owner that is damaged, whose loss has to be accepted first.
+ */
 function waitForMoves(world: SimWorld): void {
   const { cluster } = world;
   if (!(cluster instanceof RingCluster)) return;
@@ -128,7 +133,10 @@ function waitForMoves(world: SimWorld): void {
       members.every(({ leaving }) => !leaving) &&
       cluster.nodes.length === members.length &&
       cluster.nodes.every(({ server }) => server?.ringVersion === version) &&
-      cluster.nodes.every(({ server }) => (server?.clusterStatus()?.departing ?? []).length === 0)
+      cluster.nodes.every(({ server }) => {
+        const departing = server?.clusterStatus()?.departing ?? [];
+        return departing.every((partition) => cluster.replicaCount === 1 && isSuspectSomewhere(world, partition));
+      })
     );
   };
   if (world.pump(isOver, MOVED_WITHIN_MS)) return;
@@ -139,6 +147,9 @@ function waitForMoves(world: SimWorld): void {
     `ring ${version} has ${moves.length} moves and leaving nodes ${leaving.join()} ${MOVED_WITHIN_MS} ms after healing (${known})`,
   );
 }
+
+const isSuspectSomewhere = ({ cluster }: SimWorld, partition: number): boolean =>
+  cluster.nodes.some(({ engine }) => engine?.status().suspectPartitions.includes(partition) ?? true);
 
 /** What an operator of a single copy does when its disk was damaged, as there is nobody to heal it from. */
 function acceptLoss(world: SimWorld): void {
