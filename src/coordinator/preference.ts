@@ -8,6 +8,14 @@ export interface Preference {
   /** How many of `nodes` are owners: N. */
   readonly ownerCount: number;
   readonly ringVersion: number;
+  /** Places of owners that change hands; nearly always none. */
+  readonly handovers: readonly Handover[];
+}
+
+/** `owner` is asked now; `other` takes its place over, or has just given it up, and is asked by an older or newer ring. */
+export interface Handover {
+  readonly owner: number;
+  readonly other: number;
 }
 
 /** What this node believes of its peers just now; of itself it believes the best. PeerTable is the real one. */

@@ -56,15 +56,6 @@ export class RingHistory {
     return new Set(rows);
   }
 
-  /** See SimCluster. */
-  ownersReplaced(partition: number, fromMs: number, settledMs: number, untilMs: number): number {
-    const early = new Set(this.ownersBetween(partition, fromMs, settledMs));
-    const rings = this.#between(fromMs, settledMs);
-    for (const { moves } of rings) for (const move of moves) if (move.partition === partition) early.add(move.to);
-    const owners = [...this.ownersBetween(partition, fromMs, untilMs)].filter((owner) => early.has(owner));
-    return Math.max(0, owners.length - (rings[0]?.replicaCount ?? 0));
-  }
-
   /**
    * Whether the ring can still change when this node forgets what it has voted for: a majority of the voters must remember,
    * and before they have names all of them.
