@@ -35,3 +35,12 @@ export function isOwner(preference: Preference, node: number): boolean {
   for (let i = 0; i < preference.ownerCount; i++) if (preference.nodes[i] === node) return true;
   return false;
 }
+
+/** The first of the owners if all are healthy. */
+export function firstUnhealthyOwner({ nodes, ownerCount }: Preference, peers: PeerView, nowMs: number): number {
+  for (let i = 0; i < ownerCount; i++) {
+    const owner = nodes[i] as number;
+    if (!peers.isHealthy(owner, nowMs)) return owner;
+  }
+  return nodes[0] as number;
+}

@@ -33,7 +33,7 @@
  */
 import { assert } from '../lib/assert.js';
 import { Asked, type AskedState, type Fault } from './asked.js';
-import { isOwner, type PeerView, type Preference } from './preference.js';
+import { firstUnhealthyOwner, isOwner, type PeerView, type Preference } from './preference.js';
 
 export interface PutTerms {
   /** 1..N */
@@ -122,7 +122,7 @@ export class ReplicatedPut {
     this.#asked.reset();
     for (let i = 0; i < preference.ownerCount; i++) this.#hinted[i] = false;
     this.#stepping = true; // what is reported from within `storeHere` waits for the step below
-    const owner = isOwner(preference, this.#self) ? this.#self : this.#firstUnhealthyOwner(nowMs);
+    const owner = isOwner(preference, this.#self) ? this.#self : firstUnhealthyOwner(preference, this.#peers, nowMs);
     const ticket = this.#asked.add(this.#self, owner, Infinity);
     this.#port.storeHere(this, ticket, owner === this.#self ? -1 : owner);
     this.#stepping = false;
@@ -300,15 +300,6 @@ export class ReplicatedPut {
       if (!onlyHealthy || this.#peers.isHealthy(node, nowMs)) return node;
     }
     return -1;
-  }
-
-  #firstUnhealthyOwner(nowMs: number): number {
-    const { nodes, ownerCount } = this.#preference;
-    for (let i = 0; i < ownerCount; i++) {
-      const owner = nodes[i] as number;
-      if (!this.#peers.isHealthy(owner, nowMs)) return owner;
-    }
-    return nodes[0] as number;
   }
 
   #ownerWithoutCopy(): number {
