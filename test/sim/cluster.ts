@@ -214,9 +214,7 @@ export class RingCluster implements SimCluster {
   }
 
   ownersEver(key: string): readonly number[] {
-    const { NEGATIVE_INFINITY, POSITIVE_INFINITY } = Number;
-    const owners = this.history.ownersBetween(this.partitionOf(key), NEGATIVE_INFINITY, POSITIVE_INFINITY);
-    return [...owners].map((ordinal) => ordinal - 1);
+    return this.history.ownersEver(this.partitionOf(key));
   }
 
   groupOf(): number {

@@ -21,8 +21,10 @@ export function checkOverlap(evidence: Evidence): Violation[] {
     for (const read of history.reads) {
       if (read.from !== 'get' || !read.strict) continue;
       for (const write of history.writes.values()) {
-        const text = meets(evidence, read, write) ? fault(evidence, history, read, write) : '';
-        if (text !== '') violations.push({ checker: 'overlap', key: history.key, text });
+        if (write.outcome !== 'ok' || !write.strict || write.endMs > read.startMs) continue;
+        const text = fault(evidence, history, read, write);
+        if (text !== '' && meets(evidence, read, write))
+          violations.push({ checker: 'overlap', key: history.key, text });
       }
     }
   }
@@ -31,7 +33,6 @@ export function checkOverlap(evidence: Evidence): Violation[] {
 
 /** An owner that has the write on its disk is among those that must have answered the get. */
 function meets(evidence: Evidence, read: ReadOp, write: WriteOp): boolean {
-  if (write.outcome !== 'ok' || !write.strict || write.endMs > read.startMs) return false;
   const { replicaCount } = evidence.view;
   const lost = evidence.ownersLost(write.key, write.isDurable, write.startMs, read.endMs);
   const missing = lost < write.w ? evidence.ownersDoubtful(write, read.endMs) : lost;
