@@ -68,7 +68,12 @@ export const countsHalfAHandover: Mutant = {
       to: 'return true;',
     },
   ],
-  given: changing(AWAY, { work: { ...WORK, strictChance: 0.9 } }),
+  given: changing(['clog', 'slow-link', 'cut-pair', 'one-way'], {
+    ...SLOW_NETWORK,
+    changeEveryMs: 2_000,
+    faultEveryMs: 1_000,
+    work: { ...WORK, keys: 20, thinkMs: 60, timeoutMs: 3_000, strictChance: 1 },
+  }),
 };
 
 export const settlesUncompared: Mutant = {
