@@ -201,6 +201,7 @@ async function clusterOptions(
     dialer,
     hints,
     replicas: engine,
+    drops: engine.moves,
     repairPeriodMs,
     reaps,
     reaping,

@@ -52,6 +52,19 @@ const REAPING = {
 /** A store that can be told to refuse. */
 export class TestStorage extends MemoryStorage {
   refusal: Failure | null = null;
+  /** Something that happens once, just before a partition is dropped as a whole. */
+  beforeDrop: (() => void) | null = null;
+
+  override dropPartition(
+    partition: number,
+    mayGo: () => boolean,
+    done: (error: Error | null, isGone?: boolean) => void,
+  ): void {
+    const { beforeDrop } = this;
+    this.beforeDrop = null;
+    beforeDrop?.();
+    super.dropPartition(partition, mayGo, done);
+  }
 
   override write(request: WriteRequest): void {
     if (this.refusal !== null) request.onRefused(this.refusal);
@@ -65,6 +78,8 @@ export class Member {
   readonly storage: TestStorage;
   readonly node: PartitaNode;
   readonly client: TestConnection = new TestConnection('client');
+  /** Names of what it has logged as errors. */
+  readonly errors: string[] = [];
   readonly #bench: ClusterBench;
   #requestId = 100;
 
@@ -88,7 +103,12 @@ export class Member {
       nodeId: idOf(ordinal),
       ordinal,
       meter: silentMeter,
-      log: silentLog,
+      log: {
+        ...silentLog,
+        error: (event) => {
+          this.errors.push(event);
+        },
+      },
       pool: new PoisonPool(),
       cluster: {
         secret: SECRET,
@@ -96,6 +116,7 @@ export class Member {
         dialer: network.dialerOf(this.host),
         hints: storage.hints,
         replicas: storage,
+        drops: storage,
         repairPeriodMs: 3_600_000,
         ...REAPING,
         reaps: storage.reaps,
@@ -209,7 +230,7 @@ export class ClusterBench {
   readonly network: PeerNetwork;
   /** The newest that has been installed. */
   ring: RingDocument;
-  readonly members: readonly Member[];
+  readonly members: Member[];
   #table: PreferenceTable;
   #heralds: readonly PeerLinks[] = [];
   #putIds = 0;
@@ -295,6 +316,22 @@ export class ClusterBench {
       const key = `key-${salt}${i}`;
       if (this.preferenceList(key)[0] === ordinal) return key;
     }
+  }
+
+  /** The process ends, and another one opens what is on its disk. */
+  restart(ordinal: number): void {
+    const { node, storage } = this.node(ordinal);
+    node.stop();
+    const address = addressOf(ordinal);
+    for (const host of this.network.hosts.values()) {
+      this.network.cut(host.address, address);
+      this.network.cut(address, host.address);
+    }
+    this.network.host(address);
+    storage.opening += 1;
+    storage.hints.restorable = [...storage.hints.kept.values()];
+    this.members[ordinal - 1] = new Member(this, ordinal, storage);
+    this.time.runFor(100);
   }
 
   keyIn(partition: number, salt: string = ''): string {
