@@ -16,6 +16,8 @@ import type { MeetingParts } from './owner-meeting.js';
 
 const DROP_RECORDS_MAX = 256;
 const DROP_BYTES_MAX = 262_144;
+/** What a file that is deleted is charged with: a few syncs. */
+const WHOLE_BYTES = 32_768;
 
 export type DropEnding =
   /** Nothing is left. */
@@ -31,7 +33,7 @@ export function* dropCopy(
 ): Flow<DropEnding> {
   const mayGo = (): boolean => isValid() && parts.hints.noneOutstanding(partition);
   if (mayGo()) {
-    yield* slice(slices);
+    yield* slice(slices, WHOLE_BYTES);
     const isGone = yield* wait<boolean>((done) => {
       drops.dropPartition(partition, mayGo, done);
     });
@@ -39,7 +41,7 @@ export function* dropCopy(
   }
   let from: KeyHash | null = { hi: 0, lo: 0 };
   while (from !== null && isValid()) {
-    yield* slice(slices);
+    yield* slice(slices, DROP_BYTES_MAX);
     const batch: Batch = yield* batchFrom(parts, partition, from);
     for (const place of batch.places) yield* dropOne(parts, place, isValid);
     from = batch.next;
@@ -47,9 +49,9 @@ export function* dropCopy(
   return 'hints-stay';
 }
 
-function* slice(slices: Slices): Flow<void> {
+function* slice(slices: Slices, bytes: number): Flow<void> {
   yield* wait<void>((done) => {
-    slices.ask('exchange', DROP_BYTES_MAX, () => {
+    slices.ask('exchange', bytes, () => {
       done(null);
     });
   });

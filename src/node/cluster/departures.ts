@@ -144,6 +144,14 @@ export class Departures {
     }
   }
 
+  /** Once what has just ended has been wound up. */
+  #beginSoon(): void {
+    const { parts, isOpen } = this.#world;
+    parts.timers.endOfTurn(() => {
+      if (isOpen()) this.#begin(parts.nowMs());
+    });
+  }
+
   #begin(nowMs: number): void {
     let underWay = 0;
     for (const departure of this.#departures.values()) if (departure.underWay) underWay += 1;
@@ -176,6 +184,7 @@ export class Departures {
         departure.met.add(reachable);
         if (isOwnUnreadable) departure.isUnreadable = true;
       }
+      this.#beginSoon();
     }).start();
     return true;
   }
@@ -202,6 +211,7 @@ export class Departures {
       departure.underWay = false;
       if (error === null && ending !== undefined && (ending === 'whole' || isValid())) this.#dropped(departure, ending);
       else departure.notBeforeMs = parts.nowMs() + RETRY_MS;
+      this.#beginSoon();
     });
   }
 

@@ -23,8 +23,8 @@ import { ExchangeMeters } from './exchange-meters.js';
 import { type MeetingParts, OwnerMeeting } from './owner-meeting.js';
 import type { ClusterParts } from './parts.js';
 
-/** Meetings that this node has begun at once. */
-const UNDER_WAY_MAX = 4;
+/** Meetings that this node has begun at once. Mostly they wait for an answer; what they move is paid for in slices. */
+const UNDER_WAY_MAX = 8;
 const LOOK_MS = 1_000;
 /** While something is suspect: its peers may have come up meanwhile. */
 const LOOK_MS_IN_NEED = 200;

@@ -34,7 +34,7 @@ export interface MeetingParts {
   readonly moves: Readonly<Record<MoveTask, PaidAfter>>;
   readonly meters: ExchangeMeters;
   /** False: nothing more is begun. */
-  isOpen(): boolean;
+  readonly isOpen: () => boolean;
 }
 
 export interface OwnerMet extends MeetingResult {
