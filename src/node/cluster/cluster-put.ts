@@ -114,6 +114,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   /** The store is being asked: what it says at once is passed on when the call is back. */
   #isAsking = false;
   #isMade = false;
+  /** Asked to store here as an owner, and none any more when that was decided. */
+  #keepsForOthers = false;
   #underWay = 0;
   #isEnded = true;
   #forwarding: Forwarding | null = null;
@@ -215,6 +217,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   #coordinate(nowMs: number): void {
     this.#isEnded = false;
     this.#isMade = false;
+    this.#keepsForOthers = false;
     this.#machine.start(this.#terms, this.#preference, nowMs);
   }
 
@@ -235,6 +238,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     if (this.#hintFor >= 0) return hints.add(partition, name, this.#hintFor, bytes) ? null : NO_ROOM;
     if (this.#preference.ringVersion === preferences.ringVersion || preferences.isHolder(partition, self)) return null;
     // The ring has taken the partition away meanwhile.
+    this.#keepsForOthers = true;
+    this.#local.durable = true;
     return hints.addForOwners(partition, name, bytes) ? null : NO_ROOM;
   }
 
@@ -261,7 +266,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   }
 
   onStoredHere(): void {
-    this.#machine.acked(this.#localTicket, this.#local.isDurable, this.#parts.nowMs());
+    if (this.#keepsForOthers) this.#machine.keptForOthers(this.#localTicket, this.#parts.nowMs());
+    else this.#machine.acked(this.#localTicket, this.#local.isDurable, this.#parts.nowMs());
   }
 
   onRefusedHere(refusal: Failure): void {
@@ -296,9 +302,11 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     new Resend(this.#parts, this, { node, ticket, head, place, timeoutMs: peerTimeoutMs(this.#budgetMs) }).start(fence);
   }
 
-  onAcked(ticket: number, durable: boolean): void {
+  onAcked(ticket: number, durable: boolean, hinted: boolean): void {
     this.#underWay -= 1;
-    this.#machine.acked(ticket, durable, this.#parts.nowMs());
+    const nowMs = this.#parts.nowMs();
+    if (hinted && durable && this.#sentFor[ticket % ASKED_MAX] === 0) this.#machine.keptForOthers(ticket, nowMs);
+    else this.#machine.acked(ticket, durable, nowMs);
     this.#overIfSo();
   }
 

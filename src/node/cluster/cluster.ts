@@ -110,7 +110,7 @@ export class Cluster implements ClusterParts, Works {
     this.timers = timers;
     this.table = new PeerTable(ordinal);
     this.wheel = new DeadlineWheel(clock, timers);
-    this.preferences = new Preferences(ring);
+    this.preferences = new Preferences(ring, ordinal);
     this.origins = new Origins(nodeId, ring.version);
     this.meters = new ClusterMeters(meter);
     this.nameOf = (node) => nameIn(services.ring, node);
