@@ -199,6 +199,7 @@ async function clusterOptions(
     secret,
     digest: realDigest,
     dialer,
+    seeds: config.peer.seeds.map(addressText),
     hints,
     replicas: engine,
     drops: engine.moves,

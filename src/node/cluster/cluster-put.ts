@@ -22,11 +22,12 @@ import { decodeError } from '../../wire/codec-connection.js';
 import { ERROR } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
-import { PutOperation, type RecordKeeper } from '../put.js';
+import { PutOperation } from '../put.js';
 import type { PutTarget, PutWork } from '../work.js';
 import { CopyAcks } from './copy-acks.js';
 import { sendExtras } from './extras.js';
 import { Forwarding } from './forwarding.js';
+import { LocalPart } from './local-part.js';
 import { Resend } from './resend.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
@@ -35,39 +36,6 @@ import type { RingPreference } from './preferences.js';
 
 const NOTHING = new Uint8Array(0);
 const NOWHERE: RingPreference = { nodes: [], ownerCount: 0, ringVersion: 0, extras: [] };
-
-/** The local store's part. */
-class LocalPart implements PutTarget, RecordKeeper {
-  readonly #put: ClusterPut;
-
-  constructor(put: ClusterPut) {
-    this.#put = put;
-  }
-
-  onDecided(bytes: number): Failure | null {
-    return this.#put.onDecided(bytes);
-  }
-
-  onRecord(bytes: Uint8Array, start: number, end: number): void {
-    this.#put.onRecord(bytes, start, end);
-  }
-
-  onStored(): void {
-    this.#put.onStoredHere();
-  }
-
-  onFailure(_put: PutWork, refusal: Failure): void {
-    this.#put.onRefusedHere(refusal);
-  }
-
-  onHeld(_put: PutWork, bytes: number): void {
-    this.#put.onHeldHere(bytes);
-  }
-
-  onForwarded(): void {}
-
-  onOver(): void {}
-}
 
 export class ClusterPut implements PutWork, PutPort, Timed {
   // PutWork

@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly digest: KeyedDigest;
   /** To the other members, at their peer addresses. */
   readonly dialer: Dialer;
+  /** Peer addresses at which somebody of this cluster may be, wherever the ring says that its members are. */
+  readonly seeds?: readonly string[];
   /** Of the same store as the records. */
   readonly hints: HintStorage;
   readonly replicas: ReplicaStorage;

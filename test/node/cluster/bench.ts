@@ -6,7 +6,6 @@
 import xxhash from 'xxhash-wasm';
 import { PeerTable } from '../../../src/coordinator/peer-table.js';
 import { Prng } from '../../../src/lib/prng.js';
-import type { Failure } from '../../../src/model/errors.js';
 import { hash64From } from '../../../src/model/hash.js';
 import type { GetReply, GetRequest, PutReply, PutRequest } from '../../../src/model/messages.js';
 import { PartitaNode } from '../../../src/node/node.js';
@@ -18,12 +17,10 @@ import { partitionBits, partitionOf } from '../../../src/ring/partition.js';
 import { PreferenceTable } from '../../../src/ring/preference-table.js';
 import { encodeRing, type RingDocument } from '../../../src/ring/document.js';
 import { ringBytes } from '../../../src/ring/ring-bytes.js';
-import type { WriteRequest } from '../../../src/storage/storage.js';
 import { Hlc } from '../../../src/versioning/hlc.js';
 import { encodeRingLearn } from '../../../src/wire/codec-ring-log.js';
 import { HELLO, RING_LEARN } from '../../../src/wire/kinds.js';
 import { sizeOfGetFrame, sizeOfPutFrame, writeGetFrame, writePutFrame } from '../../../src/wire/write-requests.js';
-import { MemoryStorage } from '../../support/memory-storage.js';
 import { errorOf, helloBody, TEST_SETTINGS, TestConnection, type Frame } from '../../support/node-bench.js';
 import { PoisonPool } from '../../support/poison-pool.js';
 import { silentLog, silentMeter } from '../../support/silent.js';
@@ -31,6 +28,7 @@ import { SimulatedTime } from '../../support/simulated-time.js';
 import { getReplyOf, putReplyOf, text } from '../../support/test-client.js';
 import { addressOf, idOf, keyedDigest, ringOf, SECRET } from '../peers/cluster.js';
 import { PeerNetwork, type Host } from '../peers/network.js';
+import { TestStorage } from './test-storage.js';
 
 const HASH = hash64From(await xxhash());
 const NONE = new Uint8Array(0);
@@ -49,29 +47,6 @@ const REAPING = {
   },
 };
 
-/** A store that can be told to refuse. */
-export class TestStorage extends MemoryStorage {
-  refusal: Failure | null = null;
-  /** Something that happens once, just before a partition is dropped as a whole. */
-  beforeDrop: (() => void) | null = null;
-
-  override dropPartition(
-    partition: number,
-    mayGo: () => boolean,
-    done: (error: Error | null, isGone?: boolean) => void,
-  ): void {
-    const { beforeDrop } = this;
-    this.beforeDrop = null;
-    beforeDrop?.();
-    super.dropPartition(partition, mayGo, done);
-  }
-
-  override write(request: WriteRequest): void {
-    if (this.refusal !== null) request.onRefused(this.refusal);
-    else super.write(request);
-  }
-}
-
 export class Member {
   readonly ordinal: number;
   readonly host: Host;
@@ -80,6 +55,8 @@ export class Member {
   readonly client: TestConnection = new TestConnection('client');
   /** Names of what it has logged as errors. */
   readonly errors: string[] = [];
+  readonly warnings: string[] = [];
+  isRemoved: boolean = false;
   readonly #bench: ClusterBench;
   #requestId = 100;
 
@@ -105,6 +82,9 @@ export class Member {
       meter: silentMeter,
       log: {
         ...silentLog,
+        warn: (event) => {
+          this.warnings.push(event);
+        },
         error: (event) => {
           this.errors.push(event);
         },
@@ -114,6 +94,7 @@ export class Member {
         secret: SECRET,
         digest: keyedDigest,
         dialer: network.dialerOf(this.host),
+        seeds: bench.seeds,
         hints: storage.hints,
         replicas: storage,
         drops: storage,
@@ -126,7 +107,9 @@ export class Member {
             done(null);
           },
         },
-        onRemoved: () => undefined,
+        onRemoved: () => {
+          this.isRemoved = true;
+        },
       },
     });
     this.host.acceptor = this.node.acceptor;
@@ -225,25 +208,30 @@ export class Member {
 }
 
 export class ClusterBench {
-  readonly time: SimulatedTime = new SimulatedTime();
+  readonly time: SimulatedTime;
   readonly random: Prng;
   readonly network: PeerNetwork;
   /** The newest that has been installed. */
   ring: RingDocument;
   readonly members: Member[];
   #table: PreferenceTable;
+  /** Of members that are started from now on. */
+  seeds: readonly string[] = [];
   #heralds: readonly PeerLinks[] = [];
   #putIds = 0;
 
-  /** `nodes` members, connected; N = `replicas`. */
+  /** `nodes` members, connected; N = `replicas`. `beside`: another cluster, at the same time. */
   constructor(
     nodes: number,
     replicas: number = 3,
     storageOf: (ordinal: number) => TestStorage = () => new TestStorage(),
+    beside: { readonly network: PeerNetwork; readonly time: SimulatedTime; readonly clusterId: string } | null = null,
   ) {
     this.random = new Prng(7);
-    this.network = new PeerNetwork(this.time, this.random.fork());
-    this.ring = ringOf(nodes, replicas);
+    this.time = beside?.time ?? new SimulatedTime();
+    this.network = beside?.network ?? new PeerNetwork(this.time, this.random.fork());
+    const ring = ringOf(nodes, replicas);
+    this.ring = beside === null ? ring : { ...ring, clusterId: beside.clusterId };
     this.#table = new PreferenceTable(this.ring);
     for (let ordinal = 1; ordinal <= nodes; ordinal++) this.network.host(addressOf(ordinal));
     this.members = Array.from({ length: nodes }, (_, i) => new Member(this, i + 1, storageOf(i + 1)));
