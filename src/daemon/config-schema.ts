@@ -140,7 +140,7 @@ const SETTINGS = {
   'peer.secretFile': setting(
     z.string(),
     '',
-    'File with the secret of the cluster, the same on all its nodes; empty: a cluster of one node',
+    'File with the secret of the cluster, the same on all its nodes; empty: a cluster of one node that nobody joins',
   ),
   'peer.seeds': setting(
     text(parseAddresses),

@@ -49,6 +49,8 @@ export interface DirectoryOptions {
   readonly random: Random;
   /** What clients are told to dial, for the first ring. */
   readonly clientAddress: string;
+  /** The same for other nodes; empty: nobody is to join. */
+  readonly peerAddress: string;
   readonly env: NodeJS.ProcessEnv;
   readonly limits: KernelLimits;
   /** This node has been told the secret of its cluster. */
@@ -173,6 +175,7 @@ async function strangeFiles(path: string, hasMeta: boolean): Promise<string[]> {
 function newRing(options: DirectoryOptions, meta: NodeMetaFile): RingDocument {
   const clusterId = new Uint8Array(16);
   options.random.fill(clusterId);
-  const member = { nodeId: meta.meta.nodeId, ordinal: FIRST_ORDINAL, address: options.clientAddress, zone: '' };
+  const { clientAddress: address, peerAddress } = options;
+  const member = { nodeId: meta.meta.nodeId, ordinal: FIRST_ORDINAL, address, peerAddress, zone: '' };
   return firstRing(options.config.cluster, toHex(clusterId), member, options.config.partitions);
 }

@@ -48,7 +48,7 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
 }
 
 const ALONE =
-  'This node is a cluster of its own, and its ring cannot change: it has no secret that others could prove to know. Make a cluster of several with partita cluster init, and take the keys there with partita export and partita import';
+  'This node is a cluster of its own, and has no secret that others could prove to know, so nobody can join it. Write one to a file (head -c 32 /dev/urandom | base64 > cluster.secret) and start it again with --peer-secret-file cluster.secret. How many replicas there are of each key was fixed when the cluster was made, and stays 1 with more nodes: for 3, make a cluster with partita cluster init, and take the keys there with partita export and partita import';
 
 function refused(text: string): AdminAnswer {
   return { op: 'cluster', body: null, refusal: failure('INVALID_ARGUMENT', text) };

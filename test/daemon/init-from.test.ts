@@ -63,6 +63,7 @@ class Desk {
       hash,
       random: kernelRandom(),
       clientAddress: 'h:1',
+      peerAddress: '',
       env: {},
       limits: UNLIMITED,
       hasSecret: true,

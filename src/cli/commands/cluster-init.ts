@@ -120,7 +120,7 @@ function drawRing(nodes: readonly NodeWord[], options: ClusterInitOptions): Ring
   return ring as RingDocument;
 }
 
-/** A cluster of one node has nobody to prove anything to. */
+/** A cluster of one node has nobody to prove anything to, unless others are to join it: then it is asked for. */
 function filesOf({ out, secret }: ClusterInitOptions, nodeCount: number): Files {
   const ring = out ?? 'ring-1.json';
   if (secret === false || (secret === undefined && nodeCount === 1)) return { ring, secret: null, nodeCount };
@@ -152,7 +152,7 @@ function warningsOf(ring: RingDocument, nodes: readonly NodeWord[]): readonly st
 }
 
 function stepOf(node: NodeWord, { ring, secret, nodeCount }: Files): Step {
-  return { node: node.name, command: startCommand(node, ring, nodeCount === 1 ? null : (secret ?? 'SECRET-FILE')) };
+  return { node: node.name, command: startCommand(node, ring, secret ?? (nodeCount === 1 ? null : 'SECRET-FILE')) };
 }
 
 function nextText(
@@ -170,7 +170,7 @@ function nextText(
     '',
     ...steps.map(({ node, command }) => `  ${node.padEnd(width)}  ${command}`),
     '',
-    `Later starts do without --init-from and --node${files.nodeCount === 1 ? '' : ', and need the secret each time'}.`,
+    `Later starts do without --init-from and --node${files.nodeCount === 1 && files.secret === null ? '' : ', and need the secret each time'}.`,
     '',
   ].join('\n');
 }
