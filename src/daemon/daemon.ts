@@ -209,6 +209,7 @@ async function clusterOptions(
     files: { moves: engine.moves, disk },
     acceptor: await acceptorOf(disk, hash, random, log),
     rings: {
+      kept: rings.document,
       save: (document, done) => {
         rings.save(document, (error) => {
           if (error === null) done(null);

@@ -9,7 +9,7 @@ import { toHex } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { RealDisk } from '../disk/real-disk.js';
 import { withUnsyncedLog } from '../disk/unsynced-log.js';
-import { firstRing, type RingDocument, type RingMember } from '../ring/document.js';
+import { encodeRing, firstRing, type RingDocument, type RingMember } from '../ring/document.js';
 import { NodeMetaFile } from '../storage/node-meta.js';
 import type { RingSlots } from '../storage/ring-slots.js';
 import { SlotsDamagedError, SlotsTooNewError } from '../storage/slots.js';
@@ -118,7 +118,8 @@ async function identify(
       return { path, lock, waiting };
     }
     meta ??= await promised(NodeMetaFile.create(disk, hash, random, seat?.member.nodeId));
-    kept = await promised(createRing(disk, hash, seat?.ring ?? newRing(options, meta)));
+    const ring = seat?.ring ?? newRing(options, meta);
+    kept = await promised(createRing(disk, hash, ring, seat?.document ?? encodeRing(ring)));
   }
   if (meta === null) {
     throw new StartRefusedError(

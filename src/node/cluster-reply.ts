@@ -2,6 +2,7 @@
 import { failure } from '../model/errors.js';
 import { decodeCluster, encodeClusterReply } from '../wire/codec-cluster.js';
 import { CLUSTER_REPLY } from '../wire/kinds.js';
+import { encodeRing } from '../ring/document.js';
 import { isFault } from '../wire/plain.js';
 import type { AdminAnswer } from './background-reply.js';
 import { RingAdmin } from './cluster/ring-admin.js';
@@ -61,7 +62,7 @@ function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingContro
   return new RingAdmin({
     ...{ hash, log, store: null },
     random: { u32: () => 0 },
-    seen: () => ({ self: ordinal, ring, suspect, ...none }),
+    seen: () => ({ self: ordinal, ring, document: encodeRing(ring), suspect, ...none }),
     plan: () => ({ fault: ALONE }),
     propose: (_ring, done) => {
       done({ kind: 'refused', text: ALONE });

@@ -324,6 +324,7 @@ export class SimNode implements StoreIdentity {
       acceptor,
       files: { moves: engine.moves, disk: this.disk },
       rings: {
+        kept: rings.document,
         save: (document, done) => {
           rings.save(document, (error) => {
             if (error === null) done(null);

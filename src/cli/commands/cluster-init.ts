@@ -15,7 +15,7 @@ import { nodeId } from '../../model/ids.js';
 import { PARTITIONS_DEFAULT, PARTITIONS_MAX } from '../../model/limits.js';
 import { ringAdvice } from '../../ring/advice.js';
 import { newRing } from '../../ring/change.js';
-import type { RingDocument } from '../../ring/document.js';
+import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { encodeRingFile, ringSizeFault } from '../../ring/ring-file.js';
 import { MEMBERS_MAX } from '../../ring/shares.js';
 import { parseWhole } from '../durations.js';
@@ -62,7 +62,7 @@ export async function runClusterInit(io: Io, options: ClusterInitOptions): Promi
   const ring = drawRing(nodes, options);
   const files = filesOf(options, nodes.length);
   const file = files.ring;
-  await writeNew('--out', RING_LOST, file, encodeRingFile({ ring, names }, hash64From(await xxhash())));
+  await writeNew('--out', RING_LOST, file, encodeRingFile({ ring, document: encodeRing(ring), names }, hash64From(await xxhash())));
   if (files.secret !== null) await writeSecret(files.secret, file);
   const warnings = warningsOf(ring, nodes);
   for (const text of warnings) io.err(`warning: ${text}\n`);

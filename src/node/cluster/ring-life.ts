@@ -120,6 +120,7 @@ export class RingLife {
       seen: () => ({
         self,
         ring: services.ring,
+        document: this.#membership.ring().document,
         peers: links.status(),
         moves: this.#moves.status(),
         departing: exchanges.departures.partitions,

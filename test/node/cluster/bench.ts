@@ -103,6 +103,7 @@ export class Member {
         reaps: storage.reaps,
         acceptor: 'has no memory in this test',
         rings: {
+          kept: encodeRing(ring),
           save: (_document, done) => {
             done(null);
           },
