@@ -204,7 +204,7 @@ export const olderRingTaken: Mutant = {
   what: 'word of a ring that comes late takes the place of a newer one',
   edits: [
     { file: RING_LOG, from: 'if (document !== null && version > ring.version)', to: 'if (document !== null)' },
-    { file: MEMBERSHIP, from: 'if (ring.version <= current.version)', to: 'if (ring.version === current.version)' },
+    { file: MEMBERSHIP, from: 'if (ring.version <= version)', to: 'if (ring.version === version)' },
   ],
   given: changing(['clog', 'slow-link'], { ...SLOW_NETWORK, changeEveryMs: 1_500, faultEveryMs: 2_500 }),
 };
