@@ -58,6 +58,19 @@ export const dropsWithoutGoingHome: Mutant = {
   given: changing(['isolate', 'cut-pair'], { faultEveryMs: 2_000, work: { ...WORK, keys: 40, writes: [1] } }),
 };
 
+export const dropsWhatCameMeanwhile: Mutant = {
+  name: 'drops-what-came-meanwhile',
+  what: 'a partition that the ring has taken away goes as a whole, with what has come since and is kept for its owners as hints',
+  edits: [
+    {
+      file: 'node/cluster/departure-drop.js',
+      from: 'isValid() && parts.hints.noneOutstanding(partition)',
+      to: 'isValid()',
+    },
+  ],
+  given: changing(['isolate', 'cut-pair'], { faultEveryMs: 2_000, work: { ...WORK, keys: 40, writes: [1] } }),
+};
+
 export const settlesUncompared: Mutant = {
   name: 'settles-uncompared',
   what: 'a node says that it has taken a partition over before it has compared it with all of its owners',
