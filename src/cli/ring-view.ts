@@ -27,7 +27,7 @@ export interface ViewedMember {
 
 const HEAD = ['node', 'ordinal', 'id', 'clients', 'peers', 'zone', 'capacity', 'tokens', 'replicas', 'share'];
 
-export function viewOf({ ring, names }: RingFile): ViewedRing {
+export function viewOf({ ring, names }: Pick<RingFile, 'ring' | 'names'>): ViewedRing {
   return { ...ring, members: ring.members.map((member, index) => ({ name: names[index] ?? '', ...member })) };
 }
 

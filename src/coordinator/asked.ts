@@ -37,6 +37,7 @@ export class Asked<Answer extends string> {
   readonly #standsFor: number[] = [];
   readonly #slowAtMs: number[] = [];
   readonly #states: AskedState<Answer>[] = [];
+  readonly #isDisowned: boolean[] = [];
 
   /** Empty again; all tickets given out so far lead nowhere from now on. */
   reset(): void {
@@ -56,6 +57,7 @@ export class Asked<Answer extends string> {
     this.#standsFor[row] = standsFor;
     this.#slowAtMs[row] = slowAtMs;
     this.#states[row] = 'pending';
+    this.#isDisowned[row] = false;
     this.count += 1;
     return this.#generation * ASKED_MAX + row;
   }
@@ -82,7 +84,12 @@ export class Asked<Answer extends string> {
   }
 
   isOwnerRow(row: number): boolean {
-    return this.#nodes[row] === this.#standsFor[row];
+    return this.#nodes[row] === this.#standsFor[row] && this.#isDisowned[row] !== true;
+  }
+
+  /** Asked as an owner, it says that it is none any more. */
+  disown(row: number): void {
+    this.#isDisowned[row] = true;
   }
 
   state(row: number): AskedState<Answer> {

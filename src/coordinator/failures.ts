@@ -12,8 +12,10 @@ export type NameOf = (node: number) => string;
 /** Of a put whose outcome is `too-few`. A put that was `refused` is answered with what its own store said. */
 export function putFailure(put: ReplicatedPut, nameOf: NameOf): Failure {
   const rows = Array.from({ length: put.copyCount }, (_, row) => {
+    const node = put.copyNode(row);
     const owner = put.copyHintFor(row);
-    return `${nameOf(put.copyNode(row))}${owner < 0 ? '' : ` for ${nameOf(owner)}`}: ${WORDS[put.copyState(row)] ?? put.copyState(row)}`;
+    const role = owner < 0 ? '' : owner === node ? ' (no owner any more)' : ` for ${nameOf(owner)}`;
+    return `${nameOf(node)}${role}: ${WORDS[put.copyState(row)] ?? put.copyState(row)}`;
   });
   const fate = put.outcomeUnknown ? 'the write may have happened' : 'the write did not happen';
   return failure(

@@ -149,6 +149,16 @@ export class ReplicatedPut {
     this.#advance(nowMs);
   }
 
+  /**
+   * The node was asked as an owner, and by its newer ring is none any more: it keeps the record durably, with hints for
+   * those who are. So it counts as a stand-in does.
+   */
+  keptForOthers(ticket: number, nowMs: number): void {
+    const row = this.#asked.row(ticket);
+    if (row >= 0 && this.#asked.state(row) !== 'durable') this.#asked.disown(row);
+    this.acked(ticket, true, nowMs);
+  }
+
   failed(ticket: number, fault: Fault, nowMs: number): void {
     const row = this.#asked.row(ticket);
     if (row < 0 || !this.#asked.isOpen(row)) return;
@@ -181,7 +191,7 @@ export class ReplicatedPut {
   copyNode(row: number): number {
     return this.#asked.node(row);
   }
-  /** The owner that the node stands in for; -1: it is an owner itself. */
+  /** The owner that the node stands in for, itself if it was one by an older ring; -1: it is an owner itself. */
   copyHintFor(row: number): number {
     return this.#asked.isOwnerRow(row) ? -1 : this.#asked.standsFor(row);
   }

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { PARTITIONS_DEFAULT, PARTITIONS_MAX, VALUE_BYTES_HARD_MAX } from '../model/limits.js';
 import type { Durability } from '../storage/log-types.js';
 import type { Address, LogLevel } from './config-types.js';
-import { formatSize, parseAddress, parseDurability, parseDuration, parseSize } from './config-units.js';
+import { formatSize, parseAddress, parseAddresses, parseDurability, parseDuration, parseSize } from './config-units.js';
 import type { Parsed } from './config-units.js';
 
 /** Settings whose default is worked out from others. */
@@ -30,6 +30,7 @@ export interface Settings {
   readonly 'peer.listen': Address;
   readonly 'peer.advertise': Address | Auto;
   readonly 'peer.secretFile': string;
+  readonly 'peer.seeds': readonly Address[];
   readonly 'admin.socket': string;
   readonly 'log.level': LogLevel;
   readonly 'limits.connectionsMax': number | Auto;
@@ -139,7 +140,12 @@ const SETTINGS = {
   'peer.secretFile': setting(
     z.string(),
     '',
-    'File with the secret of the cluster, the same on all its nodes; empty: a cluster of one node',
+    'File with the secret of the cluster, the same on all its nodes; empty: a cluster of one node that nobody joins',
+  ),
+  'peer.seeds': setting(
+    text(parseAddresses),
+    '',
+    'Peer addresses, with commas, that are tried while no member is where the ring says; empty: none',
   ),
   'admin.socket': setting(
     z.string(),

@@ -24,6 +24,7 @@ const SHOW: Readonly<Record<string, (config: Config) => string>> = {
   'peer.listen': (c) => formatAddress(c.peer.listen),
   'peer.advertise': (c) => (c.peer.advertise === null ? 'auto' : formatAddress(c.peer.advertise)),
   'peer.secretFile': (c) => c.peer.secretFile ?? '',
+  'peer.seeds': (c) => c.peer.seeds.map(formatAddress).join(', '),
   'admin.socket': (c) => c.admin.socket,
   'log.level': (c) => c.log.level,
   'limits.connectionsMax': (c) => String(c.limits.connectionsMax),

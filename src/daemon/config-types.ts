@@ -26,6 +26,8 @@ export interface ClientListenerConfig extends ListenerConfig {
 export interface PeerListenerConfig extends ListenerConfig {
   /** File that holds the secret of the cluster; null: this node is a cluster of its own. */
   readonly secretFile: string | null;
+  /** Tried while no member can be reached. */
+  readonly seeds: readonly Address[];
 }
 
 /** Per connection and for all of them together; what is reached is answered by a refusal or by a pause, never by growth. */

@@ -62,6 +62,18 @@ export function parseAddress(text: string): Parsed<Address> {
   return { ok: true, value: { host: match[1] ?? match[2] ?? '', port } };
 }
 
+/** Addresses with commas between them; none: empty text. */
+export function parseAddresses(text: string): Parsed<readonly Address[]> {
+  const addresses: Address[] = [];
+  for (const part of text.split(',')) {
+    if (part.trim() === '') continue;
+    const parsed = parseAddress(part);
+    if (!parsed.ok) return { ok: false, expected: `${parsed.expected}; several with commas between them` };
+    addresses.push(parsed.value);
+  }
+  return { ok: true, value: addresses };
+}
+
 /** `always`, or `interval:100ms`. */
 export function parseDurability(text: string): Parsed<Durability> {
   const expected =

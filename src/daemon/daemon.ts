@@ -9,7 +9,6 @@ import xxhash from 'xxhash-wasm';
 import type { Disk } from '../env/disk.js';
 import type { Random } from '../env/random.js';
 import type { Acceptor, Dialer } from '../env/transport.js';
-import { assert } from '../lib/assert.js';
 import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../model/limits.js';
 import { type Hash64, hash64From } from '../model/hash.js';
 import type { ListenerGroup } from '../model/messages.js';
@@ -60,6 +59,7 @@ export const startNode: StartNode = async (start) => {
   const settings = await nodeSettings(config, process.env);
   const secret = await readSecret(config.peer.secretFile, log);
   const clientAddress = addressText(config.client.advertise ?? config.client.listen);
+  const peerAddress = config.peer.advertise ?? config.peer.listen;
   const directory = await openDirectory({
     config,
     init,
@@ -67,6 +67,7 @@ export const startNode: StartNode = async (start) => {
     hash,
     random,
     clientAddress,
+    peerAddress: secret === null || peerAddress.port === 0 ? '' : addressText(peerAddress),
     env: process.env,
     limits: readKernelLimits(),
     hasSecret: secret !== null,
@@ -79,10 +80,11 @@ export const startNode: StartNode = async (start) => {
   const loopDelay = monitorLoopDelay();
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
+  // A node that is a cluster of its own may be joined by others once it has a secret to share with them.
   const cluster =
-    ring.members.length > 1
-      ? await clusterOptions(start, { directory, secret, hash, random, dialer: new TcpDialer(pool, queue), storage })
-      : null;
+    secret === null
+      ? null
+      : await clusterOptions(start, { directory, secret, hash, random, dialer: new TcpDialer(pool, queue), storage });
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -171,8 +173,7 @@ async function closed(listeners: readonly Listener[]): Promise<void> {
 
 interface MemberParts {
   readonly directory: NodeDirectory;
-  /** openDirectory has refused a ring of several without one. */
-  readonly secret: Uint8Array | null;
+  readonly secret: Uint8Array;
   readonly hash: Hash64;
   readonly random: Random;
   readonly dialer: Dialer;
@@ -183,7 +184,6 @@ async function clusterOptions(
   { config, log, fatal, removed }: NodeStart,
   { directory, secret, hash, random, dialer, storage: { engine } }: MemberParts,
 ): Promise<ClusterOptions> {
-  assert(secret !== null, 'a ring of several nodes is served with a secret only');
   const { periodMs: repairPeriodMs, reapAfterMs, reapLogRetentionMs } = config.repair;
   const reaping: ReapingOptions = {
     retryWindowMs: 1_000 * RETRY_WINDOW_S,
@@ -199,14 +199,17 @@ async function clusterOptions(
     secret,
     digest: realDigest,
     dialer,
+    seeds: config.peer.seeds.map(addressText),
     hints,
     replicas: engine,
+    drops: engine.moves,
     repairPeriodMs,
     reaps,
     reaping,
     files: { moves: engine.moves, disk },
     acceptor: await acceptorOf(disk, hash, random, log),
     rings: {
+      kept: rings.document,
       save: (document, done) => {
         rings.save(document, (error) => {
           if (error === null) done(null);

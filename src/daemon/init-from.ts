@@ -15,6 +15,8 @@ import { type InitFrom, StartRefusedError } from './running-node.js';
 /** The place in a ring that a directory is to have. */
 export interface Seat {
   readonly ring: RingDocument;
+  /** Its bytes, as they were agreed on. */
+  readonly document: Uint8Array;
   readonly member: RingMember;
   /** For messages: `node a of ring-1.json`. */
   readonly what: string;
@@ -32,7 +34,7 @@ export async function readSeat({ file, node }: InitFrom, hash: Hash64): Promise<
     throw new StartRefusedError(
       `The ring file ${file} has no node ${JSON.stringify(node)}; its nodes are ${read.names.join(', ')}`,
     );
-  return { ring: read.ring, member, what: `node ${node} of ${file}` };
+  return { ring: read.ring, document: read.document, member, what: `node ${node} of ${file}` };
 }
 
 /** A directory that is a node's already must be this one's; throws StartRefusedError. */

@@ -9,7 +9,7 @@ import { toHex } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { RealDisk } from '../disk/real-disk.js';
 import { withUnsyncedLog } from '../disk/unsynced-log.js';
-import { firstRing, type RingDocument, type RingMember } from '../ring/document.js';
+import { encodeRing, firstRing, type RingDocument, type RingMember } from '../ring/document.js';
 import { NodeMetaFile } from '../storage/node-meta.js';
 import type { RingSlots } from '../storage/ring-slots.js';
 import { SlotsDamagedError, SlotsTooNewError } from '../storage/slots.js';
@@ -49,6 +49,8 @@ export interface DirectoryOptions {
   readonly random: Random;
   /** What clients are told to dial, for the first ring. */
   readonly clientAddress: string;
+  /** The same for other nodes; empty: nobody is to join. */
+  readonly peerAddress: string;
   readonly env: NodeJS.ProcessEnv;
   readonly limits: KernelLimits;
   /** This node has been told the secret of its cluster. */
@@ -116,7 +118,8 @@ async function identify(
       return { path, lock, waiting };
     }
     meta ??= await promised(NodeMetaFile.create(disk, hash, random, seat?.member.nodeId));
-    kept = await promised(createRing(disk, hash, seat?.ring ?? newRing(options, meta)));
+    const ring = seat?.ring ?? newRing(options, meta);
+    kept = await promised(createRing(disk, hash, ring, seat?.document ?? encodeRing(ring)));
   }
   if (meta === null) {
     throw new StartRefusedError(
@@ -173,6 +176,7 @@ async function strangeFiles(path: string, hasMeta: boolean): Promise<string[]> {
 function newRing(options: DirectoryOptions, meta: NodeMetaFile): RingDocument {
   const clusterId = new Uint8Array(16);
   options.random.fill(clusterId);
-  const member = { nodeId: meta.meta.nodeId, ordinal: FIRST_ORDINAL, address: options.clientAddress, zone: '' };
+  const { clientAddress: address, peerAddress } = options;
+  const member = { nodeId: meta.meta.nodeId, ordinal: FIRST_ORDINAL, address, peerAddress, zone: '' };
   return firstRing(options.config.cluster, toHex(clusterId), member, options.config.partitions);
 }

@@ -2,7 +2,7 @@
 import type { Disk } from '../env/disk.js';
 import type { Flow } from '../lib/flow.js';
 import type { Hash64 } from '../model/hash.js';
-import { decodeRing, encodeRing, type RingDocument } from '../ring/document.js';
+import { decodeRing, type RingDocument } from '../ring/document.js';
 import { RING_PATH, RingSlots } from '../storage/ring-slots.js';
 import { StartRefusedError } from './running-node.js';
 
@@ -29,6 +29,6 @@ export function* loadRing(disk: Disk, hash: Hash64): Flow<RingDocument | null> {
   return kept.ring;
 }
 
-export function* createRing(disk: Disk, hash: Hash64, ring: RingDocument): Flow<KeptRing> {
-  return { ring, slots: yield* RingSlots.create(disk, hash, encodeRing(ring)) };
+export function* createRing(disk: Disk, hash: Hash64, ring: RingDocument, document: Uint8Array): Flow<KeptRing> {
+  return { ring, slots: yield* RingSlots.create(disk, hash, document) };
 }

@@ -2,6 +2,7 @@
 import { failure } from '../model/errors.js';
 import { decodeCluster, encodeClusterReply } from '../wire/codec-cluster.js';
 import { CLUSTER_REPLY } from '../wire/kinds.js';
+import { encodeRing } from '../ring/document.js';
 import { isFault } from '../wire/plain.js';
 import type { AdminAnswer } from './background-reply.js';
 import { RingAdmin } from './cluster/ring-admin.js';
@@ -48,7 +49,7 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
 }
 
 const ALONE =
-  'This node is a cluster of its own, and its ring cannot change: it has no secret that others could prove to know. Make a cluster of several with partita cluster init, and take the keys there with partita export and partita import';
+  'This node is a cluster of its own, and has no secret that others could prove to know, so nobody can join it. Write one to a file (head -c 32 /dev/urandom | base64 > cluster.secret) and start it again with --peer-secret-file cluster.secret. How many replicas there are of each key was fixed when the cluster was made, and stays 1 with more nodes: for 3, make a cluster with partita cluster init, and take the keys there with partita export and partita import';
 
 function refused(text: string): AdminAnswer {
   return { op: 'cluster', body: null, refusal: failure('INVALID_ARGUMENT', text) };
@@ -61,7 +62,7 @@ function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingContro
   return new RingAdmin({
     ...{ hash, log, store: null },
     random: { u32: () => 0 },
-    seen: () => ({ self: ordinal, ring, suspect, ...none }),
+    seen: () => ({ self: ordinal, ring, document: encodeRing(ring), suspect, ...none }),
     plan: () => ({ fault: ALONE }),
     propose: (_ring, done) => {
       done({ kind: 'refused', text: ALONE });

@@ -15,9 +15,12 @@ export function ringAdvice(table: RingTable, names: readonly string[]): readonly
   return [...replicaAdvice(table), ...zoneAdvice(table, names), ...balanceAdvice(table, names)];
 }
 
+const ONE_REPLICA =
+  'With 1 replica nobody else has what a node holds: its disk lost is its data lost. How many there are is fixed when a cluster is made, and more nodes change nothing about it';
+
 function replicaAdvice({ replicaCount: n, members }: RingTable): readonly string[] {
   const nodes = members.length;
-  if (n === 1) return ['With 1 replica nobody else has what a node holds: its disk lost is its data lost'];
+  if (n === 1) return [ONE_REPLICA];
   const advice: string[] = [];
   if (n === 2) advice.push('With 2 replicas, one owner down leaves one reachable copy; 3 are usual');
   if (nodes === n)

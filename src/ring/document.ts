@@ -78,7 +78,7 @@ export function unchanged(ring: RingHead & Pick<RingDocument, 'owners'>): RingDo
   return { ...ring, moves: [], voters: chooseVoters(ring.members, []), ordinalNext, change: '', changedAtMs: 0 };
 }
 
-/** The ring of a node that is a cluster of its own. */
+/** The ring of a node that is a cluster of its own: others may join it, and N stays 1. */
 export function firstRing(
   cluster: string,
   clusterId: string,
@@ -139,7 +139,7 @@ function namesFault(members: readonly RingMember[]): string | null {
     if (nodeIds.has(nodeId)) return `node id ${nodeId} is a member twice`;
     nodeIds.add(nodeId);
     if (members.length > 1 && peerAddress === '') {
-      return `member ${ordinal} has no peer address: in a ring of ${members.length} the others could not reach it`;
+      return `member ${ordinal} has no peer address: in a ring of ${members.length} the others could not reach it. Stage one for it first: partita cluster set ${ordinal} --peer-address HOST:PORT`;
     }
     for (const one of new Set([address, peerAddress])) {
       const other = addresses.get(one);

@@ -36,6 +36,8 @@ const HEAD_OF_ANY_FORMAT = /^\{\n {2}"kind": "partita-ring-file",\n {2}"format":
 
 export interface RingFile {
   readonly ring: RingDocument;
+  /** The bytes that were agreed on, which another release may have made. */
+  readonly document: Uint8Array;
   /** By index of the member. */
   readonly names: readonly string[];
 }
@@ -45,9 +47,9 @@ export function isNodeName(text: string): boolean {
   return /^[A-Za-z0-9][\w.-]{0,62}$/.test(text);
 }
 
-export function encodeRingFile({ ring, names }: RingFile, hash: Hash64): Uint8Array {
-  const document = JSON.parse(Buffer.from(encodeRing(ring)).toString()) as Record<string, unknown>;
-  const fields = Object.entries(document).map(([field, value]) => {
+export function encodeRingFile({ ring, document, names }: RingFile, hash: Hash64): Uint8Array {
+  const raw = JSON.parse(bufferOf(document).toString()) as Record<string, unknown>;
+  const fields = Object.entries(raw).map(([field, value]) => {
     if (field === 'members') return list(field, membersNamed(value as readonly object[], names));
     if (field === 'owners') return list(field, rowsOf(ring));
     return `    "${field}": ${JSON.stringify(value)}`;
@@ -69,14 +71,26 @@ export function decodeRingFile(bytes: Uint8Array, hash: Hash64): RingFile | { re
   }
   const ring = decodeRing(Buffer.from(JSON.stringify(raw.ring ?? null)));
   if ('fault' in ring) return ring;
-  const size = encodeRing(ring).length;
+  const document = unnamed(raw.ring as NamedRing);
+  const size = document.length;
   if (size > RING_DOCUMENT_BYTES_MAX) return { fault: sizeFault(size) };
   const names = (raw.ring as { members: readonly { name?: unknown }[] }).members.map(({ name }) => name);
   if (!names.every((name) => typeof name === 'string' && isNodeName(name))) {
     return { fault: 'a member has no name, or one that is none' };
   }
   if (new Set(names).size < names.length) return { fault: 'two members have the same name' };
-  return { ring, names: names as string[] };
+  return { ring, document, names: names as string[] };
+}
+
+type NamedRing = Readonly<Record<string, unknown>> & { readonly members: readonly object[] };
+
+/** As it was before the file put names to its members: rings are JSON without blanks, whoever makes them. */
+function unnamed(ring: NamedRing): Uint8Array {
+  const members = ring.members.map((member) => {
+    const { name: _name, ...rest } = member as { readonly name?: unknown };
+    return rest;
+  });
+  return Buffer.from(JSON.stringify({ ...ring, members }));
 }
 
 /** Why a ring cannot be kept by a node, or null. */

@@ -42,8 +42,8 @@ export class EngineMoves implements MoveStorage {
     return this.#underWay > 0;
   }
 
-  dropPartition(id: number, done: (error: Error | null) => void): void {
-    this.#run(id, (partition) => this.#drop(partition), done);
+  dropPartition(id: number, mayGo: () => boolean, done: (error: Error | null, isGone?: boolean) => void): void {
+    this.#run(id, (partition) => this.#drop(partition, mayGo), done);
   }
 
   installFile(id: number, path: string, done: (error: Error | null, refusal?: InstallRefusal | null) => void): void {
@@ -119,14 +119,18 @@ export class EngineMoves implements MoveStorage {
     }
   }
 
-  *#drop(partition: Partition): Flow<void> {
+  *#drop(partition: Partition, mayGo: () => boolean): Flow<boolean> {
     const { deps, turn, buffer, cache, release } = this.#parts;
     yield* wait((done) => {
       turn.take(() => {
         done(null);
       });
     });
-    const { file } = partition;
+    if (!mayGo()) {
+      turn.give();
+      return false;
+    }
+    const { file, doubts } = partition;
     partition.file = null;
     partition.flushes += 1; // reads that are under way look again
     partition.live = null;
@@ -146,12 +150,16 @@ export class EngineMoves implements MoveStorage {
     }
     partition.installation = 0;
     partition.appliedLsn = 0;
-    partition.suspicion = SUSPICIONS.none;
-    partition.marksHold = true;
+    if (partition.doubts === doubts) {
+      // Else it was doubted since: it comes back, and what it then lacks is not what has gone now.
+      partition.suspicion = SUSPICIONS.none;
+      partition.marksHold = true;
+    }
     yield* surelySaveTable(this.#parts);
     partition.heldLsn = 0;
     release.onApplied(this.#parts.log.durableLsn);
     deps.log.info('partition_dropped', { partition: partition.id });
+    return true;
   }
 
   /** Says in the log that it is gone, and waits until that is on the disk. */

@@ -42,6 +42,7 @@ export class Suspicions {
     }
     partition.suspicion = suspicion;
     if (suspicion !== SUSPICIONS.none) {
+      partition.doubts += 1;
       partition.marksHold = false;
       const fields = { partition: partition.id, why: suspicionText(suspicion) };
       if (suspicion === SUSPICIONS.storeNew) this.#log.info('partition_new', fields);

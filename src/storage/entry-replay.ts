@@ -79,7 +79,10 @@ export class EntryReplay {
     this.#replayRecord(partition, kind, lsn, body);
   }
 
-  /** Whatever was found of it before is void, and so is the doubt whether that was everything. */
+  /**
+   * Whatever was found of it before is void, and so is the doubt whether that was everything. Not so the doubt whether it
+   * has all that other owners have: that may have come since, with a ring that gave the partition back.
+   */
   #replayDropped(partition: Partition, lsn: number, body: Uint8Array): void {
     const state = decodeFence(body);
     if (state === null) return this.#onDamaged(partition, lsn, 'no reap fence');
@@ -88,7 +91,7 @@ export class EntryReplay {
     partition.file = null;
     partition.installation = 0;
     partition.appliedLsn = 0;
-    partition.suspicion = SUSPICIONS.none;
+    if (partition.suspicion !== SUSPICIONS.storeNew) partition.suspicion = SUSPICIONS.none;
     this.dropped.add(partition);
     partition.fence.restore(state);
     if (!partition.fence.isRaised) return;

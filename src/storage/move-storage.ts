@@ -13,12 +13,16 @@ export type InstallRefusal =
   /** What is here already is more than is merged in one go. */
   | 'too-much-here';
 
-export interface MoveStorage {
+export interface PartitionDrops {
   /**
-   * All that is here of a partition goes, buffer and file, but for its fence. Told when that is on the disk; a crash before
-   * leaves all of it or nothing. The caller has seen to it that everything has gone home: hints are not looked at.
+   * All that is here of a partition goes, buffer and file, but for its fence, if `mayGo` says so in the moment in which it
+   * goes: nothing is written between the question and the end of it. Told when that is on the disk; a crash before leaves
+   * all of it or nothing. The caller has seen to it that everything has gone home: hints are not looked at.
    */
-  dropPartition(partition: number, done: (error: Error | null) => void): void;
+  dropPartition(partition: number, mayGo: () => boolean, done: (error: Error | null, isGone?: boolean) => void): void;
+}
+
+export interface MoveStorage extends PartitionDrops {
   /**
    * A received file, at `path` in the node's directory, becomes the partition's; what is here already is merged with it, and
    * what comes meanwhile, too. The partition is suspect afterwards: what the file lacks, anti-entropy brings. A crash

@@ -64,6 +64,8 @@ export class Partition {
   /** Every entry of this partition up to here is in the file. */
   appliedLsn: number = 0;
   suspicion: Suspicion = SUSPICIONS.none;
+  /** How often it was made suspect since the start. */
+  doubts: number = 0;
   /**
    * False: its file is known to be broken, so what is read from it may be older than what this opening wrote, and so may
    * its mark. What else earlier openings lost says nothing of marks: those of earlier openings are void anyway.

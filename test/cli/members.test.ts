@@ -327,7 +327,7 @@ test('commit with a join writes the ring for the new node, and says how it is st
     ran.out,
     `version\t7\nfile\t${file}\nstart\td\tpartitad --init-from ${file} --node d --peer-secret-file /etc/s --data-dir /var/lib/partita/d --client-listen 10.0.0.1:4 --peer-listen 10.0.1.1:4\n`,
   );
-  t.deepEqual(decodeRingFile(readFileSync(file), HASH), { ring: RING, names: ['node-1', 'node-2', 'node-3', 'd'] });
+  t.like(decodeRingFile(readFileSync(file), HASH), { ring: RING, names: ['node-1', 'node-2', 'node-3', 'd'] });
   const again = await run(facts, ...words);
   t.is(again.code, 2);
   t.regex(again.err, /ring-7\.json is there already and is not overwritten: .*Nothing was committed/);

@@ -196,3 +196,21 @@ test('Acks and failures of an earlier put find nothing in the one that uses its 
   t.deepEqual(put.lines, []);
   t.is(put.put.copyState(2), 'pending');
 });
+
+test('An owner that is none any more by its newer ring counts as a stand-in does', (t) => {
+  const put = new PutScript();
+  put.encoded();
+  put.ack(1);
+  t.deepEqual(put.keptForOthers(2), ['stored 2/2 durable sloppy']);
+  t.is(put.put.copyHintFor(1), 2);
+  t.deepEqual(put.ack(3), ['ended']);
+});
+
+test('Strict does not count it, and nobody is asked in its place', (t) => {
+  const put = new PutScript({ strict: true });
+  put.encoded();
+  put.ack(1);
+  t.deepEqual(put.keptForOthers(2), []);
+  t.deepEqual(put.fail(3), ['send 4 for 3', 'too-few 1/2 unknown']);
+  t.regex(putFailure(put.put, nameOf).text, /n2 \(no owner any more\): stored/);
+});

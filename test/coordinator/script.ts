@@ -93,6 +93,10 @@ export class PutScript {
     this.put.acked(this.ticket(node), durable, this.nowMs);
     return this.lines;
   }
+  keptForOthers(node: number): readonly string[] {
+    this.put.keptForOthers(this.ticket(node), this.nowMs);
+    return this.lines;
+  }
   fail(node: number, fault: Fault = 'lost'): readonly string[] {
     this.put.failed(this.ticket(node), fault, this.nowMs);
     return this.lines;

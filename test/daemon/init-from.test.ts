@@ -15,7 +15,7 @@ import { RealDisk } from '../../src/disk/real-disk.js';
 import { hash64From } from '../../src/model/hash.js';
 import { nodeId } from '../../src/model/ids.js';
 import { newRing } from '../../src/ring/change.js';
-import type { RingDocument } from '../../src/ring/document.js';
+import { encodeRing, type RingDocument } from '../../src/ring/document.js';
 import { encodeRingFile } from '../../src/ring/ring-file.js';
 import { folderFor } from '../support/temporary.js';
 
@@ -49,7 +49,7 @@ class Desk {
 
   write(name: string, ring: RingDocument): string {
     const file = join(this.folder, name);
-    writeFileSync(file, encodeRingFile({ ring, names: NAMES.slice(0, ring.members.length) }, hash));
+    writeFileSync(file, encodeRingFile({ ring, document: encodeRing(ring), names: NAMES.slice(0, ring.members.length) }, hash));
     return file;
   }
 
@@ -63,6 +63,7 @@ class Desk {
       hash,
       random: kernelRandom(),
       clientAddress: 'h:1',
+      peerAddress: '',
       env: {},
       limits: UNLIMITED,
       hasSecret: true,

@@ -57,6 +57,7 @@ async function write(cluster: RealCluster, n: number, keys: Iterable<string>, co
     hash,
     random: kernelRandom(),
     clientAddress: client,
+    peerAddress: '',
     env: {},
     limits: readKernelLimits(),
     hasSecret: true,

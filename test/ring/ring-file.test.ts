@@ -4,11 +4,13 @@ import { fc, testProp } from '@fast-check/ava';
 import xxhash from 'xxhash-wasm';
 import { hash64From } from '../../src/model/hash.js';
 import { type RingFile, decodeRingFile, encodeRingFile, memberNamed, ringSizeFault } from '../../src/ring/ring-file.js';
+import { encodeRing, type RingDocument } from '../../src/ring/document.js';
 import { changeRing } from '../../src/ring/change.js';
 import { documentOf, members, tableOf } from './rings.js';
 
 const hash = hash64From(await xxhash());
-const file: RingFile = { ring: documentOf(tableOf(members(3, 3), 4, 2)), names: ['a', 'b-2', 'c.x'] };
+const fileOf = (ring: RingDocument, names: readonly string[]): RingFile => ({ ring, document: encodeRing(ring), names });
+const file = fileOf(documentOf(tableOf(members(3, 3), 4, 2)), ['a', 'b-2', 'c.x']);
 const bytes = Buffer.from(encodeRingFile(file, hash));
 
 function faultIn(read: Uint8Array): string {
@@ -135,7 +137,8 @@ test('a checksum that holds excuses nothing', (t) => {
 test('a ring that no node could keep is refused', (t) => {
   const long = documentOf(tableOf(members(1_024), 16, 1));
   const addresses = long.members.map((member) => ({ ...member, address: `${'x'.repeat(1_000)}:${member.ordinal}` }));
-  const large: RingFile = { ring: { ...long, members: addresses }, names: addresses.map((_, i) => `n${i}`) };
+  const names = addresses.map((_, i) => `n${i}`);
+  const large = fileOf({ ...long, members: addresses }, names);
   t.regex(faultIn(encodeRingFile(large, hash)), /bytes, and a node keeps at most 1048544/);
   t.regex(ringSizeFault(large.ring) ?? '', /fewer partitions, replicas or nodes/);
   t.is(ringSizeFault(file.ring), null);
@@ -147,6 +150,17 @@ test('a ring with a member that leaves, and moves under way, comes back as it we
   const changed = changeRing(ring, leaving, 5, { change: 'node 2 leaves', changedAtMs: 7 });
   if ('fault' in changed) throw new Error(changed.fault);
   t.true(changed.moves.length > 0);
-  const kept: RingFile = { ring: changed, names: ['a', 'b', 'c', 'd'] };
+  const kept = fileOf(changed, ['a', 'b', 'c', 'd']);
   t.deepEqual(decodeRingFile(encodeRingFile(kept, hash), hash), kept);
+});
+
+test('the bytes that were agreed on come back, though another release has made them', (t) => {
+  const raw = JSON.parse(Buffer.from(file.document).toString()) as Record<string, unknown>;
+  const { format, owners, members, ...rest } = raw;
+  const named = (members as readonly object[]).map((member) => ({ shelf: 7, ...member }));
+  const document = Buffer.from(JSON.stringify({ owners, format, colour: 'red', members: named, ...rest }));
+  const read = decodeRingFile(encodeRingFile({ ...file, document }, hash), hash);
+  if ('fault' in read) throw new Error(read.fault);
+  t.deepEqual(Buffer.from(read.document), document);
+  t.deepEqual(read.ring, file.ring);
 });

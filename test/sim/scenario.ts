@@ -39,6 +39,7 @@ import { meetOwners, MOVED, ringOf, waitForHealing } from './owners-met.js';
 import { reapAll } from './reap-all.js';
 import { HEALED_TIMEOUT_MS, readEverywhere, readOnce, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
+import type { SimNode } from './sim-node.js';
 import type { Violation } from './violation.js';
 import { type SeedSettings, SimWorld } from './world.js';
 
@@ -128,13 +129,12 @@ function waitForMoves(world: SimWorld): void {
     const { version, moves, members } = cluster.ring;
     return (
       moves.length === 0 &&
-      members.every(({ leaving }) => !leaving) &&
+      members.every(({ leaving, ordinal }) => !leaving || departingOf(cluster.machine(ordinal)).length > 0) &&
       cluster.nodes.length === members.length &&
       cluster.nodes.every(({ server }) => server?.ringVersion === version) &&
-      cluster.nodes.every(({ server }) => {
-        const departing = server?.clusterStatus()?.departing ?? [];
-        return departing.every((partition) => cluster.replicaCount === 1 && isSuspectSomewhere(world, partition));
-      })
+      cluster.nodes.every((node) =>
+        departingOf(node).every((partition) => cluster.replicaCount === 1 && isSuspectSomewhere(world, partition)),
+      )
     );
   };
   if (world.pump(isOver, MOVED_WITHIN_MS)) return;
@@ -145,6 +145,8 @@ function waitForMoves(world: SimWorld): void {
     `ring ${version} has ${moves.length} moves and leaving nodes ${leaving.join()} ${MOVED_WITHIN_MS} ms after healing (${known})`,
   );
 }
+
+const departingOf = (node: SimNode | undefined): readonly number[] => node?.server?.clusterStatus()?.departing ?? [];
 
 const isSuspectSomewhere = ({ cluster }: SimWorld, partition: number): boolean =>
   cluster.nodes.some(({ engine }) => engine?.status().suspectPartitions.includes(partition) ?? true);

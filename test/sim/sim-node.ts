@@ -24,6 +24,7 @@ import { logOf } from './node-log.js';
 import { openNodeEngine } from './node-engine.js';
 import { openRings } from './node-rings.js';
 import type { Observer, StoreIdentity } from './observer.js';
+import { watchedDrops } from './watched-drops.js';
 import { WatchedStorage } from './watched-storage.js';
 import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
@@ -316,12 +317,14 @@ export class SimNode implements StoreIdentity {
       dialer,
       hints: this.world.strangers.watchHints(engine.hints, this.node),
       replicas: engine,
+      drops: watchedDrops(engine, this.node, this.world),
       repairPeriodMs,
       reaps: engine.reaps,
       reaping,
       acceptor,
       files: { moves: engine.moves, disk: this.disk },
       rings: {
+        kept: rings.document,
         save: (document, done) => {
           rings.save(document, (error) => {
             if (error === null) done(null);

@@ -153,7 +153,7 @@ class StrangerWrite extends PassingWrite {
   }
 }
 
-function putIdsOf(bytes: Uint8Array, start: number): readonly string[] {
+export function putIdsOf(bytes: Uint8Array, start: number): readonly string[] {
   if (bytes.length === start) return [];
   const first = siblingsStart(bytes, start) + SIBLING_PUT_ID;
   return Array.from({ length: siblingCount(bytes, start) }, (_, i) => {

@@ -207,7 +207,7 @@ test('dropped and installed again and again, under load, it is always what it sh
     if (round % 2 === 0) world.flush();
     checkWhole(t, world);
     let isDropped = false;
-    world.up().moves.dropPartition(0, (error) => {
+    world.up().moves.dropPartition(0, () => true, (error) => {
       t.is(error, null);
       isDropped = true;
     });

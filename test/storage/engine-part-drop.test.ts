@@ -3,6 +3,7 @@ import test from 'ava';
 import { TestRead, TestWrite } from './engine-requests.js';
 import { Twin } from './engine-twin.js';
 import { World, type WorldOptions } from './engine-world.js';
+import { SUSPICIONS } from '../../src/storage/partition.js';
 import { MemoryStorage } from '../support/memory-storage.js';
 
 const PARTITIONS = 64;
@@ -28,7 +29,7 @@ interface Told {
 
 function drop(world: World, partition = 0): Told {
   const told: Told = { isDone: false, error: null };
-  world.up().moves.dropPartition(partition, (error) => {
+  world.up().moves.dropPartition(partition, () => true, (error) => {
     told.isDone = true;
     told.error = error;
   });
@@ -258,6 +259,72 @@ test('a store that stops meanwhile ends it, or has not begun', (t) => {
   }
 });
 
+test('it is asked in the moment in which all of it goes: what was written before it was asked is not lost', (t) => {
+  const seen = { gone: 0, stayed: 0 };
+  for (let steps = 0; steps < 30; steps++) {
+    const world = opened(400 + steps, { batchOperationsMax: 1 });
+    const { inside } = namesOf(world);
+    for (const name of inside) world.put(name, 'one');
+    world.up().flush(() => undefined);
+    let isWritten = false;
+    let ending: boolean | undefined;
+    world.up().moves.dropPartition(
+      0,
+      () => !isWritten,
+      (_error, isGone) => {
+        ending = isGone;
+      },
+    );
+    for (let i = 0; i < steps; i++) world.time.step();
+    const late = world.write(inside[0] as string, 'late', 2, true, () => undefined);
+    isWritten = true; // decided in the call, as a hint is beside its record
+    world.time.runUntil(() => ending !== undefined && late.state === 'acked');
+    t.is(world.get(inside[0] as string).value, 'late', `${steps}`);
+    t.is(world.get(inside[1] as string).state, ending === true ? 'absent' : 'ok', `${steps}`);
+    seen[ending === true ? 'gone' : 'stayed'] += 1;
+    t.is(world.stop(), null);
+    t.is(world.start(), null);
+    t.is(world.get(inside[0] as string).value, 'late', `${steps}`);
+    t.is(world.get(inside[1] as string).state, ending === true ? 'absent' : 'ok', `${steps}`);
+  }
+  t.true(seen.gone > 2 && seen.stayed > 2, JSON.stringify(seen));
+});
+
+test('a partition that comes back while it goes, or since, stays suspect: it is empty, and others have all of it', (t) => {
+  for (let steps = 0; steps < 40; steps++) {
+    const world = opened(500 + steps);
+    const { inside } = namesOf(world);
+    for (const name of inside) world.put(name, 'one');
+    if (steps % 2 === 0) world.flush();
+    let hasGone = false;
+    const told: Told = { isDone: false, error: null };
+    world.up().moves.dropPartition(
+      0,
+      () => {
+        hasGone = true;
+        return true;
+      },
+      (error) => {
+        told.isDone = true;
+        told.error = error;
+      },
+    );
+    world.time.runUntil(() => hasGone);
+    for (let i = 0; i < steps; i++) world.time.step();
+    let isSuspect = false;
+    world.up().suspect(0, SUSPICIONS.storeNew, () => {
+      isSuspect = true;
+    });
+    world.time.runUntil(() => told.isDone && isSuspect);
+    t.is(told.error, null);
+    t.deepEqual(world.up().status().suspectPartitions, [0], `${steps}`);
+    world.crash(steps % 4 < 2 ? 'kill' : 'power');
+    t.is(world.start(), null);
+    t.deepEqual(world.up().status().suspectPartitions, [0], `${steps}: the log tells of the drop, and not of what came since`);
+    t.is(world.get(inside[0] as string).state, 'unknown');
+  }
+});
+
 test('the storage in memory drops what the engine drops', (t) => {
   const storage = new MemoryStorage();
   const { inside, outside } = namesOf(opened(9));
@@ -266,7 +333,7 @@ test('the storage in memory drops what the engine drops', (t) => {
   storage.reaps.raise(0, { fence: 7, reapedAt: 0, trimmedAt: 0 }, { durable: true, onWritten: () => undefined });
   storage.holdAcks = true;
   let isDone = false;
-  storage.dropPartition(0, () => {
+  storage.dropPartition(0, () => true, () => {
     isDone = true;
   });
   t.false(isDone, 'it is told when it is on the disk');

@@ -3,6 +3,7 @@
  */
 import xxhash from 'xxhash-wasm';
 import { hash64From } from '../../src/model/hash.js';
+import { failure } from '../../src/model/errors.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import { MERKLE_LEAVES_TOTAL } from '../../src/model/limits.js';
 import { leafIndex, LeafTree } from '../../src/repair/merkle.js';
@@ -50,20 +51,29 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   /** Until the test says otherwise, whatever has been met meanwhile. */
   suspectPartitions: readonly number[] = [];
   leafCount: number = MERKLE_LEAVES_TOTAL;
+  /** Partitions that went as a whole. */
+  readonly dropped: number[] = [];
+  /** Its file cannot be read, whoever scans it. */
+  brokenPartition: number = -1;
   readonly #waiting: (() => void)[] = [];
   /** Names of records that fail their check, and those of which nobody has asked yet. */
   readonly #rotten: Set<string> = new Set();
   #found: DamagedPlace[] = [];
 
   /** As the engine's: all of it goes but its fence. */
-  dropPartition(partition: number, done: (error: Error | null) => void): void {
+  dropPartition(partition: number, mayGo: () => boolean, done: (error: Error | null, isGone?: boolean) => void): void {
+    if (!mayGo()) {
+      done(null, false);
+      return;
+    }
+    this.dropped.push(partition);
     for (const [name, kept] of [...this.#records]) {
       if (kept.partition !== partition) continue;
       this.#records.delete(name);
       this.#rotten.delete(name);
     }
     const onWritten = (): void => {
-      done(null);
+      done(null, true);
     };
     this.#ack({ durable: true, onWritten });
   }
@@ -105,6 +115,10 @@ export class MemoryStorage implements Storage, ReplicaStorage {
 
   /** Sorts everything, every time. */
   #scan(request: ScanRequest): void {
+    if (request.partition === this.brokenPartition) {
+      request.onEnd(null, failure('UNAVAILABLE', 'The partition file cannot be read'));
+      return;
+    }
     const { fromHi, fromLo, untilHi, untilLo } = request;
     const all = [...this.#records]
       .filter(([, kept]) => kept.partition === request.partition)

@@ -30,7 +30,9 @@ if (process.send !== undefined) {
     if (refusal !== null) throw new Error(`It was refused: ${refusal}`);
     process.send('installed');
     await ask<void>((done) => {
-      engine.moves.dropPartition(PARTITION, done);
+      engine.moves.dropPartition(PARTITION, () => true, (error) => {
+        done(error);
+      });
     });
     process.send('dropped');
   }

@@ -124,16 +124,17 @@ async function fileFor(
 
 export async function runRingFile(io: Io, options: CommitOptions): Promise<number> {
   const { ring: raw, members } = await statusOf(io, options);
-  const ring = ringOf(raw);
-  const file = options.out ?? `ring-${ring.version}.json`;
-  const names = await writeRingFile(ring, [], file);
+  const theirs = ringOf(raw);
+  const { version } = theirs.ring;
+  const file = options.out ?? `ring-${version}.json`;
+  const names = await writeRingFile(theirs, [], file);
   const rows = members.map(({ ordinal, address }, index) => [names[index] ?? '', String(ordinal), address]);
   const format = formatOf(io, options.output);
-  if (format === 'json') printJson(io, { file, version: ring.version, names });
+  if (format === 'json') printJson(io, { file, version, names });
   else if (format === 'raw') printLines(io, rows);
   else
     io.out(
-      `Ring version ${ring.version} is in ${file}. In it the nodes are called ${names.join(', ')}, by their numbers\n`,
+      `Ring version ${version} is in ${file}. In it the nodes are called ${names.join(', ')}, by their numbers\n`,
     );
   return EXIT_DONE;
 }
@@ -177,13 +178,21 @@ interface Start extends StartedNode {
   readonly command: string;
 }
 
+/** A ring that a node has told of. */
+interface TheirRing {
+  readonly ring: RingDocument;
+  /** As it was agreed on. */
+  readonly document: Uint8Array;
+}
+
 async function startsOf(
-  ring: RingDocument,
+  theirs: TheirRing,
   { joined }: CommitFacts,
   file: string,
   { secret = 'cluster.secret' }: CommitOptions,
 ): Promise<readonly Start[]> {
-  const names = await writeRingFile(ring, joined, file).catch((error: unknown) => {
+  const { ring } = theirs;
+  const names = await writeRingFile(theirs, joined, file).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     throw new Error(
       `Ring version ${ring.version} is in force, but its file was not written (${why}). Write it again: partita cluster ring-file --out FILE`,
@@ -199,7 +208,7 @@ async function startsOf(
 
 /** The names in it, by index of the member. A ring knows no names: who joins has one, and the others get theirs by number. */
 async function writeRingFile(
-  ring: RingDocument,
+  { ring, document }: TheirRing,
   joined: CommitFacts['joined'],
   file: string,
 ): Promise<readonly string[]> {
@@ -214,14 +223,16 @@ async function writeRingFile(
     taken.add(name);
     return name;
   });
-  await writeNew('--out', FILE_LOST, file, encodeRingFile({ ring, names }, hash64From(await xxhash())));
+  await writeNew('--out', FILE_LOST, file, encodeRingFile({ ring, document, names }, hash64From(await xxhash())));
   return names;
 }
 
-function ringOf(raw: unknown): RingDocument {
-  const ring = decodeRing(Buffer.from(JSON.stringify(raw)));
+/** The bytes that were agreed on, as the node has told them: rings are JSON without blanks. */
+function ringOf(raw: unknown): TheirRing {
+  const document = Buffer.from(JSON.stringify(raw));
+  const ring = decodeRing(document);
   if ('fault' in ring) throw new PartitaError('PROTOCOL', `the node has answered with what is no ring: ${ring.fault}`);
-  return ring;
+  return { ring, document };
 }
 
 function addressOf(text: string): StartedNode['client'] {

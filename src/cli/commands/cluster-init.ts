@@ -15,7 +15,7 @@ import { nodeId } from '../../model/ids.js';
 import { PARTITIONS_DEFAULT, PARTITIONS_MAX } from '../../model/limits.js';
 import { ringAdvice } from '../../ring/advice.js';
 import { newRing } from '../../ring/change.js';
-import type { RingDocument } from '../../ring/document.js';
+import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { encodeRingFile, ringSizeFault } from '../../ring/ring-file.js';
 import { MEMBERS_MAX } from '../../ring/shares.js';
 import { parseWhole } from '../durations.js';
@@ -62,7 +62,7 @@ export async function runClusterInit(io: Io, options: ClusterInitOptions): Promi
   const ring = drawRing(nodes, options);
   const files = filesOf(options, nodes.length);
   const file = files.ring;
-  await writeNew('--out', RING_LOST, file, encodeRingFile({ ring, names }, hash64From(await xxhash())));
+  await writeNew('--out', RING_LOST, file, encodeRingFile({ ring, document: encodeRing(ring), names }, hash64From(await xxhash())));
   if (files.secret !== null) await writeSecret(files.secret, file);
   const warnings = warningsOf(ring, nodes);
   for (const text of warnings) io.err(`warning: ${text}\n`);
@@ -120,7 +120,7 @@ function drawRing(nodes: readonly NodeWord[], options: ClusterInitOptions): Ring
   return ring as RingDocument;
 }
 
-/** A cluster of one node has nobody to prove anything to. */
+/** A cluster of one node has nobody to prove anything to, unless others are to join it: then it is asked for. */
 function filesOf({ out, secret }: ClusterInitOptions, nodeCount: number): Files {
   const ring = out ?? 'ring-1.json';
   if (secret === false || (secret === undefined && nodeCount === 1)) return { ring, secret: null, nodeCount };
@@ -152,7 +152,7 @@ function warningsOf(ring: RingDocument, nodes: readonly NodeWord[]): readonly st
 }
 
 function stepOf(node: NodeWord, { ring, secret, nodeCount }: Files): Step {
-  return { node: node.name, command: startCommand(node, ring, nodeCount === 1 ? null : (secret ?? 'SECRET-FILE')) };
+  return { node: node.name, command: startCommand(node, ring, secret ?? (nodeCount === 1 ? null : 'SECRET-FILE')) };
 }
 
 function nextText(
@@ -170,7 +170,7 @@ function nextText(
     '',
     ...steps.map(({ node, command }) => `  ${node.padEnd(width)}  ${command}`),
     '',
-    `Later starts do without --init-from and --node${files.nodeCount === 1 ? '' : ', and need the secret each time'}.`,
+    `Later starts do without --init-from and --node${files.nodeCount === 1 && files.secret === null ? '' : ', and need the secret each time'}.`,
     '',
   ].join('\n');
 }

@@ -23,11 +23,12 @@ import { decodeError } from '../../wire/codec-connection.js';
 import { ERROR } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
-import { PutOperation, type RecordKeeper } from '../put.js';
+import { PutOperation } from '../put.js';
 import type { PutTarget, PutWork } from '../work.js';
 import { CopyAcks } from './copy-acks.js';
 import { sendExtras } from './extras.js';
 import { Forwarding } from './forwarding.js';
+import { LocalPart } from './local-part.js';
 import { Resend } from './resend.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
@@ -35,39 +36,6 @@ import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
 
 const NOTHING = new Uint8Array(0);
 const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0, handovers: [] };
-
-/** The local store's part. */
-class LocalPart implements PutTarget, RecordKeeper {
-  readonly #put: ClusterPut;
-
-  constructor(put: ClusterPut) {
-    this.#put = put;
-  }
-
-  onDecided(bytes: number): Failure | null {
-    return this.#put.onDecided(bytes);
-  }
-
-  onRecord(bytes: Uint8Array, start: number, end: number): void {
-    this.#put.onRecord(bytes, start, end);
-  }
-
-  onStored(): void {
-    this.#put.onStoredHere();
-  }
-
-  onFailure(_put: PutWork, refusal: Failure): void {
-    this.#put.onRefusedHere(refusal);
-  }
-
-  onHeld(_put: PutWork, bytes: number): void {
-    this.#put.onHeldHere(bytes);
-  }
-
-  onForwarded(): void {}
-
-  onOver(): void {}
-}
 
 export class ClusterPut implements PutWork, PutPort, Timed {
   // PutWork
@@ -114,6 +82,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   /** The store is being asked: what it says at once is passed on when the call is back. */
   #isAsking = false;
   #isMade = false;
+  /** Asked to store here as an owner, and none any more when that was decided. */
+  #keepsForOthers = false;
   #underWay = 0;
   #isEnded = true;
   #forwarding: Forwarding | null = null;
@@ -215,6 +185,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   #coordinate(nowMs: number): void {
     this.#isEnded = false;
     this.#isMade = false;
+    this.#keepsForOthers = false;
     this.#machine.start(this.#terms, this.#preference, nowMs);
   }
 
@@ -235,6 +206,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     if (this.#hintFor >= 0) return hints.add(partition, name, this.#hintFor, bytes) ? null : NO_ROOM;
     if (this.#preference.ringVersion === preferences.ringVersion || preferences.isHolder(partition, self)) return null;
     // The ring has taken the partition away meanwhile.
+    this.#keepsForOthers = true;
+    this.#local.durable = true;
     return hints.addForOwners(partition, name, bytes) ? null : NO_ROOM;
   }
 
@@ -261,7 +234,8 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   }
 
   onStoredHere(): void {
-    this.#machine.acked(this.#localTicket, this.#local.isDurable, this.#parts.nowMs());
+    if (this.#keepsForOthers) this.#machine.keptForOthers(this.#localTicket, this.#parts.nowMs());
+    else this.#machine.acked(this.#localTicket, this.#local.isDurable, this.#parts.nowMs());
   }
 
   onRefusedHere(refusal: Failure): void {
@@ -296,9 +270,11 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     new Resend(this.#parts, this, { node, ticket, head, place, timeoutMs: peerTimeoutMs(this.#budgetMs) }).start(fence);
   }
 
-  onAcked(ticket: number, durable: boolean): void {
+  onAcked(ticket: number, durable: boolean, hinted: boolean): void {
     this.#underWay -= 1;
-    this.#machine.acked(ticket, durable, this.#parts.nowMs());
+    const nowMs = this.#parts.nowMs();
+    if (hinted && durable && this.#sentFor[ticket % ASKED_MAX] === 0) this.#machine.keptForOthers(ticket, nowMs);
+    else this.#machine.acked(ticket, durable, nowMs);
     this.#overIfSo();
   }
 

@@ -1,7 +1,7 @@
 /* How the members of a ring stand, as the node that is asked sees it, and what of it is not as it should be. */
 import type { ClusterStatusFacts, MemberFacts, MoveFacts } from '../../model/cluster-facts.js';
 import { memberLoads } from '../../ring/balance.js';
-import { encodeRing, type RingDocument, stayingMembers } from '../../ring/document.js';
+import { type RingDocument, stayingMembers } from '../../ring/document.js';
 import { VOTERS_MAX } from '../../ring/voters.js';
 import type { PeerStatus } from '../peers/links.js';
 import type { MoveStatus } from './move-driver.js';
@@ -10,6 +10,8 @@ import { listed } from './ring-plan.js';
 export interface SeenCluster {
   readonly self: number;
   readonly ring: RingDocument;
+  /** The bytes of the ring that were agreed on. */
+  readonly document: Uint8Array;
   readonly peers: readonly PeerStatus[];
   /** To this node, with their steps. */
   readonly moves: readonly MoveStatus[];
@@ -43,7 +45,7 @@ export function statusFacts(seen: SeenCluster): SeenFacts {
     hints,
     voters,
     quorum,
-    ring: JSON.parse(Buffer.from(encodeRing(ring)).toString()) as unknown,
+    ring: JSON.parse(Buffer.from(seen.document).toString()) as unknown,
   };
   return { ...facts, troubles: [...troublesOf(facts), ...votersTroubles(ring)] };
 }

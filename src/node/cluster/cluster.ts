@@ -104,13 +104,13 @@ export class Cluster implements ClusterParts, Works {
   constructor(world: ClusterWorld, options: ClusterOptions) {
     const { services, ordinal, timers, random, pool, meter, slices } = world;
     const { ring, clock, log, nodeId } = services;
-    const { secret, digest, dialer, hints, replicas, repairPeriodMs } = options;
+    const { secret, digest, dialer, hints, replicas, drops, repairPeriodMs } = options;
     this.services = services;
     this.self = ordinal;
     this.timers = timers;
     this.table = new PeerTable(ordinal);
     this.wheel = new DeadlineWheel(clock, timers);
-    this.preferences = new Preferences(ring);
+    this.preferences = new Preferences(ring, ordinal);
     this.origins = new Origins(nodeId, ring.version);
     this.meters = new ClusterMeters(meter);
     this.nameOf = (node) => nameIn(services.ring, node);
@@ -138,7 +138,7 @@ export class Cluster implements ClusterParts, Works {
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     this.repairs = new Repairs(this);
-    this.#exchanges = new Exchanges({ parts: this, replicas, slices, random, meter, periodMs: repairPeriodMs });
+    this.#exchanges = new Exchanges({ parts: this, replicas, drops, slices, random, meter, periodMs: repairPeriodMs });
     services.repair = this.#exchanges;
     this.damage = this.#exchanges.damaged;
     this.links.start();

@@ -5,7 +5,8 @@ import type { StoreAsker } from '../peers/request.js';
 
 /** A put that has sent copies. */
 interface CopyTarget {
-  onAcked(ticket: number, durable: boolean): void;
+  /** `hinted`: it keeps the copy with a hint, whatever it was asked for. */
+  onAcked(ticket: number, durable: boolean, hinted: boolean): void;
   onFailed(ticket: number, fault: Fault): void;
   /** The node's reap fence is above our stamp. */
   onBehind(node: number, ticket: number, fence: number): void;
@@ -20,7 +21,7 @@ export class CopyAcks implements StoreAsker {
   }
 
   onStored(_from: number, tag: number, reply: StoreReplyView): void {
-    this.#put.onAcked(tag, reply.durable);
+    this.#put.onAcked(tag, reply.durable, reply.hinted);
   }
 
   onRefused(from: number, tag: number, refusal: Failure): void {

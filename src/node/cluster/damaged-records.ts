@@ -7,6 +7,9 @@
  *
  * If none of them has the key, as where its delete has been reaped meanwhile, the copy that cannot be read is dropped.
  *
+ * A node that is no owner heals nothing. What is on its way out goes damaged as it is (departures.ts), and of what is kept
+ * for others it is found out when it is to be sent.
+ *
  * Places are found by reads, listings and scrubbing. Few are worked on at a time, each a question to every other owner.
  */
 import { copyBytes } from '../../lib/bytes.js';
@@ -14,6 +17,7 @@ import type { DamagedPlace } from '../../storage/replica-storage.js';
 import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
 import { keyName } from '../../storage/storage-key.js';
 import type { DamageRepair } from '../scrubber.js';
+import type { Departures } from './departures.js';
 import { ExchangePeer } from './exchange-wire.js';
 import { KeyDrop } from './key-write.js';
 import type { MeetingParts } from './owner-meeting.js';
@@ -34,12 +38,18 @@ interface Waiting {
 
 export class DamagedRecords implements DamageRepair {
   readonly #world: MeetingParts;
+  readonly #departures: Pick<Departures, 'holds' | 'noteDamaged'>;
   readonly #isHealthy: (peer: number) => boolean;
   readonly #waiting: Map<string, Waiting> = new Map();
   #underWay = 0;
 
-  constructor(world: MeetingParts, isHealthy: (peer: number) => boolean) {
+  constructor(
+    world: MeetingParts,
+    departures: Pick<Departures, 'holds' | 'noteDamaged'>,
+    isHealthy: (peer: number) => boolean,
+  ) {
     this.#world = world;
+    this.#departures = departures;
     this.#isHealthy = isHealthy;
   }
 
@@ -82,6 +92,10 @@ export class DamagedRecords implements DamageRepair {
       const name = nameOf(place);
       if (this.#waiting.size < WAITING_MAX && !this.#waiting.has(name))
         this.#waiting.set(name, { place, notBeforeMs: 0, underWay: false });
+      return;
+    }
+    if (this.#departures.holds(partition)) {
+      this.#departures.noteDamaged(place);
       return;
     }
     const name = keyName(key, 0, key.length);

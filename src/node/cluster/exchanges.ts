@@ -15,6 +15,7 @@ import {
   type OwnedPartition,
 } from '../../repair/exchange-schedule.js';
 import { NOBODY } from '../../ring/moves.js';
+import type { PartitionDrops } from '../../storage/move-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import { DamagedRecords } from './damaged-records.js';
 import { Departures } from './departures.js';
@@ -22,8 +23,8 @@ import { ExchangeMeters } from './exchange-meters.js';
 import { type MeetingParts, OwnerMeeting } from './owner-meeting.js';
 import type { ClusterParts } from './parts.js';
 
-/** Meetings that this node has begun at once. */
-const UNDER_WAY_MAX = 4;
+/** Meetings that this node has begun at once. Mostly they wait for an answer; what they move is paid for in slices. */
+const UNDER_WAY_MAX = 8;
 const LOOK_MS = 1_000;
 /** While something is suspect: its peers may have come up meanwhile. */
 const LOOK_MS_IN_NEED = 200;
@@ -31,6 +32,7 @@ const LOOK_MS_IN_NEED = 200;
 export interface ExchangeWorld {
   readonly parts: ClusterParts;
   readonly replicas: ReplicaStorage;
+  readonly drops: PartitionDrops;
   readonly slices: Slices;
   readonly random: Random;
   readonly meter: Meter;
@@ -57,7 +59,7 @@ export class Exchanges {
   #expected: ReadonlySet<number> = new Set();
 
   constructor(world: ExchangeWorld) {
-    const { parts, replicas, slices, random, meter, periodMs } = world;
+    const { parts, replicas, drops, slices, random, meter, periodMs } = world;
     this.#world = world;
     this.#meters = new ExchangeMeters(meter);
     const partitions = ownedBy(parts);
@@ -68,9 +70,9 @@ export class Exchanges {
     this.#isHealthy = (peer) => parts.links.get(peer)?.state === 'ready' && parts.table.isHealthy(peer, parts.nowMs());
     const isOpen = (): boolean => !this.#stopped;
     const moves = { exchange: new PaidAfter(slices, 'exchange'), restore: new PaidAfter(slices, 'restore') };
-    this.#meetingParts = { parts, replicas, slices, moves, meters: this.#meters, isOpen };
-    this.damaged = new DamagedRecords(this.#meetingParts, this.#isHealthy);
+    this.#meetingParts = { parts, replicas, drops, slices, moves, meters: this.#meters, isOpen };
     this.departures = new Departures(this.#meetingParts, this.#isHealthy);
+    this.damaged = new DamagedRecords(this.#meetingParts, this.departures, this.#isHealthy);
   }
 
   /** Files of these partitions are on their way. */
@@ -82,6 +84,7 @@ export class Exchanges {
   /** A ring is on its way by which this node takes these over. */
   expect(partitions: readonly number[]): void {
     this.#expected = new Set(partitions);
+    this.departures.expect(this.#expected);
   }
 
   /** The ring has changed: other partitions, other owners. */

@@ -109,6 +109,9 @@ export class FileFetches {
       if (isOver || awaited.attempts >= ATTEMPTS_MAX || !this.#known.has(name)) this.#over(name);
       const { partition } = move;
       this.#parts.services.log.debug('file-fetched', { partition, donor, result: result?.kind ?? 'no donor' });
+      this.#parts.timers.endOfTurn(() => {
+        this.#begin(); // the next one
+      });
     };
     if (donor === NOBODY) ended(null);
     else this.#source.fetch(move.partition, donor, move.since, ended);

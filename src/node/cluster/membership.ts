@@ -7,10 +7,13 @@
  *
  * The order matters: a node that is to own a partition must not answer for it after a crash as if it had it all along.
  * Versions may be skipped: what a node has to do follows from the ring alone, and from what it holds.
+ *
+ * A ring is named by the hash of the bytes that were agreed on, so those are kept and passed on as they came: encoded
+ * anew by another release they may be other bytes, and two nodes with one ring would seem to have two.
  */
 import type { TimerHandle } from '../../env/clock.js';
 import { type Flow, run, wait } from '../../lib/flow.js';
-import { decodeRing, encodeRing, type RingDocument } from '../../ring/document.js';
+import { decodeRing, type RingDocument } from '../../ring/document.js';
 import { NOBODY } from '../../ring/moves.js';
 import { SUSPICIONS } from '../../storage/partition.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
@@ -23,6 +26,8 @@ const AGAIN_MS = 1_000;
 
 /** Keeps the newest ring document of this node, whatever happens to the process. */
 export interface RingKeeper {
+  /** The bytes of the ring that the node has started with, as they were agreed on. */
+  readonly kept: Uint8Array;
   save(document: Uint8Array, done: (error: Error | null) => void): void;
 }
 
@@ -40,17 +45,23 @@ export interface MembershipWorld {
   onRemoved(version: number): void;
 }
 
+/** A ring that is to come into force. */
+interface Arrived {
+  readonly ring: RingDocument;
+  readonly document: Uint8Array;
+}
+
 export class Membership implements RingLogHost {
   readonly #world: MembershipWorld;
   #document: Uint8Array;
-  #next: RingDocument | null = null;
+  #next: Arrived | null = null;
   #isInstalling = false;
   #timer: TimerHandle | null = null;
   #stopped = false;
 
   constructor(world: MembershipWorld) {
     this.#world = world;
-    this.#document = encodeRing(world.parts.services.ring);
+    this.#document = world.keeper.kept;
     this.#lookLater();
   }
 
@@ -77,13 +88,13 @@ export class Membership implements RingLogHost {
       services.log.error('ring-refused', { fault: fault ?? '' });
       return;
     }
-    const current = this.#next ?? services.ring;
-    if (ring.version === current.version && !isSame(encodeRing(current), document)) {
+    const { version } = this.#next?.ring ?? services.ring;
+    if (ring.version === version && !isSame(this.#next?.document ?? this.#document, document)) {
       const text = 'Two rings have the same version, which must never be: stop changing the ring, and compare them';
       services.log.error('two-rings', { version: ring.version, text });
     }
-    if (ring.version <= current.version) return;
-    this.#next = ring;
+    if (ring.version <= version) return;
+    this.#next = { ring, document };
     this.#installNext();
   }
 
@@ -94,28 +105,27 @@ export class Membership implements RingLogHost {
   }
 
   #installNext(): void {
-    const ring = this.#next;
-    if (ring === null || this.#isInstalling || this.#stopped) return;
+    const next = this.#next;
+    if (next === null || this.#isInstalling || this.#stopped) return;
     this.#isInstalling = true;
     const { parts } = this.#world;
-    run(this.#installing(ring), (error) => {
+    run(this.#installing(next), (error) => {
       this.#isInstalling = false;
       if (this.#stopped) return;
       if (error !== null) {
-        parts.services.log.error('ring-not-kept', { version: ring.version, error: error.message });
+        parts.services.log.error('ring-not-kept', { version: next.ring.version, error: error.message });
         parts.timers.after(AGAIN_MS, () => {
           this.#installNext();
         });
         return;
       }
-      if (this.#next === ring) this.#next = null;
+      if (this.#next === next) this.#next = null;
       this.#installNext();
     });
   }
 
-  *#installing(ring: RingDocument): Flow<void> {
+  *#installing({ ring, document }: Arrived): Flow<void> {
     const { parts, replicas, keeper } = this.#world;
-    const document = encodeRing(ring);
     const arriving = this.#arriving(ring);
     this.#world.expect(arriving);
     for (const partition of arriving) {
@@ -159,7 +169,7 @@ export class Membership implements RingLogHost {
 
   #look(): void {
     const { links, services } = this.#world.parts;
-    let newest = (this.#next ?? services.ring).version;
+    let newest = (this.#next?.ring ?? services.ring).version;
     let whom = 0;
     for (const { ordinal, state, ringVersion } of links.status()) {
       if (state !== 'ready' || ringVersion <= newest) continue;

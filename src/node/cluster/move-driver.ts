@@ -2,7 +2,7 @@
  * What this node has to do for the moves under way (ring/moves.ts), and when it may say that they are further: whoever
  * takes a partition over proposes each step of it, since it alone knows what it holds; a node that leaves proposes its end.
  *
- *   copy     the reap logs of all owners are known here ─▶ everything was compared with every owner ─▶ all nodes that
+ *   copy     the reap logs of all owners are known here ─▶ everything was compared with every owner; and all nodes that
  *            are connected write here, too, and what they began before has settled ─▶ once more with every owner, which
  *            finds what was written by those that did not know yet ─▶ proposed: owner from now on
  *   settle   all nodes that are connected know this ring, so nobody asks the giver any more ─▶ proposed: done
@@ -203,7 +203,6 @@ export class MoveDriver {
   #hasCopied(move: RingMove, suspects: ReadonlySet<number>): boolean {
     const { partition, since } = move;
     const incoming = this.#incomingOf(move);
-    if (!this.#hasInherited(move) || suspects.has(partition)) return false;
     const nowMs = this.#parts.nowMs();
     if (!this.#allKnow(since)) {
       // Who was away and is back has written by an older ring: what was compared since is not all.
@@ -212,6 +211,7 @@ export class MoveDriver {
       return false;
     }
     if (incoming.knownMs < 0) incoming.knownMs = nowMs;
+    if (!this.#hasInherited(move) || suspects.has(partition)) return false;
     // Comparisons leave alone what is younger than this, and puts that began by an older ring may yet be under way.
     if (nowMs < incoming.knownMs + SETTLE_MS) return false;
     if (incoming.finalMs < 0) incoming.finalMs = nowMs;

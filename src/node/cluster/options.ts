@@ -5,7 +5,7 @@ import type { ReapRules } from '../../repair/reap-rules.js';
 import type { ReapStorage } from '../../storage/reap-storage.js';
 import type { HintStorage } from '../../storage/hint-storage.js';
 import type { Disk } from '../../env/disk.js';
-import type { MoveStorage } from '../../storage/move-storage.js';
+import type { MoveStorage, PartitionDrops } from '../../storage/move-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import type { RingKeeper } from './membership.js';
 import type { AcceptorStore } from './ring-log.js';
@@ -18,9 +18,12 @@ export interface ClusterOptions {
   readonly digest: KeyedDigest;
   /** To the other members, at their peer addresses. */
   readonly dialer: Dialer;
+  /** Peer addresses at which somebody of this cluster may be, wherever the ring says that its members are. */
+  readonly seeds?: readonly string[];
   /** Of the same store as the records. */
   readonly hints: HintStorage;
   readonly replicas: ReplicaStorage;
+  readonly drops: PartitionDrops;
   /** Every pair of owners of a partition compares what both hold so often. */
   readonly repairPeriodMs: number;
   /** Of the same store. */

@@ -17,8 +17,11 @@ import { ExchangePeer } from './exchange-wire.js';
 import { ListingReader } from './listing-reader.js';
 import type { ClusterParts } from './parts.js';
 import { RecordIntake } from './record-intake.js';
+import type { PartitionDrops } from '../../storage/move-storage.js';
 import type { ReplicaStorage } from '../../storage/replica-storage.js';
 import { RecordOutlet } from './record-outlet.js';
+
+const NOTHING = new Uint8Array(0);
 
 /** Longer than a put takes to reach all owners, or to leave a hint. */
 export const SETTLE_MS = 5_000;
@@ -26,17 +29,23 @@ export const SETTLE_MS = 5_000;
 export interface MeetingParts {
   readonly parts: ClusterParts;
   readonly replicas: ReplicaStorage;
+  readonly drops: PartitionDrops;
   readonly slices: Slices;
   readonly moves: Readonly<Record<MoveTask, PaidAfter>>;
   readonly meters: ExchangeMeters;
   /** False: nothing more is begun. */
-  isOpen(): boolean;
+  readonly isOpen: () => boolean;
+}
+
+export interface OwnerMet extends MeetingResult {
+  /** Of what goes home: some of it cannot be read, and only the rest was compared. */
+  readonly isOwnUnreadable: boolean;
 }
 
 export class OwnerMeeting implements ExchangePort {
   readonly #world: MeetingParts;
   readonly #meeting: Meeting;
-  readonly #over: (result: MeetingResult, failure: string | null) => void;
+  readonly #over: (result: OwnerMet, failure: string | null) => void;
   readonly #peer: ExchangePeer;
   readonly #task: MoveTask;
   readonly #session: ExchangeSession;
@@ -45,8 +54,9 @@ export class OwnerMeeting implements ExchangePort {
   };
   #isPeerSuspect = false;
   #hasHints = false;
+  #isOwnUnreadable = false;
 
-  constructor(world: MeetingParts, meeting: Meeting, over: (result: MeetingResult, failure: string | null) => void) {
+  constructor(world: MeetingParts, meeting: Meeting, over: (result: OwnerMet, failure: string | null) => void) {
     const { parts, meters } = world;
     const { partition, peer, kind } = meeting;
     this.#world = world;
@@ -91,7 +101,10 @@ export class OwnerMeeting implements ExchangePort {
         this.#session.ownListing(listing);
       },
       onListingFailed: ({ text }: Failure): void => {
-        this.#session.failed(`What is here cannot be listed: ${text}`);
+        if (this.#meeting.kind === 'home') {
+          this.#isOwnUnreadable = true;
+          this.#session.ownListing({ entries: NOTHING, next: null });
+        } else this.#session.failed(`What is here cannot be listed: ${text}`);
       },
     };
     const { services } = this.#world.parts;
@@ -194,8 +207,10 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   #end(failure: string | null): void {
-    const result = { done: failure === null, isPeerSuspect: this.#isPeerSuspect, hasHints: this.#hasHints };
-    this.#over(result, failure);
+    const done = failure === null;
+    const isPeerSuspect = this.#isPeerSuspect;
+    const isOwnUnreadable = this.#isOwnUnreadable;
+    this.#over({ done, isPeerSuspect, hasHints: this.#hasHints, isOwnUnreadable }, failure);
   }
 
   #spent(bytes: number): void {

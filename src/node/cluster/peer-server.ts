@@ -228,6 +228,7 @@ export class PeerServer {
     read.key = bytes.subarray(key.start, key.end);
     read.hashHi = hi;
     read.hashLo = lo;
+    read.ringVersion = view.ringVersion;
     read.start(session, frame.requestId, frame.bodyBytes);
   }
 

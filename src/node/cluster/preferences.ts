@@ -21,8 +21,13 @@ export class Preferences {
   #handovers: ReadonlyMap<number, readonly Handover[]> = new Map();
   #receivers: ReadonlyMap<number, readonly number[]> = new Map();
   #moving: ReadonlySet<number> = new Set();
+  readonly #self: number;
+  #owned: ReadonlySet<number> = new Set();
+  /** Partition that this node has owned since the start → the ring by which it does no more. */
+  readonly #lost: Map<number, number> = new Map();
 
-  constructor(ring: RingDocument) {
+  constructor(ring: RingDocument, self: number = NOBODY) {
+    this.#self = self;
     this.replicaCount = ring.replicaCount;
     this.#table = new PreferenceTable(ring);
     this.setRing(ring);
@@ -43,6 +48,17 @@ export class Preferences {
     this.#handovers = handovers;
     this.#receivers = receivers;
     this.#moving = new Set(ring.moves.map(({ partition }) => partition));
+    this.#noteLost(ring);
+  }
+
+  #noteLost({ owners, version, replicaCount }: RingDocument): void {
+    const owned = new Set<number>();
+    owners.forEach((owner, at) => {
+      if (owner === this.#self) owned.add(Math.floor(at / replicaCount));
+    });
+    for (const partition of this.#owned) this.#lost.set(partition, version);
+    for (const partition of owned) this.#lost.delete(partition);
+    this.#owned = owned;
   }
 
   of(partition: number): Preference {
@@ -74,6 +90,11 @@ export class Preferences {
   /** Whether the node is to be an owner when it has caught up. */
   isReceiver(partition: number, node: number): boolean {
     return this.#receivers.get(partition)?.includes(node) === true;
+  }
+
+  /** A node that lives by that older ring may take this one for an owner, and it is none any more. */
+  isPastOwner(partition: number, ringVersion: number): boolean {
+    return ringVersion < (this.#lost.get(partition) ?? 0);
   }
 
   /** A replica of it is on its way. */

@@ -15,6 +15,8 @@ export class ReplicaRead implements ReadRequest {
   key: Uint8Array = NOTHING;
   hashHi: number = 0;
   hashLo: number = 0;
+  /** That the asker lives by. */
+  ringVersion: number = 0;
   readonly #parts: ClusterParts;
   readonly #over: (read: ReplicaRead) => void;
   readonly #head: { -readonly [K in keyof ReadReplyHead]: ReadReplyHead[K] };
@@ -53,9 +55,14 @@ export class ReplicaRead implements ReadRequest {
     const head = this.#head;
     const { reaps, fences, preferences } = this.#parts;
     head.ringVersion = preferences.ringVersion;
-    const isBehind = fences.isBehind(this.partition);
-    head.state = isBehind ? 'unknown' : STATES[state];
-    head.reason = isBehind ? 'It is being told what was reaped' : state === 'unknown' ? reason : '';
+    const { partition } = this;
+    const ground = fences.isBehind(partition)
+      ? 'It is being told what was reaped'
+      : preferences.isPastOwner(partition, this.ringVersion)
+        ? `It is no owner any more, by ring ${preferences.ringVersion}`
+        : '';
+    head.state = ground === '' ? STATES[state] : 'unknown';
+    head.reason = ground === '' && state === 'unknown' ? reason : ground;
     head.fence = reaps.stampOf(this.partition);
     const size = head.state === 'found' ? end - start : 0;
     const frameBytes = sizeOfReadReplyFrame(head, size);

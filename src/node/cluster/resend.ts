@@ -17,7 +17,7 @@ import type { ClusterParts } from './parts.js';
 const TIMES_MAX = 4;
 
 export interface ResendTarget {
-  onAcked(ticket: number, durable: boolean): void;
+  onAcked(ticket: number, durable: boolean, hinted: boolean): void;
   onFailed(ticket: number, fault: Fault): void;
 }
 
@@ -71,8 +71,8 @@ export class Resend implements ReadRequest, StoreAsker {
     if ((links.get(node)?.store(stamped, record, true, timeoutMs, this, 0) ?? null) === null) this.#failed('unsent');
   }
 
-  onStored(_from: number, _tag: number, { durable }: StoreReplyView): void {
-    this.#target.onAcked(this.#terms.ticket, durable);
+  onStored(_from: number, _tag: number, { durable, hinted }: StoreReplyView): void {
+    this.#target.onAcked(this.#terms.ticket, durable, hinted);
   }
 
   onRefused(_from: number, _tag: number, { fence, code, outcomeUnknown }: Failure): void {

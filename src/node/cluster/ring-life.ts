@@ -11,6 +11,7 @@ import type { GossipStatus } from '../../model/gossip-messages.js';
 import { ringQuorum } from '../../membership/ring-proposer.js';
 import { changeRing, type RingPlan } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
+import { NOBODY } from '../../ring/moves.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringBytes } from '../../ring/ring-bytes.js';
 import { ringSizeFault } from '../../ring/ring-file.js';
@@ -24,6 +25,7 @@ import type { ClusterOptions } from './options.js';
 import type { ClusterParts } from './parts.js';
 import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
+import { SeedCalls } from './seed-calls.js';
 import { Transfers } from './transfers.js';
 
 export interface RingLifeWorld {
@@ -118,6 +120,7 @@ export class RingLife {
       seen: () => ({
         self,
         ring: services.ring,
+        document: this.#membership.ring().document,
         peers: links.status(),
         moves: this.#moves.status(),
         departing: exchanges.departures.partitions,
@@ -155,13 +158,14 @@ export class RingLife {
     return { version: ring.version, hash: ringHash, members: ring.members };
   }
 
-  #gossiperOf({ parts, clock, timers, random, meter }: RingLifeWorld): Gossiper {
+  #gossiperOf({ parts, clock, timers, random, meter, options }: RingLifeWorld): Gossiper {
     const { services, links, self } = parts;
     const { storage, nodeId, log } = services;
+    const seeds = new SeedCalls(parts, (reply) => this.ringLog.learned(reply, NOBODY));
     return new Gossiper({
       self: { ordinal: self, nodeId, opening: storage.status().opening, peerAddress: '' },
       ring: this.#gossiped(),
-      seeds: [],
+      seeds: options.seeds ?? [],
       clock,
       timers,
       random,
@@ -171,7 +175,9 @@ export class RingLife {
       onNewer: (whom) => {
         this.ringLog.learnFrom(whom);
       },
-      meetSeed: () => undefined,
+      meetSeed: (address) => {
+        seeds.call(address);
+      },
     });
   }
 }

@@ -149,12 +149,18 @@ export class RingLog {
     const { host } = this.#world;
     const { version } = host.ring();
     this.#asks.learn(member, { budgetMs: RING_ASK_MS, version, document: null }, (reply, why) => {
-      const document = reply?.document ?? null;
-      if (this.#stopped || reply === null || document === null) return heard(reply, why);
-      if (!this.#isWhole(document)) return heard(null, DAMAGED);
-      if (reply.version > host.ring().version) host.install(document.bytes, member);
-      heard(reply, why);
+      const fault = reply === null ? why : this.learned(reply, member);
+      heard(fault === '' ? reply : null, fault);
     });
+  }
+
+  /** What a node of this cluster answers when it is asked for its ring. Says what is wrong with it, or nothing. */
+  learned({ version, document }: RingLearnReply, from: number): string {
+    const { host } = this.#world;
+    if (this.#stopped || document === null) return '';
+    if (!this.#isWhole(document)) return DAMAGED;
+    if (version > host.ring().version) host.install(document.bytes, from);
+    return '';
   }
 
   // ── what other members ask ────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,6 @@
  */
 import { failure, type Failure } from '../../model/errors.js';
 import type { HelloReply } from '../../model/messages.js';
-import type { RingMember } from '../../ring/document.js';
 import {
   decodeChallenge,
   decodeError,
@@ -17,14 +16,19 @@ import { PROTOCOL_VERSION } from '../protocol-version.js';
 import type { PeerCredentials } from './credentials.js';
 import type { Conversation } from './proof.js';
 
+/** Who should be reached; null: whoever of the cluster answers there. */
+export interface Meant {
+  readonly nodeId: string | null;
+  readonly peerAddress: string;
+}
+
 export class PeerIntroduction {
   readonly #credentials: PeerCredentials;
-  readonly #meant: RingMember;
+  readonly #meant: Meant;
   readonly #clusterId: string;
   readonly #nonce: Uint8Array;
 
-  /** `meant`: who should be reached. */
-  constructor(credentials: PeerCredentials, meant: RingMember) {
+  constructor(credentials: PeerCredentials, meant: Meant) {
     this.#credentials = credentials;
     this.#meant = meant;
     this.#clusterId = credentials.ring.clusterId;
@@ -50,7 +54,8 @@ export class PeerIntroduction {
     const challenge = decodeChallenge(bytes, start, end);
     if (isFault(challenge)) return failure('PROTOCOL', `CHALLENGE cannot be read: ${challenge}`);
     const { nodeId, proofs } = this.#credentials;
-    const { nodeId: meant, peerAddress } = this.#meant;
+    const { nodeId: named, peerAddress } = this.#meant;
+    const meant = named ?? challenge.nodeId;
     if (challenge.nodeId === nodeId) return failure('DENIED', `${peerAddress} is the address of this very node`);
     if (challenge.nodeId !== meant) {
       return failure(

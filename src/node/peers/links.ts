@@ -15,6 +15,7 @@ import type { RingDocument, RingMember } from '../../ring/document.js';
 import type { PeerCredentials } from './credentials.js';
 import { PeerLink, type PeerLinkState } from './link.js';
 import { PeerRequestPool } from './request.js';
+import { type SeedQuestion, SeedVisit } from './seed-visit.js';
 import { HEARTBEAT_MS, PEER_SETTINGS, type PeerSettings } from './settings.js';
 import type { PeerWorld } from './world.js';
 
@@ -53,6 +54,7 @@ export class PeerLinks {
   readonly #world: PeerWorld;
   readonly #links: Map<number, PeerLink> = new Map();
   #sharing: ReadonlySet<number> = new Set();
+  readonly #visits: Set<SeedVisit> = new Set();
   #timer: TimerHandle | null = null;
   #beats = 0;
 
@@ -85,6 +87,18 @@ export class PeerLinks {
     this.#timer?.cancel();
     this.#timer = null;
     for (const ordinal of [...this.#links.keys()]) this.#remove(ordinal);
+    for (const visit of this.#visits) visit.stop();
+  }
+
+  /** Asks whoever of this cluster answers at an address; false: somebody is being asked there. */
+  visit(address: string, question: SeedQuestion): boolean {
+    if ([...this.#visits].some((visit) => visit.address === address)) return false;
+    const visit = new SeedVisit(address, this.#world, question, () => {
+      this.#visits.delete(visit);
+    });
+    this.#visits.add(visit);
+    visit.start();
+    return true;
   }
 
   /** A newer ring: members that are gone lose their link, new ones and those that have moved get one. */

@@ -6,7 +6,6 @@
 import xxhash from 'xxhash-wasm';
 import { PeerTable } from '../../../src/coordinator/peer-table.js';
 import { Prng } from '../../../src/lib/prng.js';
-import type { Failure } from '../../../src/model/errors.js';
 import { hash64From } from '../../../src/model/hash.js';
 import type { GetReply, GetRequest, PutReply, PutRequest } from '../../../src/model/messages.js';
 import { PartitaNode } from '../../../src/node/node.js';
@@ -18,12 +17,10 @@ import { partitionBits, partitionOf } from '../../../src/ring/partition.js';
 import { PreferenceTable } from '../../../src/ring/preference-table.js';
 import { encodeRing, type RingDocument } from '../../../src/ring/document.js';
 import { ringBytes } from '../../../src/ring/ring-bytes.js';
-import type { WriteRequest } from '../../../src/storage/storage.js';
 import { Hlc } from '../../../src/versioning/hlc.js';
 import { encodeRingLearn } from '../../../src/wire/codec-ring-log.js';
 import { HELLO, RING_LEARN } from '../../../src/wire/kinds.js';
 import { sizeOfGetFrame, sizeOfPutFrame, writeGetFrame, writePutFrame } from '../../../src/wire/write-requests.js';
-import { MemoryStorage } from '../../support/memory-storage.js';
 import { errorOf, helloBody, TEST_SETTINGS, TestConnection, type Frame } from '../../support/node-bench.js';
 import { PoisonPool } from '../../support/poison-pool.js';
 import { silentLog, silentMeter } from '../../support/silent.js';
@@ -31,6 +28,7 @@ import { SimulatedTime } from '../../support/simulated-time.js';
 import { getReplyOf, putReplyOf, text } from '../../support/test-client.js';
 import { addressOf, idOf, keyedDigest, ringOf, SECRET } from '../peers/cluster.js';
 import { PeerNetwork, type Host } from '../peers/network.js';
+import { TestStorage } from './test-storage.js';
 
 const HASH = hash64From(await xxhash());
 const NONE = new Uint8Array(0);
@@ -49,22 +47,16 @@ const REAPING = {
   },
 };
 
-/** A store that can be told to refuse. */
-export class TestStorage extends MemoryStorage {
-  refusal: Failure | null = null;
-
-  override write(request: WriteRequest): void {
-    if (this.refusal !== null) request.onRefused(this.refusal);
-    else super.write(request);
-  }
-}
-
 export class Member {
   readonly ordinal: number;
   readonly host: Host;
   readonly storage: TestStorage;
   readonly node: PartitaNode;
   readonly client: TestConnection = new TestConnection('client');
+  /** Names of what it has logged as errors. */
+  readonly errors: string[] = [];
+  readonly warnings: string[] = [];
+  isRemoved: boolean = false;
   readonly #bench: ClusterBench;
   #requestId = 100;
 
@@ -88,24 +80,37 @@ export class Member {
       nodeId: idOf(ordinal),
       ordinal,
       meter: silentMeter,
-      log: silentLog,
+      log: {
+        ...silentLog,
+        warn: (event) => {
+          this.warnings.push(event);
+        },
+        error: (event) => {
+          this.errors.push(event);
+        },
+      },
       pool: new PoisonPool(),
       cluster: {
         secret: SECRET,
         digest: keyedDigest,
         dialer: network.dialerOf(this.host),
+        seeds: bench.seeds,
         hints: storage.hints,
         replicas: storage,
+        drops: storage,
         repairPeriodMs: 3_600_000,
         ...REAPING,
         reaps: storage.reaps,
         acceptor: 'has no memory in this test',
         rings: {
+          kept: encodeRing(ring),
           save: (_document, done) => {
             done(null);
           },
         },
-        onRemoved: () => undefined,
+        onRemoved: () => {
+          this.isRemoved = true;
+        },
       },
     });
     this.host.acceptor = this.node.acceptor;
@@ -204,25 +209,30 @@ export class Member {
 }
 
 export class ClusterBench {
-  readonly time: SimulatedTime = new SimulatedTime();
+  readonly time: SimulatedTime;
   readonly random: Prng;
   readonly network: PeerNetwork;
   /** The newest that has been installed. */
   ring: RingDocument;
-  readonly members: readonly Member[];
+  readonly members: Member[];
   #table: PreferenceTable;
+  /** Of members that are started from now on. */
+  seeds: readonly string[] = [];
   #heralds: readonly PeerLinks[] = [];
   #putIds = 0;
 
-  /** `nodes` members, connected; N = `replicas`. */
+  /** `nodes` members, connected; N = `replicas`. `beside`: another cluster, at the same time. */
   constructor(
     nodes: number,
     replicas: number = 3,
     storageOf: (ordinal: number) => TestStorage = () => new TestStorage(),
+    beside: { readonly network: PeerNetwork; readonly time: SimulatedTime; readonly clusterId: string } | null = null,
   ) {
     this.random = new Prng(7);
-    this.network = new PeerNetwork(this.time, this.random.fork());
-    this.ring = ringOf(nodes, replicas);
+    this.time = beside?.time ?? new SimulatedTime();
+    this.network = beside?.network ?? new PeerNetwork(this.time, this.random.fork());
+    const ring = ringOf(nodes, replicas);
+    this.ring = beside === null ? ring : { ...ring, clusterId: beside.clusterId };
     this.#table = new PreferenceTable(this.ring);
     for (let ordinal = 1; ordinal <= nodes; ordinal++) this.network.host(addressOf(ordinal));
     this.members = Array.from({ length: nodes }, (_, i) => new Member(this, i + 1, storageOf(i + 1)));
@@ -295,6 +305,22 @@ export class ClusterBench {
       const key = `key-${salt}${i}`;
       if (this.preferenceList(key)[0] === ordinal) return key;
     }
+  }
+
+  /** The process ends, and another one opens what is on its disk. */
+  restart(ordinal: number): void {
+    const { node, storage } = this.node(ordinal);
+    node.stop();
+    const address = addressOf(ordinal);
+    for (const host of this.network.hosts.values()) {
+      this.network.cut(host.address, address);
+      this.network.cut(address, host.address);
+    }
+    this.network.host(address);
+    storage.opening += 1;
+    storage.hints.restorable = [...storage.hints.kept.values()];
+    this.members[ordinal - 1] = new Member(this, ordinal, storage);
+    this.time.runFor(100);
   }
 
   keyIn(partition: number, salt: string = ''): string {

@@ -13,7 +13,8 @@ import type { ReadRequest } from '../../../src/storage/storage.js';
 import { isFault } from '../../../src/wire/plain.js';
 import { text } from '../../support/test-client.js';
 import { SETTLE_MS } from '../../../src/node/cluster/owner-meeting.js';
-import { ClusterBench, TestStorage } from './bench.js';
+import { ClusterBench } from './bench.js';
+import { TestStorage } from './test-storage.js';
 
 const NONE = new Uint8Array(0);
 

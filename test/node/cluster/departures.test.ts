@@ -60,6 +60,7 @@ test('a copy is dropped when every owner has it, whoever lacked it before', asyn
   for (const owner of owners) t.true(bench.node(owner).holds(key), `node ${owner}`);
   t.false(bench.node(LEAVER).holds(key));
   t.deepEqual(departing(), []);
+  t.deepEqual(bench.node(LEAVER).storage.dropped, [bench.partitionOf(key)], 'as a whole');
 });
 
 test('nothing is dropped before every owner has it on its disk', async (t) => {
@@ -123,10 +124,127 @@ test('a record that a hint is kept of stays until the hint has gone home', async
   t.is(bench.node(LEAVER).hints(), `${refuser.ordinal}:1`);
   t.deepEqual(departing(), [], 'all owners have been met');
   t.true(bench.node(LEAVER).holds(key));
+  t.deepEqual(bench.node(LEAVER).storage.dropped, []);
   refuser.storage.refusal = null;
   await bench.settle(35_000);
   t.is(bench.node(LEAVER).hints(), '');
   t.false(bench.node(LEAVER).holds(key));
+  await bench.settle(10_000);
+  t.deepEqual(bench.node(LEAVER).storage.dropped, [partition], 'the file goes when nothing is in it any more');
+  await bench.settle(20_000);
+  t.deepEqual(bench.node(LEAVER).storage.dropped, [partition], 'once');
+});
+
+test('what comes between the last look and the drop is not dropped with the rest', async (t) => {
+  const { bench, key, owners, over } = scene();
+  const { storage } = bench.node(LEAVER);
+  const partition = bench.partitionOf(key);
+  const late = bench.keyIn(partition, 'late');
+  bench.node(LEAVER).put(late, 'pear', { w: 3 });
+  bench.time.runFor(200);
+  const bytes = Uint8Array.from(storage.record(text(late)) as Uint8Array);
+  for (const one of [1, 2, 3, 4, 5]) bench.node(one).storage.remove(text(late));
+  bench.install(over);
+  const links = bench.playing(3);
+  bench.time.runFor(100);
+  const head = { partition, ringVersion: 1, budgetMs: 1_000, hintFor: 0, fence: 0, durable: false } as const;
+  const asker = { onStored: () => undefined, onRefused: () => undefined, onUnanswered: () => undefined };
+  storage.beforeDrop = () => {
+    for (const owner of owners) bench.node(owner).storage.refusal = { code: 'OVERLOADED', text: 'Not now' } as never;
+    links.get(LEAVER)?.store({ ...head, reason: 'put' }, bytes, true, 1_000, asker, 0);
+    bench.time.runFor(50);
+  };
+  await bench.settle(12_000);
+  t.false(bench.node(LEAVER).holds(key), 'what all owners have has gone');
+  t.true(bench.node(LEAVER).holds(late), 'and what came since has not');
+  t.deepEqual(storage.dropped, []);
+  t.is(bench.node(LEAVER).hints(), owners.map((owner) => `${owner}:1`).join(' '));
+  for (const owner of owners) bench.node(owner).storage.refusal = null;
+  await bench.settle(60_000);
+  for (const owner of owners) t.true(bench.node(owner).holds(late), `node ${owner}`);
+  t.false(bench.node(LEAVER).holds(late));
+  t.deepEqual(storage.dropped, [partition]);
+});
+
+test('a record that cannot be read goes with the others, when all owners have these', async (t) => {
+  const { bench, key, owners, over, departing } = scene();
+  const { storage } = bench.node(LEAVER);
+  const other = bench.keyIn(bench.partitionOf(key), 'other');
+  bench.node(LEAVER).put(other, 'pear', { w: 3 });
+  bench.time.runFor(200);
+  for (const owner of owners) for (const one of [key, other]) bench.node(owner).storage.remove(text(one));
+  bench.install(over);
+  storage.rot(text(other));
+  await bench.settle(9_000);
+  for (const owner of owners) {
+    t.true(bench.node(owner).holds(key), `node ${owner} has what can be read`);
+    t.false(bench.node(owner).holds(other), 'and nobody what cannot');
+  }
+  t.false(bench.node(LEAVER).holds(other));
+  t.deepEqual(departing(), []);
+  t.is(bench.node(LEAVER).hints(), '', 'no hint is kept of what could never be sent');
+  t.deepEqual(bench.node(LEAVER).errors, ['partition-left-damaged']);
+});
+
+test('a copy whose file cannot be read is given up, but not at once, and not before all owners were there', async (t) => {
+  const { bench, key, owners, over, departing } = scene();
+  const partition = bench.partitionOf(key);
+  const { storage } = bench.node(LEAVER);
+  for (const owner of owners) bench.node(owner).storage.remove(text(key));
+  const [away] = owners as [number];
+  storage.brokenPartition = partition;
+  bench.isolate(away);
+  bench.install(
+    over,
+    [1, 2, 3, 4, 5].filter((one) => one !== away),
+  );
+  await bench.settle(90_000);
+  t.deepEqual(departing(), [partition]);
+  bench.rejoin(away);
+  await bench.settle(20_000);
+  t.deepEqual(departing(), [partition], 'it is tried several times');
+  await bench.settle(60_000);
+  t.deepEqual(departing(), []);
+  t.deepEqual(storage.dropped, [partition]);
+});
+
+test('a file that can be read again is no lost one', async (t) => {
+  const { bench, key, owners, over } = scene();
+  const { storage } = bench.node(LEAVER);
+  for (const owner of owners) bench.node(owner).storage.remove(text(key));
+  storage.brokenPartition = bench.partitionOf(key);
+  bench.install(over);
+  await bench.settle(15_000);
+  t.true(bench.node(LEAVER).holds(key));
+  storage.brokenPartition = -1;
+  await bench.settle(40_000);
+  for (const owner of owners) t.true(bench.node(owner).holds(key), `node ${owner}`);
+  t.false(bench.node(LEAVER).holds(key));
+});
+
+test('a node that is started anew brings home what it held before, hints or not', async (t) => {
+  const { bench, key, owners, over } = scene();
+  const partition = bench.partitionOf(key);
+  const [hinted, away] = owners as [number, number];
+  bench.node(hinted).storage.refusal = { code: 'OVERLOADED', text: 'Not now' } as never;
+  const record = Uint8Array.from(bench.node(LEAVER).storage.record(text(key)) as Uint8Array);
+  store(bench, key, record, hinted);
+  for (const owner of owners) bench.node(owner).storage.remove(text(key));
+  bench.isolate(away);
+  bench.install(
+    over,
+    [1, 2, 3, 4, 5].filter((one) => one !== away),
+  );
+  bench.restart(LEAVER);
+  bench.node(hinted).storage.refusal = null;
+  await bench.settle(8_000);
+  t.is(bench.node(LEAVER).hints(), '', 'the hint has gone home');
+  t.true(bench.node(LEAVER).holds(key), `node ${away} has none, and so the copy stays`);
+  bench.rejoin(away);
+  await bench.settle(30_000);
+  for (const owner of owners) t.true(bench.node(owner).holds(key), `node ${owner}`);
+  t.false(bench.node(LEAVER).holds(key));
+  t.deepEqual(bench.node(LEAVER).storage.dropped, [partition]);
 });
 
 test('the last hint of a record going home does not take along what other owners lack', async (t) => {

@@ -61,6 +61,7 @@ class Desk {
       parts,
       replicas,
       keeper: {
+        kept: this.kept,
         save: (document, done): void => {
           this.said.push(`save ${versionOf(document)}`);
           this.#answer('save', (error) => {
@@ -266,4 +267,18 @@ test('what a node owned and what comes back to it after it was given up is suspe
   const arriving = partitionsTo(back, LEAVER);
   t.true(arriving.some((partition) => rowOf(first, partition).includes(LEAVER)));
   t.deepEqual(desk.take(), saidOf(5, arriving));
+});
+
+test('the bytes that were agreed on are kept and passed on, whatever this release would make of them', (t) => {
+  const desk = new Desk(first, 1);
+  const raw = JSON.parse(Buffer.from(encodeRing(copying)).toString()) as Record<string, unknown>;
+  const document = Buffer.from(JSON.stringify({ colour: 'red', ...raw }));
+  desk.membership.install(document);
+  t.deepEqual(Buffer.from(desk.kept), document);
+  t.deepEqual(Buffer.from(desk.membership.ring().document), document);
+  desk.membership.install(Uint8Array.from(document));
+  t.deepEqual(desk.errors, [], 'it is the same ring');
+  desk.membership.install(encodeRing(copying));
+  t.is(desk.errors.length, 1, 'these are other bytes than those that were agreed on');
+  t.regex(desk.errors[0] ?? '', /^two-rings/);
 });

@@ -76,3 +76,14 @@ test('with the next ring nothing of the last is left, and what is under way keep
   t.false(preferences.isMoving(partition));
   t.false(preferences.isHolder(partition, 5));
 });
+
+test('who has owned a partition remembers by which ring it does no more, until it does again', (t) => {
+  const preferences = new Preferences(copying, 5);
+  t.false(preferences.isPastOwner(partition, 1));
+  preferences.setRing(settling);
+  t.true(preferences.isPastOwner(partition, 2), 'by an older ring it is asked as an owner');
+  t.false(preferences.isPastOwner(partition, 3));
+  t.false(preferences.isPastOwner(still, 2), 'it never was');
+  preferences.setRing({ ...copying, version: 9 });
+  t.false(preferences.isPastOwner(partition, 2));
+});

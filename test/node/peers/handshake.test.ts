@@ -4,7 +4,7 @@ import { failure, type Failure } from '../../../src/model/errors.js';
 import { PeerAcceptance } from '../../../src/node/peers/acceptance.js';
 import { PeerCredentials } from '../../../src/node/peers/credentials.js';
 import { Greeter } from '../../../src/node/peers/greeter.js';
-import { PeerIntroduction } from '../../../src/node/peers/introduction.js';
+import { type Meant, PeerIntroduction } from '../../../src/node/peers/introduction.js';
 import type { RingDocument, RingMember } from '../../../src/ring/document.js';
 import {
   decodeChallenge,
@@ -50,7 +50,7 @@ function codeOf(answer: Uint8Array | Failure | null): string {
 }
 
 /** The whole of it; how it ended, and with whom. */
-function meet(dialer: PeerCredentials, acceptor: PeerCredentials, meant: RingMember): string {
+function meet(dialer: PeerCredentials, acceptor: PeerCredentials, meant: Meant): string {
   const introduction = new PeerIntroduction(dialer, meant);
   const acceptance = new PeerAcceptance(acceptor);
   const challenge = hears(acceptance, introduction.hello());
@@ -64,6 +64,16 @@ function meet(dialer: PeerCredentials, acceptor: PeerCredentials, meant: RingMem
 
 test('two members that know the secret meet', (t) => {
   t.is(meet(credentials(1), credentials(2), member(2)), 'accepted 1');
+});
+
+test('at a seed anybody of the cluster is meant, and nobody else', (t) => {
+  const seed: Meant = { nodeId: null, peerAddress: '10.9.0.1:1' };
+  t.is(meet(credentials(1), credentials(2), seed), 'accepted 1');
+  t.regex(meet(credentials(1), credentials(1), seed), /^acceptor: DENIED .* has connected to itself/);
+  const wrong = credentials(2, ringOf(3), Buffer.from('another secret, quite as long'));
+  t.regex(meet(credentials(1), wrong, seed), /^dialer: UNAUTHENTICATED/);
+  const foreign = credentials(2, { ...ringOf(3), clusterId: 'd'.repeat(32) });
+  t.regex(meet(credentials(1), foreign, seed), /^acceptor: DENIED This node is of the cluster/);
 });
 
 test('another secret is refused by the dialer, before it has proved anything', (t) => {

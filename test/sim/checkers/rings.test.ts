@@ -36,6 +36,15 @@ test('rings: there are two of one version', (t) => {
   t.deepEqual(others, []);
 });
 
+test('rings: what all disks have lost may be decided anew, and only that', (t) => {
+  const another = { ...JOINED, change: 'another' };
+  const before = [inForce(JOINED), inForce(JOINED, { node: 1 })];
+  const lost = (node: number): RingInForce => inForce(FIRST, { node, life: 2 });
+  t.deepEqual(found(...before, lost(0), lost(1), inForce(another, { life: 2 })), []);
+  t.is(found(...before, lost(0), inForce(another, { life: 2 })).length, 1, 'node 1 has it still');
+  t.is(found(...before, lost(0), lost(1), inForce(COPIED, { node: 2 }), inForce(another, { life: 2 })).length, 1);
+});
+
 test('rings: one makes no sense', (t) => {
   const owners = FIRST.owners.map((owner, at) => (at === 1 ? (FIRST.owners[0] ?? 0) : owner));
   const texts = found(inForce({ ...FIRST, owners }));

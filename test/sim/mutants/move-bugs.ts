@@ -76,6 +76,19 @@ export const countsHalfAHandover: Mutant = {
   }),
 };
 
+export const dropsWhatCameMeanwhile: Mutant = {
+  name: 'drops-what-came-meanwhile',
+  what: 'a partition that the ring has taken away goes as a whole, with what has come since and is kept for its owners as hints',
+  edits: [
+    {
+      file: 'node/cluster/departure-drop.js',
+      from: 'isValid() && parts.hints.noneOutstanding(partition)',
+      to: 'isValid()',
+    },
+  ],
+  given: changing(['isolate', 'cut-pair'], { faultEveryMs: 2_000, work: { ...WORK, keys: 40, writes: [1] } }),
+};
+
 export const settlesUncompared: Mutant = {
   name: 'settles-uncompared',
   what: 'a node says that it has taken a partition over before it has compared it with all of its owners',
@@ -222,7 +235,7 @@ export const olderRingTaken: Mutant = {
   what: 'word of a ring that comes late takes the place of a newer one',
   edits: [
     { file: RING_LOG, from: 'if (document !== null && version > ring.version)', to: 'if (document !== null)' },
-    { file: MEMBERSHIP, from: 'if (ring.version <= current.version)', to: 'if (ring.version === current.version)' },
+    { file: MEMBERSHIP, from: 'if (ring.version <= version)', to: 'if (ring.version === version)' },
   ],
   given: changing(['clog', 'slow-link'], { ...SLOW_NETWORK, changeEveryMs: 1_500, faultEveryMs: 2_500 }),
 };
