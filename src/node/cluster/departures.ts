@@ -132,15 +132,24 @@ export class Departures {
   }
 
   #search(): void {
-    const { parts, replicas } = this.#world;
+    const { parts } = this.#world;
     const nowMs = parts.nowMs();
     this.#searchedMs = nowMs;
     for (let partition = 0; partition < parts.services.ring.partitionCount; partition++) {
       if (this.#isOurs(partition)) this.#hollow.delete(partition);
       else if (this.#departures.has(partition)) continue;
       else if (nowMs >= this.#ringMs + REST_MS && !parts.hints.noneOutstanding(partition as PartitionId)) continue;
-      else if (this.#hollow.has(partition) || !replicas.liveTree(partition).isEmpty)
+      else if (this.#hollow.has(partition) || this.#holdsSomething(partition))
         this.#departures.set(partition, new Departure(partition, nowMs + REST_MS));
+    }
+  }
+
+  /** Of a file that cannot be read there is something; what, is found out by the meetings. */
+  #holdsSomething(partition: number): boolean {
+    try {
+      return !this.#world.replicas.liveTree(partition).isEmpty;
+    } catch {
+      return true;
     }
   }
 
