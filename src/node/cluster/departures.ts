@@ -61,6 +61,10 @@ export class Departures {
   readonly #world: MeetingParts;
   readonly #isHealthy: (peer: number) => boolean;
   readonly #departures: Map<number, Departure> = new Map();
+  /** Partitions that are this node's. */
+  #ours: ReadonlySet<number>;
+  /** Those that a ring has taken away since the start, or before it for all that is known, and that are not gone yet. */
+  readonly #taken: Set<number>;
   /** Files whose records went one by one: they are to go as well. */
   readonly #hollow: Set<number> = new Set();
   /** Partitions that come to this node with the next ring. */
@@ -73,7 +77,9 @@ export class Departures {
     this.#world = world;
     this.#isHealthy = isHealthy;
     this.#ringMs = world.parts.nowMs();
+    this.#ours = this.#findOurs();
     this.#search();
+    this.#taken = new Set(this.#departures.keys());
     this.#lookLater();
   }
 
@@ -87,9 +93,9 @@ export class Departures {
     return [...this.#departures.keys()];
   }
 
-  /** What is here of it goes when all owners have it, and not before. */
+  /** It was this node's: what is here of it goes when all owners have it, and not before. */
   holds(partition: number): boolean {
-    return this.#departures.has(partition);
+    return this.#taken.has(partition) && this.#departures.has(partition);
   }
 
   /** A ring is on its way by which these are this node's: what is here of them stays as it is. */
@@ -105,6 +111,9 @@ export class Departures {
   setRing(): void {
     this.#ringMs = this.#world.parts.nowMs();
     this.#expected = new Set();
+    for (const partition of this.#ours) this.#taken.add(partition);
+    this.#ours = this.#findOurs();
+    for (const partition of this.#ours) this.#taken.delete(partition);
     for (const departure of [...this.#departures.values()]) {
       if (this.#isOurs(departure.partition)) this.#departures.delete(departure.partition);
       else departure.meetAnew(); // its owners may be others
@@ -124,6 +133,12 @@ export class Departures {
       this.#begin(nowMs);
       this.#lookLater();
     });
+  }
+
+  #findOurs(): ReadonlySet<number> {
+    const { partitionCount } = this.#world.parts.services.ring;
+    const all = Array.from({ length: partitionCount }, (_, partition) => partition);
+    return new Set(all.filter((partition) => this.#isOurs(partition)));
   }
 
   #isOurs(partition: number): boolean {
@@ -228,6 +243,7 @@ export class Departures {
     const { partition, isUnreadable, damaged } = departure;
     if (this.#departures.get(partition) !== departure) return; // it has come back, and is empty
     this.#departures.delete(partition);
+    this.#taken.delete(partition);
     if (ending === 'whole') this.#hollow.delete(partition);
     else this.#hollow.add(partition);
     const { parts, meters } = this.#world;
