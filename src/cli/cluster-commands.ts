@@ -64,6 +64,15 @@ function addViews(cluster: Command, program: Command, { io, action, merged }: Pa
         (await import('./commands/cluster-history.js')).runClusterHistory(io, merged(program, command)),
       ),
     );
+  addAsking(cluster.command('voters'))
+    .description('name the voters anew, by force, when too few are left that remember what they voted for')
+    .option('--lost <nodes>', 'voters that will never be back, with commas')
+    .option('--force', 'yes, without a majority')
+    .action(
+      action('cluster voters', async (command) =>
+        (await import('./commands/cluster-voters.js')).runClusterVoters(io, merged(program, command)),
+      ),
+    );
   addAsking(program.command('transfers'))
     .description('show the replicas that a node takes over or gives up, and how far each is')
     .addHelpText('after', '\nExample:\n  $ partita transfers --config /etc/partita/n4.toml\n')

@@ -59,7 +59,6 @@ export const startNode: StartNode = async (start) => {
   const settings = await nodeSettings(config, process.env);
   const secret = await readSecret(config.peer.secretFile, log);
   const clientAddress = addressText(config.client.advertise ?? config.client.listen);
-  const peerAddress = config.peer.advertise ?? config.peer.listen;
   const directory = await openDirectory({
     config,
     init,
@@ -67,7 +66,7 @@ export const startNode: StartNode = async (start) => {
     hash,
     random,
     clientAddress,
-    peerAddress: secret === null || peerAddress.port === 0 ? '' : addressText(peerAddress),
+    peerAddress: secret === null ? '' : peerAddressOf(config),
     env: process.env,
     limits: readKernelLimits(),
     hasSecret: secret !== null,
@@ -80,11 +79,9 @@ export const startNode: StartNode = async (start) => {
   const loopDelay = monitorLoopDelay();
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
+  const dialer = new TcpDialer(pool, queue);
   // A node that is a cluster of its own may be joined by others once it has a secret to share with them.
-  const cluster =
-    secret === null
-      ? null
-      : await clusterOptions(start, { directory, secret, hash, random, dialer: new TcpDialer(pool, queue), storage });
+  const cluster = secret && (await clusterOptions(start, { directory, secret, hash, random, dialer, storage }));
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -124,6 +121,12 @@ export const startNode: StartNode = async (start) => {
     },
   };
 };
+
+/** For the ring of a cluster of one; empty: it is not known before it is bound. */
+function peerAddressOf({ peer }: Config): string {
+  const address = peer.advertise ?? peer.listen;
+  return address.port === 0 ? '' : addressText(address);
+}
 
 function backgroundOptions(
   { background, scrub, storage }: Config,

@@ -43,6 +43,8 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
       const edits = readEdits(request.edits);
       return tell(typeof edits === 'string' ? { refused: edits } : ringAdmin.stage(edits));
     }
+    case 'voters':
+      return ringAdmin.nameVoters(request.baseVersion, request.edits, tell);
     case 'commit':
       return ringAdmin.commit(request.baseVersion, request.planHash, tell);
   }
@@ -65,6 +67,9 @@ function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingContro
     seen: () => ({ self: ordinal, ring, document: encodeRing(ring), suspect, ...none }),
     plan: () => ({ fault: ALONE }),
     propose: (_ring, done) => {
+      done({ kind: 'refused', text: ALONE });
+    },
+    nameVoters: (_lost, done) => {
       done({ kind: 'refused', text: ALONE });
     },
   });

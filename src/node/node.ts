@@ -179,6 +179,12 @@ export class PartitaNode implements SessionHost {
     else this.#cluster.changeRing(edits, wish, done);
   }
 
+  /** By force, where too few voters are left that remember what they voted for. */
+  nameVoters(lost: readonly number[], done: (outcome: ChangeOutcome) => void): void {
+    if (this.#cluster === null) done({ kind: 'refused', text: 'This node is a cluster of its own' });
+    else this.#cluster.nameVoters(lost, done);
+  }
+
   /** Compares what this node holds with what others hold, now and not when it is due: those that it calls. */
   meetOwners(): void {
     this.#services.repair?.startAll('called');

@@ -86,10 +86,9 @@ type NamedRing = Readonly<Record<string, unknown>> & { readonly members: readonl
 
 /** As it was before the file put names to its members: rings are JSON without blanks, whoever makes them. */
 function unnamed(ring: NamedRing): Uint8Array {
-  const members = ring.members.map((member) => {
-    const { name: _name, ...rest } = member as { readonly name?: unknown };
-    return rest;
-  });
+  const members = ring.members.map((member) =>
+    Object.fromEntries(Object.entries(member).filter(([field]) => field !== 'name')),
+  );
   return Buffer.from(JSON.stringify({ ...ring, members }));
 }
 

@@ -10,16 +10,16 @@ const NONE: Uint8Array = new Uint8Array(0);
 /** Some hundred nodes at once; more come in several steps. */
 export const EDITS_CHARACTERS_MAX = 131_072;
 
-const ACTIONS = ['status', 'stage', 'clear', 'plan', 'commit', 'history'] as const;
+const ACTIONS = ['status', 'stage', 'clear', 'plan', 'commit', 'history', 'voters'] as const;
 
 export type ClusterAction = (typeof ACTIONS)[number];
 
 export interface ClusterRequest {
   readonly budgetMs: number;
   readonly action: ClusterAction;
-  /** stage: a list of edits as JSON; it is read, and judged, by the node. */
+  /** stage: a list of edits as JSON; voters: of ordinals that are lost for good. It is read, and judged, by the node. */
   readonly edits: string;
-  /** commit: the ring version that the plan begins with, and its hash (16 hexadecimal digits; empty otherwise). */
+  /** commit, voters: the ring version that it begins with; and of the plan its hash (16 hexadecimal digits; empty otherwise). */
   readonly baseVersion: number;
   readonly planHash: string;
 }

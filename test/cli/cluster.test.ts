@@ -144,7 +144,10 @@ test('piped: a line a node and a line a command; -o json: everything', async (t)
 test('a ring of one: only that its data is nowhere else is warned of', async (t) => {
   const out = join(folderFor(t, 'cluster'), 'ring');
   const one = await runCli(['cluster', 'init', '--replicas', '1', '--node', 'a=127.0.0.1', '--out', out]);
-  t.is(one.err, 'warning: With 1 replica nobody else has what a node holds: its disk lost is its data lost. How many there are is fixed when a cluster is made, and more nodes change nothing about it\n');
+  t.is(
+    one.err,
+    'warning: With 1 replica nobody else has what a node holds: its disk lost is its data lost. How many there are is fixed when a cluster is made, and more nodes change nothing about it\n',
+  );
 });
 
 test('an address that only its own machine reaches is warned of', async (t) => {

@@ -49,7 +49,10 @@ class Desk {
 
   write(name: string, ring: RingDocument): string {
     const file = join(this.folder, name);
-    writeFileSync(file, encodeRingFile({ ring, document: encodeRing(ring), names: NAMES.slice(0, ring.members.length) }, hash));
+    writeFileSync(
+      file,
+      encodeRingFile({ ring, document: encodeRing(ring), names: NAMES.slice(0, ring.members.length) }, hash),
+    );
     return file;
   }
 

@@ -9,7 +9,11 @@ import { changeRing } from '../../src/ring/change.js';
 import { documentOf, members, tableOf } from './rings.js';
 
 const hash = hash64From(await xxhash());
-const fileOf = (ring: RingDocument, names: readonly string[]): RingFile => ({ ring, document: encodeRing(ring), names });
+const fileOf = (ring: RingDocument, names: readonly string[]): RingFile => ({
+  ring,
+  document: encodeRing(ring),
+  names,
+});
 const file = fileOf(documentOf(tableOf(members(3, 3), 4, 2)), ['a', 'b-2', 'c.x']);
 const bytes = Buffer.from(encodeRingFile(file, hash));
 

@@ -5,6 +5,7 @@
  */
 import type { Prng } from '../../src/lib/prng.js';
 import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../../src/model/limits.js';
+import type { ReapingOptions } from '../../src/node/cluster/options.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import type { Durability } from '../../src/storage/log-types.js';
 import type { NetworkShape } from './network.js';
@@ -120,6 +121,12 @@ export interface ReapShape {
 /** What a deleted key waits for at least. */
 export function reapAfterMs({ retryWindowS, skewMs }: ReapShape): number {
   return 1_000 * retryWindowS + skewMs;
+}
+
+export function reapingOf(reap: ReapShape): ReapingOptions {
+  const { retryWindowS, skewMs, lookEveryMs, compactActorsMin } = reap;
+  const waits = { retryWindowMs: 1_000 * retryWindowS, skewMs, reapAfterMs: reapAfterMs(reap), lookEveryMs };
+  return { ...waits, compactActorsMin, logRetentionMs: 86_400_000 };
 }
 
 export const FAULTS_UNTIL_MS = 40_000;

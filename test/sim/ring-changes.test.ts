@@ -121,3 +121,49 @@ test('where members are to stay nobody proposes anything', (t) => {
   world.runFor(10_000);
   t.is(world.changes?.proposed.size, 0);
 });
+
+test('a ring whose voters have lost their memories changes again when they are named by force, and not before', (t) => {
+  const world = new SimWorld({ seed: 5, given: { ...CALM, changeEveryMs: Number.POSITIVE_INFINITY } });
+  const cluster = clusterOf(world);
+  for (const node of cluster.nodes) node.start();
+  const areNamed = (): boolean => cluster.ring.voters.every(({ acceptorId }) => acceptorId !== '');
+  t.true(world.pump(areNamed, 20_000));
+  const by = nodeOf(cluster, 2);
+  const forced = (lost: readonly number[]): string => {
+    let said = '';
+    by.process?.run(() => {
+      by.server?.nameVoters(lost, ({ kind, text }) => {
+        said = `${kind} ${text}`;
+      });
+    });
+    return said;
+  };
+  const change = (): string => {
+    let said = '';
+    by.process?.run(() => {
+      by.server?.changeRing([{ kind: 'set', ordinal: 1, capacity: 2 }], { seed: 1, change: 'set' }, ({ kind }) => {
+        said = kind;
+      });
+    });
+    world.pump(() => said !== '', 30_000);
+    return said;
+  };
+  world.runFor(5_000);
+  t.regex(forced([]), /^refused .*3 of its 3 voters may agree/);
+  const { version } = cluster.ring;
+  for (const node of [nodeOf(cluster, 0), nodeOf(cluster, 1)]) {
+    node.crash('power');
+    node.loseDisk();
+    node.start();
+  }
+  world.runFor(20_000);
+  t.is(change(), 'no-quorum');
+  t.is(cluster.ring.version, version, 'nobody can name them');
+  t.regex(forced([1]), /^refused .*node 1 answers, so it is not lost/);
+  t.regex(forced([]), /^done Ring version \d+ comes into force/);
+  t.true(world.pump(() => cluster.nodes.every(({ server }) => (server?.ringVersion ?? 0) > version + 50_000), 20_000));
+  world.runFor(10_000);
+  t.is(change(), 'done');
+  t.true(world.pump(() => cluster.nodes.every(({ server }) => server?.ringVersion === cluster.ring.version), 20_000));
+  t.deepEqual(world.violations, []);
+});

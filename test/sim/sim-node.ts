@@ -7,7 +7,7 @@ import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run, wait } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
 import { nodeId } from '../../src/model/ids.js';
-import type { ClusterOptions, ReapingOptions } from '../../src/node/cluster/options.js';
+import type { ClusterOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
 import type { RingDocument } from '../../src/ring/document.js';
 import type { Engine } from '../../src/storage/engine.js';
@@ -26,7 +26,7 @@ import { openRings } from './node-rings.js';
 import type { Observer, StoreIdentity } from './observer.js';
 import { watchedDrops } from './watched-drops.js';
 import { WatchedStorage } from './watched-storage.js';
-import { BACKGROUND, NODE_SETTINGS, reapAfterMs, scrubOf, type SimOptions } from './options.js';
+import { BACKGROUND, NODE_SETTINGS, reapingOf, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
 import type { Strangers } from './strangers.js';
 import { HASH, KEYED_DIGEST, placeOf, randomFrom } from './tools.js';
@@ -303,14 +303,6 @@ export class SimNode implements StoreIdentity {
     const { network } = this.world;
     const dialer = network.dialer(this.host, process, (address) => this.world.hostOf(address));
     const { reap, repairPeriodMs } = this.world.options;
-    const reaping: ReapingOptions = {
-      retryWindowMs: 1_000 * reap.retryWindowS,
-      skewMs: reap.skewMs,
-      reapAfterMs: reapAfterMs(reap),
-      lookEveryMs: reap.lookEveryMs,
-      compactActorsMin: reap.compactActorsMin,
-      logRetentionMs: 86_400_000,
-    };
     return {
       secret: SECRET,
       digest: KEYED_DIGEST,
@@ -320,7 +312,7 @@ export class SimNode implements StoreIdentity {
       drops: watchedDrops(engine, this.node, this.world),
       repairPeriodMs,
       reaps: engine.reaps,
-      reaping,
+      reaping: reapingOf(reap),
       acceptor,
       files: { moves: engine.moves, disk: this.disk },
       rings: {

@@ -6,10 +6,13 @@ import { copyBytes } from '../../src/lib/bytes.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import type { Engine } from '../../src/storage/engine.js';
 import type { PartitionDrops } from '../../src/storage/move-storage.js';
-import { HASH_END_HI } from '../../src/storage/scan.js';
+import { HASH_END_HI, type HashPlace } from '../../src/storage/scan.js';
 import type { Observer } from './observer.js';
 import { putIdsOf, type Strangers } from './strangers.js';
 import { textOf } from './tools.js';
+
+const SCANNED_MAX = 256;
+const SCANNED_BYTES_MAX = 1_048_576;
 
 interface Held {
   readonly key: Uint8Array;
@@ -34,28 +37,29 @@ export function watchedDrops(engine: Engine, node: number, { observer, strangers
         }
         return true;
       };
-      scan(engine, partition, held, () => {
+      scan(engine, partition, { hi: 0, lo: 0 }, held, () => {
         engine.moves.dropPartition(partition, told, done);
       });
     },
   };
 }
 
-/** However much it is: partitions of the simulator are small. */
-function scan(engine: Engine, partition: number, held: Held[], done: () => void): void {
+/** Of what cannot be read there is nothing to be told. */
+function scan(engine: Engine, partition: number, from: HashPlace, held: Held[], done: () => void): void {
   engine.scan({
     partition: partition as PartitionId,
-    fromHi: 0,
-    fromLo: 0,
+    fromHi: from.hi,
+    fromLo: from.lo,
     untilHi: HASH_END_HI,
     untilLo: 0,
-    recordsMax: Number.POSITIVE_INFINITY,
-    bytesMax: Number.POSITIVE_INFINITY,
+    recordsMax: SCANNED_MAX,
+    bytesMax: SCANNED_BYTES_MAX,
     onRecord: ({ bytes, start, end }, key) => {
       if (end > start) held.push({ key: copyBytes(key), putIds: putIdsOf(bytes, start) });
     },
-    onEnd: () => {
-      done(); // of what cannot be read there is nothing to be told
+    onEnd: (next) => {
+      if (next === null) done();
+      else scan(engine, partition, next, held, done);
     },
   });
 }

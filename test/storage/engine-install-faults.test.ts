@@ -207,10 +207,14 @@ test('dropped and installed again and again, under load, it is always what it sh
     if (round % 2 === 0) world.flush();
     checkWhole(t, world);
     let isDropped = false;
-    world.up().moves.dropPartition(0, () => true, (error) => {
-      t.is(error, null);
-      isDropped = true;
-    });
+    world.up().moves.dropPartition(
+      0,
+      () => true,
+      (error) => {
+        t.is(error, null);
+        isDropped = true;
+      },
+    );
     world.time.runUntil(() => isDropped);
     for (const name of NAMES) t.is(world.get(name).state, 'absent');
     if (round % 3 === 1) {

@@ -29,10 +29,14 @@ interface Told {
 
 function drop(world: World, partition = 0): Told {
   const told: Told = { isDone: false, error: null };
-  world.up().moves.dropPartition(partition, () => true, (error) => {
-    told.isDone = true;
-    told.error = error;
-  });
+  world.up().moves.dropPartition(
+    partition,
+    () => true,
+    (error) => {
+      told.isDone = true;
+      told.error = error;
+    },
+  );
   return told;
 }
 
@@ -320,7 +324,11 @@ test('a partition that comes back while it goes, or since, stays suspect: it is 
     t.deepEqual(world.up().status().suspectPartitions, [0], `${steps}`);
     world.crash(steps % 4 < 2 ? 'kill' : 'power');
     t.is(world.start(), null);
-    t.deepEqual(world.up().status().suspectPartitions, [0], `${steps}: the log tells of the drop, and not of what came since`);
+    t.deepEqual(
+      world.up().status().suspectPartitions,
+      [0],
+      `${steps}: the log tells of the drop, and not of what came since`,
+    );
     t.is(world.get(inside[0] as string).state, 'unknown');
   }
 });
@@ -333,9 +341,13 @@ test('the storage in memory drops what the engine drops', (t) => {
   storage.reaps.raise(0, { fence: 7, reapedAt: 0, trimmedAt: 0 }, { durable: true, onWritten: () => undefined });
   storage.holdAcks = true;
   let isDone = false;
-  storage.dropPartition(0, () => true, () => {
-    isDone = true;
-  });
+  storage.dropPartition(
+    0,
+    () => true,
+    () => {
+      isDone = true;
+    },
+  );
   t.false(isDone, 'it is told when it is on the disk');
   storage.sync();
   t.true(isDone);

@@ -143,9 +143,13 @@ test('a file is copied while it is written, installed, dropped and installed aga
     if (round === 5) break;
     const meanwhile = [scanned(engine, 3), scanned(engine, 3)];
     await ask<void>((done) => {
-      engine.moves.dropPartition(3, () => true, (error) => {
-        done(error);
-      });
+      engine.moves.dropPartition(
+        3,
+        () => true,
+        (error) => {
+          done(error);
+        },
+      );
     });
     await Promise.all(meanwhile);
     t.false(existsSync(files.path(3)) || existsSync(`${files.path(3)}-lock`));

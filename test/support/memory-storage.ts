@@ -55,6 +55,8 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   readonly dropped: number[] = [];
   /** Its file cannot be read, whoever scans it. */
   brokenPartition: number = -1;
+  /** Nor its tree. */
+  isTreeBroken: boolean = false;
   readonly #waiting: (() => void)[] = [];
   /** Names of records that fail their check, and those of which nobody has asked yet. */
   readonly #rotten: Set<string> = new Set();
@@ -67,6 +69,7 @@ export class MemoryStorage implements Storage, ReplicaStorage {
       return;
     }
     this.dropped.push(partition);
+    if (partition === this.brokenPartition) this.brokenPartition = -1;
     for (const [name, kept] of [...this.#records]) {
       if (kept.partition !== partition) continue;
       this.#records.delete(name);
@@ -145,6 +148,7 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   }
 
   liveTree(partition: number): LeafTree {
+    if (this.isTreeBroken && partition === this.brokenPartition) throw new Error('MDB_CORRUPTED');
     const tree = new LeafTree(this.leafCount);
     for (const kept of this.#records.values()) {
       if (kept.partition !== partition) continue;

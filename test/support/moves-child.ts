@@ -30,9 +30,13 @@ if (process.send !== undefined) {
     if (refusal !== null) throw new Error(`It was refused: ${refusal}`);
     process.send('installed');
     await ask<void>((done) => {
-      engine.moves.dropPartition(PARTITION, () => true, (error) => {
-        done(error);
-      });
+      engine.moves.dropPartition(
+        PARTITION,
+        () => true,
+        (error) => {
+          done(error);
+        },
+      );
     });
     process.send('dropped');
   }

@@ -133,9 +133,7 @@ export async function runRingFile(io: Io, options: CommitOptions): Promise<numbe
   if (format === 'json') printJson(io, { file, version, names });
   else if (format === 'raw') printLines(io, rows);
   else
-    io.out(
-      `Ring version ${version} is in ${file}. In it the nodes are called ${names.join(', ')}, by their numbers\n`,
-    );
+    io.out(`Ring version ${version} is in ${file}. In it the nodes are called ${names.join(', ')}, by their numbers\n`);
   return EXIT_DONE;
 }
 

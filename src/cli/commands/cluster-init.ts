@@ -62,7 +62,12 @@ export async function runClusterInit(io: Io, options: ClusterInitOptions): Promi
   const ring = drawRing(nodes, options);
   const files = filesOf(options, nodes.length);
   const file = files.ring;
-  await writeNew('--out', RING_LOST, file, encodeRingFile({ ring, document: encodeRing(ring), names }, hash64From(await xxhash())));
+  await writeNew(
+    '--out',
+    RING_LOST,
+    file,
+    encodeRingFile({ ring, document: encodeRing(ring), names }, hash64From(await xxhash())),
+  );
   if (files.secret !== null) await writeSecret(files.secret, file);
   const warnings = warningsOf(ring, nodes);
   for (const text of warnings) io.err(`warning: ${text}\n`);

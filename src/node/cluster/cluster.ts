@@ -172,6 +172,11 @@ export class Cluster implements ClusterParts, Works {
     this.#life.change(edits, wish, done);
   }
 
+  /** Where too few voters are left that remember what they voted for. */
+  nameVoters(lost: readonly number[], done: (outcome: ChangeOutcome) => void): void {
+    this.#life.nameVoters(lost, done);
+  }
+
   /** In one turn: nobody sees one half of the node by the old ring and the other by the new one. */
   #apply(ring: RingDocument): void {
     this.services.setRing(ring);

@@ -61,6 +61,10 @@ export class Departures {
   readonly #world: MeetingParts;
   readonly #isHealthy: (peer: number) => boolean;
   readonly #departures: Map<number, Departure> = new Map();
+  /** Partitions that are this node's. */
+  #ours: ReadonlySet<number>;
+  /** Those that a ring has taken away since the start, or before it for all that is known, and that are not gone yet. */
+  readonly #taken: Set<number>;
   /** Files whose records went one by one: they are to go as well. */
   readonly #hollow: Set<number> = new Set();
   /** Partitions that come to this node with the next ring. */
@@ -73,7 +77,9 @@ export class Departures {
     this.#world = world;
     this.#isHealthy = isHealthy;
     this.#ringMs = world.parts.nowMs();
+    this.#ours = this.#findOurs();
     this.#search();
+    this.#taken = new Set(this.#departures.keys());
     this.#lookLater();
   }
 
@@ -87,9 +93,9 @@ export class Departures {
     return [...this.#departures.keys()];
   }
 
-  /** What is here of it goes when all owners have it, and not before. */
+  /** It was this node's: what is here of it goes when all owners have it, and not before. */
   holds(partition: number): boolean {
-    return this.#departures.has(partition);
+    return this.#taken.has(partition) && this.#departures.has(partition);
   }
 
   /** A ring is on its way by which these are this node's: what is here of them stays as it is. */
@@ -105,6 +111,9 @@ export class Departures {
   setRing(): void {
     this.#ringMs = this.#world.parts.nowMs();
     this.#expected = new Set();
+    for (const partition of this.#ours) this.#taken.add(partition);
+    this.#ours = this.#findOurs();
+    for (const partition of this.#ours) this.#taken.delete(partition);
     for (const departure of [...this.#departures.values()]) {
       if (this.#isOurs(departure.partition)) this.#departures.delete(departure.partition);
       else departure.meetAnew(); // its owners may be others
@@ -126,21 +135,36 @@ export class Departures {
     });
   }
 
+  #findOurs(): ReadonlySet<number> {
+    const { partitionCount } = this.#world.parts.services.ring;
+    const all = Array.from({ length: partitionCount }, (_, partition) => partition);
+    return new Set(all.filter((partition) => this.#isOurs(partition)));
+  }
+
   #isOurs(partition: number): boolean {
     const { preferences, self } = this.#world.parts;
     return preferences.isHolder(partition, self);
   }
 
   #search(): void {
-    const { parts, replicas } = this.#world;
+    const { parts } = this.#world;
     const nowMs = parts.nowMs();
     this.#searchedMs = nowMs;
     for (let partition = 0; partition < parts.services.ring.partitionCount; partition++) {
       if (this.#isOurs(partition)) this.#hollow.delete(partition);
       else if (this.#departures.has(partition)) continue;
       else if (nowMs >= this.#ringMs + REST_MS && !parts.hints.noneOutstanding(partition as PartitionId)) continue;
-      else if (this.#hollow.has(partition) || !replicas.liveTree(partition).isEmpty)
+      else if (this.#hollow.has(partition) || this.#holdsSomething(partition))
         this.#departures.set(partition, new Departure(partition, nowMs + REST_MS));
+    }
+  }
+
+  /** Of a file that cannot be read there is something; what, is found out by the meetings. */
+  #holdsSomething(partition: number): boolean {
+    try {
+      return !this.#world.replicas.liveTree(partition).isEmpty;
+    } catch {
+      return true;
     }
   }
 
@@ -219,6 +243,7 @@ export class Departures {
     const { partition, isUnreadable, damaged } = departure;
     if (this.#departures.get(partition) !== departure) return; // it has come back, and is empty
     this.#departures.delete(partition);
+    this.#taken.delete(partition);
     if (ending === 'whole') this.#hollow.delete(partition);
     else this.#hollow.add(partition);
     const { parts, meters } = this.#world;

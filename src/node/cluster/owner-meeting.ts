@@ -11,7 +11,7 @@ import type { PartitionId } from '../../model/ids.js';
 import { type ExchangeOutcome, type ExchangePort, ExchangeSession, type Stretch } from '../../repair/exchange.js';
 import type { Meeting, MeetingResult } from '../../repair/exchange-schedule.js';
 import type { Listing, Push } from '../../repair/listing.js';
-import { leafCountOf, treeLevels } from '../../repair/merkle.js';
+import { leafCountOf, LeafTree, treeLevels } from '../../repair/merkle.js';
 import type { ExchangeMeters, MoveTask } from './exchange-meters.js';
 import { ExchangePeer } from './exchange-wire.js';
 import { ListingReader } from './listing-reader.js';
@@ -74,8 +74,21 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   ownNodes(level: number, parents: readonly number[]): Uint8Array {
+    const { hash } = this.#world.parts.services;
+    return this.#ownTree().encodeChildren(level, parents, hash);
+  }
+
+  /** Where what goes home has no tree that can be read, everything differs. */
+  #ownTree(): LeafTree {
     const { replicas, parts } = this.#world;
-    return replicas.liveTree(this.#meeting.partition).encodeChildren(level, parents, parts.services.hash);
+    const { partition, kind } = this.#meeting;
+    try {
+      return replicas.liveTree(partition);
+    } catch (error) {
+      if (kind !== 'home') throw error;
+      this.#isOwnUnreadable = true;
+      return new LeafTree(leafCountOf(parts.services.ring.partitionCount));
+    }
   }
 
   askNodes(level: number, parents: readonly number[]): void {

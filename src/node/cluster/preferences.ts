@@ -94,7 +94,7 @@ export class Preferences {
 
   /** A node that lives by that older ring may take this one for an owner, and it is none any more. */
   isPastOwner(partition: number, ringVersion: number): boolean {
-    return ringVersion < (this.#lost.get(partition) ?? 0);
+    return ringVersion < this.ringVersion && ringVersion < (this.#lost.get(partition) ?? 0);
   }
 
   /** A replica of it is on its way. */

@@ -42,6 +42,7 @@ import { weighPlan } from './ring-plan.js';
 import { editTexts, STAGED_MAX, type StagedEdit } from './staged-edits.js';
 
 const CHANGE_CHARACTERS_MAX = 400;
+const BUSY = 'A commit is under way on this node: wait for its end';
 
 export interface RingAdminWorld {
   readonly hash: Hash64;
@@ -54,6 +55,8 @@ export interface RingAdminWorld {
   plan(edits: readonly RingEdit[], wish: RingWish): RingPlan;
   /** Has the voters decide on it. */
   propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void;
+  /** RingLife's. */
+  nameVoters(lost: readonly number[], done: (outcome: ChangeOutcome) => void): void;
 }
 
 export class RingAdmin implements RingControl {
@@ -163,9 +166,24 @@ export class RingAdmin implements RingControl {
     });
   }
 
+  nameVoters(baseVersion: number, edits: string, done: (facts: CommitFacts) => void): void {
+    const { version } = this.#world.seen().ring;
+    const lost = ordinalsIn(edits);
+    if (lost === null) done(refusal('What is lost for good is to be a list of node numbers'));
+    else if (this.#isCommitting) done(refusal(BUSY));
+    else if (version !== baseVersion)
+      done(
+        refusal(`Ring version ${version} is in force, not ${baseVersion}: look at it again before anything is forced`),
+      );
+    else
+      this.#world.nameVoters(lost, ({ kind, text }) => {
+        done({ ...refusal(text), kind });
+      });
+  }
+
   #commitFault(ring: RingDocument, baseVersion: number, planHash: string): CommitFacts | null {
     const { plan } = this.#notes;
-    if (this.#isCommitting) return refusal('A commit is under way on this node: wait for its end');
+    if (this.#isCommitting) return refusal(BUSY);
     if (plan === null) return refusal(NO_PLAN);
     if (plan.baseVersion !== baseVersion || plan.hash !== planHash)
       return refusal(
@@ -231,6 +249,15 @@ const NO_PLAN = 'There is no plan, or it is not one of what is staged now. Make 
 
 function refusal(text: string): CommitFacts {
   return { kind: 'refused', text, ring: null, version: 0, joined: [] };
+}
+
+function ordinalsIn(edits: string): readonly number[] | null {
+  try {
+    const lost = JSON.parse(edits) as unknown;
+    return Array.isArray(lost) && lost.every((one) => Number.isInteger(one)) ? (lost as number[]) : null;
+  } catch {
+    return null;
+  }
 }
 
 function planFault(ring: RingDocument, next: RingPlan): string | null {

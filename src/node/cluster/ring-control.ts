@@ -23,4 +23,6 @@ export interface RingControl {
   plan(): PlanFacts | Refused;
   /** `done` once: at once, or when the voters have decided, or can not. */
   commit(baseVersion: number, planHash: string, done: (facts: CommitFacts) => void): void;
+  /** By force, where no majority of voters is left that remembers; `edits` is a JSON list of ordinals that are lost for good. */
+  nameVoters(baseVersion: number, edits: string, done: (facts: CommitFacts) => void): void;
 }

@@ -9,6 +9,7 @@ import type { Random } from '../../env/random.js';
 import type { GossipRing } from '../../membership/gossip.js';
 import type { GossipStatus } from '../../model/gossip-messages.js';
 import { ringQuorum } from '../../membership/ring-proposer.js';
+import { renamedVoters } from '../../membership/voter-rescue.js';
 import { changeRing, type RingPlan } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { NOBODY } from '../../ring/moves.js';
@@ -48,6 +49,7 @@ export class RingLife {
   /** What an administrator stages, plans and commits here. */
   readonly admin: RingAdmin;
   readonly #parts: ClusterParts;
+  readonly #random: Random;
   readonly #membership: Membership;
   readonly #moves: MoveDriver;
   /** Null: partitions move record by record. */
@@ -57,6 +59,7 @@ export class RingLife {
   constructor(world: RingLifeWorld) {
     const { parts, random, exchanges, options } = world;
     this.#parts = parts;
+    this.#random = random;
     this.#membership = new Membership({
       parts,
       replicas: options.replicas,
@@ -92,6 +95,25 @@ export class RingLife {
     const plan = this.#plan(edits, wish);
     if ('fault' in plan) done({ kind: 'refused', text: plan.fault });
     else this.#propose(plan, done);
+  }
+
+  /** Names the voters anew, where too few are left that remember. `lost`: they are not to come back. */
+  nameVoters(lost: readonly number[], done: (outcome: ChangeOutcome) => void): void {
+    const { services, links, self } = this.#parts;
+    const { ring, clock } = services;
+    const next = renamedVoters(ring, {
+      lost,
+      acceptorIds: this.#moves.acceptorIds,
+      isReachable: (ordinal) => ordinal === self || links.get(ordinal)?.state === 'ready',
+      draw: this.#random.u32(),
+      changedAtMs: clock.wallMs(),
+    });
+    if ('fault' in next) {
+      done({ kind: 'refused', text: `The voters are not named anew: ${next.fault}` });
+      return;
+    }
+    this.ringLog.impose(next.version, encodeRing(next));
+    done({ kind: 'done', text: `Ring version ${next.version} comes into force, with other voters` });
   }
 
   #plan(edits: readonly RingEdit[], { seed, change }: RingWish): RingPlan {
@@ -131,6 +153,9 @@ export class RingLife {
       plan: (edits, wish) => this.#plan(edits, wish),
       propose: (ring, done) => {
         this.#propose(ring, done);
+      },
+      nameVoters: (lost, done) => {
+        this.nameVoters(lost, done);
       },
     });
   }

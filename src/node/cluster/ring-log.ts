@@ -237,14 +237,25 @@ export class RingLog {
   }
 
   #ended(version: number, outcome: ProposalOutcome): void {
-    const { host, self, log } = this.#world;
+    const { self, log } = this.#world;
     const { kind } = outcome;
     log.info('ring-proposal-ended', { version, outcome: kind, ...(kind === 'noQuorum' ? { text: outcome.text } : {}) });
     if (kind === 'behind' && outcome.from !== self) this.learnFrom(outcome.from);
     if (kind !== 'won' && kind !== 'lost') return;
-    host.install(outcome.document.bytes, self);
-    const decided = { budgetMs: RING_ASK_MS, version, document: outcome.document };
-    for (const member of this.#asks.others()) this.#asks.learn(member, decided, () => undefined);
+    this.#spread(version, outcome.document);
+  }
+
+  /** For the one ring that nobody has agreed on (membership/voter-rescue.ts). */
+  impose(version: number, document: Uint8Array): void {
+    this.#world.log.warn('ring-imposed', { version });
+    this.#spread(version, this.#hashed(document));
+  }
+
+  #spread(version: number, document: RingBytes): void {
+    const { host, self } = this.#world;
+    host.install(document.bytes, self);
+    const told = { budgetMs: RING_ASK_MS, version, document };
+    for (const member of this.#asks.others()) this.#asks.learn(member, told, () => undefined);
   }
 
   #refuse(text: string, done: (outcome: ProposalOutcome) => void): void {

@@ -186,27 +186,30 @@ test('a record that cannot be read goes with the others, when all owners have th
   t.deepEqual(bench.node(LEAVER).errors, ['partition-left-damaged']);
 });
 
-test('a copy whose file cannot be read is given up, but not at once, and not before all owners were there', async (t) => {
-  const { bench, key, owners, over, departing } = scene();
-  const partition = bench.partitionOf(key);
-  const { storage } = bench.node(LEAVER);
-  for (const owner of owners) bench.node(owner).storage.remove(text(key));
-  const [away] = owners as [number];
-  storage.brokenPartition = partition;
-  bench.isolate(away);
-  bench.install(
-    over,
-    [1, 2, 3, 4, 5].filter((one) => one !== away),
-  );
-  await bench.settle(90_000);
-  t.deepEqual(departing(), [partition]);
-  bench.rejoin(away);
-  await bench.settle(20_000);
-  t.deepEqual(departing(), [partition], 'it is tried several times');
-  await bench.settle(60_000);
-  t.deepEqual(departing(), []);
-  t.deepEqual(storage.dropped, [partition]);
-});
+for (const what of ['file', 'tree'] as const) {
+  test(`a copy whose ${what} cannot be read is given up, but not at once, and not before all owners were there`, async (t) => {
+    const { bench, key, owners, over, departing } = scene();
+    const partition = bench.partitionOf(key);
+    const { storage } = bench.node(LEAVER);
+    for (const owner of owners) bench.node(owner).storage.remove(text(key));
+    const [away] = owners as [number];
+    storage.brokenPartition = partition;
+    storage.isTreeBroken = what === 'tree';
+    bench.isolate(away);
+    bench.install(
+      over,
+      [1, 2, 3, 4, 5].filter((one) => one !== away),
+    );
+    await bench.settle(90_000);
+    t.deepEqual(departing(), [partition]);
+    bench.rejoin(away);
+    await bench.settle(20_000);
+    t.deepEqual(departing(), [partition], 'it is tried several times');
+    await bench.settle(60_000);
+    t.deepEqual(departing(), []);
+    t.deepEqual(storage.dropped, [partition]);
+  });
+}
 
 test('a file that can be read again is no lost one', async (t) => {
   const { bench, key, owners, over } = scene();

@@ -45,6 +45,7 @@ class Scene {
   away: readonly number[] = [];
   outcome: ChangeOutcome = { kind: 'done', text: 'in force' };
   proposed: RingDocument | null = null;
+  readonly lost: (readonly number[])[] = [];
   wallMs = 1_000;
   acceptorIds: ReadonlyMap<number, string> = new Map();
   store: MemoryStore = new MemoryStore();
@@ -63,10 +64,22 @@ class Scene {
       random: { u32: () => (this.#seed += 1) },
       store: this.store,
       seen: () => ({
-        ...{ self: 1, ring: this.ring, document: encodeRing(this.ring), moves: [], departing: [], suspect: 0, hints: 0 },
+        ...{
+          self: 1,
+          ring: this.ring,
+          document: encodeRing(this.ring),
+          moves: [],
+          departing: [],
+          suspect: 0,
+          hints: 0,
+        },
         quorum: ringQuorum(this.ring.voters),
         peers: this.ring.members.filter(({ ordinal }) => ordinal !== 1).map(({ ordinal }) => this.#peer(ordinal)),
       }),
+      nameVoters: (lost, done) => {
+        this.lost.push(lost);
+        done({ kind: 'done', text: 'with other voters' });
+      },
       plan: (edits, { seed, change }) => {
         const to = editMembers(this.ring, edits);
         this.wallMs += 1;
@@ -374,4 +387,14 @@ test('Edits that are right come as they are', (t) => {
     { kind: 'remove', ordinal: 2 },
   ];
   t.deepEqual(readEdits(JSON.stringify(edits)), edits as StagedEdit[]);
+});
+
+test('voters are named by force only for the ring that was looked at, and for a list of numbers', (t) => {
+  const { admin, ring, lost } = new Scene(4);
+  const tell = ({ kind }: CommitFacts): void => void t.is(kind, lost.length === 0 ? 'refused' : 'done');
+  admin.nameVoters(ring.version + 1, '[]', tell);
+  for (const edits of ['', '{}', '["2"]', '[1.5]']) admin.nameVoters(ring.version, edits, tell);
+  t.deepEqual(lost, []);
+  admin.nameVoters(ring.version, '[2,3]', tell);
+  t.deepEqual(lost, [[2, 3]]);
 });

@@ -1,7 +1,7 @@
 /* A node that comes back when all other members are elsewhere: it finds them by a seed, and only in its own cluster. */
 import test from 'ava';
 import type { RingDocument } from '../../../src/ring/document.js';
-import { PeerNetwork, type Host } from '../peers/network.js';
+import { PeerNetwork } from '../peers/network.js';
 import { addressOf } from '../peers/cluster.js';
 import { ClusterBench } from './bench.js';
 import { nextVersion, removed } from './moved-rings.js';
@@ -76,7 +76,7 @@ test('another cluster at the seed is turned away, whatever secret it knows', asy
   const other = new ClusterBench(3, 3, undefined, { network, time: bench.time, clusterId: 'd'.repeat(32) });
   other.install(nextVersion(other.ring));
   const foreign = newAddressOf(7);
-  bench.network.hosts.set(foreign, other.node(1).host as Host);
+  bench.network.hosts.set(foreign, other.node(1).host);
   comesBack(bench, first, [foreign]);
   await bench.settle(15_000);
   t.is(bench.node(AWAY).node.ringVersion, 1);

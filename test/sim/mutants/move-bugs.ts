@@ -55,7 +55,11 @@ export const dropsWithoutGoingHome: Mutant = {
   name: 'drops-without-going-home',
   what: 'a node drops what it holds of a partition that the ring has taken away, without asking whether the owners have it',
   edits: [{ file: 'node/cluster/departures.js', from: 'if (owners.every(', to: 'if (true || owners.every(' }],
-  given: changing(['isolate', 'cut-pair'], { faultEveryMs: 2_000, work: { ...WORK, keys: 40, writes: [1] } }),
+  // Many keys, and nobody reads: nothing is claimed of a put that somebody may have replaced.
+  given: changing(['isolate', 'cut-pair'], {
+    faultEveryMs: 2_000,
+    work: { ...WORK, keys: 400, writes: [1], mix: [2, 0, 20, 0, 0, 0, 0] },
+  }),
 };
 
 export const countsHalfAHandover: Mutant = {
