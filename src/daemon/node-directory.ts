@@ -9,6 +9,7 @@ import { toHex } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { RealDisk } from '../disk/real-disk.js';
 import { withUnsyncedLog } from '../disk/unsynced-log.js';
+import { BUILD } from '../model/build.js';
 import { firstRing, type RingDocument, type RingMember } from '../ring/document.js';
 import { NodeMetaFile } from '../storage/node-meta.js';
 import type { RingSlots } from '../storage/ring-slots.js';
@@ -174,5 +175,5 @@ function newRing(options: DirectoryOptions, meta: NodeMetaFile): RingDocument {
   const clusterId = new Uint8Array(16);
   options.random.fill(clusterId);
   const member = { nodeId: meta.meta.nodeId, ordinal: FIRST_ORDINAL, address: options.clientAddress, zone: '' };
-  return firstRing(options.config.cluster, toHex(clusterId), member, options.config.partitions);
+  return firstRing(options.config.cluster, toHex(clusterId), member, options.config.partitions, BUILD.levelMax);
 }

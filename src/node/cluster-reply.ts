@@ -44,6 +44,8 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
     }
     case 'commit':
       return ringAdmin.commit(request.baseVersion, request.planHash, tell);
+    case 'finalize':
+      return ringAdmin.finalize(tell);
   }
 }
 
@@ -55,14 +57,15 @@ function refused(text: string): AdminAnswer {
 }
 
 /** Made when it is asked: it has nothing to remember. */
-function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingControl {
+function aloneAdmin({ ring, ordinal, build, hash, log, storage }: Services): RingControl {
   const none = { peers: [], moves: [], departing: [], hints: 0, quorum: 1 };
   const suspect = storage.status().suspectPartitions.length;
   return new RingAdmin({
     ...{ hash, log, store: null },
     random: { u32: () => 0 },
-    seen: () => ({ self: ordinal, ring, suspect, ...none }),
+    seen: () => ({ self: ordinal, build, ring, suspect, ...none }),
     plan: () => ({ fault: ALONE }),
+    raise: () => ({ fault: ALONE }),
     propose: (_ring, done) => {
       done({ kind: 'refused', text: ALONE });
     },

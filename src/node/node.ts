@@ -11,6 +11,7 @@ import type { Log, Meter } from '../env/meter.js';
 import type { Acceptor, Connection, ConnectionEvents } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
 import type { BufferPool } from '../lib/buffer-pool.js';
+import type { Build } from '../model/build.js';
 import { failure } from '../model/errors.js';
 import type { Hash64 } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
@@ -50,6 +51,8 @@ export interface NodeOptions {
   readonly log: Log;
   /** The one that the connections answer from. */
   readonly pool: BufferPool;
+  /** Absent: BUILD. */
+  readonly build?: Build;
   /** Absent: this node is a cluster of its own, and its peer listener refuses everybody. */
   readonly peers?: PeerService;
   /** Of a member of a ring of several nodes. Absent: this node is a cluster of its own. */

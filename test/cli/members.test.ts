@@ -29,6 +29,8 @@ const STATUS: ClusterStatusFacts = {
   cluster: 'shop',
   clusterId: RING.clusterId,
   version: 6,
+  level: 1,
+  finalize: { level: 2, isReady: false, text: 'feature level 2 has to wait: node 4 is old' },
   change: 'node 4 joins',
   changedAtMs: NOW,
   partitionCount: 8,
@@ -40,6 +42,8 @@ const STATUS: ClusterStatusFacts = {
     state: member.ordinal === 1 ? 'this node' : member.ordinal === 3 ? 'unreachable' : 'up',
     reason: '',
     ringVersion: 6,
+    release: member.ordinal === 4 ? '' : '0.1.0',
+    levelMax: member.ordinal === 3 ? 0 : member.ordinal === 4 ? 1 : 2,
     replicas: 6,
     tokens: 2,
     incoming: member.ordinal === 4 ? 2 : 0,
@@ -146,20 +150,24 @@ async function staged(...words: readonly string[]): Promise<readonly Record<stri
 test('status: members, moves, voters, what is staged, and a verdict', async (t) => {
   const table = await run({ status: STATUS }, 'cluster', 'status', '-o', 'table');
   t.deepEqual([table.code, table.err], [0, '']);
-  t.regex(table.out, /│ 3 {4}│ abcdabcd │ 10\.0\.0\.1:3 │ 10\.0\.1\.1:3 │ z0 {3}│ 1 {8}│ unreachable │/);
-  const lines = table.out.trimEnd().split('\n').slice(-6);
+  t.regex(table.out, /│ 3 {4}│ abcdabcd │ 10\.0\.0\.1:3 │ 10\.0\.1\.1:3 │ z0 {3}│ 1 {8}│ unknown {3}│ unreachable │/);
+  t.regex(table.out, /│ 10\.0\.1\.1:4 │ z1 {3}│ 1 {8}│ old \(1\) {3}│ up /);
+  const lines = table.out.trimEnd().split('\n').slice(-7);
   t.deepEqual(lines, [
     `Ring version 6 of cluster shop (id ${RING.clusterId}, Q = 8, N = 3), since ${new Date(NOW).toISOString()}: node 4 joins`,
     'Voters: node 1, node 3; 2 of 2 have to agree on a change, 1 can be reached',
+    'Feature level 1; feature level 2 has to wait: node 4 is old',
     'Moves: 2 being copied, 1 being restored from the other owners',
     `Staged, planned: partita cluster commit --version 7 --plan ${PLAN_HASH} --admin ${table.admin}`,
     '  node 2 leaves',
     'Not yet: node 3 cannot be reached from here; 3 replicas are being moved',
   ]);
   const raws = (await run({ status: STATUS }, 'cluster', 'status')).out.trimEnd().split('\n');
-  t.is(raws[0], `node\t1\tabcdabcd\t10.0.0.1:1\t10.0.1.1:1\tz0\t1\tthis node\t2\t6\t0\t0`);
+  t.is(raws[0], `node\t1\tabcdabcd\t10.0.0.1:1\t10.0.1.1:1\tz0\t1\t0.1.0 (2)\tthis node\t2\t6\t0\t0`);
   t.deepEqual(raws.slice(4), [
     `ring\t6\t${new Date(NOW).toISOString()}\tnode 4 joins`,
+    'level\t1',
+    'finalize\twaits\tfeature level 2 has to wait: node 4 is old',
     'staged\tnode 2 leaves',
     'trouble\tnode 3 cannot be reached from here',
     'trouble\t3 replicas are being moved',
@@ -168,13 +176,13 @@ test('status: members, moves, voters, what is staged, and a verdict', async (t) 
   const json = JSON.parse((await run({ status: STATUS }, 'cluster', 'status', '-o', 'json')).out) as object;
   t.deepEqual(json, { ...withoutRing(STATUS), isWell: false });
   const well = await run(
-    { status: { ...STATUS, troubles: [], moves: [], staged: [] } },
+    { status: { ...STATUS, finalize: null, troubles: [], moves: [], staged: [] } },
     'cluster',
     'status',
     '-o',
     'table',
   );
-  t.regex(well.out, /1 can be reached\nAll is well\n$/);
+  t.regex(well.out, /1 can be reached\nFeature level 1\nAll is well\n$/);
   const stale = { ...STATUS, plan: { version: 6, hash: PLAN_HASH, isStale: true } };
   t.regex(
     (await run({ status: stale }, 'cluster', 'status', '-o', 'table')).out,

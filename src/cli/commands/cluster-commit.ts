@@ -36,13 +36,13 @@ const VERSION_MAX = 0xffff_ffff;
 const ATTEMPTS = 8;
 const PAUSE_MS = 200;
 const FILE_LOST = 'name another file';
-const EXIT_OF = {
+export const EXIT_OF: Readonly<Record<CommitFacts['kind'], number>> = {
   done: EXIT_DONE,
   refused: EXIT_FAILED,
   conflict: EXIT_FAILED,
   'no-quorum': EXIT_UNAVAILABLE,
   unknown: EXIT_UNAVAILABLE,
-} as const satisfies Record<CommitFacts['kind'], number>;
+};
 
 /** What has become of it; `file`: where the ring is to be written, null if nobody joins. */
 interface Committed {

@@ -27,6 +27,7 @@ import { encodeRing, headFault, type RingDocument, type RingMember, stayingMembe
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringSizeFault } from '../../ring/ring-file.js';
 import type { ChangeOutcome, RingWish } from './change-outcome.js';
+import { finalizeFacts } from './feature-levels.js';
 import { type SeenCluster, statusFacts } from './cluster-status.js';
 import type { Refused, RingControl } from './ring-control.js';
 import {
@@ -52,6 +53,8 @@ export interface RingAdminWorld {
   seen(): SeenCluster;
   /** The ring that these edits make of the one in force. */
   plan(edits: readonly RingEdit[], wish: RingWish): RingPlan;
+  /** The ring in force at this feature level. */
+  raise(level: number, change: string): RingPlan;
   /** Has the voters decide on it. */
   propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void;
 }
@@ -163,9 +166,25 @@ export class RingAdmin implements RingControl {
     });
   }
 
+  finalize(done: (facts: CommitFacts) => void): void {
+    const seen = this.#world.seen();
+    const facts = finalizeFacts(seen);
+    if (this.#isCommitting) return done(refusal(COMMITTING));
+    if (facts === null) return done(refusal(`${nothingAbove(seen.ring)}: there is nothing to finalize`));
+    if (!facts.isReady) return done(refusal(`The level is not raised: ${facts.text}`));
+    const next = this.#world.raise(facts.level, `feature level ${facts.level}`);
+    if ('fault' in next) return done(refusal(next.fault));
+    this.#isCommitting = true;
+    this.#world.propose(next, ({ kind, text }) => {
+      this.#isCommitting = false;
+      if (kind === 'done') done({ kind, text, ring: null, version: next.version, joined: [] });
+      else done({ ...refusal(text), kind });
+    });
+  }
+
   #commitFault(ring: RingDocument, baseVersion: number, planHash: string): CommitFacts | null {
     const { plan } = this.#notes;
-    if (this.#isCommitting) return refusal('A commit is under way on this node: wait for its end');
+    if (this.#isCommitting) return refusal(COMMITTING);
     if (plan === null) return refusal(NO_PLAN);
     if (plan.baseVersion !== baseVersion || plan.hash !== planHash)
       return refusal(
@@ -225,6 +244,12 @@ export class RingAdmin implements RingControl {
       log.warn('ring-notes-not-kept', { error: error.message, text });
     });
   }
+}
+
+const COMMITTING = 'A commit is under way on this node: wait for its end';
+
+function nothingAbove({ level }: RingDocument): string {
+  return `The cluster is at feature level ${level}, and no member that can be reached understands a higher one`;
 }
 
 const NO_PLAN = 'There is no plan, or it is not one of what is staged now. Make one: partita cluster plan';

@@ -23,4 +23,6 @@ export interface RingControl {
   plan(): PlanFacts | Refused;
   /** `done` once: at once, or when the voters have decided, or can not. */
   commit(baseVersion: number, planHash: string, done: (facts: CommitFacts) => void): void;
+  /** Raises the feature level to what all members understand. `done` as of a commit. */
+  finalize(done: (facts: CommitFacts) => void): void;
 }

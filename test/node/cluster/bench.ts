@@ -219,10 +219,11 @@ export class ClusterBench {
     nodes: number,
     replicas: number = 3,
     storageOf: (ordinal: number) => TestStorage = () => new TestStorage(),
+    ring: RingDocument = ringOf(nodes, replicas),
   ) {
     this.random = new Prng(7);
     this.network = new PeerNetwork(this.time, this.random.fork());
-    this.ring = ringOf(nodes, replicas);
+    this.ring = ring;
     this.#table = new PreferenceTable(this.ring);
     for (let ordinal = 1; ordinal <= nodes; ordinal++) this.network.host(addressOf(ordinal));
     this.members = Array.from({ length: nodes }, (_, i) => new Member(this, i + 1, storageOf(i + 1)));
