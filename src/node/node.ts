@@ -13,6 +13,7 @@ import { assert } from '../lib/assert.js';
 import type { BufferPool } from '../lib/buffer-pool.js';
 import type { Build } from '../model/build.js';
 import { failure } from '../model/errors.js';
+import type { CommitFacts } from '../model/cluster-facts.js';
 import type { Hash64 } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
 import type { RingEdit } from '../ring/edits.js';
@@ -180,6 +181,13 @@ export class PartitaNode implements SessionHost {
   changeRing(edits: readonly RingEdit[], wish: RingWish, done: (outcome: ChangeOutcome) => void): void {
     if (this.#cluster === null) done({ kind: 'refused', text: 'This node is a cluster of its own' });
     else this.#cluster.changeRing(edits, wish, done);
+  }
+
+  /** Raises the feature level of the cluster to what all its members understand. */
+  finalize(done: (facts: CommitFacts) => void): void {
+    const { ringAdmin } = this.#services;
+    if (ringAdmin === null) throw new Error('A cluster of its own has no level to raise');
+    ringAdmin.finalize(done);
   }
 
   /** Compares what this node holds with what others hold, now and not when it is due: those that it calls. */

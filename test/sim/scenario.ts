@@ -19,6 +19,7 @@ import { checkHandedOff } from './checkers/handed-off.js';
 import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
 import { checkLeftovers, lesser } from './checkers/leftovers.js';
+import { checkLevels } from './checkers/levels.js';
 import { checkLiveness, type HealedOp } from './checkers/liveness.js';
 import { checkOwnersMet } from './checkers/owners-met.js';
 import { checkNever } from './checkers/never.js';
@@ -62,6 +63,7 @@ const SETTLE_MS = 5_000;
 /** The longest that a coordinator still works on a put whose client has been answered. */
 const AFTERMATH_MS = 4_000;
 const HINTS_HOME_MS = 20_000;
+const UPGRADED_WITHIN_MS = 180_000;
 const MOVED_WITHIN_MS = 180_000;
 /** What is younger may be left alone by whoever takes a partition over and compares it. */
 const COMPARED_MS = 6_000;
@@ -72,10 +74,12 @@ export function runSeed(settings: SeedSettings): SeedResult {
   world.workload.start();
   world.nemesis.start();
   world.changes?.start();
+  world.upgrade?.start();
   world.runFor(world.options.faultsUntilMs);
   world.say('healed');
   world.nemesis.heal();
   world.changes?.stop();
+  endUpgrade(world);
   settle(world);
   const evidence = gather(world);
   const violations = [...world.violations, ...world.observer.violations, ...judge(evidence)];
@@ -98,6 +102,14 @@ export function runSeed(settings: SeedSettings): SeedResult {
     counts: world.meter.counts,
     evidence,
   };
+}
+
+/** Nodes are restarted for it, so it comes before everything that is expected of a cluster that nobody disturbs. */
+function endUpgrade(world: SimWorld): void {
+  const { upgrade, cluster } = world;
+  if (upgrade === null || world.pump(() => upgrade.isOver, UPGRADED_WITHIN_MS)) return;
+  const known = cluster.nodes.map(({ node, state, build }) => `node ${node} ${state} ${build.release}`).join();
+  world.violation(`the cluster is not finalized ${UPGRADED_WITHIN_MS} ms after healing (${known})`);
 }
 
 /** Lets work end and everything that is under way arrive; what still has to be accepted as lost is accepted. */
@@ -217,6 +229,7 @@ function gather(world: SimWorld): Evidence {
     reaped,
     rings: cluster instanceof RingCluster ? cluster.history.inForce : [],
     strangers: world.strangers,
+    compactions: observer.compactions,
     stepsOfMoves: world.stepsOfMoves.all,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
@@ -263,6 +276,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkRings,
     checkStrangers,
     checkTakenOver,
+    checkLevels,
   ].flatMap((check) => check(evidence));
 }
 

@@ -6,6 +6,7 @@
 import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run, wait } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
+import { BUILD, type Build } from '../../src/model/build.js';
 import { nodeId } from '../../src/model/ids.js';
 import type { ClusterOptions, ReapingOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
@@ -80,6 +81,8 @@ export class SimNode implements StoreIdentity {
   readonly host: Host;
   readonly clock: SkewedClock = { offsetMs: 0 };
   readonly world: NodeWorld;
+  /** Of the process that starts next. */
+  build: Build = BUILD;
   state: NodeState = 'down';
   incarnation = 0;
   /** Under which it votes on rings. */
@@ -221,7 +224,7 @@ export class SimNode implements StoreIdentity {
     this.#wasInitialised = true;
     this.#meta = meta;
     const { nodeId: id } = meta.meta;
-    const { rings, ring } = yield* openRings(disk, () => world.ringFor(this, id));
+    const { rings, ring } = yield* openRings(disk, this.build, () => world.ringFor(this, id));
     if (!ring.members.some(({ ordinal }) => ordinal === this.ordinal)) {
       this.#leave(process, ring.version);
       return;
@@ -279,6 +282,7 @@ export class SimNode implements StoreIdentity {
       ring,
       nodeId: meta.meta.nodeId,
       ordinal: this.ordinal,
+      build: this.build,
       meter: world.meter,
       log: logOf(this.world, this.node),
       pool: new BufferPool(0),
