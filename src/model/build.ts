@@ -11,6 +11,10 @@
  * understand the level of its ring does not start, installs no such ring, votes for none, and is turned away by the others.
  *
  * A new level: raise LEVEL_MAX, say which release brings it, and name its features. A new cluster begins at the newest.
+ *
+ * A new format of a file is a feature, too, so that it is not written before its level. The ring is the first that is read
+ * of a directory; so whoever has a release that is too old is told by it which one is needed. Each file names its own format
+ * all the same, and is refused, never taken for damaged, if that is newer than what the release reads.
  */
 
 /** That of package.json; test/tidy.test.ts holds the two together. */
@@ -77,4 +81,10 @@ export function levelFault(level: number, needed: string, build: Build): string 
   if (level > build.levelMax)
     return `is at feature level ${level}, and ${own}: install Partita ${needed === '' ? 'of a newer release' : `${needed} or later`} on this node`;
   return `is at feature level ${level}, which is too old for this release; ${own}. Install the release before on all nodes, run partita cluster finalize, and then upgrade`;
+}
+
+/** Of a file whose format is not among those that this release reads: nothing of it is touched. */
+export function newerFormatText(what: string, format: number, formatMax: number): string {
+  const known = formatMax === 1 ? 'format 1' : `formats 1 to ${formatMax}`;
+  return `${what} has format ${format}, and this is release ${RELEASE}, which reads ${known}: a newer release of Partita has written it. Install that release again, or one after it; or restore this directory from a copy that was made before the upgrade`;
 }

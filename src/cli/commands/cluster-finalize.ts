@@ -40,7 +40,7 @@ export async function runClusterFinalize(io: Io, given: ClusterOptions): Promise
 async function finalize(io: Io, options: ClusterOptions, before: number): Promise<CommitFacts> {
   for (let left = ATTEMPTS; ; left--) {
     const facts = await askCluster<CommitFacts>(io, options, { action: 'finalize' });
-    if (left === 1 || facts.kind !== 'conflict') return facts;
+    if (left === 1 || (facts.kind !== 'conflict' && facts.kind !== 'no-quorum')) return facts;
     await rest(PAUSE_MS);
     if ((await statusOf(io, options)).level > before) return facts; // somebody else has done it
   }
