@@ -138,9 +138,18 @@ export async function runRingFile(io: Io, options: CommitOptions): Promise<numbe
   return EXIT_DONE;
 }
 
-async function commit(io: Io, options: ClusterOptions, baseVersion: number, planHash: string): Promise<CommitFacts> {
+function commit(io: Io, options: ClusterOptions, baseVersion: number, planHash: string): Promise<CommitFacts> {
+  return decide(io, options, { action: 'commit', baseVersion, planHash });
+}
+
+/** Of an answer that is lost nobody knows what it was. */
+export async function decide(
+  io: Io,
+  options: ClusterOptions,
+  request: Parameters<typeof askCluster>[2],
+): Promise<CommitFacts> {
   try {
-    return await askCluster<CommitFacts>(io, options, { action: 'commit', baseVersion, planHash });
+    return await askCluster<CommitFacts>(io, options, request);
   } catch (error) {
     if (!PartitaError.is(error) || (error.code !== 'TIMEOUT' && error.code !== 'CONNECTION')) throw error;
     const text = `${error.message}. The change may have been decided on all the same: look with partita cluster status before you try again`;
@@ -218,7 +227,7 @@ async function writeRingFile(
   return names;
 }
 
-function ringOf(raw: unknown): RingDocument {
+export function ringOf(raw: unknown): RingDocument {
   const ring = decodeRing(Buffer.from(JSON.stringify(raw)));
   if ('fault' in ring) throw new PartitaError('PROTOCOL', `the node has answered with what is no ring: ${ring.fault}`);
   return ring;

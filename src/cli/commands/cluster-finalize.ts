@@ -4,11 +4,11 @@
  */
 import { setTimeout as rest } from 'node:timers/promises';
 import type { CommitFacts } from '../../model/cluster-facts.js';
-import { askCluster, type ClusterOptions, statusOf } from '../cluster-asking.js';
+import { type ClusterOptions, statusOf } from '../cluster-asking.js';
 import { EXIT_DONE } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { formatOf, printJson, printLines } from '../output.js';
-import { EXIT_OF } from './cluster-commit.js';
+import { decide, EXIT_OF, ringOf } from './cluster-commit.js';
 
 const TIMEOUT = '20s';
 const ATTEMPTS = 8;
@@ -22,7 +22,7 @@ export async function runClusterFinalize(io: Io, given: ClusterOptions): Promise
     io.err(`error: cluster finalize: ${facts.text}\n`);
     return EXIT_OF[facts.kind];
   }
-  const { level } = await statusOf(io, options);
+  const { level } = ringOf(facts.ring);
   const format = formatOf(io, options.output);
   if (format === 'json') printJson(io, { version: facts.version, level });
   else if (format === 'raw')
@@ -39,7 +39,7 @@ export async function runClusterFinalize(io: Io, given: ClusterOptions): Promise
 
 async function finalize(io: Io, options: ClusterOptions, before: number): Promise<CommitFacts> {
   for (let left = ATTEMPTS; ; left--) {
-    const facts = await askCluster<CommitFacts>(io, options, { action: 'finalize' });
+    const facts = await decide(io, options, { action: 'finalize' });
     if (left === 1 || (facts.kind !== 'conflict' && facts.kind !== 'no-quorum')) return facts;
     await rest(PAUSE_MS);
     if ((await statusOf(io, options)).level > before) return facts; // somebody else has done it

@@ -177,7 +177,7 @@ export class RingAdmin implements RingControl {
     this.#isCommitting = true;
     this.#world.propose(next, ({ kind, text }) => {
       this.#isCommitting = false;
-      if (kind === 'done') done({ kind, text, ring: null, version: next.version, joined: [] });
+      if (kind === 'done') done({ kind, text, ring: jsonOf(next), version: next.version, joined: [] });
       else done({ ...refusal(text), kind });
     });
   }
@@ -206,8 +206,7 @@ export class RingAdmin implements RingControl {
     const joined = edits.flatMap((edit) =>
       edit.kind === 'join' ? [{ nodeId: edit.nodeId, name: edit.name ?? '' }] : [],
     );
-    const ring = JSON.parse(Buffer.from(encodeRing(next)).toString()) as unknown;
-    return { kind, text, ring, version: next.version, joined };
+    return { kind, text, ring: jsonOf(next), version: next.version, joined };
   }
 
   /** The clock of whoever commits is no part of what was planned. */
@@ -247,6 +246,10 @@ export class RingAdmin implements RingControl {
 }
 
 const COMMITTING = 'A commit is under way on this node: wait for its end';
+
+function jsonOf(ring: RingDocument): unknown {
+  return JSON.parse(Buffer.from(encodeRing(ring)).toString());
+}
 
 function nothingAbove({ level }: RingDocument): string {
   return `The cluster is at feature level ${level}, and no member that can be reached understands a higher one`;
