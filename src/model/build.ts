@@ -5,7 +5,7 @@
  * level; the ring document says at which level its cluster is (absent in old ones: 1), and what is above that level is
  * neither sent nor written. So while a cluster is upgraded, node by node, everything that lies on a disk can be read by
  * the release before, and each step can be taken back. When all members understand more, an administrator raises the level by
- * `partita cluster finalize`, which is a ring version as any other: decided by the voters, and never taken back.
+ * `partita cluster finalize`, which makes a ring version: decided by the voters like the others, and never taken back.
  *
  * A ring above level 1 has a format of its own, which releases that know no levels refuse. A node whose build does not
  * understand the level of its ring does not start, installs no such ring, votes for none, and is turned away by the others.

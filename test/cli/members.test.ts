@@ -5,18 +5,14 @@ import test from 'ava';
 import type { ClusterStatusFacts, CommitFacts, PlanFacts } from '../../src/model/cluster-facts.js';
 import { encodeRing } from '../../src/ring/document.js';
 import { decodeRingFile } from '../../src/ring/ring-file.js';
-import {
-  type ClusterAction,
-  type ClusterRequest,
-  decodeCluster,
-  encodeClusterReply,
-} from '../../src/wire/codec-cluster.js';
-import { CLUSTER, CLUSTER_REPLY } from '../../src/wire/kinds.js';
+import { decodeCluster, encodeClusterReply } from '../../src/wire/codec-cluster.js';
+import { CLUSTER_REPLY } from '../../src/wire/kinds.js';
 import { isFault } from '../../src/wire/plain.js';
 import { documentOf, members, tableOf } from '../ring/rings.js';
 import { withAdminSocket } from '../support/admin-socket.js';
-import { failed, type Script } from '../support/fake-node.js';
+import { type Script } from '../support/fake-node.js';
 import { HASH } from '../support/log-world.js';
+import { run, scripted } from '../support/told-cluster.js';
 import { runCli } from '../support/run-cli.js';
 import { folderFor } from '../support/temporary.js';
 
@@ -98,42 +94,6 @@ const PLAN: PlanFacts = {
 };
 
 const DONE: CommitFacts = { kind: 'done', text: 'Ring version 7 is in force', ring: raw, version: 7, joined: [] };
-
-type Facts = Partial<Record<ClusterAction, object>>;
-
-/** Answers with these facts; keeps what it was asked. */
-function scripted(facts: Facts, asked: ClusterRequest[] = []): Script {
-  return (request, peer) => {
-    if (request.kind !== CLUSTER) throw new Error('Only the cluster is asked about');
-    const { body } = request;
-    const question = decodeCluster(body, 0, body.length);
-    if (isFault(question)) throw new Error(question);
-    asked.push(question);
-    const answer = facts[question.action];
-    if (answer === undefined) peer.fail(request.id, failed('INVALID_ARGUMENT', `No ${question.action} today`));
-    else peer.frame(CLUSTER_REPLY, request.id, encodeClusterReply({ facts: JSON.stringify(answer) }));
-    return true;
-  };
-}
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-  readonly asked: readonly ClusterRequest[];
-  readonly admin: string;
-}
-
-async function run(facts: Facts, ...words: readonly string[]): Promise<Ran> {
-  const asked: ClusterRequest[] = [];
-  let ran: Ran | null = null;
-  await withAdminSocket(scripted(facts, asked), async (admin) => {
-    const { code, out, err } = await runCli([...words, '--admin', admin]);
-    ran = { code, out, err, asked, admin };
-  });
-  if (ran === null) throw new Error('It was not run');
-  return ran;
-}
 
 function withoutRing(facts: ClusterStatusFacts): object {
   return Object.fromEntries(Object.entries(facts).filter(([name]) => name !== 'ring'));

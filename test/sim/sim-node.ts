@@ -81,8 +81,7 @@ export class SimNode implements StoreIdentity {
   readonly host: Host;
   readonly clock: SkewedClock = { offsetMs: 0 };
   readonly world: NodeWorld;
-  /** Of the process that starts next. */
-  build: Build = BUILD;
+  build: Build = BUILD; // of the process that starts next
   state: NodeState = 'down';
   incarnation = 0;
   /** Under which it votes on rings. */
@@ -108,8 +107,7 @@ export class SimNode implements StoreIdentity {
   constructor(node: number, world: NodeWorld, random: Prng) {
     this.node = node;
     this.ordinal = node + 1;
-    this.address = placeOf(this.ordinal).address;
-    this.peerAddress = placeOf(this.ordinal).peerAddress;
+    ({ address: this.address, peerAddress: this.peerAddress } = placeOf(this.ordinal));
     this.host = new Host(`n${node}`);
     this.world = world;
     this.#random = random;

@@ -7,7 +7,7 @@ import xxhash from 'xxhash-wasm';
 import { PeerTable } from '../../../src/coordinator/peer-table.js';
 import type { KeyedDigest } from '../../../src/env/digest.js';
 import { Prng } from '../../../src/lib/prng.js';
-import { BUILD } from '../../../src/model/build.js';
+import { BUILD, type Build } from '../../../src/model/build.js';
 import { failure } from '../../../src/model/errors.js';
 import { hash64From } from '../../../src/model/hash.js';
 import { nodeId } from '../../../src/model/ids.js';
@@ -130,6 +130,7 @@ export class PeerNode {
       digest: keyedDigest,
       random,
       ring,
+      build: options.build ?? BUILD,
     });
     this.node = new PartitaNode({
       settings: { ...TEST_SETTINGS, inFlightMax: 256, frameBodyBytesMax: 20_000_000, ...options.node },
@@ -142,6 +143,7 @@ export class PeerNode {
       ring,
       nodeId: id,
       ordinal,
+      build: options.build ?? BUILD,
       meter: silentMeter,
       log: logs,
       pool: new PoisonPool(),
@@ -234,6 +236,8 @@ interface NodeOptions {
   readonly secret?: Uint8Array;
   readonly node?: Partial<typeof TEST_SETTINGS>;
   readonly links?: Partial<PeerSettings>;
+  /** Default: this one. */
+  readonly build?: Build;
 }
 
 export class PeerCluster {
