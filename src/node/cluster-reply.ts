@@ -24,7 +24,8 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
   const { ringAdmin } = services;
   if (ringAdmin === null) {
     const own = aloneAdmin(services);
-    if (request.action === 'status') tell(own.status());
+    if (request.action === 'status')
+      tell({ ...own.status(), finalize: null }); // its ring never changes
     else if (request.action === 'history') tell(own.history());
     else done(refused(ALONE));
     return;
