@@ -110,8 +110,11 @@ async function staged(...words: readonly string[]): Promise<readonly Record<stri
 test('status: members, moves, voters, what is staged, and a verdict', async (t) => {
   const table = await run({ status: STATUS }, 'cluster', 'status', '-o', 'table');
   t.deepEqual([table.code, table.err], [0, '']);
-  t.regex(table.out, /│ 3 {4}│ abcdabcd │ 10\.0\.0\.1:3 │ 10\.0\.1\.1:3 │ z0 {3}│ 1 {8}│ unknown {3}│ unreachable │/);
-  t.regex(table.out, /│ 10\.0\.1\.1:4 │ z1 {3}│ 1 {8}│ old \(1\) {3}│ up /);
+  t.regex(
+    table.out,
+    /│ 3 {4}│ abcdabcd │ 10\.0\.0\.1:3 │ 10\.0\.1\.1:3 │ z0 {3}│ 1 {8}│ unreachable │.*│ unknown {3}│/,
+  );
+  t.regex(table.out, /│ 10\.0\.1\.1:4 │ z1 {3}│ 1 {8}│ up .*│ old \(1\) {3}│/);
   const lines = table.out.trimEnd().split('\n').slice(-7);
   t.deepEqual(lines, [
     `Ring version 6 of cluster shop (id ${RING.clusterId}, Q = 8, N = 3), since ${new Date(NOW).toISOString()}: node 4 joins`,
@@ -123,7 +126,7 @@ test('status: members, moves, voters, what is staged, and a verdict', async (t) 
     'Not yet: node 3 cannot be reached from here; 3 replicas are being moved',
   ]);
   const raws = (await run({ status: STATUS }, 'cluster', 'status')).out.trimEnd().split('\n');
-  t.is(raws[0], `node\t1\tabcdabcd\t10.0.0.1:1\t10.0.1.1:1\tz0\t1\t0.1.0 (2)\tthis node\t2\t6\t0\t0`);
+  t.is(raws[0], `node\t1\tabcdabcd\t10.0.0.1:1\t10.0.1.1:1\tz0\t1\tthis node\t2\t6\t0\t0\t0.1.0 (2)`);
   t.deepEqual(raws.slice(4), [
     `ring\t6\t${new Date(NOW).toISOString()}\tnode 4 joins`,
     'level\t1',

@@ -16,12 +16,12 @@ const HEAD = [
   'peers',
   'zone',
   'capacity',
-  'release',
   'state',
   'tokens',
   'replicas',
   'coming',
   'going',
+  'release',
 ];
 
 export async function runClusterStatus(io: Io, options: ClusterStatusOptions): Promise<number> {
@@ -45,7 +45,7 @@ export async function runClusterStatus(io: Io, options: ClusterStatusOptions): P
 function rowOf(member: MemberFacts): readonly string[] {
   const { ordinal, nodeId, address, peerAddress, zone, capacity, tokens, replicas, incoming, outgoing } = member;
   const names = [String(ordinal), nodeId.slice(0, 8), address, peerAddress, zone, String(capacity)];
-  return [...names, releaseOf(member), stateOf(member), ...[tokens, replicas, incoming, outgoing].map(String)];
+  return [...names, stateOf(member), ...[tokens, replicas, incoming, outgoing].map(String), releaseOf(member)];
 }
 
 /** With the highest level that it understands. */
