@@ -8,6 +8,14 @@ export interface Preference {
   /** How many of `nodes` are owners: N. */
   readonly ownerCount: number;
   readonly ringVersion: number;
+  /** Places of owners that change hands; nearly always none. */
+  readonly handovers: readonly Handover[];
+}
+
+/** `owner` is asked now; `other` takes its place over, or has just given it up, and is asked by an older or newer ring. */
+export interface Handover {
+  readonly owner: number;
+  readonly other: number;
 }
 
 /** What this node believes of its peers just now; of itself it believes the best. PeerTable is the real one. */
@@ -26,4 +34,13 @@ export interface PeerView {
 export function isOwner(preference: Preference, node: number): boolean {
   for (let i = 0; i < preference.ownerCount; i++) if (preference.nodes[i] === node) return true;
   return false;
+}
+
+/** The first of the owners if all are healthy. */
+export function firstUnhealthyOwner({ nodes, ownerCount }: Preference, peers: PeerView, nowMs: number): number {
+  for (let i = 0; i < ownerCount; i++) {
+    const owner = nodes[i] as number;
+    if (!peers.isHealthy(owner, nowMs)) return owner;
+  }
+  return nodes[0] as number;
 }

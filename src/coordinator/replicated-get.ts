@@ -59,7 +59,7 @@ export type GetAnswer = 'found' | 'absent' | 'unknown';
 
 /** A fallback that is asked for what it holds stands in for nobody in particular. */
 const NOBODY = -1;
-const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
+const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0, handovers: [] };
 
 export class ReplicatedGet {
   outcome: GetResult = 'none';

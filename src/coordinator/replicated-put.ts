@@ -21,6 +21,10 @@
  * owner also counts while the record is in its buffer, unless the client asked for durable acks. The answer says durable
  * only if W of those that count have it on disk.
  *
+ * While an owner's place changes hands, readers by one ring ask the one, by another ring the other of the two. So a strict
+ * put goes to both, and the place counts when both have it: any R owners of either ring then meet it. A put that is not
+ * strict makes no such claim, and its port sends the other a copy that nobody waits for.
+ *
  * The shape: events write into the table of nodes that were asked, then one step looks at the whole table and does what
  * is missing. A step is idempotent, so events may come twice, late, in any order, and from within a call of the port.
  *
@@ -29,7 +33,7 @@
  */
 import { assert } from '../lib/assert.js';
 import { Asked, type AskedState, type Fault } from './asked.js';
-import { isOwner, type PeerView, type Preference } from './preference.js';
+import { firstUnhealthyOwner, isOwner, type PeerView, type Preference } from './preference.js';
 
 export interface PutTerms {
   /** 1..N */
@@ -65,7 +69,7 @@ export interface PutPort {
 export type PutResult = 'none' | 'stored' | 'too-few' | 'refused';
 export type PutAnswer = 'durable' | 'buffered';
 
-const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0 };
+const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0, handovers: [] };
 
 export class ReplicatedPut {
   outcome: PutResult = 'none';
@@ -118,7 +122,7 @@ export class ReplicatedPut {
     this.#asked.reset();
     for (let i = 0; i < preference.ownerCount; i++) this.#hinted[i] = false;
     this.#stepping = true; // what is reported from within `storeHere` waits for the step below
-    const owner = isOwner(preference, this.#self) ? this.#self : this.#firstUnhealthyOwner(nowMs);
+    const owner = isOwner(preference, this.#self) ? this.#self : firstUnhealthyOwner(preference, this.#peers, nowMs);
     const ticket = this.#asked.add(this.#self, owner, Infinity);
     this.#port.storeHere(this, ticket, owner === this.#self ? -1 : owner);
     this.#stepping = false;
@@ -181,6 +185,13 @@ export class ReplicatedPut {
   copyHintFor(row: number): number {
     return this.#asked.isOwnerRow(row) ? -1 : this.#asked.standsFor(row);
   }
+  /** Neither an owner nor in the place of one: it counts only together with the owner whose place it has, or had. */
+  copyIsExtra(row: number): boolean {
+    const { handovers } = this.#preference;
+    if (handovers.length === 0 || !this.#asked.isOwnerRow(row)) return false;
+    const node = this.#asked.node(row);
+    return handovers.some(({ other }) => other === node);
+  }
   copyState(row: number): AskedState<PutAnswer> {
     return this.#asked.state(row);
   }
@@ -228,6 +239,10 @@ export class ReplicatedPut {
       for (let i = 0; i < ownerCount; i++) {
         const owner = nodes[i] as number;
         if (this.#asked.rowOf(owner) < 0 && this.#peers.isHealthy(owner, nowMs)) this.#send(owner, owner, nowMs);
+      }
+      if (this.#strict) {
+        for (const { other } of this.#preference.handovers)
+          if (this.#asked.rowOf(other) < 0) this.#send(other, other, nowMs);
       }
     }
     for (let i = 0; i < ownerCount; i++) {
@@ -287,15 +302,6 @@ export class ReplicatedPut {
     return -1;
   }
 
-  #firstUnhealthyOwner(nowMs: number): number {
-    const { nodes, ownerCount } = this.#preference;
-    for (let i = 0; i < ownerCount; i++) {
-      const owner = nodes[i] as number;
-      if (!this.#peers.isHealthy(owner, nowMs)) return owner;
-    }
-    return nodes[0] as number;
-  }
-
   #ownerWithoutCopy(): number {
     const { nodes, ownerCount } = this.#preference;
     for (let i = 0; i < ownerCount; i++) {
@@ -306,9 +312,26 @@ export class ReplicatedPut {
   }
 
   #isCounted(row: number): boolean {
-    const state = this.#asked.state(row);
-    if (this.#strict && !this.#asked.isOwnerRow(row)) return false;
+    if (!this.#hasIt(row) || !this.#mayCount(row)) return false;
+    const other = this.#otherOf(row);
+    return other < 0 || this.#hasIt(this.#asked.rowOf(other));
+  }
+
+  #hasIt(row: number): boolean {
+    const state = row < 0 ? 'unsent' : this.#asked.state(row);
     return state === 'durable' || (state === 'buffered' && !this.#mustBeDurable);
+  }
+
+  #mayCount(row: number): boolean {
+    return !this.#strict || (this.#asked.isOwnerRow(row) && !this.copyIsExtra(row));
+  }
+
+  /** Who must have it too for the node to count; -1: nobody. */
+  #otherOf(row: number): number {
+    const { handovers } = this.#preference;
+    if (!this.#strict || handovers.length === 0) return -1;
+    const node = this.#asked.node(row);
+    return handovers.find(({ owner }) => owner === node)?.other ?? -1;
   }
 
   #count(): number {
@@ -321,15 +344,18 @@ export class ReplicatedPut {
   #countPossible(withSlow: boolean): number {
     let count = 0;
     for (let row = 0; row < this.#asked.count; row++) {
-      if (this.#isCounted(row)) {
-        count += 1;
-      } else if (!this.#strict || this.#asked.isOwnerRow(row)) {
-        const state = this.#asked.state(row);
-        // A buffered copy may yet be reported durable, though a node that was asked for durability reports once.
-        if (state === 'pending' || (withSlow && (state === 'slow' || state === 'buffered'))) count += 1;
-      }
+      if (!this.#mayCount(row) || !this.#mayHaveIt(row, withSlow)) continue;
+      const other = this.#otherOf(row);
+      if (other < 0 || this.#mayHaveIt(this.#asked.rowOf(other), withSlow)) count += 1;
     }
     return count;
+  }
+
+  #mayHaveIt(row: number, withSlow: boolean): boolean {
+    if (this.#hasIt(row)) return true;
+    const state = row < 0 ? 'unsent' : this.#asked.state(row);
+    // A buffered copy may yet be reported durable, though a node that was asked for durability reports once.
+    return state === 'pending' || (withSlow && (state === 'slow' || state === 'buffered'));
   }
 
   #reply(outcome: PutResult): void {

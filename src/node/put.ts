@@ -16,7 +16,7 @@ import type { PutRequest, SiblingMessage } from '../model/messages.js';
 import { partitionOf } from '../ring/partition.js';
 import { type Stored, WAIT_FOR_EARLIER, WRITE_NOTHING, type WriteRequest } from '../storage/storage.js';
 import { judgePutId, putIdFailure } from '../versioning/put-id.js';
-import type { PutCommand, PutOutcome } from '../versioning/put.js';
+import type { PutCommand, PutRefusal } from '../versioning/put.js';
 import { contextCount, PUT_ID_BYTES } from '../versioning/record.js';
 import type { ContextToken } from '../versioning/token.js';
 import type { ReplyParts } from '../wire/write-replies.js';
@@ -240,8 +240,9 @@ export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash 
     this.logical = hlc.logical;
     this.expiresMs = this.#ttlMs === 0 || this.isDelete ? 0 : this.wallMs + this.#ttlMs;
     const outcome = plan.decide(stored, this);
-    if (outcome !== 'write' && outcome !== 'known') return this.#refuse(this.#refusal(outcome));
-    const isNew = outcome === 'write';
+    if (outcome !== 'write' && outcome !== 'known' && outcome !== 'known-in-part')
+      return this.#refuse(this.#refusal(outcome));
+    const isNew = outcome !== 'known';
     const bytes = isNew ? plan.size : stored.end - stored.start;
     const objection = this.#keeper?.onDecided(bytes) ?? null;
     if (objection !== null) return this.#refuse(objection);
@@ -345,7 +346,7 @@ export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash 
     return WRITE_NOTHING;
   }
 
-  #refusal(outcome: Exclude<PutOutcome, 'write' | 'known'>): Failure {
+  #refusal(outcome: PutRefusal): Failure {
     switch (outcome) {
       case 'too-late':
         return failure(

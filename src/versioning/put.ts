@@ -12,7 +12,9 @@
  * they can come home after having been forgotten, and then a dot would be given out twice and one of two acknowledged
  * values be lost without a trace. The client's context takes no part in the choice but to refuse.
  *
- * A put id that is a sibling's or remembered is a put that has been done: nothing is written, and it may be acknowledged.
+ * A put id that is a sibling's or remembered is a put that has been done: no version is added, and it may be acknowledged.
+ * But what it replaced must be gone then: a store that lost it, and learnt its id from a later put that had read it, joins
+ * what its context covers and the ids that it carries. Otherwise a late retry of what it replaced would be shown.
  *
  * In two steps, as merge: `decide` reads the old record in place and knows the size, `encode` writes the new one once. One
  * object serves for ever and allocates nothing in the common case; the inputs must stay as they are between the steps.
@@ -81,24 +83,28 @@ export interface PutCommand {
 }
 
 /**
- * `write`: encode. `known`: this very put is stored or was overwritten; nothing to write. `too-late`: a retry from
+ * `write`: encode. `known`: this very put is stored or was overwritten; nothing to write. `known-in-part`: so it was, but
+ * not all that it replaced: encode, no version is added. `too-late`: a retry from
  * before the cut of the remembered ids, or before their window: RETRY_TOO_LATE, outcome unknown. `siblings-limit`,
  * `record-too-large`: it would add a sibling to a full record. `context-too-large`: more than 4,096 actors.
  */
-export type PutOutcome = 'write' | 'known' | 'too-late' | 'siblings-limit' | 'record-too-large' | 'context-too-large';
+export type PutOutcome =
+  'write' | 'known' | 'known-in-part' | 'too-late' | 'siblings-limit' | 'record-too-large' | 'context-too-large';
+
+export type PutRefusal = Exclude<PutOutcome, 'write' | 'known' | 'known-in-part'>;
 
 export class PutPlan {
   outcome: PutOutcome = 'known';
-  /** `write`: bytes of the new record. */
+  /** What is encoded: bytes of the new record. */
   size: number = 0;
-  /** `write`: siblings of the new record. */
+  /** What is encoded: siblings of the new record. */
   siblings: number = 0;
   /**
    * The record's only sibling is this put's version (also when it is `known`). Only then may the reply carry a context: one
    * that covers versions which the client has not been shown would let it overwrite what nobody has read.
    */
   soleSibling: boolean = false;
-  /** `write`: the mark to keep beside the record; it is the new dot as well. */
+  /** What is encoded: the mark to keep beside the record (counter 0: none); of `write` it is the new dot as well. */
   markActorHi: number = 0;
   markActorLo: number = 0;
   markCounter: number = 0;
@@ -140,7 +146,8 @@ export class PutPlan {
   /** Writes `size` bytes at `at`; only after a decision to write. */
   encode(target: Uint8Array, at: number, hash: Hash64): void {
     const put = this.#put;
-    assert(put !== null && this.outcome === 'write', 'only a decision to write is encoded');
+    const isDecided = this.outcome === 'write' || this.outcome === 'known-in-part';
+    assert(put !== null && isDecided, 'only a decision to write is encoded');
     const { key } = put;
     const entryCount = this.#join.count + (this.#hasFreshActor ? 1 : 0);
     const { count, cut } = this.#remembered;
@@ -163,44 +170,82 @@ export class PutPlan {
   #next(local: LocalRecord, put: PutCommand): PutOutcome {
     const { bytes, start } = local;
     const siblings = siblingCount(bytes, start);
-    if (this.#walkSiblings(local, put)) {
-      this.soleSibling = siblings === 1;
-      return 'known';
-    }
+    const isStored = this.#walkSiblings(local, put);
     const ids = rememberedStart(bytes, start);
     const idCount = rememberedCount(bytes, start);
-    if (hasPutId(bytes, ids, idCount, put.putId, 0)) return 'known';
+    if (isStored || hasPutId(bytes, ids, idCount, put.putId, 0)) return this.#known(local, put, isStored);
     const cut = cutSeconds(bytes, start);
     if (put.retry && mayBeForgotten(bytes, ids, idCount, cut, putIdSeconds(put.putId, 0))) return 'too-late';
     const adds = siblings > 0 && this.#keptCount === siblings;
     if (adds && siblings >= SIBLINGS_MAX) return 'siblings-limit';
-    this.#remembered.addAll(bytes, ids, idCount);
-    this.#remembered.joinCut(cut);
-    const entries = contextStart(bytes, start);
-    const count = contextCount(bytes, start);
-    const token = put.token;
-    if (token === null) this.#join.measure(bytes, entries, count, NOTHING, 0, 0);
-    else this.#join.measure(bytes, entries, count, token.bytes, token.entries, token.entryCount);
+    this.#joinWith(local, put);
     return this.#finish(put, adds);
   }
 
-  /** Notes which siblings stay, and the ids of those that go; true: one of them is this put. */
+  /** What was known of the put's causes, and what it brings: contexts and remembered ids. */
+  #joinWith({ bytes, start }: LocalRecord, { token }: PutCommand): void {
+    this.#remembered.addAll(bytes, rememberedStart(bytes, start), rememberedCount(bytes, start));
+    this.#remembered.joinCut(cutSeconds(bytes, start));
+    const entries = contextStart(bytes, start);
+    const count = contextCount(bytes, start);
+    if (token === null) this.#join.measure(bytes, entries, count, NOTHING, 0, 0);
+    else this.#join.measure(bytes, entries, count, token.bytes, token.entries, token.entryCount);
+  }
+
+  #known(local: LocalRecord, put: PutCommand, isStored: boolean): PutOutcome {
+    const { bytes, start } = local;
+    this.soleSibling = isStored && siblingCount(bytes, start) === 1;
+    if (put.token === null) return 'known';
+    this.#joinWith(local, put);
+    this.#rememberShown(put.token, put.putId);
+    this.#remembered.normalise();
+    const ids = rememberedStart(bytes, start);
+    const isComplete =
+      this.#join.sameAsA &&
+      this.#remembered.equals(bytes, ids, rememberedCount(bytes, start), cutSeconds(bytes, start));
+    if (isComplete || this.#join.count > CONTEXT_ENTRIES_MAX) return 'known';
+    this.siblings = this.#keptCount;
+    this.soleSibling = isStored && this.siblings === 1;
+    this.#hasFreshActor = false;
+    this.size = this.#sizeOf(put.key, this.#join.count, 0);
+    this.markActorHi = local.markActorHi;
+    this.markActorLo = local.markActorLo;
+    this.markCounter = local.hasMark ? local.markCounter : 0;
+    return 'known-in-part';
+  }
+
+  #sizeOf(key: Uint8Array, entryCount: number, valueBytes: number): number {
+    return (
+      RECORD_FIXED_BYTES +
+      key.length +
+      CONTEXT_ENTRY_BYTES * entryCount +
+      SIBLING_HEADER_BYTES * this.siblings +
+      PUT_ID_BYTES * this.#remembered.count +
+      this.#keptValueBytes +
+      valueBytes +
+      CHECKSUM_BYTES
+    );
+  }
+
+  /** Notes which siblings stay, and the ids of those that go; true: one of them is this put (it stays). */
   #walkSiblings(local: LocalRecord, put: PutCommand): boolean {
     const { bytes, start } = local;
     const token = put.token;
     const end = rememberedStart(bytes, start);
     let value = recordHeaderEnd(bytes, start);
+    let isStored = false;
     for (let header = siblingsStart(bytes, start); header < end; header += SIBLING_HEADER_BYTES) {
-      if (samePutId(bytes, header + SIBLING_PUT_ID, put.putId, 0)) return true;
       const valueBytes = siblingValueBytes(bytes, header);
-      if (token !== null && covers(token.bytes, token.entries, token.entryCount, bytes, header)) {
+      const isThis = samePutId(bytes, header + SIBLING_PUT_ID, put.putId, 0);
+      if (isThis) isStored = true;
+      if (!isThis && token !== null && covers(token.bytes, token.entries, token.entryCount, bytes, header)) {
         this.#remembered.add(bytes, header + SIBLING_PUT_ID);
       } else {
         this.#keep(header, value, valueBytes);
       }
       value += valueBytes;
     }
-    return false;
+    return isStored;
   }
 
   #keep(header: number, value: number, valueBytes: number): void {
@@ -224,15 +269,7 @@ export class PutPlan {
     const entryCount = this.#join.count + (this.#hasFreshActor ? 1 : 0);
     if (entryCount > CONTEXT_ENTRIES_MAX) return 'context-too-large';
     this.siblings = this.#keptCount + 1;
-    this.size =
-      RECORD_FIXED_BYTES +
-      put.key.length +
-      CONTEXT_ENTRY_BYTES * entryCount +
-      SIBLING_HEADER_BYTES * this.siblings +
-      PUT_ID_BYTES * this.#remembered.count +
-      this.#keptValueBytes +
-      (put.value === undefined ? 0 : put.value.length) +
-      CHECKSUM_BYTES;
+    this.size = this.#sizeOf(put.key, entryCount, put.value === undefined ? 0 : put.value.length);
     if (adds && this.size > this.#recordBytesMax) return 'record-too-large';
     this.#mint(token);
     this.soleSibling = this.siblings === 1;
@@ -276,6 +313,7 @@ export class PutPlan {
 
   #encodeContext(target: Uint8Array, at: number): number {
     const end = this.#join.write(target, at);
+    if (this.outcome === 'known-in-part') return end;
     const { markActorHi: hi, markActorLo: lo, markCounter } = this;
     const index = entryIndex(target, at, this.#join.count, hi, lo);
     if (!this.#hasFreshActor) {
@@ -295,7 +333,7 @@ export class PutPlan {
     const { bytes } = this.#local;
     let header = headers;
     let value = values;
-    let isPlaced = false;
+    let isPlaced = this.outcome === 'known-in-part';
     for (let i = 0; i < this.#keptCount; i++) {
       const from = this.#kept[2 * i] as number;
       if (!isPlaced && this.#newComesBefore(bytes, from)) {

@@ -3,7 +3,7 @@ import test from 'ava';
 import { chooseCoordinator, type Circumstances, FORWARDS_MAX, HERE } from '../../src/coordinator/choose-coordinator.js';
 import type { PeerView, Preference } from '../../src/coordinator/preference.js';
 
-const preference: Preference = { nodes: [1, 2, 3, 4, 5], ownerCount: 3, ringVersion: 1 };
+const preference: Preference = { nodes: [1, 2, 3, 4, 5], ownerCount: 3, ringVersion: 1, handovers: [] };
 const plain: Circumstances = { forwarded: false, cannotStore: false, excluded: [] };
 
 function peers(suspects: readonly number[], costs: Readonly<Record<number, number>> = {}): PeerView {
@@ -57,7 +57,7 @@ testProp(
   (t, rings, suspects, full, dead, first) => {
     const decide = (self: number, forwarded: boolean, excluded: readonly number[]): number => {
       const { order, owners } = rings[self] as { order: number[]; owners: number };
-      const ring: Preference = { nodes: order, ownerCount: owners, ringVersion: self };
+      const ring: Preference = { nodes: order, ownerCount: owners, ringVersion: self, handovers: [] };
       const view = peers((suspects[self] as number[]).filter((node) => node !== self));
       return chooseCoordinator(self, ring, view, { forwarded, cannotStore: full.includes(self), excluded }, 0);
     };

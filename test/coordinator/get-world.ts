@@ -99,7 +99,12 @@ export class GetWorld implements GetPort, PeerView {
   constructor(scenario: GetScenario, make: MakeGet) {
     this.#scenario = scenario;
     this.#nodes = Array.from({ length: scenario.nodeCount }, (_, i) => ordinal(i));
-    this.#preference = { nodes: Uint16Array.from(this.#nodes), ownerCount: scenario.ownerCount, ringVersion: 7 };
+    this.#preference = {
+      nodes: Uint16Array.from(this.#nodes),
+      ownerCount: scenario.ownerCount,
+      ringVersion: 7,
+      handovers: [],
+    };
     this.#self = ordinal(scenario.self);
     this.#get = make(this.#self, this, this);
   }

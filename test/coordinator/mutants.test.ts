@@ -20,10 +20,8 @@ const PUT: readonly Mutant[] = [
   },
   {
     bug: 'strict counts stand-ins',
-    from: `if (this.#strict && !this.#asked.isOwnerRow(row))
-            return false;
-        return state === 'durable'`,
-    to: `return state === 'durable'`,
+    from: 'return !this.#strict || (this.#asked.isOwnerRow(row) && !this.copyIsExtra(row));',
+    to: 'return true;',
   },
   {
     bug: 'an answer to an earlier put is taken for one to this',

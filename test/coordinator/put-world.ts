@@ -49,7 +49,8 @@ export class PutWorld implements PutPort, PeerView {
   constructor(scenario: PutScenario, make: MakePut) {
     this.#scenario = scenario;
     this.#nodes = Array.from({ length: scenario.nodeCount }, (_, i) => ordinal(i));
-    this.#preference = { nodes: Uint16Array.from(this.#nodes), ownerCount: scenario.ownerCount, ringVersion: 7 };
+    const nodes = Uint16Array.from(this.#nodes);
+    this.#preference = { nodes, ownerCount: scenario.ownerCount, ringVersion: 7, handovers: [] };
     this.#suspects = [...scenario.suspects];
     this.#self = ordinal(scenario.self);
     this.#put = make(this.#self, this, this);

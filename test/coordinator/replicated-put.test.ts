@@ -66,6 +66,50 @@ test('Strict counts owners only, and tells at once when too few can answer', (t)
   t.deepEqual(put.ack(5), ['ended']);
 });
 
+test('While a place changes hands, a strict put goes to both, and the place counts when both have it', (t) => {
+  const handovers = [{ owner: 3, other: 4 }];
+  const put = new PutScript({ strict: true, handovers });
+  t.deepEqual(put.encoded(), ['store', 'send 2', 'send 3', 'send 4']);
+  put.ack(1);
+  t.deepEqual(put.ack(3), [], 'a reader by the next ring would ask 2 and 4');
+  t.deepEqual(put.ack(4), ['stored 2/2 durable']);
+  t.deepEqual(put.ack(2), ['ended']);
+
+  const lost = new PutScript({ strict: true, handovers });
+  lost.encoded();
+  lost.ack(1);
+  lost.ack(3);
+  t.deepEqual(lost.fail(4), []);
+  t.deepEqual(lost.fail(2), ['send 5 for 2', 'too-few 1/2 unknown']);
+  t.deepEqual(
+    new PutScript({ handovers }).encoded(),
+    ['store', 'send 2', 'send 3'],
+    'others are sent a copy by the port',
+  );
+});
+
+test('A strict put is stored when W owners have it by every ring that may be in force', (t) => {
+  const one = [{ owner: 3, other: 4 }];
+  for (const handovers of [one, [...one, { owner: 2, other: 5 }], [{ owner: 1, other: 5 }]]) {
+    for (let bits = 0; bits < 16; bits++) {
+      const acking = [2, 3, 4, 5].filter((_, i) => ((bits >> i) & 1) === 1);
+      const put = new PutScript({ strict: true, handovers });
+      const lines = [...put.encoded(), ...put.ack(1), ...acking.flatMap((node) => put.ack(node))];
+      const have = new Set([1, ...acking.filter((node) => put.ticket(node) >= 0)]);
+      const rings = handovers.reduce(
+        (known, { owner, other }) => [...known, ...known.map((row) => row.map((one) => (one === owner ? other : one)))],
+        [[1, 2, 3]],
+      );
+      const isEverywhere = rings.every((row) => row.filter((node) => have.has(node)).length >= 2);
+      t.is(
+        lines.some((line) => line.startsWith('stored')),
+        isEverywhere,
+        `${acking.join()} of ${rings.join(' or ')}`,
+      );
+    }
+  }
+});
+
 test('A buffered ack of an owner counts, and the reply does not claim more', (t) => {
   const put = new PutScript();
   put.encoded();

@@ -1,6 +1,6 @@
 /* A put or a get moved by hand: what it asks for is a list of lines, what is told to it are calls. */
 import type { Fault } from '../../src/coordinator/asked.js';
-import type { PeerView } from '../../src/coordinator/preference.js';
+import type { Handover, PeerView, Preference } from '../../src/coordinator/preference.js';
 import { type GetAnswer, ReplicatedGet } from '../../src/coordinator/replicated-get.js';
 import { ReplicatedPut } from '../../src/coordinator/replicated-put.js';
 
@@ -9,6 +9,7 @@ export interface Setting {
   readonly nodes?: readonly number[];
   readonly ownerCount?: number;
   readonly self?: number;
+  readonly handovers?: readonly Handover[];
   readonly quorum?: number;
   readonly strict?: boolean;
   readonly durable?: boolean;
@@ -31,8 +32,8 @@ function peersOf(setting: Setting, missed: number[]): PeerView {
   };
 }
 
-function preferenceOf(setting: Setting): { nodes: readonly number[]; ownerCount: number; ringVersion: number } {
-  return { nodes: setting.nodes ?? [1, 2, 3, 4, 5], ownerCount: setting.ownerCount ?? 3, ringVersion: 7 };
+function preferenceOf({ nodes = [1, 2, 3, 4, 5], ownerCount = 3, handovers = [] }: Setting): Preference {
+  return { nodes, ownerCount, ringVersion: 7, handovers };
 }
 
 export class PutScript {

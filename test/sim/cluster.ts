@@ -40,11 +40,6 @@ export interface SimCluster {
   ringFor(node: SimNode, nodeId: string): RingDocument;
   /** The node lives by this ring from now on. */
   onRing(node: SimNode, ring: RingDocument, nowMs: number): void;
-  /**
-   * How many owners of the key were others at some time from `fromMs` until `untilMs` than at another, by any node's ring,
-   * but for those that have begun to take it over after `settledMs`.
-   */
-  ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number;
   /** All that ever were. */
   ownersEver(key: string): readonly number[];
   /** `pump` lets time pass until it is told that it may stop. */
@@ -82,10 +77,6 @@ export class SingleNodes implements SimCluster {
   }
 
   onRing(): void {}
-
-  ownersReplaced(): number {
-    return 0;
-  }
 
   ownersEver(key: string): readonly number[] {
     return this.ownersOf(key);
@@ -224,14 +215,8 @@ export class RingCluster implements SimCluster {
     if (at >= 0) this.nodes.splice(at, 1);
   }
 
-  ownersReplaced(key: string, fromMs: number, settledMs: number, untilMs: number): number {
-    return this.history.ownersReplaced(this.partitionOf(key), fromMs, settledMs, untilMs);
-  }
-
   ownersEver(key: string): readonly number[] {
-    const { NEGATIVE_INFINITY, POSITIVE_INFINITY } = Number;
-    const owners = this.history.ownersBetween(this.partitionOf(key), NEGATIVE_INFINITY, POSITIVE_INFINITY);
-    return [...owners].map((ordinal) => ordinal - 1);
+    return this.history.ownersEver(this.partitionOf(key));
   }
 
   groupOf(): number {

@@ -155,11 +155,6 @@ export interface Evidence {
   ownersLost(key: string, isDurable: boolean, fromMs: number, untilMs: number): number;
   /** Of those since the write began: owners that may say they have nothing, since nothing told them what they had lost. */
   ownersDoubtful(write: WriteOp, untilMs: number): number;
-  /**
-   * How many owners of the key were others at some time from when the write began until `untilMs` than at another, but for
-   * those who have begun to take it over so late that they have compared the write.
-   */
-  ownersReplaced(write: WriteOp, untilMs: number): number;
   /** All that ever were. */
   ownersEver(key: string): readonly number[];
   /** Key → coordinating node → ids of the puts shown by a get of all owners, after healing; null: it failed. */

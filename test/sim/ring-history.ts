@@ -8,6 +8,7 @@ export class RingHistory {
   /** Every version that any node has lived by, as the first of them had it. */
   readonly rings: Map<number, RingDocument> = new Map();
   readonly #ringOf: Map<number, RingDocument> = new Map();
+  readonly #owners: Map<number, readonly number[]> = new Map();
   /** Ids under which nobody votes any more. */
   readonly #forgotten: Set<string> = new Set();
 
@@ -19,7 +20,9 @@ export class RingHistory {
   note({ node, life }: SimNode, ring: RingDocument, atMs: number): void {
     this.inForce.push({ node, life, atMs, ring });
     this.#ringOf.set(node, ring);
-    if (!this.rings.has(ring.version)) this.rings.set(ring.version, ring);
+    if (this.rings.has(ring.version)) return;
+    this.rings.set(ring.version, ring);
+    this.#owners.clear();
   }
 
   /** By which the node lives, or lived when it was up last; null: it never was. */
@@ -37,32 +40,16 @@ export class RingHistory {
     throw new Error(`node ${ordinal - 1} is in no ring`);
   }
 
-  /** That were in force on any node at some time between the two. */
-  #between(fromMs: number, untilMs: number): readonly RingDocument[] {
-    const since = new Map<number, RingDocument>();
-    const rings = new Set<RingDocument>();
-    for (const { node, ring, atMs } of this.inForce) {
-      if (atMs <= fromMs) since.set(node, ring);
-      else if (atMs <= untilMs) rings.add(ring);
-    }
-    return [...since.values(), ...rings];
-  }
-
-  /** Ordinals of all owners of a partition in the rings that were in force anywhere between the two times. */
-  ownersBetween(partition: number, fromMs: number, untilMs: number): ReadonlySet<number> {
-    const rows = this.#between(fromMs, untilMs).flatMap(({ owners, replicaCount: n }) =>
+  /** All that ever owned the partition. Asked for each pair of a write and a read, so it is looked up once a ring. */
+  ownersEver(partition: number): readonly number[] {
+    const known = this.#owners.get(partition);
+    if (known !== undefined) return known;
+    const ordinals = [...this.rings.values()].flatMap(({ owners, replicaCount: n }) =>
       owners.slice(partition * n, partition * n + n),
     );
-    return new Set(rows);
-  }
-
-  /** See SimCluster. */
-  ownersReplaced(partition: number, fromMs: number, settledMs: number, untilMs: number): number {
-    const early = new Set(this.ownersBetween(partition, fromMs, settledMs));
-    const rings = this.#between(fromMs, settledMs);
-    for (const { moves } of rings) for (const move of moves) if (move.partition === partition) early.add(move.to);
-    const owners = [...this.ownersBetween(partition, fromMs, untilMs)].filter((owner) => early.has(owner));
-    return Math.max(0, owners.length - (rings[0]?.replicaCount ?? 0));
+    const nodes = [...new Set(ordinals)].map((ordinal) => ordinal - 1);
+    this.#owners.set(partition, nodes);
+    return nodes;
   }
 
   /**

@@ -65,8 +65,6 @@ const AFTERMATH_MS = 4_000;
 const HINTS_HOME_MS = 20_000;
 const UPGRADED_WITHIN_MS = 180_000;
 const MOVED_WITHIN_MS = 180_000;
-/** What is younger may be left alone by whoever takes a partition over and compares it. */
-const COMPARED_MS = 6_000;
 
 export function runSeed(settings: SeedSettings): SeedResult {
   const world = new SimWorld(settings);
@@ -215,10 +213,6 @@ function gather(world: SimWorld): Evidence {
       const unaware = doubts.nodesSince(key, isDurable, startMs, untilMs, 'unnoticed');
       const meanwhile = doubts.nodesSince(key, isDurable, startMs, endMs);
       return cluster.ownersEver(key).filter((owner) => unaware.has(owner) || meanwhile.has(owner)).length;
-    },
-    ownersReplaced: ({ key, startMs, endMs }, untilMs) => {
-      const settledMs = endMs + COMPARED_MS + 2 * (world.options.skewMaxMs + world.startSkewMs);
-      return cluster.ownersReplaced(key, startMs, settledMs, untilMs);
     },
     ownersEver: (key) => cluster.ownersEver(key),
     byCoordinator,

@@ -6,6 +6,7 @@
 import test from 'ava';
 import { toHex } from '../../src/lib/bytes.js';
 import { MergePlan } from '../../src/versioning/merge.js';
+import type { PutOutcome } from '../../src/versioning/put.js';
 import { recordHeaderEnd } from '../../src/versioning/record.js';
 import { decodePlain, dotOf, encodePlain, id, mergeBytes, NOW_MS, Replica, show } from './support.js';
 
@@ -270,6 +271,42 @@ test('F10: a retry that arrives where its put was never held is known from the r
   put(a, 'x', b.read().token); // A never held y
   t.is(a.put({ value: 'y', id: p, retry: true }), 'known');
   t.deepEqual(merged(a, b).read().values, ['x']);
+});
+
+/** One store. A is put, B replaces it, C replaces B; then the power fails, and none of the three had reached the disk. */
+function afterPowerLoss(): { store: Replica; retryA(): PutOutcome; retryB(): PutOutcome; retryC(): PutOutcome } {
+  const before = new Replica(1, 1);
+  const [a, b, c] = [id(NOW_S, 1), id(NOW_S, 2), id(NOW_S, 3)];
+  before.put({ value: 'A', id: a });
+  const readA = before.read().token;
+  before.put({ value: 'B', id: b, token: readA });
+  const readB = before.read().token;
+  const store = new Replica(1, 2);
+  return {
+    store,
+    retryA: () => store.put({ value: 'A', id: a, retry: true }),
+    retryB: () => store.put({ value: 'B', id: b, token: readA, retry: true }),
+    retryC: () => store.put({ value: 'C', id: c, token: readB, retry: true }),
+  };
+}
+
+test('A put that is known only because somebody has read it still replaces what it has replaced: retried before that', (t) => {
+  const { store, retryA, retryB, retryC } = afterPowerLoss();
+  t.is(retryC(), 'write');
+  t.is(retryB(), 'known-in-part');
+  t.is(retryB(), 'known');
+  t.is(retryA(), 'known');
+  t.deepEqual(store.read().values, ['C']);
+});
+
+test('A put that is known only because somebody has read it still replaces what it has replaced: retried after that', (t) => {
+  const { store, retryA, retryB, retryC } = afterPowerLoss();
+  t.is(retryC(), 'write');
+  t.is(retryA(), 'write');
+  t.deepEqual(store.read().values.toSorted(), ['A', 'C']);
+  t.is(retryB(), 'known-in-part');
+  t.deepEqual(store.read().values, ['C']);
+  t.true(store.hasMark);
 });
 
 test('F10: a retry minted elsewhere before the overwrite was heard of does not come back', (t) => {

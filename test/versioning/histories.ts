@@ -159,12 +159,16 @@ export class World {
     });
     put.acked = true;
     if (outcome === 'known') return;
+    const copy = this.#copy(at);
+    const siblings = new Map([...copy.siblings].filter(([old]) => !put.context.seen.has(old)));
+    if (outcome === 'known-in-part') {
+      this.#copies[at] = { seen: new Set([...copy.seen, ...put.context.seen]), siblings };
+      return;
+    }
     if (outcome !== 'write') throw new Error(`A put of a small world is ${outcome}`);
     const dot = dotOf(newDot(taker));
     if (this.#minted.has(dot)) this.faults.push(`dot ${dot} names ${this.#minted.get(dot)} and ${put.value}`);
     this.#minted.set(dot, put.value);
-    const copy = this.#copy(at);
-    const siblings = new Map([...copy.siblings].filter(([old]) => !put.context.seen.has(old)));
     siblings.set(dot, put.value);
     this.#copies[at] = { seen: new Set([...copy.seen, ...put.context.seen, dot]), siblings };
   }

@@ -288,7 +288,7 @@ export class Replica {
       logical: 0,
       expiresMs: 0,
     });
-    if (outcome === 'write') this.#write();
+    if (outcome === 'write' || outcome === 'known-in-part') this.#write();
     return outcome;
   }
 
@@ -301,7 +301,7 @@ export class Replica {
     this.record = target.slice(8, 8 + this.plan.size);
     const fault = checkRecord(this.record, 0, this.record.length, hash, KEY);
     if (fault !== null) throw new Error(`A put made a bad record: ${fault}`);
-    this.hasMark = true;
+    this.hasMark = this.plan.markCounter > 0;
     this.markActorHi = this.plan.markActorHi;
     this.markActorLo = this.plan.markActorLo;
     this.markCounter = this.plan.markCounter;

@@ -9,6 +9,7 @@
 import { chooseCoordinator, type Circumstances, HERE } from '../../coordinator/choose-coordinator.js';
 import { ASKED_MAX, type Fault } from '../../coordinator/asked.js';
 import { putFailure } from '../../coordinator/failures.js';
+import type { Preference } from '../../coordinator/preference.js';
 import { type PutPort, type PutTerms, ReplicatedPut } from '../../coordinator/replicated-put.js';
 import type { Timed } from '../../lib/deadline-wheel.js';
 import { failure, type Failure } from '../../model/errors.js';
@@ -31,10 +32,9 @@ import { Resend } from './resend.js';
 import { type RecordTarget, RecordWrite } from './record-write.js';
 import { blockOf, KEPT_BYTES_MAX } from './blocks.js';
 import { type ClusterParts, peerTimeoutMs, quorumOf } from './parts.js';
-import type { RingPreference } from './preferences.js';
 
 const NOTHING = new Uint8Array(0);
-const NOWHERE: RingPreference = { nodes: [], ownerCount: 0, ringVersion: 0, extras: [] };
+const NOWHERE: Preference = { nodes: [], ownerCount: 0, ringVersion: 0, handovers: [] };
 
 /** The local store's part. */
 class LocalPart implements PutTarget, RecordKeeper {
@@ -106,7 +106,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   #target: PutTarget | null = null;
   /** The same, once it has its answer. */
   #told: PutTarget | null = null;
-  #preference: RingPreference = NOWHERE;
+  #preference: Preference = NOWHERE;
   #budgetMs = 0;
   #localTicket = 0;
   #hintFor = -1;
@@ -249,7 +249,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     this.#record = block.length === size ? block : block.subarray(0, size);
     this.#head.fence = this.#parts.reaps.stampOf(this.#local.partition);
     this.#target?.onHeld(this, size);
-    if (this.#preference.extras.length > 0)
+    if (this.#preference.handovers.length > 0 && !this.#terms.strict)
       sendExtras(this.#parts, this.#preference, this.#head, this.#record, this.#budgetMs);
     this.#isMade = true;
     // The store is in the middle of laying the record down: what others answer at once must not come between.

@@ -40,7 +40,8 @@ export class Origins {
     this.#count = 0;
     for (let row = 0; row < put.copyCount; row++) {
       const state = put.copyState(row);
-      if (state === 'durable' || state === 'buffered') this.#add(put.copyNode(row), put.copyHintFor(row) < 0);
+      if ((state === 'durable' || state === 'buffered') && !put.copyIsExtra(row))
+        this.#add(put.copyNode(row), put.copyHintFor(row) < 0);
     }
     return this.#find(put.durable ? DURABLE : BUFFERED, 0);
   }

@@ -162,8 +162,11 @@ export class OwnerMeeting implements ExchangePort {
   }
 
   settledMs(): number {
-    if (this.#meeting.kind === 'home') return Number.POSITIVE_INFINITY;
-    return this.#world.parts.services.viewMs() - SETTLE_MS;
+    const { preferences, services, self } = this.#world.parts;
+    const { kind, partition } = this.#meeting;
+    // Whoever gives it up, or takes it over, wants all that there is: no clock says what is on its way here.
+    if (kind === 'home' || preferences.isReceiver(partition, self)) return Number.POSITIVE_INFINITY;
+    return services.viewMs() - SETTLE_MS;
   }
 
   ended({ failure, young }: ExchangeOutcome): void {

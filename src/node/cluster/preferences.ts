@@ -3,28 +3,22 @@
  * for and kept for as long as the ring stays.
  *
  * While a partition moves, one node more is written to: who takes it over, and then who has given it up (ring/moves.ts).
- * These *extras* count for nothing, but they hold copies as owners do, and drop none.
+ * It counts for nothing by itself, but holds copies as owners do, and drops none.
  */
-import { isOwner, type Preference } from '../../coordinator/preference.js';
+import { type Handover, isOwner, type Preference } from '../../coordinator/preference.js';
 import type { RingDocument } from '../../ring/document.js';
 import { NOBODY } from '../../ring/moves.js';
 import { PreferenceTable } from '../../ring/preference-table.js';
 
-export interface RingPreference extends Preference {
-  /** Ordinals of nodes that get every write beside the owners; nearly always none. */
-  readonly extras: readonly number[];
-}
-
-const NONE: readonly number[] = [];
+const NONE: readonly never[] = [];
 
 export class Preferences {
   ringVersion: number = 0;
   /** N. */
   readonly replicaCount: number;
   #table: PreferenceTable;
-  #made: (RingPreference | undefined)[] = [];
-  /** Partition → extras. */
-  #extras: ReadonlyMap<number, readonly number[]> = new Map();
+  #made: (Preference | undefined)[] = [];
+  #handovers: ReadonlyMap<number, readonly Handover[]> = new Map();
   #receivers: ReadonlyMap<number, readonly number[]> = new Map();
   #moving: ReadonlySet<number> = new Set();
 
@@ -39,24 +33,24 @@ export class Preferences {
     if (this.ringVersion > 0) this.#table = new PreferenceTable(ring);
     this.ringVersion = ring.version;
     this.#made = new Array<undefined>(ring.partitionCount).fill(undefined);
-    const extras = new Map<number, readonly number[]>();
+    const handovers = new Map<number, readonly Handover[]>();
     const receivers = new Map<number, readonly number[]>();
     for (const { partition, from, to, phase } of ring.moves) {
-      const extra = phase === 'copy' ? to : from;
-      if (extra !== NOBODY) extras.set(partition, [...(extras.get(partition) ?? NONE), extra]);
+      const [owner, other] = phase === 'copy' ? [from, to] : [to, from];
+      if (other !== NOBODY) handovers.set(partition, [...(handovers.get(partition) ?? NONE), { owner, other }]);
       if (phase === 'copy') receivers.set(partition, [...(receivers.get(partition) ?? NONE), to]);
     }
-    this.#extras = extras;
+    this.#handovers = handovers;
     this.#receivers = receivers;
     this.#moving = new Set(ring.moves.map(({ partition }) => partition));
   }
 
-  of(partition: number): RingPreference {
+  of(partition: number): Preference {
     const known = this.#made[partition];
     if (known !== undefined) return known;
     const { replicaCount: ownerCount, ringVersion } = this;
-    const extras = this.#extras.get(partition) ?? NONE;
-    const made = { nodes: this.#table.preferenceList(partition), ownerCount, ringVersion, extras };
+    const handovers = this.#handovers.get(partition) ?? NONE;
+    const made = { nodes: this.#table.preferenceList(partition), ownerCount, ringVersion, handovers };
     this.#made[partition] = made;
     return made;
   }
@@ -74,7 +68,7 @@ export class Preferences {
   /** Whether the node keeps a copy for itself: as an owner, or as one that takes over or gives up the partition. */
   isHolder(partition: number, node: number): boolean {
     const preference = this.of(partition);
-    return isOwner(preference, node) || preference.extras.includes(node);
+    return isOwner(preference, node) || preference.handovers.some(({ other }) => other === node);
   }
 
   /** Whether the node is to be an owner when it has caught up. */

@@ -1,5 +1,6 @@
 /* Who is asked, who is written to beside them, and who keeps a copy, for each ring of a move. */
 import test from 'ava';
+import type { Preference } from '../../../src/coordinator/preference.js';
 import { Preferences } from '../../../src/node/cluster/preferences.js';
 import type { RingMove } from '../../../src/ring/moves.js';
 import { ringOf } from '../peers/cluster.js';
@@ -11,16 +12,18 @@ const settling = copied(copying);
 const { partition, to } = copying.moves[0] as RingMove;
 const still = first.owners.findIndex((_, at) => at % 3 === 0 && !first.owners.slice(at, at + 3).includes(5)) / 3;
 
+const othersOf = ({ handovers }: Preference): readonly number[] => handovers.map(({ other }) => other);
+
 test('a partition that does not move has owners and nobody else', (t) => {
   const preferences = new Preferences(copying);
-  t.deepEqual(preferences.of(still).extras, []);
+  t.deepEqual(othersOf(preferences.of(still)), []);
   t.false(preferences.isMoving(still));
   t.deepEqual(preferences.ownersOf(still), rowOf(first, still));
 });
 
 test('while it is copied, the receiver is written to and keeps a copy, and owns nothing', (t) => {
   const preferences = new Preferences(copying);
-  t.deepEqual(preferences.of(partition).extras, [to]);
+  t.deepEqual(preferences.of(partition).handovers, [{ owner: 5, other: to }]);
   t.deepEqual([...preferences.ownersOf(partition)].sort(), [...rowOf(first, partition)].sort());
   t.true(preferences.isOwner(partition, 5));
   t.false(preferences.isOwner(partition, to));
@@ -32,7 +35,7 @@ test('while it is copied, the receiver is written to and keeps a copy, and owns 
 
 test('while it settles, the giver is written to and keeps its copy, and owns nothing', (t) => {
   const preferences = new Preferences(settling);
-  t.deepEqual(preferences.of(partition).extras, [5]);
+  t.deepEqual(preferences.of(partition).handovers, [{ owner: to, other: 5 }]);
   t.false(preferences.isOwner(partition, 5));
   t.true(preferences.isHolder(partition, 5));
   t.true(preferences.isOwner(partition, to));
@@ -43,7 +46,7 @@ test('while it settles, the giver is written to and keeps its copy, and owns not
 test('nobody is written to beside the owners in the place of a node that was lost, and the partition moves', (t) => {
   const lost = removed(first, 5);
   const preferences = new Preferences(lost);
-  t.deepEqual(preferences.of(partition).extras, []);
+  t.deepEqual(othersOf(preferences.of(partition)), []);
   t.true(preferences.isMoving(partition));
   t.deepEqual(preferences.ownersOf(partition).toSorted(), rowOf(lost, partition).toSorted());
 });
@@ -55,7 +58,7 @@ test('two moves of one partition have two extras', (t) => {
     return { partition, from: from[i] as number, to: stranger, phase: 'copy', since: 2 } as const;
   });
   const preferences = new Preferences({ ...copying, owners: first.owners, moves });
-  t.deepEqual(preferences.of(partition).extras.toSorted(), strangers.toSorted());
+  t.deepEqual(othersOf(preferences.of(partition)).toSorted(), strangers.toSorted());
   t.true(strangers.every((node) => preferences.isReceiver(partition, node)));
 });
 
@@ -65,11 +68,11 @@ test('with the next ring nothing of the last is left, and what is under way keep
   t.is(preferences.of(partition), before, 'one object as long as the ring stays');
   preferences.setRing(settling);
   t.is(preferences.ringVersion, 3);
-  t.deepEqual(before.extras, [to]);
+  t.deepEqual(othersOf(before), [to]);
   t.is(before.ringVersion, 2);
-  t.deepEqual(preferences.of(partition).extras, [5]);
+  t.deepEqual(othersOf(preferences.of(partition)), [5]);
   preferences.setRing(settled(settling));
-  t.deepEqual(preferences.of(partition).extras, []);
+  t.deepEqual(othersOf(preferences.of(partition)), []);
   t.false(preferences.isMoving(partition));
   t.false(preferences.isHolder(partition, 5));
 });

@@ -41,12 +41,6 @@ export class MadeUp implements Evidence {
   skewMaxMs: number = 100;
   endMs: number = 100_000;
 
-  replacedOwners: number = 0;
-
-  ownersReplaced(): number {
-    return this.replacedOwners;
-  }
-
   ownersEver(): readonly number[] {
     return this.view.owners(KEY);
   }

@@ -6,7 +6,8 @@
  * An owner on which something was destroyed since the write began may have lost it, so it is not counted: R + W must
  * exceed N by as many. Unless it knows: a store that is new says nothing before it has met all other owners, so as long
  * as the write is on one of their disks it counts as if it had never lost anything. Nothing is claimed of gets and puts for which fallbacks count; with sloppy quorums a get may be
- * older than the last put, and the design says so.
+ * older than the last put, and the design says so. That owners change excuses nothing: a strict put waits for those who take
+ * a place over.
  */
 import type { Evidence } from '../evidence.js';
 import type { KeyHistory, ReadOp, WriteOp } from '../history.js';
@@ -20,8 +21,10 @@ export function checkOverlap(evidence: Evidence): Violation[] {
     for (const read of history.reads) {
       if (read.from !== 'get' || !read.strict) continue;
       for (const write of history.writes.values()) {
-        const text = meets(evidence, read, write) ? fault(evidence, history, read, write) : '';
-        if (text !== '') violations.push({ checker: 'overlap', key: history.key, text });
+        if (write.outcome !== 'ok' || !write.strict || write.endMs > read.startMs) continue;
+        const text = fault(evidence, history, read, write);
+        if (text !== '' && meets(evidence, read, write))
+          violations.push({ checker: 'overlap', key: history.key, text });
       }
     }
   }
@@ -30,14 +33,10 @@ export function checkOverlap(evidence: Evidence): Violation[] {
 
 /** An owner that has the write on its disk is among those that must have answered the get. */
 function meets(evidence: Evidence, read: ReadOp, write: WriteOp): boolean {
-  if (write.outcome !== 'ok' || !write.strict || write.endMs > read.startMs) return false;
   const { replicaCount } = evidence.view;
   const lost = evidence.ownersLost(write.key, write.isDurable, write.startMs, read.endMs);
   const missing = lost < write.w ? evidence.ownersDoubtful(write, read.endMs) : lost;
-  // Where a partition changed hands in between, a new owner may not have the last puts yet: they come in a moment. Whoever
-  // began to take it over later has compared what was there with every owner before it became one.
-  const replaced = evidence.ownersReplaced(write, read.endMs);
-  return read.r + write.w - missing - replaced > replicaCount;
+  return read.r + write.w - missing > replicaCount;
 }
 
 function fault(evidence: Evidence, history: KeyHistory, read: ReadOp, write: WriteOp): string {

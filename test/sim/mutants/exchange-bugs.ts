@@ -41,7 +41,7 @@ export const storedTreeKeepsOldRecord: Mutant = {
 export const inFlightIsDifferent: Mutant = {
   name: 'in-flight-is-different',
   what: 'a copy that is on its way to the other owner is taken for one that it lacks',
-  edits: [{ file: MEETING, from: 'this.#world.parts.services.viewMs() - SETTLE_MS', to: 'Infinity' }],
+  edits: [{ file: MEETING, from: 'return services.viewMs() - SETTLE_MS', to: 'return Infinity' }],
   given: ringOf(3, [], {
     faultEveryMs: Number.POSITIVE_INFINITY,
     repairPeriodMs: 500,

@@ -58,6 +58,24 @@ export const dropsWithoutGoingHome: Mutant = {
   given: changing(['isolate', 'cut-pair'], { faultEveryMs: 2_000, work: { ...WORK, keys: 40, writes: [1] } }),
 };
 
+export const countsHalfAHandover: Mutant = {
+  name: 'counts-half-a-handover',
+  what: 'a strict put counts an owner whose place changes hands, whether or not the other of the two has it',
+  edits: [
+    {
+      file: 'coordinator/replicated-put.js',
+      from: 'return other < 0 || this.#hasIt(this.#asked.rowOf(other));',
+      to: 'return true;',
+    },
+  ],
+  given: changing(['clog', 'slow-link', 'cut-pair', 'one-way'], {
+    ...SLOW_NETWORK,
+    changeEveryMs: 2_000,
+    faultEveryMs: 1_000,
+    work: { ...WORK, keys: 20, thinkMs: 60, timeoutMs: 3_000, strictChance: 1 },
+  }),
+};
+
 export const settlesUncompared: Mutant = {
   name: 'settles-uncompared',
   what: 'a node says that it has taken a partition over before it has compared it with all of its owners',
@@ -89,7 +107,7 @@ export const noDualWrites: Mutant = {
   edits: [
     {
       file: 'node/cluster/cluster-put.js',
-      from: 'if (this.#preference.extras.length > 0)',
+      from: 'if (this.#preference.handovers.length > 0 && !this.#terms.strict)',
       to: 'if (this.isDualWritten)',
     },
   ],
