@@ -131,22 +131,23 @@ function settle(world: SimWorld): void {
 
 /**
  * Every node lives by the newest ring, nothing is on its way from one to another, and nobody holds what is not its own: but
- * for what waits for an only owner that is damaged, whose loss has to be accepted first.
+ * for what waits for an only owner that is damaged, whose loss has to be accepted first. Then the node that holds it cannot
+ * leave either.
  */
 function waitForMoves(world: SimWorld): void {
   const { cluster } = world;
   if (!(cluster instanceof RingCluster)) return;
+  const departingFrom = (ordinal: number): readonly number[] =>
+    cluster.machine(ordinal)?.server?.clusterStatus()?.departing ?? [];
+  const mayWait = (partition: number): boolean => cluster.replicaCount === 1 && isSuspectSomewhere(world, partition);
   const isOver = (): boolean => {
     const { version, moves, members } = cluster.ring;
     return (
       moves.length === 0 &&
-      members.every(({ leaving }) => !leaving) &&
+      members.every(({ leaving, ordinal }) => !leaving || departingFrom(ordinal).some(mayWait)) &&
       cluster.nodes.length === members.length &&
       cluster.nodes.every(({ server }) => server?.ringVersion === version) &&
-      cluster.nodes.every(({ server }) => {
-        const departing = server?.clusterStatus()?.departing ?? [];
-        return departing.every((partition) => cluster.replicaCount === 1 && isSuspectSomewhere(world, partition));
-      })
+      cluster.nodes.every(({ ordinal }) => departingFrom(ordinal).every(mayWait))
     );
   };
   if (world.pump(isOver, MOVED_WITHIN_MS)) return;
