@@ -11,6 +11,7 @@ export default {
     'test/prove/*.ts',
     'test/sim/{run,mutants}.ts',
     'test/**/write-*.ts',
+    'test/fixtures/make-*.ts',
     'test/support/*.ts',
     'scripts/*.cjs',
     'bin/*.cjs',

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import test from 'ava';
 import { SETTING_LIST } from '../src/daemon/config-schema.js';
+import { BUILD } from '../src/model/build.js';
 import { ROOT } from './support/daemon.js';
 
 const LINES_MAX = 400;
@@ -171,4 +172,8 @@ test('protobufjs is at least 8.6.0, wherever it is installed: older ones run cod
     const [major = 0, minor = 0] = version.split('.').map(Number);
     t.true(major > 8 || (major === 8 && minor >= 6), `${path} is ${version}`);
   }
+});
+
+test('the build says the release that the package has', (t) => {
+  t.is(BUILD.release, (JSON.parse(read('package.json')) as { version: string }).version);
 });

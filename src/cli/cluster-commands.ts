@@ -168,6 +168,15 @@ function addDecisions(cluster: Command, program: Command, { io, action, merged }
         (await import('./commands/cluster-commit.js')).runClusterCommit(io, merged(program, command)),
       ),
     );
+  addAdminOptions(addOutputOption(cluster.command('finalize')))
+    .description('end an upgrade: turn on what all members understand by now; no older release can be used after it')
+    .option('--timeout <duration>', 'deadline of the command, 1ms to 60s (default: 20s)')
+    .addHelpText('after', FINALIZE_HELP)
+    .action(
+      action('cluster finalize', async (command) =>
+        (await import('./commands/cluster-finalize.js')).runClusterFinalize(io, merged(program, command)),
+      ),
+    );
   addAsking(cluster.command('clear'))
     .description('forget what is staged on a node')
     .action(
@@ -216,6 +225,15 @@ Exit codes: 0 decided, 1 refused or somebody else was first, 4 too few voters.
 Examples:
   $ partita cluster commit --version 7 --plan 0123456789abcdef --out ring-7.json
   $ partita cluster stay 4 && partita cluster commit --now
+`;
+
+const FINALIZE_HELP = `
+Until then each node can be taken back to the release before. Refused while a member cannot be reached, or does not
+understand what is to be turned on; partita cluster status says which, and whether there is anything to finalize.
+Exit codes: 0 decided, 1 refused or somebody else was first, 4 too few voters.
+
+Example:
+  $ partita cluster finalize --config /etc/partita/n1.toml
 `;
 
 const INIT_EXAMPLES = `

@@ -9,6 +9,7 @@ import { toHex } from '../lib/bytes.js';
 import type { Hash64 } from '../model/hash.js';
 import { RealDisk } from '../disk/real-disk.js';
 import { withUnsyncedLog } from '../disk/unsynced-log.js';
+import { BUILD } from '../model/build.js';
 import { encodeRing, firstRing, type RingDocument, type RingMember } from '../ring/document.js';
 import { NodeMetaFile } from '../storage/node-meta.js';
 import type { RingSlots } from '../storage/ring-slots.js';
@@ -178,5 +179,5 @@ function newRing(options: DirectoryOptions, meta: NodeMetaFile): RingDocument {
   options.random.fill(clusterId);
   const { clientAddress: address, peerAddress } = options;
   const member = { nodeId: meta.meta.nodeId, ordinal: FIRST_ORDINAL, address, peerAddress, zone: '' };
-  return firstRing(options.config.cluster, toHex(clusterId), member, options.config.partitions);
+  return firstRing(options.config.cluster, toHex(clusterId), member, options.config.partitions, BUILD.levelMax);
 }

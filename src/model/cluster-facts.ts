@@ -19,6 +19,10 @@ export interface MemberFacts {
   readonly reason: string;
   /** That it has said it lives by; 0: not known. */
   readonly ringVersion: number;
+  /** Of its build, when it was reached last; empty: not known, or from before releases said what they are. */
+  readonly release: string;
+  /** Highest feature level that it understands; 0: not known. */
+  readonly levelMax: number;
   readonly replicas: number;
   readonly tokens: number;
   /** Replicas that it takes over, and that it gives up. */
@@ -43,10 +47,23 @@ export interface MoveFacts {
   readonly since: number;
 }
 
+/** Features of a newer release that wait until all members understand them. */
+export interface FinalizeFacts {
+  /** To which the cluster can be raised, or could if nobody were in the way. */
+  readonly level: number;
+  readonly isReady: boolean;
+  /** What to do, or who is in the way and why. */
+  readonly text: string;
+}
+
 export interface ClusterStatusFacts {
   readonly cluster: string;
   readonly clusterId: string;
   readonly version: number;
+  /** Feature level; what is above it is neither sent nor stored. */
+  readonly level: number;
+  /** null: there is nothing to finalize. */
+  readonly finalize: FinalizeFacts | null;
   readonly change: string;
   readonly changedAtMs: number;
   readonly partitionCount: number;

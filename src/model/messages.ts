@@ -2,6 +2,7 @@
  * The messages of the data group as the rest of the program sees them: plain objects, no protobuf class, no Long.
  * wire/ turns them into bytes and back; protocol/PROTOCOL.md says what each field means.
  */
+import type { Build } from './build.js';
 import type { Failure } from './errors.js';
 
 /** Which of the three listeners a connection came in by; each serves its own group of kinds. */
@@ -27,6 +28,8 @@ export interface PeerHello {
   readonly clusterId: string;
   readonly nonce: Uint8Array;
   readonly ringVersion: number;
+  /** Absent: a release that says nothing of levels, FIRST_BUILD. */
+  readonly build?: Build;
 }
 
 /** The answer to the Hello of a peer. */
@@ -46,6 +49,8 @@ export interface HelloReply {
   readonly valueBytesMax: number;
   readonly frameBodyBytesMax: number;
   readonly inFlightMax: number;
+  /** As in PeerHello. */
+  readonly build?: Build;
 }
 
 /** What get, put and delete share. `budgetMs` is the time that the asker still has, 1..60_000. */

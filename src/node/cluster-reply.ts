@@ -25,7 +25,8 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
   const { ringAdmin } = services;
   if (ringAdmin === null) {
     const own = aloneAdmin(services);
-    if (request.action === 'status') tell(own.status());
+    if (request.action === 'status')
+      tell({ ...own.status(), finalize: null }); // its ring never changes
     else if (request.action === 'history') tell(own.history());
     else done(refused(ALONE));
     return;
@@ -47,6 +48,8 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
       return ringAdmin.nameVoters(request.baseVersion, request.edits, tell);
     case 'commit':
       return ringAdmin.commit(request.baseVersion, request.planHash, tell);
+    case 'finalize':
+      return ringAdmin.finalize(tell);
   }
 }
 
@@ -58,14 +61,15 @@ function refused(text: string): AdminAnswer {
 }
 
 /** Made when it is asked: it has nothing to remember. */
-function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingControl {
+function aloneAdmin({ ring, ordinal, build, hash, log, storage }: Services): RingControl {
   const none = { peers: [], moves: [], departing: [], hints: 0, quorum: 1 };
   const suspect = storage.status().suspectPartitions.length;
   return new RingAdmin({
     ...{ hash, log, store: null },
     random: { u32: () => 0 },
-    seen: () => ({ self: ordinal, ring, document: encodeRing(ring), suspect, ...none }),
+    seen: () => ({ self: ordinal, build, ring, document: encodeRing(ring), suspect, ...none }),
     plan: () => ({ fault: ALONE }),
+    raise: () => ({ fault: ALONE }),
     propose: (_ring, done) => {
       done({ kind: 'refused', text: ALONE });
     },

@@ -82,7 +82,7 @@ function acceptProof(services: Services, session: Session, frame: Incoming): Fai
   return null;
 }
 
-function welcome({ settings, ring, nodeId }: Services, session: Session, frame: Incoming): void {
+function welcome({ settings, ring, nodeId, build }: Services, session: Session, frame: Incoming): void {
   const body = encodeHelloReply({
     version: PROTOCOL_VERSION,
     cluster: ring.cluster,
@@ -93,6 +93,7 @@ function welcome({ settings, ring, nodeId }: Services, session: Session, frame: 
     valueBytesMax: settings.valueBytesMax,
     frameBodyBytesMax: settings.frameBodyBytesMax,
     inFlightMax: settings.inFlightMax,
+    build,
   });
   replyBody(session, HELLO_REPLY, frame.requestId, body);
 }

@@ -11,7 +11,9 @@ import type { Log, Meter } from '../env/meter.js';
 import type { Acceptor, Connection, ConnectionEvents } from '../env/transport.js';
 import { assert } from '../lib/assert.js';
 import type { BufferPool } from '../lib/buffer-pool.js';
+import type { Build } from '../model/build.js';
 import { failure } from '../model/errors.js';
+import type { CommitFacts } from '../model/cluster-facts.js';
 import type { Hash64 } from '../model/hash.js';
 import type { RingDocument } from '../ring/document.js';
 import type { RingEdit } from '../ring/edits.js';
@@ -50,6 +52,8 @@ export interface NodeOptions {
   readonly log: Log;
   /** The one that the connections answer from. */
   readonly pool: BufferPool;
+  /** Absent: BUILD. */
+  readonly build?: Build;
   /** Absent: this node is a cluster of its own, and its peer listener refuses everybody. */
   readonly peers?: PeerService;
   /** Of a member of a ring of several nodes. Absent: this node is a cluster of its own. */
@@ -183,6 +187,13 @@ export class PartitaNode implements SessionHost {
   nameVoters(lost: readonly number[], done: (outcome: ChangeOutcome) => void): void {
     if (this.#cluster === null) done({ kind: 'refused', text: 'This node is a cluster of its own' });
     else this.#cluster.nameVoters(lost, done);
+  }
+
+  /** Raises the feature level of the cluster to what all its members understand. */
+  finalize(done: (facts: CommitFacts) => void): void {
+    const { ringAdmin } = this.#services;
+    if (ringAdmin === null) throw new Error('A cluster of its own has no level to raise');
+    ringAdmin.finalize(done);
   }
 
   /** Compares what this node holds with what others hold, now and not when it is due: those that it calls. */

@@ -6,6 +6,7 @@ import type { ControllerStatus } from '../background/controller.js';
 import type { Clock } from '../env/clock.js';
 import type { Counter, Histogram, Log, Meter } from '../env/meter.js';
 import { LatencyWindow } from '../lib/latency-window.js';
+import { BUILD, type Build } from '../model/build.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { RepairReply } from '../model/exchange-messages.js';
 import type { Hash64 } from '../model/hash.js';
@@ -85,6 +86,8 @@ export interface ServicesOptions {
   readonly ordinal: number;
   readonly meter: Meter;
   readonly log: Log;
+  /** What this node says that it is, to whoever asks. */
+  readonly build?: Build;
 }
 
 /** Hints that wait for one owner. */
@@ -116,6 +119,7 @@ export class Services {
   ring: RingDocument;
   readonly nodeId: string;
   readonly ordinal: number;
+  readonly build: Build;
   readonly partitionBits: number;
   readonly plan: PutPlan;
   readonly view: RecordView = new RecordView();
@@ -154,6 +158,7 @@ export class Services {
     this.ring = ring;
     this.nodeId = nodeId;
     this.ordinal = ordinal;
+    this.build = options.build ?? BUILD;
     this.partitionBits = partitionBits(ring.partitionCount);
     this.plan = new PutPlan(random, ordinal, settings.recordBytesMax);
     this.durableOrigin = this.#originOf(true);

@@ -3,7 +3,16 @@
  * list of members is an answer, with the reason, and never an assertion. What comes back is a plan: nothing is decided
  * until the voters have agreed on it.
  */
-import { headFault, type RingDocument, type RingHead, type RingMember, stayingMembers, unchanged } from './document.js';
+import {
+  headFault,
+  type NewRing,
+  type RingDocument,
+  type RingHead,
+  type RingMember,
+  stayingMembers,
+  unchanged,
+} from './document.js';
+import { FIRST_LEVEL } from '../model/build.js';
 import { NOBODY, moves, replaceIn, type ReplicaMove, type RingMove } from './moves.js';
 import { changeOwners, layoutRing } from './placement.js';
 import { chooseVoters } from './voters.js';
@@ -18,8 +27,8 @@ export interface ChangeNotes {
 }
 
 /** Ring version 1 of a new cluster; the seed draws the rows. */
-export function newRing(first: Omit<RingHead, 'version'>, seed: number): RingPlan {
-  const head = { ...first, version: 1 };
+export function newRing(first: Omit<NewRing, 'version'>, seed: number): RingPlan {
+  const head = { level: FIRST_LEVEL, ...first, version: 1 };
   const fault = headFault(head);
   if (fault !== null) return { fault };
   return unchanged({ ...head, owners: layoutRing(head.members, head.partitionCount, head.replicaCount, seed) });
@@ -65,6 +74,14 @@ export function changeRing(
     changedAtMs: notes.changedAtMs,
   };
   return next;
+}
+
+/** The next version of a ring, at a higher feature level and otherwise the same. */
+export function raiseLevel(ring: RingDocument, level: number, notes: ChangeNotes): RingPlan {
+  if (level <= ring.level) return { fault: `the ring is at feature level ${ring.level} already` };
+  const voters = chooseVoters(ring.members, ring.voters, notes.acceptorIds);
+  const { change, changedAtMs } = notes;
+  return { ...ring, version: ring.version + 1, level, voters, change, changedAtMs };
 }
 
 /** A move whose receiver is an owner already is not undone: it goes on where the change leaves it in place. */

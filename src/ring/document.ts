@@ -12,7 +12,11 @@
  * Documents of the first release have neither capacity nor peerAddress. They are rings of one node, and are read as
  * capacity 1 and no peer address: so the format keeps its number, and that release, which skips fields that it does not
  * know, can still read what this one writes for one node. A ring of several needs every peer address.
+ *
+ * A ring at a feature level above 1 (model/build.ts) is of format 3, so that releases which know no levels refuse it. It has
+ * all fields whatever its version, and says first which level, and which release understands that.
  */
+import { BUILD, type Build, FIRST_LEVEL, levelFault, releaseOfLevel } from '../model/build.js';
 import { isNodeId, type NodeId } from '../model/ids.js';
 import type { RingMessage } from '../model/messages.js';
 import type { RingVoter } from '../model/ring-log-messages.js';
@@ -24,8 +28,10 @@ import { chooseVoters, votersFault } from './voters.js';
 /** Of a ring that nothing has changed yet; later ones have all the fields of FORMAT_CHANGED. */
 const FORMAT_FIRST = 1;
 const FORMAT_CHANGED = 2;
+const FORMAT_WITH_LEVEL = 3;
 
 const ORDINAL_MAX = 0xffff;
+const RELEASE_CHARACTERS_MAX = 40;
 
 const MEMBER_DEFAULTS = { capacity: 1, peerAddress: '', leaving: false } as const;
 
@@ -47,6 +53,8 @@ export interface RingMember extends PlacedMember {
 
 export interface RingDocument {
   readonly version: number;
+  /** Feature level: 1 or more, and never less than in the version before. */
+  readonly level: number;
   /** Names the cluster for people; Hello may insist on it. */
   readonly cluster: string;
   /** 32 hexadecimal digits, drawn when the ring was first made. */
@@ -72,10 +80,13 @@ export interface RingDocument {
 /** What only a ring that was changed has to say. */
 export type RingHead = Omit<RingDocument, 'owners' | 'moves' | 'voters' | 'ordinalNext' | 'change' | 'changedAtMs'>;
 
+/** Without a level it is at the first. */
+export type NewRing = Omit<RingHead, 'level'> & Partial<Pick<RingHead, 'level'>>;
+
 /** A ring that nothing has changed yet. */
-export function unchanged(ring: RingHead & Pick<RingDocument, 'owners'>): RingDocument {
+export function unchanged({ level = FIRST_LEVEL, ...ring }: NewRing & Pick<RingDocument, 'owners'>): RingDocument {
   const ordinalNext = ring.members.reduce((highest, { ordinal }) => Math.max(highest, ordinal), 0) + 1;
-  return { ...ring, moves: [], voters: chooseVoters(ring.members, []), ordinalNext, change: '', changedAtMs: 0 };
+  return { ...ring, level, moves: [], voters: chooseVoters(ring.members, []), ordinalNext, change: '', changedAtMs: 0 };
 }
 
 /** The ring of a node that is a cluster of its own: others may join it, and N stays 1. */
@@ -84,10 +95,11 @@ export function firstRing(
   clusterId: string,
   member: Omit<RingMember, keyof typeof MEMBER_DEFAULTS> & Partial<RingMember>,
   partitionCount: number,
+  level: number = FIRST_LEVEL,
 ): RingDocument {
   const owners = Array.from({ length: partitionCount }, () => member.ordinal);
   const members = [{ ...MEMBER_DEFAULTS, ...member }];
-  return unchanged({ version: 1, cluster, clusterId, partitionCount, replicaCount: 1, members, owners });
+  return unchanged({ version: 1, level, cluster, clusterId, partitionCount, replicaCount: 1, members, owners });
 }
 
 /** What is wrong with a ring, or null. Every loader and receiver asks before it believes. */
@@ -124,6 +136,8 @@ function balanceFault(ring: RingDocument): string | null {
 export function headFault(ring: RingHead): string | null {
   if (!Number.isSafeInteger(ring.version) || ring.version < 1)
     return `version ${ring.version} is not a positive integer`;
+  if (!Number.isSafeInteger(ring.level) || ring.level < FIRST_LEVEL)
+    return `feature level ${ring.level} is not a positive integer`;
   if (!/^[0-9a-f]{32}$/.test(ring.clusterId)) return 'the cluster id is not 32 hexadecimal digits';
   return (
     membersFault({ ...ring, members: stayingMembers(ring.members) }) ?? membersFault(ring) ?? namesFault(ring.members)
@@ -151,8 +165,8 @@ function namesFault(members: readonly RingMember[]): string | null {
 }
 
 export function encodeRing(ring: RingDocument): Uint8Array {
-  const isFirst = ring.version === 1;
-  const { version, cluster, clusterId, partitionCount, replicaCount, owners } = ring;
+  const isFirst = ring.version === 1 && ring.level === FIRST_LEVEL;
+  const { level, version, cluster, clusterId, partitionCount, replicaCount, owners } = ring;
   const members = ring.members.map(({ nodeId, ordinal, address, peerAddress, zone, capacity, leaving }) => {
     const member = { nodeId, ordinal, address, peerAddress, zone, capacity };
     return isFirst ? member : { ...member, leaving };
@@ -162,18 +176,20 @@ export function encodeRing(ring: RingDocument): Uint8Array {
   const { voters, ordinalNext, change, changedAtMs } = ring;
   const moves = ring.moves.map(({ partition, from, to, phase, since }) => [partition, from, to, phase, since]);
   const more = { moves, voters, ordinalNext, change, changedAtMs };
-  return Buffer.from(JSON.stringify({ format: FORMAT_CHANGED, ...first, ...more }));
+  const leveled = { format: FORMAT_WITH_LEVEL, level, release: releaseOfLevel(level) };
+  const kind = level === FIRST_LEVEL ? { format: FORMAT_CHANGED } : leveled;
+  return Buffer.from(JSON.stringify({ ...kind, ...first, ...more }));
 }
 
-/** The ring in these bytes, or why they are none. */
-export function decodeRing(bytes: Uint8Array): RingDocument | { readonly fault: string } {
+/** The ring in these bytes, or why they are none that `build` could live by. */
+export function decodeRing(bytes: Uint8Array, build: Build = BUILD): RingDocument | { readonly fault: string } {
   let raw: unknown;
   try {
     raw = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
   } catch {
     return { fault: 'the ring document is not JSON' };
   }
-  const document = shape(raw);
+  const document = shape(raw, build);
   if (typeof document === 'string') return { fault: document };
   const fault = ringFault(document);
   return fault === null ? document : { fault };
@@ -184,11 +200,10 @@ type Fields = Readonly<Record<string, unknown>>;
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function shape(raw: unknown): RingDocument | string {
+function shape(raw: unknown, build: Build): RingDocument | string {
   if (!isFields(raw)) return 'the ring document is not an object';
-  const { format } = raw;
-  if (format !== FORMAT_FIRST && format !== FORMAT_CHANGED)
-    return `ring format ${String(format)} is not one that this release reads (up to ${FORMAT_CHANGED})`;
+  const level = levelOf(raw, build);
+  if (typeof level === 'string') return level;
   const { version, cluster, clusterId, partitionCount, replicaCount, members, owners } = raw;
   if (typeof version !== 'number' || typeof partitionCount !== 'number' || typeof replicaCount !== 'number') {
     return 'version, partitionCount and replicaCount must be numbers';
@@ -203,8 +218,27 @@ function shape(raw: unknown): RingDocument | string {
     if (typeof member === 'string') return member;
     read.push(member);
   }
-  const first = { version, cluster, clusterId, partitionCount, replicaCount, members: read, owners };
-  return format === FORMAT_FIRST ? unchanged(first) : changedShape(first, raw);
+  const first = { version, level, cluster, clusterId, partitionCount, replicaCount, members: read, owners };
+  return raw['format'] === FORMAT_FIRST ? unchanged(first) : changedShape(first, raw);
+}
+
+/** Asked before anything else: what a newer release has written may mean something else by any field. */
+function levelOf({ format, level, release }: Fields, build: Build): number | string {
+  const needed = typeof release === 'string' ? release.slice(0, RELEASE_CHARACTERS_MAX) : '';
+  switch (format) {
+    case FORMAT_FIRST:
+    case FORMAT_CHANGED:
+      return FIRST_LEVEL;
+    case FORMAT_WITH_LEVEL: {
+      if (typeof level !== 'number' || level <= FIRST_LEVEL) return 'level must be a number above 1';
+      const fault = levelFault(level, needed, build);
+      return fault === null ? level : `the ring ${fault}`;
+    }
+    default: {
+      const what = needed === '' ? 'a newer release of Partita' : `Partita ${needed} or later`;
+      return `ring format ${String(format)} is not one that this release reads (up to ${FORMAT_WITH_LEVEL}): install ${what} on this node`;
+    }
+  }
 }
 
 function changedShape(first: RingHead & Pick<RingDocument, 'owners'>, raw: Fields): RingDocument | string {

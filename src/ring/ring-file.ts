@@ -23,6 +23,7 @@
  * Names serve to say which node is which when the directories are made. A ring knows nodes by id and ordinal.
  */
 import { toHex, writeU32 } from '../lib/bytes.js';
+import { newerFormatText } from '../model/build.js';
 import type { Hash64 } from '../model/hash.js';
 import { decodeRing, encodeRing, type RingDocument, type RingMember } from './document.js';
 
@@ -107,7 +108,7 @@ function envelopeFault(bytes: Uint8Array, hash: Hash64): string | null {
   const format = HEAD_OF_ANY_FORMAT.exec(text)?.[1];
   if (format === undefined) return 'it does not begin as a ring file does; partita cluster init makes one';
   if (Number(format) !== RING_FILE_FORMAT) {
-    return `it has format ${format}, and this release reads format ${RING_FILE_FORMAT}: use the release that made it`;
+    return newerFormatText('it', Number(format), RING_FILE_FORMAT);
   }
   const isWhole = text.startsWith(HEAD) && text.length === HEAD.length + NO_CHECKSUM.length;
   if (isWhole && text.slice(HEAD.length) === checksum(bytes, hash)) return null;

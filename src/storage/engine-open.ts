@@ -10,6 +10,7 @@
  */
 import type { FileName, PartitionFile } from '../env/partition-file.js';
 import { assert } from '../lib/assert.js';
+import { newerFormatText } from '../model/build.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { drawInstallation, mapBytesOf } from './engine-files.js';
 import type { EngineDeps, EngineLogEvents, EngineOptions } from './engine-deps.js';
@@ -17,7 +18,7 @@ import { Engine } from './engine.js';
 import { EntryReplay } from './entry-replay.js';
 import { HintRecovery } from './hint-recovery.js';
 import type { CommitLog, LogRecovery } from './log-types.js';
-import { decodeHome, HOME_KEY } from './partition-home.js';
+import { decodeHome, HOME_FORMAT, HOME_KEY } from './partition-home.js';
 import { decodeFence, FENCE_KEY, unsealed } from './reap-format.js';
 import { PartitionTable, type LoadedTable, type TableRow } from './partition-table.js';
 import { Partition, SUSPICIONS, suspicionText, type Suspicion } from './partition.js';
@@ -181,9 +182,7 @@ class Opening {
     if (bytes === null && file.stats().entries > 0) return 'It does not say whose it is';
     const home = bytes === null ? null : decodeHome(bytes, this.#deps.hash);
     if (home !== null && 'newerFormat' in home) {
-      throw new Error(
-        `The file of partition ${partition.id} has format ${home.newerFormat}, newer than this release knows: start the newer release`,
-      );
+      throw new Error(newerFormatText(`The file of partition ${partition.id}`, home.newerFormat, HOME_FORMAT));
     }
     if (home === null) {
       partition.installation = drawInstallation(this.#deps.random);

@@ -64,7 +64,7 @@ export class EntryReplay {
     }
     if (!KNOWN.has(kind)) {
       throw new Error(
-        `The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: start the newer release`,
+        `The commit log holds an entry of kind ${kind} (LSN ${lsn}), which this release does not know: a newer release of Partita has written it. Install that release again, or one after it; or restore this directory from a copy that was made before the upgrade`,
       );
     }
     const partition = this.#parts.partitions[id];

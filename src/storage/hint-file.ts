@@ -5,11 +5,12 @@
 import type { PartitionFile, PartitionFiles } from '../env/partition-file.js';
 import type { Random } from '../env/random.js';
 import type { Hint } from '../coordinator/hint-book.js';
+import { newerFormatText } from '../model/build.js';
 import type { Hash64 } from '../model/hash.js';
 import type { NodeId } from '../model/ids.js';
 import { drawInstallation } from './engine-files.js';
 import { HINTS_HOME_PARTITION, isHintKey, openHint } from './hint-format.js';
-import { decodeHome, encodeHome, HOME_KEY } from './partition-home.js';
+import { decodeHome, encodeHome, HOME_FORMAT, HOME_KEY } from './partition-home.js';
 import { equalBytes } from '../lib/bytes.js';
 
 /** Of addresses, not of memory: hints of 64 MiB of records take a hundredth of it. */
@@ -51,9 +52,7 @@ export class HintFile {
     const home = decodeHome(bytes, hash);
     if (home === null) return 'Its home entry fails its check';
     if ('newerFormat' in home) {
-      throw new Error(
-        `hints.mdb has format ${home.newerFormat}, newer than this release knows: start the newer release`,
-      );
+      throw new Error(newerFormatText('hints.mdb, the file of hints,', home.newerFormat, HOME_FORMAT));
     }
     if (home.nodeId !== nodeId) return `It belongs to node ${home.nodeId}`;
     if (home.partition !== HINTS_HOME_PARTITION || home.partitionCount !== partitionCount) {

@@ -18,6 +18,8 @@
  *            24  of format 2 only, the same of hints.mdb, suspicion 0
  *                8  XXH64 of everything before it
  *
+ * Magic and format come first and the checksum last in every format to come, so that one is told from damage.
+ *
  * Two slots, written in turn and synced: a torn write leaves the other. A slot that is not there yet is made under
  * another name and renamed when it is whole, so a slot that is there and unreadable was readable once. A suspicion goes
  * to both slots, so that one which rots later does not take it along. What is read back is synced before the other slot
@@ -28,6 +30,7 @@
 import type { Disk, DiskFile, OpenMode } from '../env/disk.js';
 import { wait, type Flow } from '../lib/flow.js';
 import { fromHex, readU32, readU53, toHex, writeU32, writeU53 } from '../lib/bytes.js';
+import { newerFormatText } from '../model/build.js';
 import type { Hash64 } from '../model/hash.js';
 import type { NodeId } from '../model/ids.js';
 import { isSuspicion, SUSPICIONS, type Partition, type Suspicion } from './partition.js';
@@ -37,6 +40,8 @@ const FORMAT = 1;
 const FORMAT_WITH_HINTS = 2;
 const HEADER_BYTES = 40;
 const ROW_BYTES = 24;
+/** Of any format: 4,096 partitions with rows of a kilobyte. */
+const SLOT_BYTES_MAX = 4_194_304;
 const SLOTS = ['partitions/table.a', 'partitions/table.b'] as const;
 
 export interface TableRow {
@@ -185,7 +190,7 @@ export class PartitionTable {
         file.sync(done);
       });
       bytes = yield* wait<Uint8Array>((done) => {
-        file.read(0, this.#size(FORMAT_WITH_HINTS) + 1, done);
+        file.read(0, SLOT_BYTES_MAX, done);
       });
     } finally {
       yield* wait((done) => {
@@ -199,8 +204,7 @@ export class PartitionTable {
     this.#hash.hash(bytes, 0, checkAt);
     if (this.#hash.hi !== readU32(bytes, checkAt) || this.#hash.lo !== readU32(bytes, checkAt + 4)) return null;
     const format = readU32(bytes, 4);
-    if (format > FORMAT_WITH_HINTS)
-      throw new Error(`${path} has format ${format}, this release knows ${FORMAT_WITH_HINTS}: start a newer release`);
+    if (format > FORMAT_WITH_HINTS) throw new Error(newerFormatText(path, format, FORMAT_WITH_HINTS));
     if (bytes.length !== this.#size(format) || readU32(bytes, 32) !== this.#partitionCount) {
       throw new Error(`${path} is of a cluster with ${readU32(bytes, 32)} partitions, not ${this.#partitionCount}`);
     }

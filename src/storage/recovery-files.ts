@@ -4,6 +4,7 @@
  */
 import type { Disk, DiskFile } from '../env/disk.js';
 import { type Flow, wait } from '../lib/flow.js';
+import { newerFormatText } from '../model/build.js';
 import type { Hash64 } from '../model/hash.js';
 import { decodeSegmentHeader, LOG_FORMAT, SEGMENT_HEADER_BYTES, type SegmentHeader } from './log-format.js';
 import { LOG_FOLDER, parseSegmentName, type SpareSegment } from './log-segments.js';
@@ -84,9 +85,7 @@ function* readHeader(disk: Disk, hash: Hash64, path: string): Flow<{ size: numbe
 
 function refuseForeign(header: SegmentHeader, path: string, nodeId: string, opening: number): void {
   if (header.format !== LOG_FORMAT) {
-    throw new LogRefusedError(
-      `${path} has log format ${header.format}, this version reads format ${LOG_FORMAT}: start the version of partitad that wrote it`,
-    );
+    throw new LogRefusedError(newerFormatText(path, header.format, LOG_FORMAT));
   }
   if (header.nodeId !== nodeId) {
     throw new LogRefusedError(

@@ -13,6 +13,8 @@
  *       24     8  XXH64 of bytes 0..23 and the body, the generation as seed
  *       32     n  body, then zeros, or what is left of a longer one
  *
+ * The header keeps this shape, and a slot its size, in every format to come: so that one is told from damage.
+ *
  * The file comes into being whole: written and synced under another name, then renamed. So a file of which neither slot
  * can be read was damaged, and is never taken for a new one.
  */
@@ -20,6 +22,7 @@ import type { Disk, DiskFile } from '../env/disk.js';
 import { assert } from '../lib/assert.js';
 import { copyBytes, readU32, readU53, writeU32, writeU53 } from '../lib/bytes.js';
 import { type Flow, wait } from '../lib/flow.js';
+import { newerFormatText } from '../model/build.js';
 import type { Hash64 } from '../model/hash.js';
 
 export const SLOT_HEADER_BYTES = 32;
@@ -188,9 +191,7 @@ function decodeSlot(hash: Hash64, kind: SlotKind, bytes: Uint8Array, path: strin
   if (readU32(bytes, 24) !== hash.hi || readU32(bytes, 28) !== hash.lo) return null;
   const format = readU32(bytes, 8);
   if (format !== kind.format) {
-    throw new SlotsTooNewError(
-      `${path} has format ${format}, this version reads format ${kind.format}: start the version of partitad that wrote it`,
-    );
+    throw new SlotsTooNewError(newerFormatText(path, format, kind.format));
   }
   return { generation, body: copyBytes(bytes, SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + length) };
 }

@@ -10,7 +10,7 @@ const NONE: Uint8Array = new Uint8Array(0);
 /** Some hundred nodes at once; more come in several steps. */
 export const EDITS_CHARACTERS_MAX = 131_072;
 
-const ACTIONS = ['status', 'stage', 'clear', 'plan', 'commit', 'history', 'voters'] as const;
+const ACTIONS = ['status', 'stage', 'clear', 'plan', 'commit', 'history', 'finalize', 'voters'] as const;
 
 export type ClusterAction = (typeof ACTIONS)[number];
 

@@ -3,6 +3,7 @@
  * the header before them.
  */
 import { copyBytes, fromHex } from '../lib/bytes.js';
+import type { Build } from '../model/build.js';
 import { errorCodeOf } from '../model/errors.js';
 import type { Failure } from '../model/errors.js';
 import type { Challenge, Hello, HelloReply, PeerHello, Role } from '../model/messages.js';
@@ -16,10 +17,11 @@ const ROLES: readonly Role[] = ['client', 'peer', 'admin'];
 export const NONCE_BYTES = 32;
 /** An HMAC-SHA256. */
 export const PROOF_BYTES = 32;
+const RELEASE_CHARACTERS_MAX = 40;
 
 export function encodeHello(hello: Hello): Uint8Array {
   const { peer, ...rest } = hello;
-  const identity = peer && { ...peer, nodeId: fromHex(peer.nodeId), clusterId: fromHex(peer.clusterId) };
+  const identity = peer && { ...peer, ...peer.build, nodeId: fromHex(peer.nodeId), clusterId: fromHex(peer.clusterId) };
   return v1.Hello.encode({ ...rest, ...identity, role: ROLES.indexOf(hello.role) }).finish();
 }
 
@@ -42,7 +44,16 @@ function takePeer(hello: partita.v1.Hello): PeerHello {
     clusterId: presentId(hello.clusterId, 'cluster'),
     nonce: exactly(NONCE_BYTES, hello.nonce, 'nonce'),
     ringVersion: hello.ringVersion,
+    ...takeBuild(hello),
   };
+}
+
+/** A release that says nothing of levels is told from one that understands only the first. */
+function takeBuild({ levelMin, levelMax, release }: Build): { readonly build?: Build } {
+  if (levelMax === 0) return {};
+  if (levelMin < 1 || levelMin > levelMax) return bad(`Feature levels ${levelMin} to ${levelMax}`);
+  if (release.length > RELEASE_CHARACTERS_MAX) return bad(`A release whose name has ${release.length} characters`);
+  return { build: { release, levelMin, levelMax } };
 }
 
 function presentId(bytes: Uint8Array, what: string): string {
@@ -82,7 +93,7 @@ export function decodeProof(bytes: Uint8Array, start: number, end: number): Proo
 }
 
 export function encodeHelloReply(reply: HelloReply): Uint8Array {
-  return v1.HelloReply.encode(reply).finish();
+  return v1.HelloReply.encode({ ...reply, ...reply.build }).finish();
 }
 
 export function decodeHelloReply(bytes: Uint8Array, start: number, end: number): HelloReply | DecodeFault {
@@ -96,6 +107,7 @@ export function decodeHelloReply(bytes: Uint8Array, start: number, end: number):
     valueBytesMax: reply.valueBytesMax,
     frameBodyBytesMax: reply.frameBodyBytesMax,
     inFlightMax: reply.inFlightMax,
+    ...takeBuild(reply),
   }));
 }
 

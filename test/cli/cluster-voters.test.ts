@@ -8,7 +8,17 @@ import { ringMember } from '../ring/rings.js';
 import { withAdminSocket } from '../support/admin-socket.js';
 import { runCli } from '../support/run-cli.js';
 
-const seen = { state: 'up', reason: '', ringVersion: 6, replicas: 1, tokens: 1, incoming: 0, outgoing: 0 } as const;
+const seen = {
+  state: 'up',
+  reason: '',
+  ringVersion: 6,
+  replicas: 1,
+  tokens: 1,
+  incoming: 0,
+  outgoing: 0,
+  release: '',
+  levelMax: 2,
+} as const;
 const STATUS: Partial<ClusterStatusFacts> = {
   version: 6,
   members: [1, 2, 3].map((ordinal) => ({ ...ringMember({ ordinal, capacity: 1, zone: '' }), ...seen })),

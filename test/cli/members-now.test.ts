@@ -40,9 +40,10 @@ class Node {
 
   status(): Partial<ClusterStatusFacts> {
     const seen = { state: 'up', reason: '', ringVersion: 1, replicas: 1, tokens: 1, incoming: 0, outgoing: 0 } as const;
+    const build = { release: '0.1.0', levelMax: 2 };
     const four = [1, 2, 3, 4].map((ordinal) => ringMember({ ordinal, capacity: 1, zone: '' }));
     return {
-      members: four.map((member) => ({ ...member, leaving: this.leaving, ...seen })),
+      members: four.map((member) => ({ ...member, leaving: this.leaving, ...seen, ...build })),
       voters: [{ ordinal: 1, reachable: this.reachable }],
       quorum: 1,
       plan: null,

@@ -5,18 +5,14 @@ import test from 'ava';
 import type { ClusterStatusFacts, CommitFacts, PlanFacts } from '../../src/model/cluster-facts.js';
 import { encodeRing } from '../../src/ring/document.js';
 import { decodeRingFile } from '../../src/ring/ring-file.js';
-import {
-  type ClusterAction,
-  type ClusterRequest,
-  decodeCluster,
-  encodeClusterReply,
-} from '../../src/wire/codec-cluster.js';
-import { CLUSTER, CLUSTER_REPLY } from '../../src/wire/kinds.js';
+import { decodeCluster, encodeClusterReply } from '../../src/wire/codec-cluster.js';
+import { CLUSTER_REPLY } from '../../src/wire/kinds.js';
 import { isFault } from '../../src/wire/plain.js';
 import { documentOf, members, tableOf } from '../ring/rings.js';
 import { withAdminSocket } from '../support/admin-socket.js';
-import { failed, type Script } from '../support/fake-node.js';
+import { type Script } from '../support/fake-node.js';
 import { HASH } from '../support/log-world.js';
+import { run, scripted } from '../support/told-cluster.js';
 import { runCli } from '../support/run-cli.js';
 import { folderFor } from '../support/temporary.js';
 
@@ -29,6 +25,8 @@ const STATUS: ClusterStatusFacts = {
   cluster: 'shop',
   clusterId: RING.clusterId,
   version: 6,
+  level: 1,
+  finalize: { level: 2, isReady: false, text: 'feature level 2 has to wait: node 4 is old' },
   change: 'node 4 joins',
   changedAtMs: NOW,
   partitionCount: 8,
@@ -40,6 +38,8 @@ const STATUS: ClusterStatusFacts = {
     state: member.ordinal === 1 ? 'this node' : member.ordinal === 3 ? 'unreachable' : 'up',
     reason: '',
     ringVersion: 6,
+    release: member.ordinal === 4 ? '' : '0.1.0',
+    levelMax: member.ordinal === 3 ? 0 : member.ordinal === 4 ? 1 : 2,
     replicas: 6,
     tokens: 2,
     incoming: member.ordinal === 4 ? 2 : 0,
@@ -95,42 +95,6 @@ const PLAN: PlanFacts = {
 
 const DONE: CommitFacts = { kind: 'done', text: 'Ring version 7 is in force', ring: raw, version: 7, joined: [] };
 
-type Facts = Partial<Record<ClusterAction, object>>;
-
-/** Answers with these facts; keeps what it was asked. */
-function scripted(facts: Facts, asked: ClusterRequest[] = []): Script {
-  return (request, peer) => {
-    if (request.kind !== CLUSTER) throw new Error('Only the cluster is asked about');
-    const { body } = request;
-    const question = decodeCluster(body, 0, body.length);
-    if (isFault(question)) throw new Error(question);
-    asked.push(question);
-    const answer = facts[question.action];
-    if (answer === undefined) peer.fail(request.id, failed('INVALID_ARGUMENT', `No ${question.action} today`));
-    else peer.frame(CLUSTER_REPLY, request.id, encodeClusterReply({ facts: JSON.stringify(answer) }));
-    return true;
-  };
-}
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-  readonly asked: readonly ClusterRequest[];
-  readonly admin: string;
-}
-
-async function run(facts: Facts, ...words: readonly string[]): Promise<Ran> {
-  const asked: ClusterRequest[] = [];
-  let ran: Ran | null = null;
-  await withAdminSocket(scripted(facts, asked), async (admin) => {
-    const { code, out, err } = await runCli([...words, '--admin', admin]);
-    ran = { code, out, err, asked, admin };
-  });
-  if (ran === null) throw new Error('It was not run');
-  return ran;
-}
-
 function withoutRing(facts: ClusterStatusFacts): object {
   return Object.fromEntries(Object.entries(facts).filter(([name]) => name !== 'ring'));
 }
@@ -146,20 +110,27 @@ async function staged(...words: readonly string[]): Promise<readonly Record<stri
 test('status: members, moves, voters, what is staged, and a verdict', async (t) => {
   const table = await run({ status: STATUS }, 'cluster', 'status', '-o', 'table');
   t.deepEqual([table.code, table.err], [0, '']);
-  t.regex(table.out, /│ 3 {4}│ abcdabcd │ 10\.0\.0\.1:3 │ 10\.0\.1\.1:3 │ z0 {3}│ 1 {8}│ unreachable │/);
-  const lines = table.out.trimEnd().split('\n').slice(-6);
+  t.regex(
+    table.out,
+    /│ 3 {4}│ abcdabcd │ 10\.0\.0\.1:3 │ 10\.0\.1\.1:3 │ z0 {3}│ 1 {8}│ unreachable │.*│ unknown {3}│/,
+  );
+  t.regex(table.out, /│ 10\.0\.1\.1:4 │ z1 {3}│ 1 {8}│ up .*│ old \(1\) {3}│/);
+  const lines = table.out.trimEnd().split('\n').slice(-7);
   t.deepEqual(lines, [
     `Ring version 6 of cluster shop (id ${RING.clusterId}, Q = 8, N = 3), since ${new Date(NOW).toISOString()}: node 4 joins`,
     'Voters: node 1, node 3; 2 of 2 have to agree on a change, 1 can be reached',
+    'Feature level 1; feature level 2 has to wait: node 4 is old',
     'Moves: 2 being copied, 1 being restored from the other owners',
     `Staged, planned: partita cluster commit --version 7 --plan ${PLAN_HASH} --admin ${table.admin}`,
     '  node 2 leaves',
     'Not yet: node 3 cannot be reached from here; 3 replicas are being moved',
   ]);
   const raws = (await run({ status: STATUS }, 'cluster', 'status')).out.trimEnd().split('\n');
-  t.is(raws[0], `node\t1\tabcdabcd\t10.0.0.1:1\t10.0.1.1:1\tz0\t1\tthis node\t2\t6\t0\t0`);
+  t.is(raws[0], `node\t1\tabcdabcd\t10.0.0.1:1\t10.0.1.1:1\tz0\t1\tthis node\t2\t6\t0\t0\t0.1.0 (2)`);
   t.deepEqual(raws.slice(4), [
     `ring\t6\t${new Date(NOW).toISOString()}\tnode 4 joins`,
+    'level\t1',
+    'finalize\twaits\tfeature level 2 has to wait: node 4 is old',
     'staged\tnode 2 leaves',
     'trouble\tnode 3 cannot be reached from here',
     'trouble\t3 replicas are being moved',
@@ -168,13 +139,13 @@ test('status: members, moves, voters, what is staged, and a verdict', async (t) 
   const json = JSON.parse((await run({ status: STATUS }, 'cluster', 'status', '-o', 'json')).out) as object;
   t.deepEqual(json, { ...withoutRing(STATUS), isWell: false });
   const well = await run(
-    { status: { ...STATUS, troubles: [], moves: [], staged: [] } },
+    { status: { ...STATUS, finalize: null, troubles: [], moves: [], staged: [] } },
     'cluster',
     'status',
     '-o',
     'table',
   );
-  t.regex(well.out, /1 can be reached\nAll is well\n$/);
+  t.regex(well.out, /1 can be reached\nFeature level 1\nAll is well\n$/);
   const stale = { ...STATUS, plan: { version: 6, hash: PLAN_HASH, isStale: true } };
   t.regex(
     (await run({ status: stale }, 'cluster', 'status', '-o', 'table')).out,

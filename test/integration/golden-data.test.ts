@@ -13,6 +13,8 @@ import test from 'ava';
 import { Client } from '../../src/client/index.js';
 import { checkDirectory } from '../../src/daemon/check.js';
 import { Daemon, ROOT } from '../support/daemon.js';
+import { statusOf } from '../support/growing-cluster.js';
+import { runCli } from '../support/run-cli.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 const GOLDEN = join(ROOT, 'test', 'golden');
@@ -111,6 +113,10 @@ test.serial('A data directory of the first format is read whole, and goes on', a
 
   const daemon = await Daemon.startFor(t, { dataDir, flags: FLAGS, init: false });
   t.is(daemon.ready.nodeId, expected.nodeId);
+  t.like(await statusOf(daemon), { level: 1, finalize: null }, 'the ring of a node alone never changes');
+  const refused = await runCli(['cluster', 'finalize', '--admin', daemon.ready.admin]);
+  t.is(refused.code, 2);
+  t.regex(refused.err, /a cluster of its own, and its ring cannot change/);
   const db = await Client.connect({ seeds: [daemon.ready.client] });
   t.teardown(() => {
     db.destroy();

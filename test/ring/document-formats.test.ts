@@ -6,7 +6,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
-import { advanceRing, changeRing, newRing, type RingPlan } from '../../src/ring/change.js';
+import { advanceRing, changeRing, newRing, raiseLevel, type RingPlan } from '../../src/ring/change.js';
+import { BUILD, type Build, FIRST_BUILD } from '../../src/model/build.js';
 import { decodeRing, encodeRing, type RingDocument, unchanged } from '../../src/ring/document.js';
 import type { RingMove } from '../../src/ring/moves.js';
 import { arbitraryMembers, members, ringMember } from './rings.js';
@@ -50,6 +51,11 @@ function examples(): readonly { readonly name: string; readonly ring: RingDocume
     { name: 'a node leaves, voters have names: format 2', ring: copying },
     { name: 'moves in both states', ring: settling },
     { name: 'the leaving node is lost: moves from nobody', ring: removed },
+    { name: 'a new cluster above the first feature level: format 3', ring: { ...first, level: 2 } },
+    {
+      name: 'the level was raised while replicas move',
+      ring: ringOf(raiseLevel(settling, 2, notes('feature level 2'))),
+    },
   ];
 }
 
@@ -73,7 +79,7 @@ test('rings are written as they were released, and read as what they were', (t) 
   }
   t.deepEqual(
     golden.map(({ bytes }) => (JSON.parse(bytes) as { format: number }).format),
-    [1, 2, 2, 2],
+    [1, 2, 2, 2, 3, 3],
   );
 });
 
@@ -152,9 +158,47 @@ test('a document of format 2 that lacks something, or has it of another kind, is
       /a voter lacks/,
     );
   t.regex(
-    faultIn(() => ({ format: 3 })),
-    /ring format 3 is not one that this release reads/,
+    faultIn(() => ({ format: 4 })),
+    /^ring format 4 is not one that this release reads \(up to 3\): install a newer release of Partita on this node$/,
   );
+});
+
+test('a ring of a higher level than the build understands is refused before anything else is read, with the release it names', (t) => {
+  const raw = { format: 3, level: 3, release: '0.7.0', members: 'something that is not known yet' };
+  const faultOf = (change: object, build?: Build): string => {
+    const ring = decodeRing(Buffer.from(JSON.stringify({ ...raw, ...change })), build);
+    return 'fault' in ring ? ring.fault : '';
+  };
+  const own = `release ${BUILD.release} (feature levels 1 to 2)`;
+  t.is(faultOf({}), `the ring is at feature level 3, and this is ${own}: install Partita 0.7.0 or later on this node`);
+  t.regex(faultOf({ release: undefined }), /: install Partita of a newer release on this node$/);
+  t.is(
+    faultOf({ format: 4 }),
+    'ring format 4 is not one that this release reads (up to 3): install Partita 0.7.0 or later on this node',
+  );
+  t.regex(
+    faultOf({}, { release: '0.9.0', levelMin: 4, levelMax: 5 }),
+    /too old for this release.*Install the release before/,
+  );
+  for (const level of [undefined, null, '2', 1, 0]) t.is(faultOf({ level }), 'level must be a number above 1');
+  t.regex(faultOf({ level: 1.5 }), /must be numbers/, 'what else is wrong is looked at as before');
+});
+
+test('each document is read by the builds that understand its level, and by no other', (t) => {
+  for (const { name, ring } of examples()) {
+    const read = decodeRing(encodeRing(ring), FIRST_BUILD);
+    t.is('fault' in read, ring.level > 1, name);
+  }
+});
+
+test('the level only goes up, and nothing else changes with it', (t) => {
+  const raised = ringOf(raiseLevel(changed, 2, notes('feature level 2')));
+  const { version, level, change, ...rest } = raised;
+  t.deepEqual([version, level, change], [changed.version + 1, 2, 'feature level 2']);
+  t.like(changed, rest);
+  t.deepEqual(raiseLevel(raised, 2, notes('again')), { fault: 'the ring is at feature level 2 already' });
+  t.is(ringOf(changeRing(raised, raised.members, 1, notes('a change after it'))).level, 2);
+  t.is(ringOf(advanceRing(raised, { ...NOTHING, copied: raised.moves }, notes('a step after it'))).level, 2);
 });
 
 test('moves and voters that contradict the ring are refused', (t) => {

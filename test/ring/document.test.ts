@@ -66,7 +66,7 @@ test('what is no document is refused with the reason', (t) => {
   const first = (change: object): object => ({ ...raw, members: [{ ...ring.members[0], ...change }] });
   const faults: readonly [unknown, RegExp][] = [
     [[], /not an object/],
-    [{ ...raw, format: 3 }, /format 3 is not one/],
+    [{ ...raw, format: 4 }, /format 4 is not one/],
     [{ ...raw, format: 2 }, /ordinalNext and changedAtMs must be numbers/],
     [{ ...changed, moves: [[1, 2, 3]] }, /a move is not/],
     [{ ...changed, voters: [{}] }, /a voter lacks/],

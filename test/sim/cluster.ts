@@ -5,6 +5,7 @@
  */
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
 import { type RingDocument, firstRing } from '../../src/ring/document.js';
+import { BUILD } from '../../src/model/build.js';
 import { nodeId, type NodeId, type PartitionId } from '../../src/model/ids.js';
 import type { ReadRequest, Stored } from '../../src/storage/storage.js';
 import { copyBytes, toHex } from '../../src/lib/bytes.js';
@@ -103,7 +104,7 @@ export class SingleNodes implements SimCluster {
     const clusterId = new Uint8Array(16);
     this.#random.fill(clusterId);
     const member = { nodeId: nodeId(id), ordinal: node.ordinal, address: node.address, zone: '' };
-    return firstRing('simulated', toHex(clusterId), member, this.#partitionCount);
+    return firstRing('simulated', toHex(clusterId), member, this.#partitionCount, BUILD.levelMax);
   }
 
   isPromiseVoid(doubts: Doubts, { key, isDurable, startMs }: WriteOp): boolean {
@@ -142,7 +143,7 @@ export class RingCluster implements SimCluster {
   #newest: RingDocument;
   #table: PreferenceTable;
 
-  constructor(nodes: readonly SimNode[], partitionCount: number, shape: ClusterShape, random: Prng) {
+  constructor(nodes: readonly SimNode[], partitionCount: number, level: number, shape: ClusterShape, random: Prng) {
     this.nodes = [...nodes];
     this.#machines = [...nodes];
     this.replicaCount = shape.replicaCount;
@@ -165,6 +166,7 @@ export class RingCluster implements SimCluster {
       cluster: 'simulated',
       clusterId: drawn(),
       partitionCount,
+      level,
       replicaCount: shape.replicaCount,
       members,
     };

@@ -173,6 +173,8 @@ export interface Evidence {
     readonly shown: ReadonlyMap<string, readonly number[] | null>;
   } | null;
   readonly strangers: StrangersView;
+  /** Nodes that were told to free a record of what is over in it, and when. */
+  readonly compactions: readonly { readonly node: number; readonly atMs: number }[];
   readonly stepsOfMoves: readonly StepOfMove[];
   /** In the order in which they came into force; empty where nodes are clusters of their own. */
   readonly rings: readonly RingInForce[];

@@ -206,7 +206,8 @@ export class Nemesis {
   /** Where the ring changes, it must go on doing so: its voters are not all robbed of their memory. */
   #mayForget(node: SimNode): boolean {
     const { cluster, options } = this.#world;
-    if (!(cluster instanceof RingCluster) || !Number.isFinite(options.changeEveryMs)) return true;
+    const hasToChange = Number.isFinite(options.changeEveryMs) || options.upgrade !== null;
+    if (!(cluster instanceof RingCluster) || !hasToChange) return true;
     if (!cluster.mayForget(node)) return false;
     cluster.forgets(node);
     return true;

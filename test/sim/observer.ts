@@ -62,6 +62,7 @@ export class Observer {
   readonly minted: Minted[] = [];
   readonly durable: Map<string, Map<number, number>> = new Map();
   readonly violations: Violation[] = [];
+  readonly compactions: { readonly node: number; readonly atMs: number }[] = [];
   /** Put id → nodes that have it, or what replaced it, on a disk that was not destroyed since. */
   readonly held: Map<string, Set<number>> = new Map();
   /** Key → dot and put id, as they are in a record → the version. */
@@ -75,6 +76,11 @@ export class Observer {
   constructor(nowMs: () => number, identityOf: (ordinal: number) => StoreIdentity | undefined) {
     this.#nowMs = nowMs;
     this.#identityOf = identityOf;
+  }
+
+  /** The node was told to free a record of what is over in it. */
+  compacts(node: number): void {
+    this.compactions.push({ node, atMs: this.#nowMs() });
   }
 
   /** A record is about to take the place of another. */

@@ -3,13 +3,14 @@
  * of fault is on or off as a whole, so that a run has few kinds often rather than all of them a little (swarm testing:
  * a fault that is always there hides what only its absence lets happen).
  */
-import type { Prng } from '../../src/lib/prng.js';
+import { Prng } from '../../src/lib/prng.js';
 import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../../src/model/limits.js';
 import type { ReapingOptions } from '../../src/node/cluster/options.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import type { Durability } from '../../src/storage/log-types.js';
 import type { NetworkShape } from './network.js';
 import { between } from './tools.js';
+import type { UpgradeShape } from './upgrade.js';
 
 export const FAULT_KINDS = [
   'kill',
@@ -107,6 +108,8 @@ export interface SimOptions {
   /** Each partition is scrubbed once in this time, and all of them at the end; Infinity: nobody asks for that. */
   readonly scrubPeriodMs: number;
   readonly reap: ReapShape;
+  /** Null: all nodes are of this build from the start, and the cluster is at its level. */
+  readonly upgrade: UpgradeShape | null;
 }
 
 /** When deletes are forgotten: as soon as the clocks of a seed allow. */
@@ -163,6 +166,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     scrubPeriodMs: Number.POSITIVE_INFINITY,
     repairPeriodMs: NEVER_MS,
     reap: NEVER_REAPED,
+    upgrade: null,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
   const kind = given.cluster?.kind ?? (isSingle ? 'single' : 'ring');
@@ -171,10 +175,21 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   const scrubPeriodMs = random.pick(SCRUB_PERIODS);
   const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]);
   const changeEveryMs = kind === 'single' ? Number.POSITIVE_INFINITY : random.pick(CHANGE_EVERY_MS);
-  const all = { ...drawn, work: { ...drawn.work, ttlChance }, scrubPeriodMs, repairPeriodMs, changeEveryMs, ...given };
+  const upgrade = kind === 'single' || given.faultEveryMs === Number.POSITIVE_INFINITY ? null : drawUpgrade(seed);
+  const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade };
+  const all = { ...drawn, work: { ...drawn.work, ttlChance }, ...more, ...given };
   return kind === 'single' ? all : { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
 }
 
+/** From bits of its own: what else a seed draws is what it was before there were upgrades. */
+function drawUpgrade(seed: number): UpgradeShape | null {
+  const random = new Prng(seed ^ UPGRADE_BITS);
+  if (!random.chance(UPGRADE_SHARE)) return null;
+  return { beginMs: random.int(15_000), everyMs: random.pick([300, 1_000, 3_000]) };
+}
+
+const UPGRADE_BITS = 0x5a17_e3d0;
+const UPGRADE_SHARE = 0.25;
 const CHANGE_EVERY_MS: readonly number[] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 5_000, 10_000, 15_000];
 const SCRUB_PERIODS: readonly number[] = [Number.POSITIVE_INFINITY, 5_000, 20_000];
 
@@ -301,6 +316,7 @@ export function optionsText(options: SimOptions): string {
     faults,
     faultEveryMs,
     changeEveryMs,
+    upgrade,
     engine,
     work,
     skewMaxMs,
@@ -313,6 +329,7 @@ export function optionsText(options: SimOptions): string {
     faults,
     faultEveryMs,
     changeEveryMs,
+    upgrade,
     skewMaxMs,
     scrubPeriodMs,
     engine,

@@ -48,7 +48,7 @@ export function waitForHealing(world: SimWorld): void {
 /** Nothing is under way. Every owner meets every other, and what was damaged is found and mended. */
 export function meetOwners(world: SimWorld, cluster: RingCluster): OwnersMet {
   const movedBefore = MOVED.reduce((sum, name) => sum + world.meter.of(name), 0);
-  const isUntouched = world.nemesis.counts.size === 0;
+  const isUntouched = world.nemesis.counts.size === 0 && world.upgrade === null;
   // What reading finds damaged is mended meanwhile.
   const damaged = lookThrough(world, cluster);
   world.runFor(damaged.isFound ? DAMAGED_HEALED_MS : 0);

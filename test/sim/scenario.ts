@@ -19,6 +19,7 @@ import { checkHandedOff } from './checkers/handed-off.js';
 import { checkHints } from './checkers/hints.js';
 import { checkInvented } from './checkers/invented.js';
 import { checkLeftovers, lesser } from './checkers/leftovers.js';
+import { checkLevels } from './checkers/levels.js';
 import { checkLiveness, type HealedOp } from './checkers/liveness.js';
 import { checkOwnersMet } from './checkers/owners-met.js';
 import { checkNever } from './checkers/never.js';
@@ -39,7 +40,6 @@ import { meetOwners, MOVED, ringOf, waitForHealing } from './owners-met.js';
 import { reapAll } from './reap-all.js';
 import { HEALED_TIMEOUT_MS, readEverywhere, readOnce, repairDamaged } from './healed-reads.js';
 import type { FaultKind, SimOptions } from './options.js';
-import type { SimNode } from './sim-node.js';
 import type { Violation } from './violation.js';
 import { type SeedSettings, SimWorld } from './world.js';
 
@@ -63,6 +63,7 @@ const SETTLE_MS = 5_000;
 /** The longest that a coordinator still works on a put whose client has been answered. */
 const AFTERMATH_MS = 4_000;
 const HINTS_HOME_MS = 20_000;
+const UPGRADED_WITHIN_MS = 180_000;
 const MOVED_WITHIN_MS = 180_000;
 
 export function runSeed(settings: SeedSettings): SeedResult {
@@ -71,10 +72,12 @@ export function runSeed(settings: SeedSettings): SeedResult {
   world.workload.start();
   world.nemesis.start();
   world.changes?.start();
+  world.upgrade?.start();
   world.runFor(world.options.faultsUntilMs);
   world.say('healed');
   world.nemesis.heal();
   world.changes?.stop();
+  endUpgrade(world);
   settle(world);
   const evidence = gather(world);
   const violations = [...world.violations, ...world.observer.violations, ...judge(evidence)];
@@ -99,6 +102,14 @@ export function runSeed(settings: SeedSettings): SeedResult {
   };
 }
 
+/** Nodes are restarted for it, so it comes before everything that is expected of a cluster that nobody disturbs. */
+function endUpgrade(world: SimWorld): void {
+  const { upgrade, cluster } = world;
+  if (upgrade === null || world.pump(() => upgrade.isOver, UPGRADED_WITHIN_MS)) return;
+  const known = cluster.nodes.map(({ node, state, build }) => `node ${node} ${state} ${build.release}`).join();
+  world.violation(`the cluster is not finalized ${UPGRADED_WITHIN_MS} ms after healing (${known})`);
+}
+
 /** Lets work end and everything that is under way arrive; what still has to be accepted as lost is accepted. */
 function settle(world: SimWorld): void {
   const { workload, cluster } = world;
@@ -120,21 +131,23 @@ function settle(world: SimWorld): void {
 
 /**
  * Every node lives by the newest ring, nothing is on its way from one to another, and nobody holds what is not its own: but
- * for what waits for an only owner that is damaged, whose loss has to be accepted first.
+ * for what waits for an only owner that is damaged, whose loss has to be accepted first. Then the node that holds it cannot
+ * leave either.
  */
 function waitForMoves(world: SimWorld): void {
   const { cluster } = world;
   if (!(cluster instanceof RingCluster)) return;
+  const departingFrom = (ordinal: number): readonly number[] =>
+    cluster.machine(ordinal)?.server?.clusterStatus()?.departing ?? [];
+  const mayWait = (partition: number): boolean => cluster.replicaCount === 1 && isSuspectSomewhere(world, partition);
   const isOver = (): boolean => {
     const { version, moves, members } = cluster.ring;
     return (
       moves.length === 0 &&
-      members.every(({ leaving, ordinal }) => !leaving || departingOf(cluster.machine(ordinal)).length > 0) &&
+      members.every(({ leaving, ordinal }) => !leaving || departingFrom(ordinal).some(mayWait)) &&
       cluster.nodes.length === members.length &&
       cluster.nodes.every(({ server }) => server?.ringVersion === version) &&
-      cluster.nodes.every((node) =>
-        departingOf(node).every((partition) => cluster.replicaCount === 1 && isSuspectSomewhere(world, partition)),
-      )
+      cluster.nodes.every(({ ordinal }) => departingFrom(ordinal).every(mayWait))
     );
   };
   if (world.pump(isOver, MOVED_WITHIN_MS)) return;
@@ -145,8 +158,6 @@ function waitForMoves(world: SimWorld): void {
     `ring ${version} has ${moves.length} moves and leaving nodes ${leaving.join()} ${MOVED_WITHIN_MS} ms after healing (${known})`,
   );
 }
-
-const departingOf = (node: SimNode | undefined): readonly number[] => node?.server?.clusterStatus()?.departing ?? [];
 
 const isSuspectSomewhere = ({ cluster }: SimWorld, partition: number): boolean =>
   cluster.nodes.some(({ engine }) => engine?.status().suspectPartitions.includes(partition) ?? true);
@@ -213,6 +224,7 @@ function gather(world: SimWorld): Evidence {
     reaped,
     rings: cluster instanceof RingCluster ? cluster.history.inForce : [],
     strangers: world.strangers,
+    compactions: observer.compactions,
     stepsOfMoves: world.stepsOfMoves.all,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),
@@ -259,6 +271,7 @@ function judge(evidence: Evidence): readonly Violation[] {
     checkRings,
     checkStrangers,
     checkTakenOver,
+    checkLevels,
   ].flatMap((check) => check(evidence));
 }
 

@@ -6,6 +6,7 @@
 import { BufferPool } from '../../src/lib/buffer-pool.js';
 import { type Flow, run, wait } from '../../src/lib/flow.js';
 import type { Prng } from '../../src/lib/prng.js';
+import { BUILD, type Build } from '../../src/model/build.js';
 import { nodeId } from '../../src/model/ids.js';
 import type { ClusterOptions } from '../../src/node/cluster/options.js';
 import { PartitaNode } from '../../src/node/node.js';
@@ -81,6 +82,7 @@ export class SimNode implements StoreIdentity {
   readonly host: Host;
   readonly clock: SkewedClock = { offsetMs: 0 };
   readonly world: NodeWorld;
+  build: Build = BUILD; // of the process that starts next
   state: NodeState = 'down';
   incarnation = 0;
   /** Under which it votes on rings. */
@@ -106,8 +108,7 @@ export class SimNode implements StoreIdentity {
   constructor(node: number, world: NodeWorld, random: Prng) {
     this.node = node;
     this.ordinal = node + 1;
-    this.address = placeOf(this.ordinal).address;
-    this.peerAddress = placeOf(this.ordinal).peerAddress;
+    ({ address: this.address, peerAddress: this.peerAddress } = placeOf(this.ordinal));
     this.host = new Host(`n${node}`);
     this.world = world;
     this.#random = random;
@@ -222,7 +223,7 @@ export class SimNode implements StoreIdentity {
     this.#wasInitialised = true;
     this.#meta = meta;
     const { nodeId: id } = meta.meta;
-    const { rings, ring } = yield* openRings(disk, () => world.ringFor(this, id));
+    const { rings, ring } = yield* openRings(disk, this.build, () => world.ringFor(this, id));
     if (!ring.members.some(({ ordinal }) => ordinal === this.ordinal)) {
       this.#leave(process, ring.version);
       return;
@@ -280,6 +281,7 @@ export class SimNode implements StoreIdentity {
       ring,
       nodeId: meta.meta.nodeId,
       ordinal: this.ordinal,
+      build: this.build,
       meter: world.meter,
       log: logOf(this.world, this.node),
       pool: new BufferPool(0),

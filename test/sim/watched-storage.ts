@@ -1,5 +1,6 @@
 /* Stands between a node and its engine, and tells the observer what goes by; observer.ts says what for. */
 import { copyBytes, toHex } from '../../src/lib/bytes.js';
+import { CompactWrite } from '../../src/node/cluster/reap-writes.js';
 import {
   DROP_RECORD,
   type Storage,
@@ -59,14 +60,19 @@ class WriteOrder {
 
 export class WatchedStorage extends PassingStorage {
   readonly #order: WriteOrder;
+  readonly #compacts: () => void;
 
   /** What the store of this node does is told to the observer. */
   constructor(inner: Storage, node: number, observer: Observer) {
     super(inner);
     this.#order = new WriteOrder(node, observer);
+    this.#compacts = () => {
+      observer.compacts(node);
+    };
   }
 
   override write(request: WriteRequest): void {
+    if (request instanceof CompactWrite) this.#compacts();
     super.write(new WatchedWrite(request, this.#order));
   }
 }

@@ -3,6 +3,7 @@
  * its own, so that what one part draws does not change what happens in another.
  */
 import { Prng } from '../../src/lib/prng.js';
+import { BUILD, FIRST_LEVEL } from '../../src/model/build.js';
 import { SimulatedTime } from '../support/simulated-time.js';
 import { SimClient } from './client.js';
 import { RingCluster, type SimCluster, SingleNodes } from './cluster.js';
@@ -19,6 +20,7 @@ import { SimNode } from './sim-node.js';
 import { StepsOfMoves } from './steps-of-moves.js';
 import { Strangers } from './strangers.js';
 import { Trace } from './trace.js';
+import { Upgrade } from './upgrade.js';
 import type { Violation } from './violation.js';
 import { Workload } from './workload.js';
 
@@ -53,6 +55,8 @@ export class SimWorld {
   readonly nemesis: Nemesis;
   /** Null: the members of this cluster never change. */
   readonly changes: RingChanges | null;
+  /** Null: all nodes are of one build. */
+  readonly upgrade: Upgrade | null;
   readonly startSkewMs: number;
   readonly #print: ((line: string) => void) | undefined;
 
@@ -86,6 +90,7 @@ export class SimWorld {
     const skewMs = settings.startSkewMs ?? 0;
     this.startSkewMs = skewMs;
     this.changes = this.#changesOf(root.fork());
+    this.upgrade = this.#upgradeOf(root.fork());
     for (const { clock } of [...nodes, ...this.clients]) clock.offsetMs = Math.round((2 * clocks.float() - 1) * skewMs);
   }
 
@@ -106,7 +111,9 @@ export class SimWorld {
     for (const { ordinal } of ring.members) {
       if (cluster.machine(ordinal) !== undefined) continue;
       this.say(`node ${ordinal - 1} joins by ring ${ring.version}`);
-      cluster.add(new SimNode(ordinal - 1, this, this.kernel.fork()));
+      const machine = new SimNode(ordinal - 1, this, this.kernel.fork());
+      machine.build = this.upgrade?.buildOfNew ?? BUILD;
+      cluster.add(machine);
       this.time.after(0, () => {
         cluster.machine(ordinal)?.start();
       });
@@ -132,6 +139,22 @@ export class SimWorld {
       nowMs: () => this.time.monotonicMs(),
     };
     return new RingChanges(world, random, this.options.changeEveryMs);
+  }
+
+  #upgradeOf(random: Prng): Upgrade | null {
+    const { cluster } = this;
+    const { upgrade } = this.options;
+    if (upgrade === null || !(cluster instanceof RingCluster)) return null;
+    const world = {
+      cluster,
+      say: (text: string): void => {
+        this.say(text);
+      },
+      after: (delayMs: number, fire: () => void): void => {
+        this.time.after(delayMs, fire);
+      },
+    };
+    return new Upgrade(world, random, upgrade);
   }
 
   hostOf(address: string): Host | undefined {
@@ -178,8 +201,10 @@ export class SimWorld {
   }
 }
 
-function clusterOf(nodes: readonly SimNode[], { cluster, partitionCount }: SimOptions, random: Prng): SimCluster {
+function clusterOf(nodes: readonly SimNode[], options: SimOptions, random: Prng): SimCluster {
+  const { cluster, partitionCount, upgrade } = options;
+  const level = upgrade === null ? BUILD.levelMax : FIRST_LEVEL;
   return cluster.kind === 'single'
     ? new SingleNodes(nodes, partitionCount, random)
-    : new RingCluster(nodes, partitionCount, cluster, random);
+    : new RingCluster(nodes, partitionCount, level, cluster, random);
 }

@@ -18,6 +18,9 @@ import type { TeardownContext } from './temporary.js';
 export const ROOT: string = fileURLToPath(new URL('../../..', import.meta.url));
 export const PARTITAD: string = join(ROOT, 'bin', 'partitad.cjs');
 
+/** The tree of a build: this one, or one of an earlier release that was built elsewhere. */
+export type Build = string;
+
 export interface DaemonOptions {
   /** More flags: `['--durability', 'interval:100ms']`. */
   readonly flags?: readonly string[];
@@ -30,6 +33,8 @@ export interface DaemonOptions {
   readonly readyTimeoutMs?: number;
   /** --init, which leaves a directory alone that is a node's already. Default: true. */
   readonly init?: boolean;
+  /** Default: this build. */
+  readonly build?: Build;
 }
 
 export interface LogLine {
@@ -59,6 +64,8 @@ process.on('exit', () => {
 
 export class Daemon {
   readonly dataDir: string;
+  /** Of the next start. */
+  build: Build;
   readonly #options: DaemonOptions;
   readonly #dispose: () => void;
   /** Of every incarnation, in order. */
@@ -72,6 +79,7 @@ export class Daemon {
 
   private constructor(options: DaemonOptions) {
     this.#options = options;
+    this.build = options.build ?? ROOT;
     if (options.dataDir !== undefined) {
       this.dataDir = options.dataDir;
       this.#dispose = () => {};
@@ -140,7 +148,7 @@ export class Daemon {
   spawn(): void {
     if (this.running) throw new Error('The daemon runs already');
     const { flags = [], env = {}, prefix = [], nodeFlags = [], init = true } = this.#options;
-    const words = [...prefix, process.execPath, ...nodeFlags, PARTITAD];
+    const words = [...prefix, process.execPath, ...nodeFlags, join(this.build, 'bin', 'partitad.cjs')];
     const settings = ['--data-dir', this.dataDir, '--client-listen', '127.0.0.1:0', '--peer-listen', '127.0.0.1:0'];
     const [program = '', ...rest] = [...words, ...settings, ...(init ? ['--init'] : []), ...flags];
     const child = spawn(program, rest, {

@@ -3,12 +3,13 @@
  * with the ring file and the secret. Its addresses are in the ring, so ports are chosen before there is a node, and each
  * node comes back where it was.
  */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import { Client, codecs } from '../../src/client/index.js';
 import type { ClientOptions } from '../../src/client/index.js';
 import { freePorts } from '../../src/net/free-ports.js';
-import { Daemon, type LogLine } from './daemon.js';
+import { type Build, Daemon, type LogLine } from './daemon.js';
 import { runCli } from './run-cli.js';
 import { temporaryFolder } from './temporary.js';
 import type { TeardownContext } from './temporary.js';
@@ -32,6 +33,8 @@ export interface RealClusterOptions {
   readonly prefix?: readonly string[];
   /** For each node its clients' and its peers'; free ones otherwise. */
   readonly ports?: readonly number[];
+  /** Of all nodes, and of the command that makes the ring. Default: this one. */
+  readonly build?: Build;
 }
 
 export interface ClusterMember {
@@ -71,8 +74,7 @@ export class RealCluster {
     const file = join(folder, 'ring-1.json');
     const words = seats.flatMap(({ name, client, peer }) => ['--node', `${name}=${client},peer=${peer}`]);
     const counts = ['--replicas', String(replicas), '--partitions', String(partitions)];
-    const made = await runCli(['cluster', 'init', ...counts, ...words, '--out', file]);
-    if (made.code !== 0) throw new Error(`cluster init: ${made.err}`);
+    await makeRing(options.build, ['cluster', 'init', ...counts, ...words, '--out', file]);
     const secret = nodes === 1 ? [] : ['--peer-secret-file', join(folder, 'cluster.secret')];
     const members = seats.map(({ name, client, peer }) => ({
       name,
@@ -80,6 +82,7 @@ export class RealCluster {
       peer,
       daemon: Daemon.prepare({
         init: false,
+        ...(options.build === undefined ? {} : { build: options.build }),
         dataDir: join(folder, name),
         env,
         prefix,
@@ -162,4 +165,13 @@ export class RealCluster {
   transcript(): string {
     return this.members.map(({ name, daemon }) => `${name}:\n${daemon.transcript()}`).join('\n');
   }
+}
+
+async function makeRing(build: Build | undefined, words: readonly string[]): Promise<void> {
+  if (build !== undefined) {
+    execFileSync(process.execPath, [join(build, 'bin', 'partita.cjs'), ...words]);
+    return;
+  }
+  const made = await runCli(words);
+  if (made.code !== 0) throw new Error(`cluster init: ${made.err}`);
 }

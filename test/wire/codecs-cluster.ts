@@ -9,7 +9,7 @@ export const CLUSTER_CODECS: Readonly<Record<string, Codec>> = {
   Cluster: {
     messages: fc.record({
       budgetMs: u32,
-      action: fc.constantFrom('status', 'stage', 'clear', 'plan', 'commit', 'history'),
+      action: fc.constantFrom('status', 'stage', 'clear', 'plan', 'commit', 'history', 'finalize', 'voters'),
       edits: text,
       baseVersion: u32,
       planHash: fc.oneof(fc.constant(''), fc.uint8Array({ minLength: 8, maxLength: 8 }).map(toHex)),

@@ -100,13 +100,18 @@ const hello = fc.record({
   features: u32,
   clientName: text,
 });
+const levels = fc
+  .tuple(fc.string({ maxLength: 40 }), fc.integer({ min: 1, max: 9 }), fc.nat(9))
+  .map(([release, levelMin, more]) => ({ release, levelMin, levelMax: levelMin + more }));
+/** A release that says what it understands, or one from before. */
+const said = fc.option(levels).map((build) => (build === null ? {} : { build }));
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const peerHello = fc
-  .tuple(hello, fc.record({ nodeId: hexId, clusterId: hexId, nonce: bytes32, ringVersion: u32 }))
-  .map(([rest, peer]) => ({ ...rest, peer }));
+  .tuple(hello, fc.record({ nodeId: hexId, clusterId: hexId, nonce: bytes32, ringVersion: u32 }), said)
+  .map(([rest, peer, build]) => ({ ...rest, peer: { ...peer, ...build } }));
 const challenge = fc.record({ nodeId: hexId, nonce: bytes32, proof: bytes32 });
 const proof = fc.record({ proof: bytes32 });
-const helloReply = fc.record({
+const plainHelloReply = fc.record({
   version: u32,
   cluster: text,
   clusterId: text,
@@ -117,6 +122,7 @@ const helloReply = fc.record({
   frameBodyBytesMax: u32,
   inFlightMax: u32,
 });
+const helloReply = fc.tuple(plainHelloReply, said).map(([reply, build]) => ({ ...reply, ...build }));
 const ringMessage = fc
   .tuple(u32, text, fc.nat(40), fc.nat(3), members)
   .chain(([version, clusterId, partitionCount, replicaCount, all]) =>

@@ -40,5 +40,12 @@ export const CLUSTER_ROWS: Readonly<Record<string, readonly Row[]>> = {
       92,
       { ...NOTHING, budgetMs: 20_000, action: 'commit', baseVersion: 7, planHash: '0123456789abcdef' },
     ],
+    [
+      'cluster-finalize',
+      'Raise the feature level to what all members understand',
+      kinds.CLUSTER,
+      93,
+      { ...NOTHING, budgetMs: 20_000, action: 'finalize' },
+    ],
   ],
 };

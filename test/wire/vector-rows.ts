@@ -24,6 +24,8 @@ import {
 } from './vector-words.js';
 import type { Row } from './vector-words.js';
 
+const BUILD_SAID = { release: '0.1.0', levelMin: 1, levelMax: 2 };
+
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...NODE_ROWS,
   ...RING_LOG_ROWS,
@@ -78,6 +80,22 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
       },
     ],
     [
+      'hello-peer-build',
+      'The same, of a release that says which feature levels it understands',
+      kinds.HELLO,
+      0,
+      {
+        versionMin: 1,
+        versionMax: 1,
+        cluster: 'prod',
+        role: 'peer',
+        token: '0x',
+        features: 0,
+        clientName: '',
+        peer: { nodeId: NODE, clusterId: CLUSTER_ID, nonce: NONCE, ringVersion: 3, build: BUILD_SAID },
+      },
+    ],
+    [
       'challenge',
       'Its answer: who was reached, its nonce, and its proof that it knows the secret, here `0123456789abcdef`',
       kinds.CHALLENGE,
@@ -100,6 +118,24 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
         valueBytesMax: 1_048_576,
         frameBodyBytesMax: 1_310_720,
         inFlightMax: 1_024,
+      },
+    ],
+    [
+      'hello-reply-build',
+      'The same, of a release that says which feature levels it understands',
+      kinds.HELLO_REPLY,
+      1,
+      {
+        version: 1,
+        cluster: 'prod',
+        clusterId: CLUSTER_ID,
+        nodeId: NODE,
+        ringVersion: 3,
+        features: 0,
+        valueBytesMax: 1_048_576,
+        frameBodyBytesMax: 1_310_720,
+        inFlightMax: 1_024,
+        build: BUILD_SAID,
       },
     ],
     ['ping', 'Are you there, within half a second?', kinds.PING, 2, { budgetMs: 500 }],

@@ -36,13 +36,13 @@ const VERSION_MAX = 0xffff_ffff;
 const ATTEMPTS = 8;
 const PAUSE_MS = 200;
 const FILE_LOST = 'name another file';
-const EXIT_OF = {
+export const EXIT_OF: Readonly<Record<CommitFacts['kind'], number>> = {
   done: EXIT_DONE,
   refused: EXIT_FAILED,
   conflict: EXIT_FAILED,
   'no-quorum': EXIT_UNAVAILABLE,
   unknown: EXIT_UNAVAILABLE,
-} as const satisfies Record<CommitFacts['kind'], number>;
+};
 
 /** What has become of it; `file`: where the ring is to be written, null if nobody joins. */
 interface Committed {
@@ -137,9 +137,18 @@ export async function runRingFile(io: Io, options: CommitOptions): Promise<numbe
   return EXIT_DONE;
 }
 
-async function commit(io: Io, options: ClusterOptions, baseVersion: number, planHash: string): Promise<CommitFacts> {
+function commit(io: Io, options: ClusterOptions, baseVersion: number, planHash: string): Promise<CommitFacts> {
+  return decide(io, options, { action: 'commit', baseVersion, planHash });
+}
+
+/** Of an answer that is lost nobody knows what it was. */
+export async function decide(
+  io: Io,
+  options: ClusterOptions,
+  request: Parameters<typeof askCluster>[2],
+): Promise<CommitFacts> {
   try {
-    return await askCluster<CommitFacts>(io, options, { action: 'commit', baseVersion, planHash });
+    return await askCluster<CommitFacts>(io, options, request);
   } catch (error) {
     if (!PartitaError.is(error) || (error.code !== 'TIMEOUT' && error.code !== 'CONNECTION')) throw error;
     const text = `${error.message}. The change may have been decided on all the same: look with partita cluster status before you try again`;
@@ -226,7 +235,7 @@ async function writeRingFile(
 }
 
 /** The bytes that were agreed on, as the node has told them: rings are JSON without blanks. */
-function ringOf(raw: unknown): TheirRing {
+export function ringOf(raw: unknown): TheirRing {
   const document = Buffer.from(JSON.stringify(raw));
   const ring = decodeRing(document);
   if ('fault' in ring) throw new PartitaError('PROTOCOL', `the node has answered with what is no ring: ${ring.fault}`);

@@ -4,6 +4,7 @@
  * only, so a file is never overwritten. The secret that the nodes will prove to each other goes into a file of its own:
  * the ring is no secret, and is sent to whoever asks for it.
  */
+import { BUILD } from '../../model/build.js';
 import { randomBytes } from 'node:crypto';
 import { unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -119,7 +120,9 @@ function drawRing(nodes: readonly NodeWord[], options: ClusterInitOptions): Ring
     leaving: false,
   }));
   const clusterId = randomBytes(16).toString('hex');
-  const ring = newRing({ cluster, clusterId, partitionCount, replicaCount, members }, randomBytes(4).readUInt32BE());
+  const level = BUILD.levelMax;
+  const head = { level, cluster, clusterId, partitionCount, replicaCount, members };
+  const ring = newRing(head, randomBytes(4).readUInt32BE());
   const fault = 'fault' in ring ? `${ring.fault} (members are numbered as --node names them)` : ringSizeFault(ring);
   if (fault !== null) throw new UsageError(`No ring was made: ${fault}`);
   return ring as RingDocument;

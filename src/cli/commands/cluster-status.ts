@@ -9,7 +9,20 @@ import { endProgress, formatOf, printJson, printLines, printTable, showProgress,
 export type ClusterStatusOptions = ClusterOptions & { readonly wait?: boolean };
 
 const LOOK_MS = 500;
-const HEAD = ['node', 'id', 'clients', 'peers', 'zone', 'capacity', 'state', 'tokens', 'replicas', 'coming', 'going'];
+const HEAD = [
+  'node',
+  'id',
+  'clients',
+  'peers',
+  'zone',
+  'capacity',
+  'state',
+  'tokens',
+  'replicas',
+  'coming',
+  'going',
+  'release',
+];
 
 export async function runClusterStatus(io: Io, options: ClusterStatusOptions): Promise<number> {
   let facts = await statusOf(io, options);
@@ -32,7 +45,13 @@ export async function runClusterStatus(io: Io, options: ClusterStatusOptions): P
 function rowOf(member: MemberFacts): readonly string[] {
   const { ordinal, nodeId, address, peerAddress, zone, capacity, tokens, replicas, incoming, outgoing } = member;
   const names = [String(ordinal), nodeId.slice(0, 8), address, peerAddress, zone, String(capacity)];
-  return [...names, stateOf(member), ...[tokens, replicas, incoming, outgoing].map(String)];
+  return [...names, stateOf(member), ...[tokens, replicas, incoming, outgoing].map(String), releaseOf(member)];
+}
+
+/** With the highest level that it understands. */
+function releaseOf({ release, levelMax }: MemberFacts): string {
+  if (levelMax === 0) return 'unknown';
+  return `${release === '' ? 'old' : release} (${levelMax})`;
 }
 
 function stateOf({ state, leaving }: MemberFacts): string {
@@ -43,6 +62,8 @@ function rawOf(facts: ClusterStatusFacts): readonly (readonly string[])[] {
   return [
     ...facts.members.map((member) => ['node', ...rowOf(member)]),
     ['ring', String(facts.version), timeOf(facts.changedAtMs), facts.change],
+    ['level', String(facts.level)],
+    ...(facts.finalize === null ? [] : [['finalize', facts.finalize.isReady ? 'ready' : 'waits', facts.finalize.text]]),
     ...facts.staged.map((text) => ['staged', text]),
     ...facts.troubles.map((text) => ['trouble', text]),
     ['verdict', facts.troubles.length === 0 ? 'well' : 'not-yet'],
@@ -57,10 +78,15 @@ function textOf(facts: ClusterStatusFacts, options: ClusterOptions): readonly st
   return [
     `Ring version ${version} of cluster ${cluster} (id ${clusterId}, Q = ${partitionCount}, N = ${replicaCount})${when}${how}`,
     `Voters: ${voters.map(({ ordinal }) => `node ${ordinal}`).join(', ')}; ${quorum} of ${voters.length} have to agree on a change, ${reached} can be reached`,
+    levelText(facts),
     ...movesText(facts),
     ...stagedText(facts, options),
     verdict(facts),
   ];
+}
+
+function levelText({ level, finalize }: ClusterStatusFacts): string {
+  return `Feature level ${level}${finalize === null ? '' : `; ${finalize.text}`}`;
 }
 
 function movesText({ moves }: ClusterStatusFacts): readonly string[] {

@@ -1,14 +1,17 @@
 /* How the members of a ring stand, as the node that is asked sees it, and what of it is not as it should be. */
+import type { Build } from '../../model/build.js';
 import type { ClusterStatusFacts, MemberFacts, MoveFacts } from '../../model/cluster-facts.js';
 import { memberLoads } from '../../ring/balance.js';
 import { type RingDocument, stayingMembers } from '../../ring/document.js';
 import { VOTERS_MAX } from '../../ring/voters.js';
 import type { PeerStatus } from '../peers/links.js';
+import { buildOf, finalizeFacts } from './feature-levels.js';
 import type { MoveStatus } from './move-driver.js';
 import { listed } from './ring-plan.js';
 
 export interface SeenCluster {
   readonly self: number;
+  readonly build: Build;
   readonly ring: RingDocument;
   /** The bytes of the ring that were agreed on. */
   readonly document: Uint8Array;
@@ -25,7 +28,7 @@ export type SeenFacts = Omit<ClusterStatusFacts, 'staged' | 'plan' | 'joining'>;
 
 export function statusFacts(seen: SeenCluster): SeenFacts {
   const { ring, self, departing, suspect, hints, quorum } = seen;
-  const { cluster, clusterId, version, change, changedAtMs, partitionCount, replicaCount } = ring;
+  const { cluster, clusterId, version, level, change, changedAtMs, partitionCount, replicaCount } = ring;
   const members = memberFacts(seen);
   const reachable = new Set(members.filter(({ state }) => state !== 'unreachable').map(({ ordinal }) => ordinal));
   const voters = ring.voters.map(({ ordinal }) => ({ ordinal, reachable: reachable.has(ordinal) }));
@@ -33,6 +36,8 @@ export function statusFacts(seen: SeenCluster): SeenFacts {
     cluster,
     clusterId,
     version,
+    level,
+    finalize: finalizeFacts(seen),
     change,
     changedAtMs,
     partitionCount,
@@ -50,16 +55,20 @@ export function statusFacts(seen: SeenCluster): SeenFacts {
   return { ...facts, troubles: [...troublesOf(facts), ...votersTroubles(ring)] };
 }
 
-function memberFacts({ self, ring, peers }: SeenCluster): readonly MemberFacts[] {
+function memberFacts(seen: SeenCluster): readonly MemberFacts[] {
+  const { self, ring, peers } = seen;
   const loads = memberLoads(ring);
   return ring.members.map(({ ordinal, nodeId, address, peerAddress, zone, capacity, leaving }, index) => {
     const peer = peers.find((one) => one.ordinal === ordinal);
     const isUp = peer?.state === 'ready';
+    const build = buildOf(seen, ordinal);
     return {
       ...{ ordinal, nodeId, address, peerAddress, zone, capacity, leaving },
       state: ordinal === self ? 'this node' : isUp ? 'up' : 'unreachable',
       reason: ordinal === self || isUp ? '' : (peer?.reason ?? ''),
       ringVersion: ordinal === self ? ring.version : (peer?.ringVersion ?? 0),
+      release: build?.release ?? '',
+      levelMax: build?.levelMax ?? 0,
       replicas: loads[index]?.replicas ?? 0,
       tokens: loads[index]?.tokens ?? 0,
       incoming: ring.moves.filter(({ to }) => to === ordinal).length,

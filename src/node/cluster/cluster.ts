@@ -114,7 +114,7 @@ export class Cluster implements ClusterParts, Works {
     this.origins = new Origins(nodeId, ring.version);
     this.meters = new ClusterMeters(meter);
     this.nameOf = (node) => nameIn(services.ring, node);
-    this.credentials = new PeerCredentials({ nodeId, secret, digest, random, ring });
+    this.credentials = new PeerCredentials({ nodeId, secret, digest, random, ring, build: services.build });
     this.links = new PeerLinks({
       clock,
       timers,

@@ -56,6 +56,8 @@ export class Membership implements RingLogHost {
   #document: Uint8Array;
   #next: Arrived | null = null;
   #isInstalling = false;
+  /** Why the last one was refused, that came from outside: it is fetched again and again, and told of once. */
+  #refused: string | null = null;
   #timer: TimerHandle | null = null;
   #stopped = false;
 
@@ -72,7 +74,7 @@ export class Membership implements RingLogHost {
 
   faultOf(document: Uint8Array): string {
     const { ring: current } = this.#world.parts.services;
-    const ring = decodeRing(document);
+    const ring = decodeRing(document, this.#world.parts.services.build);
     if ('fault' in ring) return ring.fault;
     if (ring.version !== current.version + 1)
       return `it has version ${ring.version}, and ${current.version} is in force`;
@@ -82,10 +84,11 @@ export class Membership implements RingLogHost {
   /** Whoever decided on it, or has it, says that this is a ring: it is looked at all the same. */
   install(document: Uint8Array): void {
     const { services } = this.#world.parts;
-    const ring = decodeRing(document);
+    const ring = decodeRing(document, services.build);
     const fault = 'fault' in ring ? ring.fault : strangerFault(services.ring, ring);
     if (fault !== null || 'fault' in ring) {
-      services.log.error('ring-refused', { fault: fault ?? '' });
+      if (fault !== this.#refused) services.log.error('ring-refused', { fault: fault ?? '' });
+      this.#refused = fault;
       return;
     }
     const { version } = this.#next?.ring ?? services.ring;
@@ -205,6 +208,8 @@ function strangerFault(ours: RingDocument, theirs: RingDocument): string | null 
   if (theirs.clusterId !== ours.clusterId) return `it is of the cluster with id ${theirs.clusterId}`;
   if (theirs.partitionCount !== ours.partitionCount || theirs.replicaCount !== ours.replicaCount)
     return 'Q and N never change, and it has others';
+  if (theirs.version > ours.version && theirs.level < ours.level)
+    return `it is at feature level ${theirs.level}, and ${ours.level} is in force`;
   return null;
 }
 

@@ -2,6 +2,7 @@
  * What a member does when another wants to forget deletes (repair/reap-round.ts): it says what it holds, after it has made
  * the fence durable; it compares and deletes; it tells its fences and its reap log. The proposer asks itself here, too.
  */
+import { isOn } from '../../model/build.js';
 import { failure, type Failure } from '../../model/errors.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { ReapAsk, ReapAskReply, ReapLogReply, ReapLogRequest, ReapOrder } from '../../model/reap-messages.js';
@@ -26,6 +27,8 @@ interface Asked {
   readonly compact: boolean;
 }
 
+type Headed = Pick<ReapAsk, 'partition' | 'ringVersion' | 'heads' | 'compact'>;
+
 export class ReapMember {
   readonly #parts: ClusterParts;
   readonly #rules: ReapRules;
@@ -38,8 +41,11 @@ export class ReapMember {
   }
 
   /** Null: every one is the head of a record of the partition. */
-  headsFault({ partition, heads, compact }: Pick<ReapAsk, 'partition' | 'heads' | 'compact'>): Failure | null {
+  headsFault({ partition, ringVersion, heads, compact }: Headed): Failure | null {
     const { services } = this.#parts;
+    // By another ring than ours it may be on; such a question is answered with that, and such an order not carried out.
+    if (compact && ringVersion === services.ring.version && !isOn(services.ring, 'compaction'))
+      return failure('INVALID_ARGUMENT', `Records are not compacted at feature level ${services.ring.level}`);
     if (partition >= services.ring.partitionCount)
       return failure('INVALID_ARGUMENT', `There is no partition ${partition}`);
     for (const head of heads) {

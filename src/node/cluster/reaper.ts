@@ -8,6 +8,7 @@ import type { Slices } from '../../background/slices.js';
 import type { TimerHandle } from '../../env/clock.js';
 import { type Flow, run, wait } from '../../lib/flow.js';
 import { REAP_HEADS_MAX } from '../../model/limits.js';
+import { isOn } from '../../model/build.js';
 import type { PartitionId } from '../../model/ids.js';
 import type { ReapAsk, ReapAskReply, ReapOrder } from '../../model/reap-messages.js';
 import { leftOver } from '../../repair/compact.js';
@@ -200,6 +201,7 @@ export class Reaper {
 
   /** What changes all the time is not the same on all owners for long. */
   #isToCompact({ bytes, start }: Stored, beforeMs: number): boolean {
+    if (!isOn(this.#parts.services.ring, 'compaction')) return false;
     const over = leftOver(bytes, start);
     const { reapAfterMs, lookEveryMs, compactActorsMin } = this.#options;
     if (over === null || over.deletesMs > beforeMs - reapAfterMs) return false;

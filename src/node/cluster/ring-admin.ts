@@ -27,6 +27,7 @@ import { encodeRing, headFault, type RingDocument, type RingMember, stayingMembe
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringSizeFault } from '../../ring/ring-file.js';
 import type { ChangeOutcome, RingWish } from './change-outcome.js';
+import { finalizeFacts } from './feature-levels.js';
 import { type SeenCluster, statusFacts } from './cluster-status.js';
 import type { Refused, RingControl } from './ring-control.js';
 import {
@@ -53,6 +54,8 @@ export interface RingAdminWorld {
   seen(): SeenCluster;
   /** The ring that these edits make of the one in force. */
   plan(edits: readonly RingEdit[], wish: RingWish): RingPlan;
+  /** The ring in force at this feature level. */
+  raise(level: number, change: string): RingPlan;
   /** Has the voters decide on it. */
   propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void;
   /** RingLife's. */
@@ -181,6 +184,22 @@ export class RingAdmin implements RingControl {
       });
   }
 
+  finalize(done: (facts: CommitFacts) => void): void {
+    const seen = this.#world.seen();
+    const facts = finalizeFacts(seen);
+    if (this.#isCommitting) return done(refusal(BUSY));
+    if (facts === null) return done(refusal(`${nothingAbove(seen.ring)}: there is nothing to finalize`));
+    if (!facts.isReady) return done(refusal(`The level is not raised: ${facts.text}`));
+    const next = this.#world.raise(facts.level, `feature level ${facts.level}`);
+    if ('fault' in next) return done(refusal(next.fault));
+    this.#isCommitting = true;
+    this.#world.propose(next, ({ kind, text }) => {
+      this.#isCommitting = false;
+      if (kind === 'done') done({ kind, text, ring: jsonOf(next), version: next.version, joined: [] });
+      else done({ ...refusal(text), kind });
+    });
+  }
+
   #commitFault(ring: RingDocument, baseVersion: number, planHash: string): CommitFacts | null {
     const { plan } = this.#notes;
     if (this.#isCommitting) return refusal(BUSY);
@@ -205,8 +224,7 @@ export class RingAdmin implements RingControl {
     const joined = edits.flatMap((edit) =>
       edit.kind === 'join' ? [{ nodeId: edit.nodeId, name: edit.name ?? '' }] : [],
     );
-    const ring = JSON.parse(Buffer.from(encodeRing(next)).toString()) as unknown;
-    return { kind, text, ring, version: next.version, joined };
+    return { kind, text, ring: jsonOf(next), version: next.version, joined };
   }
 
   /** The clock of whoever commits is no part of what was planned. */
@@ -243,6 +261,14 @@ export class RingAdmin implements RingControl {
       log.warn('ring-notes-not-kept', { error: error.message, text });
     });
   }
+}
+
+function jsonOf(ring: RingDocument): unknown {
+  return JSON.parse(Buffer.from(encodeRing(ring)).toString());
+}
+
+function nothingAbove({ level }: RingDocument): string {
+  return `The cluster is at feature level ${level}, and no member that can be reached understands a higher one`;
 }
 
 const NO_PLAN = 'There is no plan, or it is not one of what is staged now. Make one: partita cluster plan';

@@ -25,4 +25,6 @@ export interface RingControl {
   commit(baseVersion: number, planHash: string, done: (facts: CommitFacts) => void): void;
   /** By force, where no majority of voters is left that remembers; `edits` is a JSON list of ordinals that are lost for good. */
   nameVoters(baseVersion: number, edits: string, done: (facts: CommitFacts) => void): void;
+  /** Raises the feature level to what all members understand. `done` as of a commit. */
+  finalize(done: (facts: CommitFacts) => void): void;
 }

@@ -10,7 +10,7 @@ import type { GossipRing } from '../../membership/gossip.js';
 import type { GossipStatus } from '../../model/gossip-messages.js';
 import { ringQuorum } from '../../membership/ring-proposer.js';
 import { renamedVoters } from '../../membership/voter-rescue.js';
-import { changeRing, type RingPlan } from '../../ring/change.js';
+import { changeRing, raiseLevel, type RingPlan } from '../../ring/change.js';
 import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { NOBODY } from '../../ring/moves.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
@@ -125,6 +125,13 @@ export class RingLife {
     return fault === null ? plan : { fault };
   }
 
+  #raise(level: number, change: string): RingPlan {
+    const { ring, clock } = this.#parts.services;
+    const plan = raiseLevel(ring, level, { change, changedAtMs: clock.wallMs(), acceptorIds: this.#moves.acceptorIds });
+    const fault = 'fault' in plan ? null : ringSizeFault(plan);
+    return fault === null ? plan : { fault };
+  }
+
   #propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void {
     this.ringLog.propose(encodeRing(ring), (outcome) => {
       done(changeOutcome(outcome));
@@ -141,6 +148,7 @@ export class RingLife {
       store: options.notes ?? null,
       seen: () => ({
         self,
+        build: services.build,
         ring: services.ring,
         document: this.#membership.ring().document,
         peers: links.status(),
@@ -151,6 +159,7 @@ export class RingLife {
         quorum: ringQuorum(services.ring.voters),
       }),
       plan: (edits, wish) => this.#plan(edits, wish),
+      raise: (level, change) => this.#raise(level, change),
       propose: (ring, done) => {
         this.#propose(ring, done);
       },

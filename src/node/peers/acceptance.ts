@@ -6,6 +6,7 @@
  * We prove first. So who only pretends to be the dialer gets an HMAC over a nonce of its choice; it is of no use to it,
  * since a dialer's proof has another label, and an acceptor's is over the nonce of whoever is to believe it.
  */
+import type { Build } from '../../model/build.js';
 import { failure, type Failure } from '../../model/errors.js';
 import type { Hello } from '../../model/messages.js';
 import type { RingMember } from '../../ring/document.js';
@@ -20,6 +21,7 @@ export class PeerAcceptance {
   readonly #credentials: PeerCredentials;
   #conversation: Conversation | null = null;
   #claimed: RingMember | null = null;
+  #build: Build | undefined;
   #proved = false;
 
   constructor(credentials: PeerCredentials) {
@@ -50,6 +52,7 @@ export class PeerAcceptance {
         `Node ${nodeId} has connected to itself, or there are two with its id: look at the peer addresses in the ring`,
       );
     }
+    this.#build = peer.build;
     // Who is no member is told so when both have proved themselves: it may be the end of that node.
     this.#claimed = this.#credentials.memberOf(peer.nodeId) ?? null;
     const acceptorNonce = this.#credentials.nonce();
@@ -81,7 +84,8 @@ export class PeerAcceptance {
       const { dialer } = this.#conversation;
       return failure('NOT_A_MEMBER', `Node ${dialer} is not in version ${version} of the ring that this node has`);
     }
-    this.#proved = true;
-    return null;
+    const fault = this.#credentials.buildFault(this.#conversation.dialer, this.#build);
+    this.#proved = fault === null;
+    return fault;
   }
 }

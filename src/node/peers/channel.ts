@@ -15,6 +15,7 @@
  */
 import type { Connection, ConnectionEvents } from '../../env/transport.js';
 import { RequestSlots } from '../../lib/request-slots.js';
+import { type Build, FIRST_BUILD } from '../../model/build.js';
 import { FRAME_BODY_BYTES_BEFORE_HELLO, FRAME_HEADER_BYTES } from '../../model/limits.js';
 import type { ForwardRequest, ReadRequest, StoreHead } from '../../model/peer-messages.js';
 import { decodeGoAway, decodePong, encodePing } from '../../wire/codec-connection.js';
@@ -45,7 +46,8 @@ const SILENT_LOOKS_MAX = 10;
 
 export interface ChannelOwner {
   readonly ordinal: number;
-  onReady(): void;
+  /** `build`: what the peer says that it is. */
+  onReady(build: Build): void;
   /** A ring that is newer than ours leaves this node out. */
   onRemoved(ringVersion: number): void;
   onDraining(reason: string): void;
@@ -259,12 +261,12 @@ export class PeerChannel implements ConnectionEvents, FrameSink {
       this.close(step.text);
       this.#owner.onRemoved(step.ringVersion);
     } else {
-      const { inFlightMax, frameBodyBytesMax } = step.reply;
+      const { inFlightMax, frameBodyBytesMax, build } = step.reply;
       this.#state = 'ready';
       this.#bodyBytesMax = frameBodyBytesMax;
       this.#decoder.setBodyBytesMax(this.#world.settings.replyBodyBytesMax);
       this.#slots = new RequestSlots(Math.min(this.#world.settings.inFlightMax, inFlightMax));
-      this.#owner.onReady();
+      this.#owner.onReady(build ?? FIRST_BUILD);
     }
   }
 

@@ -36,7 +36,7 @@ export class PeerIntroduction {
   }
 
   hello(): Uint8Array {
-    const { nodeId, ring } = this.#credentials;
+    const { nodeId, ring, build } = this.#credentials;
     return encodeHello({
       versionMin: PROTOCOL_VERSION,
       versionMax: PROTOCOL_VERSION,
@@ -45,7 +45,7 @@ export class PeerIntroduction {
       token: new Uint8Array(0),
       features: 0,
       clientName: '',
-      peer: { nodeId, clusterId: this.#clusterId, nonce: this.#nonce, ringVersion: ring.version },
+      peer: { nodeId, clusterId: this.#clusterId, nonce: this.#nonce, ringVersion: ring.version, build },
     });
   }
 
@@ -97,6 +97,6 @@ export class PeerIntroduction {
     if (reply.inFlightMax < 1 || reply.frameBodyBytesMax < 1) {
       return failure('PROTOCOL', 'HELLO_REPLY allows no request');
     }
-    return reply;
+    return this.#credentials.buildFault(this.#meant.nodeId ?? reply.nodeId, reply.build) ?? reply;
   }
 }

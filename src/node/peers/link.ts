@@ -11,6 +11,7 @@
 import type { TimerHandle } from '../../env/clock.js';
 import type { Connection } from '../../env/transport.js';
 import { fullJitterMs } from '../../lib/backoff.js';
+import type { Build } from '../../model/build.js';
 import type { ForwardRequest, ReadRequest, StoreHead } from '../../model/peer-messages.js';
 import type { RingMember } from '../../ring/document.js';
 import { type ChannelOwner, PeerChannel } from './channel.js';
@@ -35,6 +36,8 @@ export class PeerLink implements ChannelOwner {
   roundTripMs = 0;
   /** The ring version that the peer named last; 0: none yet. */
   ringVersion = 0;
+  /** What the peer was when it was reached last; null: it never was. */
+  build: Build | null = null;
   /** Why it is not ready; empty while it is. */
   reason = 'It has not been dialed yet';
   readonly clockWatch: ClockWatch = new ClockWatch();
@@ -115,7 +118,8 @@ export class PeerLink implements ChannelOwner {
     if (beat) this.#channel?.ping();
   }
 
-  onReady(): void {
+  onReady(build: Build): void {
+    this.build = build;
     this.#timer?.cancel();
     this.#timer = null;
     this.state = 'ready';

@@ -11,6 +11,7 @@ import type { Dialer } from '../../env/transport.js';
 import type { PeerTable } from '../../coordinator/peer-table.js';
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
+import { type Build, isUnderstood } from '../../model/build.js';
 import type { RingDocument, RingMember } from '../../ring/document.js';
 import type { PeerCredentials } from './credentials.js';
 import { PeerLink, type PeerLinkState } from './link.js';
@@ -48,6 +49,8 @@ export interface PeerStatus {
   readonly roundTripMs: number;
   readonly offsetMs: number | null;
   readonly ringVersion: number;
+  /** Of the process that was reached last; null: none was. */
+  readonly build: Build | null;
 }
 
 export class PeerLinks {
@@ -110,7 +113,9 @@ export class PeerLinks {
     this.#sharing = sharingWith(self, ring);
     for (const [ordinal, link] of [...this.#links]) {
       const member = others.get(ordinal);
-      if (member === undefined || !isSamePlace(member, link.member)) this.#remove(ordinal);
+      // Who does not understand the level of this ring is dialed anew, and told so.
+      const isTooOld = link.build !== null && !isUnderstood(ring.level, link.build);
+      if (member === undefined || !isSamePlace(member, link.member) || isTooOld) this.#remove(ordinal);
     }
     for (const member of others.values()) if (!this.#links.has(member.ordinal)) this.#add(member);
   }
@@ -132,6 +137,7 @@ export class PeerLinks {
       roundTripMs: link.roundTripMs,
       offsetMs: link.clockWatch.offsetMs,
       ringVersion: link.ringVersion,
+      build: link.build,
     }));
   }
 

@@ -227,11 +227,11 @@ export class ClusterBench {
     replicas: number = 3,
     storageOf: (ordinal: number) => TestStorage = () => new TestStorage(),
     beside: { readonly network: PeerNetwork; readonly time: SimulatedTime; readonly clusterId: string } | null = null,
+    ring: RingDocument = ringOf(nodes, replicas),
   ) {
     this.random = new Prng(7);
     this.time = beside?.time ?? new SimulatedTime();
     this.network = beside?.network ?? new PeerNetwork(this.time, this.random.fork());
-    const ring = ringOf(nodes, replicas);
     this.ring = beside === null ? ring : { ...ring, clusterId: beside.clusterId };
     this.#table = new PreferenceTable(this.ring);
     for (let ordinal = 1; ordinal <= nodes; ordinal++) this.network.host(addressOf(ordinal));

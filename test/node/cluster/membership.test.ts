@@ -282,3 +282,26 @@ test('the bytes that were agreed on are kept and passed on, whatever this releas
   t.is(desk.errors.length, 1, 'these are other bytes than those that were agreed on');
   t.regex(desk.errors[0] ?? '', /^two-rings/);
 });
+
+test('a ring that this build does not understand is not accepted and not installed, and that is said once', (t) => {
+  const desk = new Desk(first, 1);
+  const raw = JSON.parse(Buffer.from(encodeRing(nextVersion(first))).toString()) as object;
+  const newer = Buffer.from(JSON.stringify({ ...raw, level: 9, release: '9.9.9' }));
+  t.regex(desk.membership.faultOf(newer), /the ring is at feature level 9, .* install Partita 9\.9\.9 or later/);
+  for (let i = 0; i < 3; i++) desk.membership.install(newer);
+  t.deepEqual(desk.take(), []);
+  t.is(desk.errors.length, 1);
+  t.regex(desk.errors[0] ?? '', /^ring-refused .*feature level 9/);
+  desk.install(nextVersion(first));
+  t.is(desk.ring.version, 2, 'others are installed as before');
+});
+
+test('no ring goes back to a lower level', (t) => {
+  const desk = new Desk(first, 1);
+  t.is(first.level, 2);
+  const lower = { ...nextVersion(first), level: 1 };
+  t.is(desk.membership.faultOf(encodeRing(lower)), 'it is at feature level 1, and 2 is in force');
+  desk.install(lower);
+  t.deepEqual(desk.take(), []);
+  t.is(desk.errors.length, 1);
+});

@@ -7,6 +7,7 @@ import xxhash from 'xxhash-wasm';
 import { PeerTable } from '../../../src/coordinator/peer-table.js';
 import type { KeyedDigest } from '../../../src/env/digest.js';
 import { Prng } from '../../../src/lib/prng.js';
+import { BUILD, type Build } from '../../../src/model/build.js';
 import { failure } from '../../../src/model/errors.js';
 import { hash64From } from '../../../src/model/hash.js';
 import { nodeId } from '../../../src/model/ids.js';
@@ -49,7 +50,12 @@ export const idOf = (ordinal: number): string => ordinal.toString(16).padStart(3
 export const addressOf = (ordinal: number): string => `10.0.0.${ordinal}:7702`;
 
 /** Members 1..count; partition p is owned by members p, p + 1, …, round. */
-export function ringOf(count: number, replicaCount: number = Math.min(3, count), version: number = 1): RingDocument {
+export function ringOf(
+  count: number,
+  replicaCount: number = Math.min(3, count),
+  version: number = 1,
+  level: number = BUILD.levelMax,
+): RingDocument {
   const partitionCount = 16;
   const members = Array.from({ length: count }, (_, i) => ({
     nodeId: nodeId(idOf(i + 1)),
@@ -64,7 +70,8 @@ export function ringOf(count: number, replicaCount: number = Math.min(3, count),
     { length: partitionCount * replicaCount },
     (_, i) => ((Math.floor(i / replicaCount) + (i % replicaCount)) % count) + 1,
   );
-  return unchanged({ version, cluster: 'test', clusterId: CLUSTER_ID, partitionCount, replicaCount, members, owners });
+  const head = { version, level, cluster: 'test', clusterId: CLUSTER_ID, partitionCount, replicaCount };
+  return unchanged({ ...head, members, owners });
 }
 
 /** How a node treats what it is asked. */
@@ -123,6 +130,7 @@ export class PeerNode {
       digest: keyedDigest,
       random,
       ring,
+      build: options.build ?? BUILD,
     });
     this.node = new PartitaNode({
       settings: { ...TEST_SETTINGS, inFlightMax: 256, frameBodyBytesMax: 20_000_000, ...options.node },
@@ -135,6 +143,7 @@ export class PeerNode {
       ring,
       nodeId: id,
       ordinal,
+      build: options.build ?? BUILD,
       meter: silentMeter,
       log: logs,
       pool: new PoisonPool(),
@@ -227,6 +236,8 @@ interface NodeOptions {
   readonly secret?: Uint8Array;
   readonly node?: Partial<typeof TEST_SETTINGS>;
   readonly links?: Partial<PeerSettings>;
+  /** Default: this one. */
+  readonly build?: Build;
 }
 
 export class PeerCluster {

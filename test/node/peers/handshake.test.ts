@@ -1,5 +1,6 @@
 import test from 'ava';
 import { Prng } from '../../../src/lib/prng.js';
+import { BUILD, type Build, FIRST_BUILD } from '../../../src/model/build.js';
 import { failure, type Failure } from '../../../src/model/errors.js';
 import { PeerAcceptance } from '../../../src/node/peers/acceptance.js';
 import { PeerCredentials } from '../../../src/node/peers/credentials.js';
@@ -21,8 +22,13 @@ import { idOf, keyedDigest, ringOf, SECRET } from './cluster.js';
 
 const random = new Prng(7);
 
-function credentials(ordinal: number, ring: RingDocument = ringOf(3), secret: Uint8Array = SECRET): PeerCredentials {
-  return new PeerCredentials({ nodeId: idOf(ordinal), secret, digest: keyedDigest, random, ring });
+function credentials(
+  ordinal: number,
+  ring: RingDocument = ringOf(3),
+  secret: Uint8Array = SECRET,
+  build: Build = BUILD,
+): PeerCredentials {
+  return new PeerCredentials({ nodeId: idOf(ordinal), secret, digest: keyedDigest, random, ring, build });
 }
 
 function member(ordinal: number, ring: RingDocument = ringOf(3)): RingMember {
@@ -192,6 +198,7 @@ test('the dialer takes the frames in their order: no acceptance without a proof'
     valueBytesMax: 1,
     frameBodyBytesMax: 1,
     inFlightMax: 1,
+    build: BUILD,
   });
   const fresh = (): Greeter => new Greeter(new PeerIntroduction(credentials(1), member(2)));
   t.is(fresh().onFrame(HELLO_REPLY, reply, 0, reply.length).kind, 'failed');
@@ -233,4 +240,35 @@ test('nobody is told that it was removed by whom it does not know', (t) => {
   const frame = new Uint8Array(sizeOfErrorFrame(refusal, 9));
   writeErrorFrame(frame, 0, 1, refusal, 9);
   t.is(greeter.onFrame(ERROR, frame, FRAME_HEADER_BYTES, frame.length).kind, 'failed');
+});
+
+test('who does not understand the level of the ring is turned away by both ends, with the release that is needed', (t) => {
+  const [old, raised] = [ringOf(3, 3, 1, 1), ringOf(3, 3, 2, 2)];
+  const older = (ordinal: number): PeerCredentials => credentials(ordinal, old, SECRET, FIRST_BUILD);
+  t.is(meet(older(1), credentials(2, old), member(2)), 'accepted 1', 'at level 1 all is as before');
+  t.is(
+    meet(older(1), credentials(2, raised), member(2)),
+    `acceptor: VERSION_MISMATCH Node ${idOf(1)} has a release that names no levels (feature level 1), and the cluster is at feature level 2: install Partita 0.1.0 or later on it`,
+  );
+  const tooNew = credentials(1, old, SECRET, { release: '7.0.0', levelMin: 2, levelMax: 7 });
+  t.regex(meet(tooNew, credentials(2, old), member(2)), /VERSION_MISMATCH .* install the release before on it/);
+  const reply = encodeHelloReply({
+    version: 1,
+    cluster: 'test',
+    clusterId: old.clusterId,
+    nodeId: idOf(2),
+    ringVersion: 1,
+    features: 0,
+    valueBytesMax: 1,
+    frameBodyBytesMax: 1,
+    inFlightMax: 1,
+  });
+  const dialed = new PeerIntroduction(credentials(1, raised), member(2)).onHelloReply(reply, 0, reply.length);
+  t.like(dialed, { code: 'VERSION_MISMATCH' });
+  t.like(new PeerIntroduction(credentials(1, old), member(2)).onHelloReply(reply, 0, reply.length), { version: 1 });
+});
+
+test('a node that is no member is told that, whatever its release', (t) => {
+  const stranger = credentials(4, ringOf(4, 3, 1, 1), SECRET, FIRST_BUILD);
+  t.regex(meet(stranger, credentials(2), member(2)), /^acceptor: NOT_A_MEMBER/);
 });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { BUILD, FIRST_BUILD } from '../../../src/model/build.js';
 import { ClockWatch } from '../../../src/node/peers/clock-watch.js';
 import { addressOf, idOf, PeerCluster, ringOf } from './cluster.js';
 import { Recorder } from './recorder.js';
@@ -166,4 +167,25 @@ test('each that is refused says why: wrong secret, wrong address, not a member, 
     t.true(node.links.status().every(({ state, reason }) => state !== 'ready' && reason !== ''));
     t.is(node.served, 0);
   }
+});
+
+test('what a peer is comes with its greeting; who does not understand a newer ring is not talked to any more', (t) => {
+  const cluster = new PeerCluster(9);
+  const ring = ringOf(3, 3, 1, 1);
+  for (const ordinal of [1, 2]) cluster.add(ordinal, ring);
+  cluster.add(3, ring, { build: FIRST_BUILD });
+  const { links } = cluster.node(1);
+  links.start();
+  cluster.time.runFor(1_000);
+  const seen = (): unknown => links.status().map(({ state, build }) => [state, build?.levelMax]);
+  t.deepEqual(seen(), [
+    ['ready', BUILD.levelMax],
+    ['ready', 1],
+  ]);
+  links.setRing(ringOf(3, 3, 2, 2));
+  cluster.time.runFor(5_000);
+  const [capable, older] = links.status();
+  t.is(capable?.state, 'ready');
+  t.not(older?.state, 'ready');
+  t.regex(older?.reason ?? '', /feature level 1\), and the cluster is at feature level 2: install Partita .* on it/);
 });

@@ -33,6 +33,7 @@ export class MadeUp implements Evidence {
   lostOwners: number = 0;
   rings: RingInForce[] = [];
   stepsOfMoves: StepOfMove[] = [];
+  compactions: { node: number; atMs: number }[] = [];
   strangers: StrangersView = { unhinted: [], dropped: [] };
   counts: Map<string, number> = new Map();
   isUndisturbed: boolean = true;

@@ -80,6 +80,25 @@ export const reapWithoutCompare: Mutant = {
   }),
 };
 
+export const compactedBelowLevel: Mutant = {
+  name: 'compacted-below-level',
+  what: 'records are compacted while nodes may be in the cluster that do not know how',
+  edits: [
+    {
+      file: 'node/cluster/reaper.js',
+      from: "if (!isOn(this.#parts.services.ring, 'compaction'))",
+      to: 'if (false)',
+    },
+    {
+      file: 'node/cluster/reap-member.js',
+      from: "if (compact && ringVersion === services.ring.version && !isOn(services.ring, 'compaction'))",
+      to: 'if (false)',
+    },
+  ],
+  given: deleting(['kill', 'isolate'], { upgrade: { beginMs: 10_000, everyMs: 1_000 } }),
+  foundBy: ['levels'],
+};
+
 export const reapLogNotApplied: Mutant = {
   name: 'reap-log-not-applied',
   what: 'a disk that was put back is told what was reaped since, and keeps it all the same',

@@ -15,6 +15,7 @@ export const ringOf = (
   faults,
   faultEveryMs: 1_000,
   repairPeriodMs: NEVER_MS,
+  upgrade: null,
   ...more,
 });
 
