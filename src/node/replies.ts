@@ -117,6 +117,22 @@ export function replyRange(
   copyInto(connection.output, at + FRAME_HEADER_BYTES, bytes, start, end);
 }
 
+/** A message that ends in a field of bytes that nobody else has: `head` is the rest of it. They leave uncopied. */
+export function replyTailed(
+  session: Listener,
+  kind: number,
+  requestId: number,
+  head: Uint8Array,
+  tail: Uint8Array,
+): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const at = connection.claim(FRAME_HEADER_BYTES + head.length);
+  writeFrameHeader(connection.output, at, kind, requestId, head.length + tail.length);
+  connection.output.set(head, at + FRAME_HEADER_BYTES);
+  connection.sendChunk(tail);
+}
+
 export function sendGoAway(session: Listener, reason: string): void {
   replyBody(session, GO_AWAY, 0, encodeGoAway({ reason }));
 }

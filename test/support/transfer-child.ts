@@ -5,13 +5,12 @@
  *   HOW file      fetches the partition's file
  *   HOW records   merges records that its parent sends
  */
-import type { BodyAsker, PeerRequest } from '../../src/node/peers/request.js';
+import type { BodyAsker } from '../../src/node/peers/request.js';
 import { FreeSlices } from '../../src/background/slices.js';
 import { RealDisk } from '../../src/disk/real-disk.js';
 import type { Failure } from '../../src/model/errors.js';
 import type { PartitionId } from '../../src/model/ids.js';
 import { PartitionTransfers } from '../../src/node/cluster/partition-transfers.js';
-import { PeerRequest as Request } from '../../src/node/peers/request.js';
 import type { Engine } from '../../src/storage/engine.js';
 import { type Stored, WAIT_FOR_EARLIER, type WriteRequest } from '../../src/storage/storage.js';
 import { MergePlan } from '../../src/versioning/merge.js';
@@ -143,14 +142,14 @@ function fetchFile(node: Node, folder: string): void {
     if (message.refusal === null) asker?.onAnswered(1, 0, message.body, 0, message.body.length);
     else asker?.onRefused(1, 0, message.refusal);
   });
-  const ask = (kind: number, body: Uint8Array, _timeoutMs: number, asker: BodyAsker): PeerRequest => {
+  const ask = (kind: number, body: Uint8Array, _timeoutMs: number, asker: BodyAsker): boolean => {
     asks += 1;
     asked.set(asks, asker);
     say({ kind: 'ask', id: asks, frame: kind, body });
-    return new Request();
+    return true;
   };
   const transfers = new PartitionTransfers({
-    links: { get: () => ({ ask }) },
+    links: { bulk: () => ({ ask }) },
     moves: node.engine.moves,
     disk: new RealDisk(folder),
     timers: TIMERS,

@@ -56,7 +56,7 @@ export const TRANSFER_CODECS: Readonly<Record<string, Codec>> = {
       moveId: u53,
       opening: u53,
       offset: u53,
-      length: fc.integer({ min: 1, max: 262_144 }),
+      length: fc.integer({ min: 1, max: 1_048_576 }),
     }),
     encode: transfer.encodeTransferChunk,
     decode: transfer.decodeTransferChunk,
