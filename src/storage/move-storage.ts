@@ -30,8 +30,9 @@ export interface MoveStorage {
     done: (error: Error | null, refusal?: InstallRefusal | null) => void,
   ): void;
   /**
-   * A compacted copy of the partition's file, without what is still in the buffer, at `path` in the node's directory, where
-   * nothing is and whose folder is there. Answers what it is; null: there is no file.
+   * A compacted copy of the partition's file, at `path` in the node's directory, where nothing is and whose folder is there.
+   * What stands in the buffer goes to the file first, if that takes seconds and not minutes; what is written meanwhile may be
+   * missing. Answers what it is; null: there is no file.
    */
   copyFile(partition: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void;
 }
