@@ -117,7 +117,7 @@ export function replyRange(
   copyInto(connection.output, at + FRAME_HEADER_BYTES, bytes, start, end);
 }
 
-/** A message that ends in a field of bytes that nobody else has: `head` is the rest of it. They leave uncopied. */
+/** A message that ends in a field of bytes: `head` is the rest of it. Both are copied, here and no more. */
 export function replyTailed(
   session: Listener,
   kind: number,
@@ -127,10 +127,12 @@ export function replyTailed(
 ): void {
   if (session.closed) return;
   const { connection } = session;
-  const at = connection.claim(FRAME_HEADER_BYTES + head.length);
-  writeFrameHeader(connection.output, at, kind, requestId, head.length + tail.length);
-  connection.output.set(head, at + FRAME_HEADER_BYTES);
-  connection.sendChunk(tail);
+  const bodyBytes = head.length + tail.length;
+  const at = connection.claim(FRAME_HEADER_BYTES + bodyBytes);
+  const { output } = connection;
+  writeFrameHeader(output, at, kind, requestId, bodyBytes);
+  output.set(head, at + FRAME_HEADER_BYTES);
+  output.set(tail, at + FRAME_HEADER_BYTES + head.length);
 }
 
 export function sendGoAway(session: Listener, reason: string): void {

@@ -1,4 +1,4 @@
-/* What nodes say to each other to move a partition's file: by protobufjs, but for the pieces, which leave as they were read. */
+/* What nodes say to each other to move a partition's file: by protobufjs, but for the pieces, which are too large to be copied twice. */
 import {
   CHUNKS_MAX,
   PIECE_BYTES_MAX,
@@ -93,7 +93,7 @@ export function encodeTransferChunkReply({ bytes }: TransferChunkReply): Uint8Ar
   return new Uint8Array(Buffer.concat([transferChunkReplyHead(bytes.length), bytes]));
 }
 
-/** What comes before the bytes of a TransferChunkReply, which are the end of it: so they need not be copied. */
+/** What comes before the bytes of a TransferChunkReply, which are the end of it: so they are copied once. */
 export function transferChunkReplyHead(bytes: number): Uint8Array {
   const head = new Uint8Array(bytesFieldSize(bytes) - bytes);
   if (bytes > 0) writeLength(head, 0, CHUNK_REPLY_BYTES, bytes);

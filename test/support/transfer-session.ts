@@ -1,4 +1,5 @@
 /** The donor's side of a frame, over a session that keeps what is said. */
+import { copyBytes } from '../../src/lib/bytes.js';
 import type { Failure } from '../../src/model/errors.js';
 import { FRAME_HEADER_BYTES } from '../../src/model/limits.js';
 import type { TransferServer } from '../../src/node/cluster/transfer-server.js';
@@ -22,13 +23,9 @@ export function serveTransfer(
   frame.end = body.length;
   const connection = {
     output: new Uint8Array(0),
-    tail: Buffer.alloc(0),
     claim: (size: number): number => {
       connection.output = new Uint8Array(size);
       return 0;
-    },
-    sendChunk: (bytes: Uint8Array): void => {
-      connection.tail = Buffer.from(bytes);
     },
   };
   const session = {
@@ -38,10 +35,8 @@ export function serveTransfer(
       throw new Error(refusal.text);
     },
     finish: (): void => {
-      const { output, tail } = connection;
-      if (output[KIND_AT] !== ERROR) {
-        return answered(new Uint8Array(Buffer.concat([output.subarray(FRAME_HEADER_BYTES), tail])), null);
-      }
+      const { output } = connection;
+      if (output[KIND_AT] !== ERROR) return answered(copyBytes(output, FRAME_HEADER_BYTES), null);
       const error = decodeError(output, FRAME_HEADER_BYTES, output.length);
       if (typeof error === 'string') throw new Error(error);
       answered(new Uint8Array(0), error);
