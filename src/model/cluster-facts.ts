@@ -31,6 +31,15 @@ export interface VoterFacts {
   readonly reachable: boolean;
 }
 
+/** How far a partition's file is on its way to the node that was asked, or from it. */
+export interface FileFacts {
+  readonly bytes: number;
+  /** 0: the donor is still copying it. */
+  readonly ofBytes: number;
+  /** Since its first piece; 0: none has gone yet. */
+  readonly bytesPerSecond: number;
+}
+
 /** One replica on its way. */
 export interface MoveFacts {
   readonly partition: number;
@@ -41,6 +50,8 @@ export interface MoveFacts {
   /** What it waits for; only the node that takes it over knows. */
   readonly step: string;
   readonly since: number;
+  /** Null: it does not come as a file now, or not by way of the node that was asked. */
+  readonly file: FileFacts | null;
 }
 
 export interface ClusterStatusFacts {

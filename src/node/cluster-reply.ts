@@ -56,7 +56,7 @@ function refused(text: string): AdminAnswer {
 
 /** Made when it is asked: it has nothing to remember. */
 function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingControl {
-  const none = { peers: [], moves: [], departing: [], hints: 0, quorum: 1 };
+  const none = { peers: [], moves: [], files: { fetching: [], giving: [] }, departing: [], hints: 0, quorum: 1 };
   const suspect = storage.status().suspectPartitions.length;
   return new RingAdmin({
     ...{ hash, log, store: null },

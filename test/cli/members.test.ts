@@ -46,9 +46,9 @@ const STATUS: ClusterStatusFacts = {
     outgoing: 0,
   })),
   moves: [
-    { partition: 3, from: 1, to: 4, phase: 'copy', step: '', since: 6 },
-    { partition: 5, from: 0, to: 4, phase: 'settle', step: '', since: 6 },
-    { partition: 6, from: 2, to: 1, phase: 'copy', step: 'comparing', since: 6 },
+    { partition: 3, from: 1, to: 4, phase: 'copy', step: '', since: 6, file: null },
+    { partition: 5, from: 0, to: 4, phase: 'settle', step: '', since: 6, file: null },
+    { partition: 6, from: 2, to: 1, phase: 'copy', step: 'comparing', since: 6, file: null },
   ],
   departing: [7],
   suspect: 0,
@@ -184,7 +184,7 @@ test('status: members, moves, voters, what is staged, and a verdict', async (t) 
 
 test('transfers: of the node that is asked, both ways', async (t) => {
   const ran = await run({ status: STATUS }, 'transfers');
-  t.is(ran.out, '3\t1\t4\tcopy\t\t6\n6\t2\t1\tcopy\tcomparing\t6\n');
+  t.is(ran.out, '3\t1\t4\tcopy\t\t6\t\t\t\n6\t2\t1\tcopy\tcomparing\t6\t\t\t\n');
   const table = await run({ status: STATUS }, 'transfers', '-o', 'table');
   t.regex(
     table.out,
@@ -197,6 +197,31 @@ test('transfers: of the node that is asked, both ways', async (t) => {
     moves: [],
     departing: [],
   });
+});
+
+test('transfers: how far files are, how fast, and how long they take still', async (t) => {
+  const mebi = 2 ** 20;
+  const files = [
+    { bytes: 30 * mebi, ofBytes: 40 * mebi, bytesPerSecond: 2 * mebi },
+    { bytes: 0, ofBytes: 0, bytesPerSecond: 0 },
+    { bytes: 64 * mebi, ofBytes: 64 * mebi, bytesPerSecond: 5 * mebi },
+  ];
+  const moves = STATUS.moves.map((move, i) => ({ ...move, file: files[i] ?? null }));
+  const raw = await run({ status: { ...STATUS, moves } }, 'transfers');
+  t.is(
+    raw.out,
+    [
+      `3\t1\t4\tcopy\t\t6\t${30 * mebi}\t${40 * mebi}\t${2 * mebi}\n`,
+      '5\tlost\t4\tsettle\t\t6\t0\t0\t0\n',
+      `6\t2\t1\tcopy\tcomparing\t6\t${64 * mebi}\t${64 * mebi}\t${5 * mebi}\n`,
+    ].join(''),
+  );
+  const { out } = await run({ status: { ...STATUS, moves } }, 'transfers', '-o', 'table');
+  t.regex(out, /│ \[#{15}\.{5}\] 75 % +│ 30 MiB of 40 MiB +│ 2 MiB\/s +│ 5s +│/);
+  t.regex(out, /│ lost +│ 4 +│ settle +│ +│ 6 +│ is being copied +│/);
+  t.regex(out, /│ \[#{20}\] 100 % +│ 64 MiB of 64 MiB +│ 5 MiB\/s +│ all there +│/);
+  t.regex(out, /\n2 files on the way: 94 MiB of 104 MiB, 2 MiB\/s, 5s left\n$/);
+  t.regex(out, /Node 1 takes over 1 replica and gives up 1 replica;/);
 });
 
 test('a node is meant by its number, an address, or the first digits of its id', async (t) => {

@@ -1,11 +1,12 @@
 /* How the members of a ring stand, as the node that is asked sees it, and what of it is not as it should be. */
-import type { ClusterStatusFacts, MemberFacts, MoveFacts } from '../../model/cluster-facts.js';
+import type { ClusterStatusFacts, FileFacts, MemberFacts, MoveFacts } from '../../model/cluster-facts.js';
 import { memberLoads } from '../../ring/balance.js';
 import { encodeRing, type RingDocument, stayingMembers } from '../../ring/document.js';
 import { VOTERS_MAX } from '../../ring/voters.js';
 import type { PeerStatus } from '../peers/links.js';
 import type { MoveStatus } from './move-driver.js';
 import { listed } from './ring-plan.js';
+import type { TransfersStatus } from './transfers.js';
 
 export interface SeenCluster {
   readonly self: number;
@@ -13,6 +14,8 @@ export interface SeenCluster {
   readonly peers: readonly PeerStatus[];
   /** To this node, with their steps. */
   readonly moves: readonly MoveStatus[];
+  /** From and to this node. */
+  readonly files: Pick<TransfersStatus, 'fetching' | 'giving'>;
   readonly departing: readonly number[];
   readonly suspect: number;
   readonly hints: number;
@@ -66,12 +69,22 @@ function memberFacts({ self, ring, peers }: SeenCluster): readonly MemberFacts[]
   });
 }
 
-function moveFacts({ ring, moves }: SeenCluster): readonly MoveFacts[] {
+function moveFacts({ self, ring, moves, files }: SeenCluster): readonly MoveFacts[] {
   const steps = new Map(moves.map(({ partition, to, since, step }) => [`${partition}/${to}/${since}`, step]));
   return ring.moves.map((move) => {
     const { partition, from, to, phase, since } = move;
-    return { partition, from, to, phase, since, step: steps.get(`${partition}/${to}/${since}`) ?? '' };
+    const known = to === self ? files.fetching : files.giving;
+    const file = known.find((one) => one.partition === partition && one.moveId === since);
+    return {
+      ...{ partition, from, to, phase, since },
+      step: steps.get(`${partition}/${to}/${since}`) ?? '',
+      file: file === undefined ? null : fileFacts(file),
+    };
   });
+}
+
+function fileFacts({ bytes, ofBytes, bytesPerSecond }: FileFacts): FileFacts {
+  return { bytes, ofBytes, bytesPerSecond };
 }
 
 /** Both end by themselves when the members that may vote are up and have been asked. */

@@ -11,6 +11,7 @@ import type { Disk } from '../../env/disk.js';
 import type { Log } from '../../env/meter.js';
 import { copyBytes } from '../../lib/bytes.js';
 import { type Flow, run } from '../../lib/flow.js';
+import type { FileFacts } from '../../model/cluster-facts.js';
 import type { Hash64 } from '../../model/hash.js';
 import type { MoveStorage } from '../../storage/move-storage.js';
 import {
@@ -32,6 +33,7 @@ import { isFault } from '../../wire/plain.js';
 import type { BulkLink } from '../peers/bulk-link.js';
 import type { BodyAsker } from '../peers/request.js';
 import { discardOthers, IncomingFile } from './incoming-files.js';
+import { rateOf } from './transfer-donor.js';
 
 /** A piece may wait for those before it, on a slow way: so long a megabyte comes at 35 KiB/s. */
 const ASK_TIMEOUT_MS = 30_000;
@@ -52,14 +54,10 @@ export interface TransferWorld {
   fenceOf(partition: number): number;
 }
 
-export interface TransferStatus {
+export interface TransferStatus extends FileFacts {
   readonly partition: number;
   readonly donor: number;
   readonly moveId: number;
-  readonly bytes: number;
-  readonly ofBytes: number;
-  /** Since the first piece was asked for here; 0 before anything has come. */
-  readonly bytesPerSecond: number;
 }
 
 export class PartitionTransfers {
@@ -136,8 +134,7 @@ class Fetch {
 
   status(): TransferStatus {
     const ms = this.#firstMs < 0 ? 0 : this.#world.nowMs() - this.#firstMs;
-    const bytesPerSecond = ms > 0 ? Math.round((this.#bytes * 1_000) / ms) : 0;
-    return { ...this.#move, ...this.#receiver.progress, bytesPerSecond };
+    return { ...this.#move, ...this.#receiver.progress, bytesPerSecond: rateOf(this.#bytes, ms) };
   }
 
   #step(event: ReceiverEvent): void {

@@ -26,6 +26,8 @@ import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
 import { Transfers } from './transfers.js';
 
+const NO_FILES = { fetching: [], giving: [] } as const;
+
 export interface RingLifeWorld {
   readonly parts: ClusterParts;
   readonly clock: Clock;
@@ -120,6 +122,7 @@ export class RingLife {
         ring: services.ring,
         peers: links.status(),
         moves: this.#moves.status(),
+        files: this.transfers?.status() ?? NO_FILES,
         departing: exchanges.departures.partitions,
         suspect: exchanges.status().suspect.length,
         hints: hints.count,

@@ -7,6 +7,7 @@ import type { FileManifest } from '../../env/workers.js';
 import type { TimerHandle, Timers } from '../../env/clock.js';
 import type { Log } from '../../env/meter.js';
 import { type Flow, run, wait } from '../../lib/flow.js';
+import type { FileFacts } from '../../model/cluster-facts.js';
 import { failure, type Failure } from '../../model/errors.js';
 import {
   PIECE_BYTES_MAX,
@@ -36,6 +37,11 @@ export interface TransferDonorParts {
   nowMs(): number;
   /** Why a partition is not to be had from here at this fence; empty: it is. */
   refusal(partition: number, fence: number): string;
+}
+
+export interface GivenFile extends FileFacts {
+  readonly partition: number;
+  readonly moveId: number;
 }
 
 type Answer<T> = (reply: T | Failure) => void;
@@ -80,6 +86,14 @@ export class TransferDonor {
 
   get copies(): number {
     return this.#slots.size;
+  }
+
+  status(): readonly GivenFile[] {
+    const nowMs = this.#parts.nowMs();
+    return this.#slots.all.map(({ partition, moveId, offer, bytesGiven, bytesReached, firstGivenMs }) => ({
+      ...{ partition, moveId, bytes: bytesReached, ofBytes: offer?.bytes ?? 0 },
+      bytesPerSecond: rateOf(bytesGiven, firstGivenMs < 0 ? 0 : nowMs - firstGivenMs),
+    }));
   }
 
   open({ partition, moveId, fence }: TransferOpen, answer: Answer<TransferOpenReply>): void {
@@ -127,6 +141,7 @@ export class TransferDonor {
       } else {
         this.piecesGiven += 1;
         this.bytesGiven += length;
+        this.#slots.given(slot, offset, length, this.#parts.nowMs());
         answer(bytes);
       }
       if (this.#spare.length < SPARE_MAX && this.#slots.size > 0) this.#spare.push(into);
@@ -216,6 +231,10 @@ export class TransferDonor {
       });
     }
   }
+}
+
+export function rateOf(bytes: number, ms: number): number {
+  return ms > 0 ? Math.round((bytes * 1_000) / ms) : 0;
 }
 
 function pathOf(slot: Slot): string {

@@ -63,7 +63,7 @@ class Scene {
       random: { u32: () => (this.#seed += 1) },
       store: this.store,
       seen: () => ({
-        ...{ self: 1, ring: this.ring, moves: [], departing: [], suspect: 0, hints: 0 },
+        ...{ self: 1, ring: this.ring, moves: [], files: { fetching: [], giving: [] }, departing: [], suspect: 0, hints: 0 },
         quorum: ringQuorum(this.ring.voters),
         peers: this.ring.members.filter(({ ordinal }) => ordinal !== 1).map(({ ordinal }) => this.#peer(ordinal)),
       }),
