@@ -101,6 +101,23 @@ export interface PlannedMember {
   readonly replicasAfter: number;
   readonly incoming: number;
   readonly outgoing: number;
+  /** About; null: nobody has told. */
+  readonly incomingBytes: number | null;
+  readonly outgoingBytes: number | null;
+  /** At the rate that its background work gets at most; null: nothing holds it back, or that is not known. */
+  readonly incomingMs: number | null;
+  /** Above what it keeps free; null: it has not told. */
+  readonly freeBytes: number | null;
+}
+
+/** What moves. No part of what is committed: that is the ring alone. */
+export interface PlannedBytes {
+  /** About; null: nobody has told. */
+  readonly moved: number | null;
+  /** So many of the replicas that move are taken to be as large as the others are on average. */
+  readonly guessed: number;
+  /** Until the slowest member has all that comes to it, at the rate of its background work; null: not known. */
+  readonly ms: number | null;
 }
 
 export interface PlanFacts {
@@ -116,6 +133,7 @@ export interface PlanFacts {
   readonly replicasMoved: number;
   readonly replicasMovedLeast: number;
   readonly replicasAll: number;
+  readonly bytes: PlannedBytes;
   readonly placementEfficiency: { readonly before: number; readonly after: number };
   readonly tokenEfficiency: { readonly before: number; readonly after: number };
   readonly warnings: readonly string[];

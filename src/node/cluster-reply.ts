@@ -37,7 +37,7 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
     case 'clear':
       return tell(ringAdmin.clear());
     case 'plan':
-      return tell(ringAdmin.plan());
+      return ringAdmin.plan(tell);
     case 'stage': {
       const edits = readEdits(request.edits);
       return tell(typeof edits === 'string' ? { refused: edits } : ringAdmin.stage(edits));
@@ -63,6 +63,9 @@ function aloneAdmin({ ring, ordinal, hash, log, storage }: Services): RingContro
     random: { u32: () => 0 },
     seen: () => ({ self: ordinal, ring, suspect, ...none }),
     plan: () => ({ fault: ALONE }),
+    survey: (_ordinals, told) => {
+      told(new Map());
+    },
     propose: (_ring, done) => {
       done({ kind: 'refused', text: ALONE });
     },

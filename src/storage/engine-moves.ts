@@ -16,9 +16,11 @@
  */
 import type { CopiedFile, FileManifest } from '../env/workers.js';
 import { assert } from '../lib/assert.js';
+import type { PartitionBytes, StoreRoom } from '../model/space-messages.js';
 import { writeU32 } from '../lib/bytes.js';
 import { type Flow, run, wait } from '../lib/flow.js';
 import { leafCountOf } from '../repair/merkle.js';
+import { markBytesOf } from './engine-space.js';
 import { installFile } from './file-install.js';
 import { LOG_KINDS } from './log-types.js';
 import { durable, freed, type MoveParts, rest, surelySaveTable } from './move-parts.js';
@@ -30,6 +32,8 @@ import { SUSPICIONS, type Partition } from './partition.js';
 const DIGEST_TASK_BYTES = 16_777_216;
 /** A copy without the last writes is better than none: anti-entropy brings those. */
 const FLUSH_MS_MAX = 5_000;
+/** Partitions that are looked at before others have their turn. */
+const ROOM_SLICE = 64;
 
 export class EngineMoves implements MoveStorage {
   readonly #parts: MoveParts;
@@ -120,6 +124,26 @@ export class EngineMoves implements MoveStorage {
     writeU32(digest, 0, deps.hash.hi);
     writeU32(digest, 4, deps.hash.lo);
     return { ...facts, digests: all, digest };
+  }
+
+  room(done: (error: Error | null, room?: StoreRoom) => void): void {
+    run(this.#room(), done);
+  }
+
+  *#room(): Flow<StoreRoom> {
+    const { deps, options, partitions } = this.#parts;
+    const space = yield* wait<{ readonly freeBytes: number; readonly totalBytes: number }>((done) => {
+      deps.disk.space(done);
+    });
+    const held: PartitionBytes[] = [];
+    for (const { id, file, buffer } of partitions) {
+      if (id % ROOM_SLICE === ROOM_SLICE - 1) yield* rest(deps.timers);
+      let bytes = file?.stats().usedBytes ?? 0;
+      for (const { size } of buffer.active.values()) bytes += size;
+      for (const { size } of buffer.frozen?.values() ?? []) bytes += size;
+      if (bytes > 0) held.push({ partition: id, bytes });
+    }
+    return { ...space, keptBytes: markBytesOf(options, space.totalBytes), partitions: held };
   }
 
   #run<T>(id: number, flow: (partition: Partition) => Flow<T>, done: (error: Error | null, value?: T) => void): void {

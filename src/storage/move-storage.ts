@@ -2,6 +2,7 @@
  * Partitions that come and go as a whole (§6.2): what whoever moves them needs of a store.
  */
 import type { FileManifest } from '../env/workers.js';
+import type { StoreRoom } from '../model/space-messages.js';
 import type { FenceState } from './reap-storage.js';
 
 /** Why a received file was not taken; the store is as it was. Whoever gets one brings the records one by one. */
@@ -35,6 +36,8 @@ export interface MoveStorage {
    * missing. Answers what it is; null: there is no file.
    */
   copyFile(partition: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void;
+  /** How large the partitions here are, and how much more the disk takes. */
+  room(done: (error: Error | null, room?: StoreRoom) => void): void;
 }
 
 /** At least as much as either of the two. */

@@ -1,6 +1,7 @@
-/* The copy of a partition's file that is given to others: what stands in the buffer is in it. */
+/* What a store tells those who move partitions: the copy of one, with what stands in the buffer; and how large they are. */
 import test from 'ava';
 import type { FileManifest } from '../../src/env/workers.js';
+import type { StoreRoom } from '../../src/model/space-messages.js';
 import { World } from './engine-world.js';
 
 const PARTITIONS = 64;
@@ -92,4 +93,27 @@ test('a store that is closed meanwhile makes no copy', (t) => {
   });
   t.is(world.stop(), null);
   t.is(failure, 'The store is being closed');
+});
+
+test('how large partitions are, in the file and in the buffer, and how much room there is', (t) => {
+  const world = opened(5);
+  put(world, 3, 20);
+  world.flush();
+  put(world, 0, 10);
+  put(world, 3, 1, 2);
+  const told: { room: StoreRoom | null } = { room: null };
+  world.up().moves.room((error, room) => {
+    if (error !== null) throw error;
+    told.room = room ?? null;
+  });
+  world.time.runUntil(() => told.room !== null);
+  const { room } = told;
+  t.deepEqual(
+    room?.partitions.map(({ partition }) => partition),
+    [0, 3],
+  );
+  const [first = 0, second = 0] = room?.partitions.map(({ bytes }) => bytes) ?? [];
+  t.true(first > 10_000 && first < 20_000 && second > 20_000, `${first}, ${second}`);
+  t.true((room?.freeBytes ?? 0) > 0 && (room?.freeBytes ?? 0) <= (room?.totalBytes ?? 0));
+  t.true((room?.keptBytes ?? 0) > 4 * 64 * 1_048_576);
 });

@@ -184,6 +184,7 @@ async function fetchFile(node: Node, links: PeerLinks, folder: string): Promise<
     },
     moves: {
       copyFile: () => undefined,
+      room: () => undefined,
       dropPartition: () => undefined,
       installFile: (partition, path, done) => {
         streamMs = performance.now() - firstMs;

@@ -4,8 +4,8 @@ import { memberLoads } from '../../ring/balance.js';
 import { encodeRing, type RingDocument, stayingMembers } from '../../ring/document.js';
 import { VOTERS_MAX } from '../../ring/voters.js';
 import type { PeerStatus } from '../peers/links.js';
+import { listed } from './listed.js';
 import type { MoveStatus } from './move-driver.js';
-import { listed } from './ring-plan.js';
 import type { TransfersStatus } from './transfers.js';
 
 export interface SeenCluster {

@@ -24,6 +24,7 @@ import type { ClusterOptions } from './options.js';
 import type { ClusterParts } from './parts.js';
 import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
+import { SpaceSurvey } from './space-survey.js';
 import { Transfers } from './transfers.js';
 
 const NO_FILES = { fetching: [], giving: [] } as const;
@@ -52,6 +53,7 @@ export class RingLife {
   readonly #moves: MoveDriver;
   /** Null: partitions move record by record. */
   readonly transfers: Transfers | null;
+  readonly survey: SpaceSurvey;
   readonly #files: FileFetches | null;
 
   constructor(world: RingLifeWorld) {
@@ -83,6 +85,7 @@ export class RingLife {
     this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
     this.transfers = transfersOf(world);
     this.#files = this.transfers === null ? null : filesOf(world, this.transfers);
+    this.survey = surveyOf(world);
     this.gossiper.start();
     this.admin = this.#adminOf(world);
   }
@@ -129,6 +132,9 @@ export class RingLife {
         quorum: ringQuorum(services.ring.voters),
       }),
       plan: (edits, wish) => this.#plan(edits, wish),
+      survey: (ordinals, told) => {
+        this.survey.ask(ordinals, told);
+      },
       propose: (ring, done) => {
         this.#propose(ring, done);
       },
@@ -181,6 +187,16 @@ export class RingLife {
 
 function transfersOf({ parts, slices, options }: RingLifeWorld): Transfers | null {
   return options.files === undefined ? null : new Transfers({ parts, slices, ...options.files });
+}
+
+function surveyOf({ parts, options }: RingLifeWorld): SpaceSurvey {
+  const { self, timers, links, services } = parts;
+  return new SpaceSurvey({
+    ...{ self, timers, links },
+    log: services.log,
+    moves: options.files?.moves ?? null,
+    bytesPerSecond: () => services.background.status()?.bounds.max ?? 0,
+  });
 }
 
 function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): FileFetches {

@@ -74,7 +74,13 @@ export class Transfers {
 
   status(): TransfersStatus {
     const { copies, bytesGiven } = this.#donor;
-    return { fetching: this.#fetches.status(), giving: this.#donor.status(), copies, bytesGiven, bytesFetched: this.#fetches.bytesFetched };
+    return {
+      fetching: this.#fetches.status(),
+      giving: this.#donor.status(),
+      copies,
+      bytesGiven,
+      bytesFetched: this.#fetches.bytesFetched,
+    };
   }
 
   /** Whoever fetches is told no more; what has come stays, and is gone on with by the next start. */
