@@ -109,8 +109,8 @@ class RealFile implements DiskFile {
     this.#path = path;
   }
 
-  read(offset: number, length: number, done: Done<Uint8Array>): void {
-    this.#readOn(Buffer.allocUnsafeSlow(length), offset, 0, done);
+  read(offset: number, length: number, done: Done<Uint8Array>, into?: Buffer): void {
+    this.#readOn(into?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length), offset, 0, done);
   }
 
   write(offset: number, chunks: readonly Uint8Array[], done: Done): void {

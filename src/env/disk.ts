@@ -12,8 +12,11 @@ export interface DiskError extends Error {
 export type Done<T = void> = (error: DiskError | null, value?: T) => void;
 
 export interface DiskFile {
-  /** Reads up to `length` bytes; fewer only at the end of the file. */
-  read(offset: number, length: number, done: Done<Uint8Array>): void;
+  /**
+   * Reads up to `length` bytes; fewer only at the end of the file. `into`: of at least that length, may be used for them
+   * instead of new memory, and is the caller's again with the answer.
+   */
+  read(offset: number, length: number, done: Done<Uint8Array>, into?: Buffer): void;
   /** Writes all of `chunks` at `offset`, in order; a short write is an error. The chunks must not change until `done`. */
   write(offset: number, chunks: readonly Uint8Array[], done: Done): void;
   /** fdatasync. */

@@ -35,6 +35,15 @@ export interface VoterFacts {
   readonly reachable: boolean;
 }
 
+/** How far a partition's file is on its way to the node that was asked, or from it. */
+export interface FileFacts {
+  readonly bytes: number;
+  /** 0: the donor is still copying it. */
+  readonly ofBytes: number;
+  /** Since its first piece; 0: none has gone yet. */
+  readonly bytesPerSecond: number;
+}
+
 /** One replica on its way. */
 export interface MoveFacts {
   readonly partition: number;
@@ -45,6 +54,8 @@ export interface MoveFacts {
   /** What it waits for; only the node that takes it over knows. */
   readonly step: string;
   readonly since: number;
+  /** Null: it does not come as a file now, or not by way of the node that was asked. */
+  readonly file: FileFacts | null;
 }
 
 /** Features of a newer release that wait until all members understand them. */
@@ -107,6 +118,23 @@ export interface PlannedMember {
   readonly replicasAfter: number;
   readonly incoming: number;
   readonly outgoing: number;
+  /** About; null: nobody has told. */
+  readonly incomingBytes: number | null;
+  readonly outgoingBytes: number | null;
+  /** At the rate that its background work gets at most; null: nothing holds it back, or that is not known. */
+  readonly incomingMs: number | null;
+  /** Above what it keeps free; null: it has not told. */
+  readonly freeBytes: number | null;
+}
+
+/** What moves. No part of what is committed: that is the ring alone. */
+export interface PlannedBytes {
+  /** About; null: nobody has told. */
+  readonly moved: number | null;
+  /** So many of the replicas that move are taken to be as large as the others are on average. */
+  readonly guessed: number;
+  /** Until the slowest member has all that comes to it, at the rate of its background work; null: not known. */
+  readonly ms: number | null;
 }
 
 export interface PlanFacts {
@@ -122,6 +150,7 @@ export interface PlanFacts {
   readonly replicasMoved: number;
   readonly replicasMovedLeast: number;
   readonly replicasAll: number;
+  readonly bytes: PlannedBytes;
   readonly placementEfficiency: { readonly before: number; readonly after: number };
   readonly tokenEfficiency: { readonly before: number; readonly after: number };
   readonly warnings: readonly string[];

@@ -5,15 +5,17 @@
  *   TRANSFER_OPEN (move)    ───▶  makes a copy of the file, or has it already
  *                           ◀───  what it is: size, digests, fence, Merkle root
  *   TRANSFER_CHUNK (place)  ───▶
- *                           ◀───  bytes from there on, and so on, one at a time
+ *                           ◀───  bytes from there on, and so on, a few at a time
  *   TRANSFER_CLOSE          ───▶  the copy goes
  */
 
 /** A chunk is what has a digest of its own. Larger only where a file has more of them than a message names. */
 export const CHUNK_BYTES_MIN = 1_048_576;
 export const CHUNKS_MAX = 8_192;
-/** Of one answer: it goes over the connection that gets and puts of the cluster go over, too. */
-export const PIECE_BYTES_MAX = 262_144;
+/** Of one answer. */
+export const PIECE_BYTES_MAX = 1_048_576;
+/** Asked for and not stored yet: while one is written, and one is on its way, the donor reads the next. */
+export const PIECES_MAX = 4;
 
 export interface TransferOpen {
   readonly budgetMs: number;

@@ -39,7 +39,7 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
     case 'clear':
       return tell(ringAdmin.clear());
     case 'plan':
-      return tell(ringAdmin.plan());
+      return ringAdmin.plan(tell);
     case 'stage': {
       const edits = readEdits(request.edits);
       return tell(typeof edits === 'string' ? { refused: edits } : ringAdmin.stage(edits));
@@ -62,7 +62,7 @@ function refused(text: string): AdminAnswer {
 
 /** Made when it is asked: it has nothing to remember. */
 function aloneAdmin({ ring, ordinal, build, hash, log, storage }: Services): RingControl {
-  const none = { peers: [], moves: [], departing: [], hints: 0, quorum: 1 };
+  const none = { peers: [], moves: [], files: { fetching: [], giving: [] }, departing: [], hints: 0, quorum: 1 };
   const suspect = storage.status().suspectPartitions.length;
   return new RingAdmin({
     ...{ hash, log, store: null },
@@ -70,6 +70,9 @@ function aloneAdmin({ ring, ordinal, build, hash, log, storage }: Services): Rin
     seen: () => ({ self: ordinal, build, ring, document: encodeRing(ring), suspect, ...none }),
     plan: () => ({ fault: ALONE }),
     raise: () => ({ fault: ALONE }),
+    survey: (_ordinals, told) => {
+      told(new Map());
+    },
     propose: (_ring, done) => {
       done({ kind: 'refused', text: ALONE });
     },

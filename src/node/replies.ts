@@ -117,6 +117,24 @@ export function replyRange(
   copyInto(connection.output, at + FRAME_HEADER_BYTES, bytes, start, end);
 }
 
+/** A message that ends in a field of bytes: `head` is the rest of it. Both are copied, here and no more. */
+export function replyTailed(
+  session: Listener,
+  kind: number,
+  requestId: number,
+  head: Uint8Array,
+  tail: Uint8Array,
+): void {
+  if (session.closed) return;
+  const { connection } = session;
+  const bodyBytes = head.length + tail.length;
+  const at = connection.claim(FRAME_HEADER_BYTES + bodyBytes);
+  const { output } = connection;
+  writeFrameHeader(output, at, kind, requestId, bodyBytes);
+  output.set(head, at + FRAME_HEADER_BYTES);
+  output.set(tail, at + FRAME_HEADER_BYTES + head.length);
+}
+
 export function sendGoAway(session: Listener, reason: string): void {
   replyBody(session, GO_AWAY, 0, encodeGoAway({ reason }));
 }

@@ -16,9 +16,11 @@
  */
 import type { CopiedFile, FileManifest } from '../env/workers.js';
 import { assert } from '../lib/assert.js';
+import type { PartitionBytes, StoreRoom } from '../model/space-messages.js';
 import { writeU32 } from '../lib/bytes.js';
 import { type Flow, run, wait } from '../lib/flow.js';
 import { leafCountOf } from '../repair/merkle.js';
+import { markBytesOf } from './engine-space.js';
 import { installFile } from './file-install.js';
 import { LOG_KINDS } from './log-types.js';
 import { durable, freed, type MoveParts, rest, surelySaveTable } from './move-parts.js';
@@ -28,6 +30,10 @@ import { SUSPICIONS, type Partition } from './partition.js';
 
 /** A task of the pool reads so much at once: some 20 ms. */
 const DIGEST_TASK_BYTES = 16_777_216;
+/** A copy without the last writes is better than none: anti-entropy brings those. */
+const FLUSH_MS_MAX = 5_000;
+/** Partitions that are looked at before others have their turn. */
+const ROOM_SLICE = 64;
 
 export class EngineMoves implements MoveStorage {
   readonly #parts: MoveParts;
@@ -56,18 +62,44 @@ export class EngineMoves implements MoveStorage {
   }
 
   copyFile(id: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void {
-    const partition = this.#partitionAt(id);
-    const { file } = partition;
-    if (!this.#parts.isOpen()) return done(new Error('The store is being closed'));
-    if (file === null) return done(null, null);
     this.#underWay += 1;
-    partition.tasks += 1;
-    file.copy(path, (error) => {
+    run(this.#copy(this.#partitionAt(id), path), (error, isThere) => {
       this.#underWay -= 1;
-      partition.tasks -= 1;
-      if (error === null) run(this.#describe(path), done);
-      else done(error);
+      if (error !== null) done(error);
+      else if (isThere === true) run(this.#describe(path), done);
+      else done(null, null);
     });
+  }
+
+  /** False: there is no file. */
+  *#copy(partition: Partition, path: string): Flow<boolean> {
+    const { isOpen } = this.#parts;
+    if (isOpen()) yield* this.#flushed(partition);
+    if (!isOpen()) throw new Error('The store is being closed');
+    const { file } = partition;
+    if (file === null) return false;
+    partition.tasks += 1;
+    try {
+      yield* wait((done) => {
+        file.copy(path, done);
+      });
+    } finally {
+      partition.tasks -= 1;
+    }
+    return true;
+  }
+
+  /** Until what stands in the buffer now is in the file: nobody need bring it behind the file then. */
+  *#flushed(partition: Partition): Flow<void> {
+    const { isOpen, deps, flusher } = this.#parts;
+    const { buffer } = partition;
+    const lastLsn = Math.max(buffer.activeLastLsn, buffer.frozenLastLsn);
+    const untilMs = deps.clock.monotonicMs() + FLUSH_MS_MAX;
+    while (isOpen() && buffer.oldestLsn !== 0 && buffer.oldestLsn <= lastLsn) {
+      if (deps.clock.monotonicMs() >= untilMs) return;
+      flusher.first(partition);
+      yield* rest(deps.timers);
+    }
   }
 
   *#describe(copy: string): Flow<FileManifest> {
@@ -92,6 +124,26 @@ export class EngineMoves implements MoveStorage {
     writeU32(digest, 0, deps.hash.hi);
     writeU32(digest, 4, deps.hash.lo);
     return { ...facts, digests: all, digest };
+  }
+
+  room(done: (error: Error | null, room?: StoreRoom) => void): void {
+    run(this.#room(), done);
+  }
+
+  *#room(): Flow<StoreRoom> {
+    const { deps, options, partitions } = this.#parts;
+    const space = yield* wait<{ readonly freeBytes: number; readonly totalBytes: number }>((done) => {
+      deps.disk.space(done);
+    });
+    const held: PartitionBytes[] = [];
+    for (const { id, file, buffer } of partitions) {
+      if (id % ROOM_SLICE === ROOM_SLICE - 1) yield* rest(deps.timers);
+      let bytes = file?.stats().usedBytes ?? 0;
+      for (const { size } of buffer.active.values()) bytes += size;
+      for (const { size } of buffer.frozen?.values() ?? []) bytes += size;
+      if (bytes > 0) held.push({ partition: id, bytes });
+    }
+    return { ...space, keptBytes: markBytesOf(options, space.totalBytes), partitions: held };
   }
 
   #run<T>(id: number, flow: (partition: Partition) => Flow<T>, done: (error: Error | null, value?: T) => void): void {

@@ -20,6 +20,14 @@ export function isNoSpace(error: Error): boolean {
   return code === 'ENOSPC' || code === 'MAP_FULL' || code === 'EDQUOT';
 }
 
+/** With less free than this no writes are taken. */
+export function markBytesOf(
+  { logBytesMax, bufferBytesMax }: Pick<SpaceParts, 'logBytesMax' | 'bufferBytesMax'>,
+  totalBytes: number,
+): number {
+  return Math.ceil(logBytesMax + 4 * bufferBytesMax + 0.02 * totalBytes);
+}
+
 export interface SpaceParts {
   readonly disk: Disk;
   readonly timers: Timers;
@@ -100,8 +108,8 @@ export class SpaceWatch {
   }
 
   #judge(freeBytes: number, totalBytes: number): void {
-    const { logBytesMax, bufferBytesMax, log } = this.#parts;
-    const markBytes = Math.ceil(logBytesMax + 4 * bufferBytesMax + 0.02 * totalBytes);
+    const { log } = this.#parts;
+    const markBytes = markBytesOf(this.#parts, totalBytes);
     const was = this.#belowMark;
     this.#belowMark = freeBytes < (was ? Math.ceil(markBytes * RECOVERY_SHARE) : markBytes);
     if (this.#belowMark && this.#noSpace.size === 0 && !this.#logFull) {

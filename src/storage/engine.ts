@@ -147,7 +147,7 @@ export class Engine implements Storage, ReplicaStorage {
     });
     this.#scanner = new Scanner({ ...deps, ...options, slots: this.#slots, suspicions: this.#suspicions });
     this.#flusher = makeFlusher(deps, options, world);
-    this.moves = this.#makeMoves(world);
+    this.moves = this.#makeMoves({ ...world, flusher: this.#flusher });
     for (const partition of opened.partitions) {
       partition.markTag = markTag(options.nodeId, options.opening, 0, deps.hash);
     }

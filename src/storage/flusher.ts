@@ -95,6 +95,8 @@ export interface FlusherParts {
   onFailed(error: Error): void;
 }
 
+/** Of the time, while somebody waits for the partition that is flushed. */
+const AWAITED_SHARE = 0.5;
 /** How soon it is looked again whether a file that is dropped or replaced can be flushed to. */
 const MOVING_MS = 5;
 
@@ -116,6 +118,8 @@ export class Flusher {
   #timer: TimerHandle | null = null;
   /** The partition whose frozen map is being written. */
   #current: Partition | null = null;
+  /** Somebody waits for its file: it is flushed next, without the usual rests. */
+  #awaited: Partition | null = null;
   #standingBackSinceMs: number | null = null;
   #hasSpace = true;
   #hurried = false;
@@ -141,6 +145,14 @@ export class Flusher {
   hurry(): void {
     this.#hurried = true;
     if (this.#state === 'resting') this.#wake();
+    else this.kick();
+  }
+
+  /** Flushes this one as soon as it may; what is written to it meanwhile has its time again. */
+  first(partition: Partition): void {
+    if (partition.moving || (partition !== this.#current && !this.#parts.buffer.advance(partition))) return;
+    this.#awaited = partition;
+    if (this.#state === 'resting' && this.#hasSpace && this.#current === null) this.#wake();
     else this.kick();
   }
 
@@ -171,7 +183,7 @@ export class Flusher {
         return;
       }
       const ageMs = clock.monotonicMs() - oldest.buffer.activeSinceMs;
-      if (!this.#hurried && fill() < 0.5 && ageMs < options.restMs) {
+      if (!this.#hurried && oldest !== this.#awaited && fill() < 0.5 && ageMs < options.restMs) {
         this.#rest(Math.max(1, options.restMs - ageMs));
         return;
       }
@@ -253,6 +265,7 @@ export class Flusher {
     this.#parts.cache.offerAll(buffer.frozenOrder);
     this.#parts.buffer.dropFrozen(partition);
     this.#current = null;
+    if (this.#awaited === partition) this.#awaited = null;
     this.#parts.onFlushed(partition);
   }
 
@@ -319,7 +332,8 @@ export class Flusher {
   }
 
   #restAfter(tookMs: number): void {
-    const share = this.#hurried ? 1 : dutyShare(this.#parts.fill());
+    const isAwaited = this.#current !== null && this.#current === this.#awaited;
+    const share = this.#hurried ? 1 : Math.max(dutyShare(this.#parts.fill()), isAwaited ? AWAITED_SHARE : 0);
     if (share >= 1) this.#plan();
     else this.#rest(tookMs * (1 / share - 1));
   }

@@ -8,6 +8,7 @@ import type { EngineReaps } from './engine-reaps.js';
 import type { LogRelease } from './engine-release.js';
 import { isNoSpace } from './engine-space.js';
 import type { FileTurn } from './file-turn.js';
+import type { Flusher } from './flusher.js';
 import type { Ack } from './hint-storage.js';
 import type { CommitLog } from './log-types.js';
 import type { Partition } from './partition.js';
@@ -34,6 +35,8 @@ export interface MoveParts {
   readonly fail: (error: Error) => void;
   /** Something is to be flushed. */
   readonly kick: () => void;
+  /** Has one partition flushed before the others. */
+  readonly flusher: Pick<Flusher, 'first'>;
   /** A write of ours: not refused, not slowed, and decided in the call. */
   readonly place: (partition: Partition, request: WriteRequest) => void;
 }

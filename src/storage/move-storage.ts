@@ -2,6 +2,7 @@
  * Partitions that come and go as a whole (§6.2): what whoever moves them needs of a store.
  */
 import type { FileManifest } from '../env/workers.js';
+import type { StoreRoom } from '../model/space-messages.js';
 import type { FenceState } from './reap-storage.js';
 
 /** Why a received file was not taken; the store is as it was. Whoever gets one brings the records one by one. */
@@ -34,10 +35,13 @@ export interface MoveStorage extends PartitionDrops {
     done: (error: Error | null, refusal?: InstallRefusal | null) => void,
   ): void;
   /**
-   * A compacted copy of the partition's file, without what is still in the buffer, at `path` in the node's directory, where
-   * nothing is and whose folder is there. Answers what it is; null: there is no file.
+   * A compacted copy of the partition's file, at `path` in the node's directory, where nothing is and whose folder is there.
+   * What stands in the buffer goes to the file first, if that takes seconds and not minutes; what is written meanwhile may be
+   * missing. Answers what it is; null: there is no file.
    */
   copyFile(partition: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void;
+  /** How large the partitions here are, and how much more the disk takes. */
+  room(done: (error: Error | null, room?: StoreRoom) => void): void;
 }
 
 /** At least as much as either of the two. */

@@ -166,6 +166,16 @@ export class WriteBuffer<P extends { readonly buffer: PartitionBuffer }> {
     return this.#queue[this.#head];
   }
 
+  /** From now on it is as if its oldest entry were the oldest of all. False: it has nothing to flush, or is being flushed. */
+  advance(owner: P): boolean {
+    if (!owner.buffer.queued || owner.buffer.frozen !== null) return false;
+    const at = this.#queue.indexOf(owner, this.#head);
+    if (at === this.#head) return true;
+    this.#queue.splice(at, 1);
+    this.#queue.splice(this.#head, 0, owner);
+    return true;
+  }
+
   /** Swaps the active map of the oldest partition for an empty one; what was active is now frozen. */
   freeze(): P {
     const owner = this.#queue[this.#head];

@@ -14,6 +14,11 @@ export interface Slot {
   /** null: it is being copied. */
   offer: CopyOffer | null;
   askedMs: number;
+  /** Of pieces; who goes on after a break begins further on in the file. */
+  bytesGiven: number;
+  bytesReached: number;
+  /** -1: none was given yet. */
+  firstGivenMs: number;
 }
 
 export type Opened =
@@ -57,6 +62,9 @@ export class DonorSlots {
       moveId,
       offer: null,
       askedMs: nowMs,
+      bytesGiven: 0,
+      bytesReached: 0,
+      firstGivenMs: -1,
     };
     this.#slots.set(keyOf(partition, moveId), slot);
     return { kind: 'new', slot };
@@ -76,6 +84,16 @@ export class DonorSlots {
     if (slot?.offer == null) return null;
     slot.askedMs = nowMs;
     return slot;
+  }
+
+  get all(): readonly Slot[] {
+    return [...this.#slots.values()];
+  }
+
+  given(slot: Slot, offset: number, length: number, nowMs: number): void {
+    if (slot.firstGivenMs < 0) slot.firstGivenMs = nowMs;
+    slot.bytesGiven += length;
+    slot.bytesReached = Math.max(slot.bytesReached, offset + length);
   }
 
   /** The copy that is to be deleted; null: there was none. */

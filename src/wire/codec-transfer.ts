@@ -1,4 +1,4 @@
-/* What nodes say to each other to move a partition's file: by protobufjs both ways, as a piece is copied anyway. */
+/* What nodes say to each other to move a partition's file: by protobufjs, but for the pieces, which are too large to be copied twice. */
 import {
   CHUNKS_MAX,
   PIECE_BYTES_MAX,
@@ -11,11 +11,14 @@ import {
 import { PARTITIONS_MAX } from '../model/limits.js';
 import { readU32, writeU32 } from '../lib/bytes.js';
 import { bad, count53, decodeBy } from './plain.js';
+import { bytesFieldSize, writeLength } from './varint.js';
 import { partita } from './protobuf.js';
 import type { DecodeFault } from './requests.js';
 
 const v1 = partita.v1;
 const DIGEST_BYTES = 8;
+/** Number of the field. */
+const CHUNK_REPLY_BYTES = 1;
 const NOTHING = new Uint8Array(0);
 
 export function encodeTransferOpen(open: TransferOpen): Uint8Array {
@@ -86,8 +89,15 @@ export function decodeTransferChunk(bytes: Uint8Array, start: number, end: numbe
   });
 }
 
-export function encodeTransferChunkReply(reply: TransferChunkReply): Uint8Array {
-  return v1.TransferChunkReply.encode(reply).finish();
+export function encodeTransferChunkReply({ bytes }: TransferChunkReply): Uint8Array {
+  return new Uint8Array(Buffer.concat([transferChunkReplyHead(bytes.length), bytes]));
+}
+
+/** What comes before the bytes of a TransferChunkReply, which are the end of it: so they are copied once. */
+export function transferChunkReplyHead(bytes: number): Uint8Array {
+  const head = new Uint8Array(bytesFieldSize(bytes) - bytes);
+  if (bytes > 0) writeLength(head, 0, CHUNK_REPLY_BYTES, bytes);
+  return head;
 }
 
 export function decodeTransferChunkReply(

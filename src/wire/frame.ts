@@ -245,7 +245,10 @@ export class FrameDecoder {
     const held = this.#heldEnd - this.#heldStart;
     const needed = held + more;
     const doubled = Math.max(2 * needed, FIRST_BUFFER_BYTES);
-    const capacity = !this.#paused && this.#frameBytes >= needed ? Math.min(doubled, this.#frameBytes) : doubled;
+    const wanted = !this.#paused && this.#frameBytes >= needed ? Math.min(doubled, this.#frameBytes) : doubled;
+    // What is larger is the pool's from the start: if each frame gave it new memory, it would have no room for its own.
+    const isOwn = this.#pool !== null && needed <= POOLED_FROM_BYTES;
+    const capacity = isOwn ? Math.min(wanted, POOLED_FROM_BYTES) : wanted;
     if (capacity <= this.#held.length) {
       this.#held.copyWithin(0, this.#heldStart, this.#heldEnd);
     } else {

@@ -74,6 +74,10 @@ export const TRANSFER_CHUNK_REPLY = 0x65;
 export const TRANSFER_CLOSE = 0x66;
 export const TRANSFER_CLOSE_REPLY = 0x67;
 
+/** For whoever plans a change of the ring. */
+export const SPACE = 0x6e;
+export const SPACE_REPLY = 0x6f;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -155,6 +159,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [TRANSFER_CHUNK_REPLY, 'TRANSFER_CHUNK_REPLY'],
   [TRANSFER_CLOSE, 'TRANSFER_CLOSE'],
   [TRANSFER_CLOSE_REPLY, 'TRANSFER_CLOSE_REPLY'],
+  [SPACE, 'SPACE'],
+  [SPACE_REPLY, 'SPACE_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],

@@ -2,110 +2,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import type { ClusterStatusFacts, CommitFacts, PlanFacts } from '../../src/model/cluster-facts.js';
-import { encodeRing } from '../../src/ring/document.js';
+import type { PlanFacts } from '../../src/model/cluster-facts.js';
 import { decodeRingFile } from '../../src/ring/ring-file.js';
 import { decodeCluster, encodeClusterReply } from '../../src/wire/codec-cluster.js';
 import { CLUSTER_REPLY } from '../../src/wire/kinds.js';
 import { isFault } from '../../src/wire/plain.js';
-import { documentOf, members, tableOf } from '../ring/rings.js';
 import { withAdminSocket } from '../support/admin-socket.js';
 import { type Script } from '../support/fake-node.js';
 import { HASH } from '../support/log-world.js';
 import { run, scripted } from '../support/told-cluster.js';
 import { runCli } from '../support/run-cli.js';
 import { folderFor } from '../support/temporary.js';
-
-const RING = documentOf(tableOf(members(4, 2), 8, 3));
-const PLAN_HASH = '0123456789abcdef';
-const NOW = 1_700_000_000_000;
-const raw = JSON.parse(Buffer.from(encodeRing(RING)).toString()) as unknown;
-
-const STATUS: ClusterStatusFacts = {
-  cluster: 'shop',
-  clusterId: RING.clusterId,
-  version: 6,
-  level: 1,
-  finalize: { level: 2, isReady: false, text: 'feature level 2 has to wait: node 4 is old' },
-  change: 'node 4 joins',
-  changedAtMs: NOW,
-  partitionCount: 8,
-  replicaCount: 3,
-  self: 1,
-  members: RING.members.map((member) => ({
-    ...member,
-    nodeId: `${'abcd'.repeat(7)}000${member.ordinal}`,
-    state: member.ordinal === 1 ? 'this node' : member.ordinal === 3 ? 'unreachable' : 'up',
-    reason: '',
-    ringVersion: 6,
-    release: member.ordinal === 4 ? '' : '0.1.0',
-    levelMax: member.ordinal === 3 ? 0 : member.ordinal === 4 ? 1 : 2,
-    replicas: 6,
-    tokens: 2,
-    incoming: member.ordinal === 4 ? 2 : 0,
-    outgoing: 0,
-  })),
-  moves: [
-    { partition: 3, from: 1, to: 4, phase: 'copy', step: '', since: 6 },
-    { partition: 5, from: 0, to: 4, phase: 'settle', step: '', since: 6 },
-    { partition: 6, from: 2, to: 1, phase: 'copy', step: 'comparing', since: 6 },
-  ],
-  departing: [7],
-  suspect: 0,
-  hints: 0,
-  voters: [
-    { ordinal: 1, reachable: true },
-    { ordinal: 3, reachable: false },
-  ],
-  quorum: 2,
-  staged: ['node 2 leaves'],
-  plan: { version: 7, hash: PLAN_HASH, isStale: false },
-  joining: [],
-  troubles: ['node 3 cannot be reached from here', '3 replicas are being moved'],
-  ring: raw,
-};
-
-const PLAN: PlanFacts = {
-  baseVersion: 6,
-  version: 7,
-  hash: PLAN_HASH,
-  change: 'node 2 leaves',
-  edits: ['node 2 leaves'],
-  members: [
-    {
-      ordinal: 2,
-      nodeId: 'ab'.repeat(16),
-      address: '10.0.0.1:2',
-      zone: 'z1',
-      becomes: 'leaves',
-      replicasBefore: 6,
-      replicasAfter: 0,
-      incoming: 0,
-      outgoing: 6,
-    },
-  ],
-  replicasMoved: 7,
-  replicasMovedLeast: 6,
-  replicasAll: 24,
-  placementEfficiency: { before: 1, after: 0.98765 },
-  tokenEfficiency: { before: 1, after: 0.5 },
-  warnings: ['Think of this'],
-  next: `partita cluster commit --version 7 --plan ${PLAN_HASH}`,
-};
-
-const DONE: CommitFacts = { kind: 'done', text: 'Ring version 7 is in force', ring: raw, version: 7, joined: [] };
-
-function withoutRing(facts: ClusterStatusFacts): object {
-  return Object.fromEntries(Object.entries(facts).filter(([name]) => name !== 'ring'));
-}
-
-const staging = { status: STATUS, stage: { staged: ['so it is'] } };
-
-async function staged(...words: readonly string[]): Promise<readonly Record<string, unknown>[]> {
-  const { asked } = await run(staging, 'cluster', ...words);
-  const edits = asked.find(({ action }) => action === 'stage')?.edits ?? '[]';
-  return JSON.parse(edits) as Record<string, unknown>[];
-}
+import { RING, PLAN_HASH, NOW, STATUS, PLAN, DONE, withoutRing, staging, staged } from './members-world.js';
 
 test('status: members, moves, voters, what is staged, and a verdict', async (t) => {
   const table = await run({ status: STATUS }, 'cluster', 'status', '-o', 'table');
@@ -155,7 +63,7 @@ test('status: members, moves, voters, what is staged, and a verdict', async (t) 
 
 test('transfers: of the node that is asked, both ways', async (t) => {
   const ran = await run({ status: STATUS }, 'transfers');
-  t.is(ran.out, '3\t1\t4\tcopy\t\t6\n6\t2\t1\tcopy\tcomparing\t6\n');
+  t.is(ran.out, '3\t1\t4\tcopy\t\t6\t\t\t\n6\t2\t1\tcopy\tcomparing\t6\t\t\t\n');
   const table = await run({ status: STATUS }, 'transfers', '-o', 'table');
   t.regex(
     table.out,
@@ -168,6 +76,31 @@ test('transfers: of the node that is asked, both ways', async (t) => {
     moves: [],
     departing: [],
   });
+});
+
+test('transfers: how far files are, how fast, and how long they take still', async (t) => {
+  const mebi = 2 ** 20;
+  const files = [
+    { bytes: 30 * mebi, ofBytes: 40 * mebi, bytesPerSecond: 2 * mebi },
+    { bytes: 0, ofBytes: 0, bytesPerSecond: 0 },
+    { bytes: 64 * mebi, ofBytes: 64 * mebi, bytesPerSecond: 5 * mebi },
+  ];
+  const moves = STATUS.moves.map((move, i) => ({ ...move, file: files[i] ?? null }));
+  const raw = await run({ status: { ...STATUS, moves } }, 'transfers');
+  t.is(
+    raw.out,
+    [
+      `3\t1\t4\tcopy\t\t6\t${30 * mebi}\t${40 * mebi}\t${2 * mebi}\n`,
+      '5\tlost\t4\tsettle\t\t6\t0\t0\t0\n',
+      `6\t2\t1\tcopy\tcomparing\t6\t${64 * mebi}\t${64 * mebi}\t${5 * mebi}\n`,
+    ].join(''),
+  );
+  const { out } = await run({ status: { ...STATUS, moves } }, 'transfers', '-o', 'table');
+  t.regex(out, /│ \[#{15}\.{5}\] 75 % +│ 30 MiB of 40 MiB +│ 2 MiB\/s +│ 5s +│/);
+  t.regex(out, /│ lost +│ 4 +│ settle +│ +│ 6 +│ is being copied +│/);
+  t.regex(out, /│ \[#{20}\] 100 % +│ 64 MiB of 64 MiB +│ 5 MiB\/s +│ all there +│/);
+  t.regex(out, /\n2 files on the way: 94 MiB of 104 MiB, 2 MiB\/s, 5s left\n$/);
+  t.regex(out, /Node 1 takes over 1 replica and gives up 1 replica;/);
 });
 
 test('a node is meant by its number, an address, or the first digits of its id', async (t) => {
@@ -251,17 +184,26 @@ for (const [words, text] of [
 test('plan: what moves, warnings beside it, and the next command', async (t) => {
   const { code, out, err, admin } = await run({ plan: PLAN }, 'cluster', 'plan', '-o', 'table');
   t.deepEqual([code, err], [0, 'warning: Think of this\n']);
-  t.deepEqual(out.trimEnd().split('\n').slice(-4), [
+  t.deepEqual(out.trimEnd().split('\n').slice(-5), [
     'Ring version 7 (after 6): node 2 leaves',
     '7 of 24 replicas move; at least 6 have to, and zones ask for more',
+    'That is about 3 GiB: at the most that background work gets, in 1m 12s; a busy cluster takes longer',
     'Load balancing efficiency of replicas 1.000 → 0.988, of tokens 1.000 → 0.500 (1: even)',
     `Next: ${PLAN.next} --admin ${admin}`,
   ]);
   const plain = await run({ plan: PLAN }, 'cluster', 'plan');
   t.is(
     plain.out,
-    `node\t2\tabababab\t10.0.0.1:2\tz1\tleaves\t6\t0\t0\t6\nplan\t7\t${PLAN_HASH}\t7\nnext\t${PLAN.next} --admin ${plain.admin}\n`,
+    `node\t2\tabababab\t10.0.0.1:2\tz1\tleaves\t6\t0\t0\t6\t0\t1073741824\nplan\t7\t${PLAN_HASH}\t7\t3221225472\t72000\nnext\t${PLAN.next} --admin ${plain.admin}\n`,
   );
+  const said = async (bytes: PlanFacts['bytes'], replicasMoved = 7): Promise<string> =>
+    (await run({ plan: { ...PLAN, bytes, replicasMoved } }, 'cluster', 'plan', '-o', 'table')).out;
+  t.regex(await said({ moved: null, guessed: 7, ms: null }), /How many bytes that is nobody could say\n/);
+  t.regex(
+    await said({ moved: 2_048, guessed: 2, ms: null }),
+    /That is about 2 KiB \(the size of 2 of the replicas is a guess from the others\): nothing holds it back but disks and network\n/,
+  );
+  t.regex(await said({ moved: 0, guessed: 0, ms: 0 }, 0), /\nNo bytes move\n/);
   const json = await run({ plan: PLAN }, 'cluster', 'plan', '-o', 'json');
   t.like(JSON.parse(json.out), { hash: PLAN_HASH, warnings: ['Think of this'] });
 });

@@ -139,7 +139,7 @@ class Changing {
     const members = editMembers(ring, [edit]);
     const next = 'fault' in members ? members : changeRing(ring, members, this.#prng.u32(), NOTES);
     const planned = this.#found.judgeRing(next, what);
-    const plan = weighPlan(ring, planned, { isReachable: () => true, quorum: 1 });
+    const plan = weighPlan(ring, planned, { isReachable: () => true, quorum: 1, self: 1, survey: new Map() });
     if (edit.kind === 'join') this.#found.judgeJoin(plan, planned.members.length, what);
     const end = this.#madeTrue(planned, what);
     const { before, after } = plan.placementEfficiency;

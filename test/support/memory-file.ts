@@ -144,8 +144,10 @@ export class MemoryPartitionFile implements PartitionFile {
   }
 
   stats(): PartitionFileStats {
-    const commit = this.#medium.commits.get(this.#path) ?? new Map();
-    return { fileBytes: 0, usedBytes: 0, mapBytes: this.#mapBytes, entries: commit.size };
+    const commit = this.#medium.commits.get(this.#path) ?? new Map<string, Uint8Array>();
+    let usedBytes = 0;
+    for (const value of commit.values()) usedBytes += value.length;
+    return { fileBytes: usedBytes, usedBytes, mapBytes: this.#mapBytes, entries: commit.size };
   }
 
   copy(to: string, done: (error: Error | null) => void): void {

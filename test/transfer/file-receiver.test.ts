@@ -4,7 +4,7 @@ import xxhash from 'xxhash-wasm';
 import { Prng } from '../../src/lib/prng.js';
 import { writeU32 } from '../../src/lib/bytes.js';
 import { hash64From } from '../../src/model/hash.js';
-import { PIECE_BYTES_MAX, type TransferOpenReply } from '../../src/model/transfer-messages.js';
+import { PIECE_BYTES_MAX, PIECES_MAX, type TransferOpenReply } from '../../src/model/transfer-messages.js';
 import {
   FileReceiver,
   isDigest,
@@ -75,6 +75,7 @@ class World {
   nowMs = 0;
   asked = 0;
   stored = 0;
+  underWayMax = 0;
   installed: Uint8Array | null = null;
   readonly #faults: Faults;
 
@@ -84,16 +85,30 @@ class World {
     this.#faults = faults;
   }
 
-  /** A receiver's life: until it ends, or `steps` are over. */
+  /** A receiver's life: until it ends, or `steps` are over. What is under way is answered in any order. */
   live(steps: number = Number.POSITIVE_INFINITY, fence = 4): TransferResult | null {
     const receiver = new FileReceiver({ hash: HASH, fence, patienceMs: PATIENCE_MS });
-    let effect = receiver.start(this.nowMs);
+    const underWay: ReceiverEffect[] = [];
+    const begin = (effects: readonly ReceiverEffect[]): void => {
+      for (const effect of effects) {
+        const touchesFile = effect.kind === 'look' || effect.kind === 'seal' || effect.kind === 'end';
+        if (touchesFile && underWay.some(({ kind }) => kind === 'store')) throw new Error('The file is being written');
+        underWay.push(effect);
+      }
+      const asked = underWay.filter(({ kind }) => kind === 'ask' || kind === 'store').length;
+      this.underWayMax = Math.max(this.underWayMax, asked);
+    };
+    begin(receiver.start(this.nowMs));
     for (let i = 0; i < steps; i++) {
-      if (effect.kind === 'end') return effect.result;
+      const last = underWay.find(({ kind }) => kind === 'end');
+      if (last?.kind === 'end') return last.result;
+      const [effect] = underWay.splice(this.random.int(underWay.length), 1);
+      if (effect === undefined) throw new Error('Nothing is under way, and it has not ended');
       this.nowMs += 10;
       const event = this.#do(effect);
       if (event.kind === 'waited' && effect.kind === 'wait') this.nowMs += effect.ms;
-      effect = receiver.step(event, this.nowMs);
+      begin(receiver.step(event, this.nowMs));
+      if (event.kind === 'piece') event.bytes.fill(0xee); // they are the connection's again
     }
     return null;
   }
@@ -108,21 +123,22 @@ class World {
       case 'look':
         return { kind: 'found', chunks: this.#look(effect.offer) };
       case 'ask': {
+        const { ask } = effect;
         if (this.random.chance(anew)) {
           const { bytes, chunkBytes, opening } = this.donor.offer;
           this.donor = given(this.random, bytes, chunkBytes, opening + 1);
         }
         this.asked += effect.length;
-        if (effect.opening !== this.donor.offer.opening || this.random.chance(lost)) return { kind: 'lost' };
+        if (effect.opening !== this.donor.offer.opening || this.random.chance(lost)) return { kind: 'lost', ask };
         const bytes = this.donor.bytes.slice(effect.offset, effect.offset + effect.length);
         if (this.random.chance(wrong)) bytes[this.random.int(bytes.length)] = this.random.int(256);
-        if (this.random.chance(wrong)) return { kind: 'piece', bytes: bytes.subarray(1) };
-        return { kind: 'piece', bytes };
+        if (this.random.chance(wrong)) return { kind: 'piece', ask, bytes: bytes.subarray(1) };
+        return { kind: 'piece', ask, bytes };
       }
       case 'store':
         this.disk.kept?.bytes.set(effect.bytes, effect.offset);
         this.stored += effect.bytes.length;
-        return { kind: 'stored' };
+        return { kind: 'stored', chunk: effect.chunk };
       case 'seal':
         return { kind: 'sealed' };
       case 'install':
@@ -135,31 +151,38 @@ class World {
     }
   }
 
-  #look(offer: TransferOpenReply): number {
+  #look(offer: TransferOpenReply): Uint8Array {
     const { kept } = this.disk;
+    const chunks = new Uint8Array(offer.digests.length / 8);
     if (kept === null || !isSameFile(kept.offer, offer)) {
       this.disk.kept = { offer, bytes: new Uint8Array(offer.bytes) };
-      return 0;
+      return chunks;
     }
     for (let chunk = 0; chunk * offer.chunkBytes < offer.bytes; chunk++) {
       const piece = kept.bytes.subarray(chunk * offer.chunkBytes, (chunk + 1) * offer.chunkBytes);
-      if (!isDigest(piece, offer.digests, 8 * chunk, HASH)) return chunk;
+      if (isDigest(piece, offer.digests, 8 * chunk, HASH)) chunks[chunk] = 1;
     }
-    return offer.digests.length / 8;
+    return chunks;
   }
+}
+
+/** Ava's own comparison takes seconds for megabytes. */
+function isSame(a: Uint8Array | null, b: Uint8Array): boolean {
+  return a !== null && Buffer.compare(a, b) === 0;
 }
 
 test('with nothing in the way each byte is asked for once', (t) => {
   for (const size of [1, 4_095, 4_096, 4_097, 50_000]) {
     const world = new World(size, (random) => given(random, size, 4_096, 5));
     t.deepEqual(world.live(), { kind: 'installed', bytes: size, records: 7 });
-    t.deepEqual(world.installed, world.donor.bytes);
+    t.true(isSame(world.installed, world.donor.bytes));
     t.is(world.asked, size);
   }
-  const large = new World(1, (random) => given(random, 2_500_000, 1_048_576, 5));
+  const large = new World(1, (random) => given(random, 5_000_000, 2 * PIECE_BYTES_MAX, 5));
   t.is(large.live()?.kind, 'installed');
-  t.deepEqual(large.installed, large.donor.bytes);
-  t.true(PIECE_BYTES_MAX < 1_048_576);
+  t.true(isSame(large.installed, large.donor.bytes));
+  t.is(large.asked, 5_000_000);
+  t.is(large.underWayMax, PIECES_MAX);
 });
 
 test('whatever breaks off, and wherever either end begins anew, what is installed is one whole copy', (t) => {
@@ -177,7 +200,7 @@ test('whatever breaks off, and wherever either end begins anew, what is installe
       }
     }
     t.is(result?.kind, 'installed', `seed ${seed}`);
-    t.deepEqual(world.installed, world.donor.bytes, `seed ${seed}`);
+    t.true(isSame(world.installed, world.donor.bytes), `seed ${seed}`);
     seen.installed += 1;
   }
   t.true(seen.lives > 600, JSON.stringify(seen));
@@ -189,7 +212,7 @@ test('after a stop only what had not come is fetched', (t) => {
   const before = world.asked;
   t.is(world.live()?.kind, 'installed');
   t.true(world.asked - before <= 11 * 4_096, `${world.asked - before}`);
-  t.deepEqual(world.installed, world.donor.bytes);
+  t.true(isSame(world.installed, world.donor.bytes));
 });
 
 test('what lies here of another opening, fence or copy is not gone on with', (t) => {
@@ -201,7 +224,7 @@ test('what lies here of another opening, fence or copy is not gone on with', (t)
     const before = world.asked;
     t.is(world.live()?.kind, 'installed');
     t.is(world.asked - before, 20 * 4_096);
-    t.deepEqual(world.installed, next.bytes);
+    t.true(isSame(world.installed, next.bytes));
   }
 });
 
@@ -223,10 +246,40 @@ test('how it ends when it does not', (t) => {
   t.is(lying.live()?.kind, 'broken');
   const receiver = new FileReceiver({ hash: HASH, fence: 0, patienceMs: 1 });
   receiver.start(0);
-  t.deepEqual(receiver.step({ kind: 'failed', text: 'No space' }, 1), {
-    kind: 'end',
-    result: { kind: 'failed', text: 'No space' },
-  });
+  const ended = [{ kind: 'end', result: { kind: 'failed', text: 'No space' } }] as const;
+  t.deepEqual(receiver.step({ kind: 'failed', text: 'No space' }, 1), ended);
+});
+
+test('it ends once, and not before the disk is done with what came before', (t) => {
+  const { offer, bytes } = given(new Prng(1), 5 * 4_096, 4_096, 5);
+  const pieceAt = (chunk: number): Uint8Array => bytes.slice(chunk * 4_096, (chunk + 1) * 4_096);
+  const fetching = (): FileReceiver => {
+    const receiver = new FileReceiver({ hash: HASH, fence: 0, patienceMs: 10_000 });
+    receiver.start(0);
+    receiver.step({ kind: 'offered', offer }, 0);
+    t.is(receiver.step({ kind: 'found', chunks: new Uint8Array(5) }, 0).length, PIECES_MAX);
+    for (const ask of [1, 2]) {
+      t.like(receiver.step({ kind: 'piece', ask, bytes: pieceAt(ask - 1) }, 0), { 0: { kind: 'store' }, length: 1 });
+    }
+    return receiver;
+  };
+  const refused = fetching();
+  t.deepEqual(refused.step({ kind: 'refused', text: 'No', ask: 3 }, 0), []);
+  t.deepEqual(refused.step({ kind: 'refused', text: 'No', ask: 4 }, 0), []);
+  t.deepEqual(refused.step({ kind: 'failed', text: 'No space', chunk: 0 }, 0), []);
+  const result = { kind: 'refused', text: 'No' } as const;
+  t.deepEqual(refused.step({ kind: 'stored', chunk: 1 }, 0), [{ kind: 'end', result }]);
+  t.deepEqual(refused.step({ kind: 'lost', ask: 4 }, 0), []);
+
+  const broken = fetching();
+  t.true(broken.isAsked(4));
+  t.like(broken.step({ kind: 'lost', ask: 3 }, 0), { 0: { kind: 'wait' }, length: 1 });
+  t.false(broken.isAsked(4));
+  t.deepEqual(broken.step({ kind: 'piece', ask: 4, bytes: pieceAt(3) }, 0), []);
+  t.deepEqual(broken.step({ kind: 'stored', chunk: 0 }, 0), []);
+  t.deepEqual(broken.step({ kind: 'waited' }, 0), []);
+  t.deepEqual(broken.step({ kind: 'stored', chunk: 1 }, 0), [{ kind: 'open' }]);
+  t.deepEqual(broken.progress, { bytes: 2 * 4_096, ofBytes: 5 * 4_096 });
 });
 
 test('a name tells moves, openings and fences apart', (t) => {

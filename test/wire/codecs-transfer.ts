@@ -1,6 +1,7 @@
 /* Messages by which a partition's file is moved, with their codecs: codecs.ts says what for. */
 import fc from 'fast-check';
 import * as transfer from '../../src/wire/codec-transfer.js';
+import { decodeSpace, decodeSpaceReply, encodeSpace, encodeSpaceReply } from '../../src/wire/codec-space.js';
 import type { Codec } from './ring-log-codecs.js';
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -56,7 +57,7 @@ export const TRANSFER_CODECS: Readonly<Record<string, Codec>> = {
       moveId: u53,
       opening: u53,
       offset: u53,
-      length: fc.integer({ min: 1, max: 262_144 }),
+      length: fc.integer({ min: 1, max: 1_048_576 }),
     }),
     encode: transfer.encodeTransferChunk,
     decode: transfer.decodeTransferChunk,
@@ -70,6 +71,22 @@ export const TRANSFER_CODECS: Readonly<Record<string, Codec>> = {
     messages: fc.record({ partition: partitionIds, budgetMs: u32, moveId: u53 }),
     encode: transfer.encodeTransferClose,
     decode: transfer.decodeTransferClose,
+  },
+  Space: {
+    messages: fc.record({ budgetMs: u32 }),
+    encode: encodeSpace,
+    decode: decodeSpace,
+  },
+  SpaceReply: {
+    messages: fc.record({
+      freeBytes: u53,
+      totalBytes: u53,
+      keptBytes: u53,
+      bytesPerSecond: u53,
+      partitions: fc.array(fc.record({ partition: partitionIds, bytes: u53 }), { maxLength: 20 }),
+    }),
+    encode: encodeSpaceReply,
+    decode: decodeSpaceReply,
   },
   TransferCloseReply: {
     messages: fc.constant({}),

@@ -240,6 +240,24 @@ test('large frames are collected in buffers of the pool, which are given back wh
   }
 });
 
+test('the pool has as many buffers after hundreds of large frames as after some', (t) => {
+  const pool = new PoisonPool();
+  let heard = 0;
+  const sink = { onFrame: () => (heard += 1), onFault: () => undefined };
+  const decoder = new FrameDecoder(sink, 16_777_216, pool);
+  const frame = frameOf(0x12, 1, new Uint8Array(1_000_000));
+  const push = (frames: number): void => {
+    for (let i = 0; i < frames; i++) {
+      for (let at = 0; at < frame.length; at += 65_536) decoder.push(frame.subarray(at, at + 65_536), 0);
+    }
+  };
+  push(5);
+  const { free } = pool;
+  push(300);
+  t.true(heard >= 300);
+  t.true(pool.free <= free + 1, `${pool.free} after ${free}`);
+});
+
 test('a sink that stops the decoder still reads the frame that it was given', (t) => {
   const pool = new PoisonPool();
   let seen = 0;

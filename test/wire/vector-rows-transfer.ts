@@ -70,5 +70,22 @@ export const TRANSFER_ROWS: Readonly<Record<string, readonly Row[]>> = {
       { partition: 77, budgetMs: 5_000, moveId: 1_234 },
     ],
     ['transfer-close-reply', 'It has gone', kinds.TRANSFER_CLOSE_REPLY, 79, {}],
+    ['space', 'How much room is there, and how large are the partitions?', kinds.SPACE, 80, { budgetMs: 2_000 }],
+    [
+      'space-reply',
+      'Two partitions, and so much is free of so much',
+      kinds.SPACE_REPLY,
+      80,
+      {
+        freeBytes: 600_000_000_000,
+        totalBytes: 1_000_000_000_000,
+        keptBytes: 22_000_000_000,
+        bytesPerSecond: 268_435_456,
+        partitions: [
+          { partition: 3, bytes: 1_048_576 },
+          { partition: 700, bytes: 5_000_000_000 },
+        ],
+      },
+    ],
   ],
 };

@@ -11,6 +11,7 @@ import * as cluster from '../../src/wire/codec-cluster.js';
 import * as exchange from '../../src/wire/codec-exchange.js';
 import * as gossip from '../../src/wire/codec-gossip.js';
 import * as reap from '../../src/wire/codec-reap.js';
+import * as space from '../../src/wire/codec-space.js';
 import * as transfer from '../../src/wire/codec-transfer.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
@@ -140,6 +141,8 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
     framed(kinds.TRANSFER_CHUNK_REPLY, transfer.encodeTransferChunkReply, transfer.decodeTransferChunkReply),
   ],
   [kinds.TRANSFER_CLOSE, framed(kinds.TRANSFER_CLOSE, transfer.encodeTransferClose, transfer.decodeTransferClose)],
+  [kinds.SPACE, framed(kinds.SPACE, space.encodeSpace, space.decodeSpace)],
+  [kinds.SPACE_REPLY, framed(kinds.SPACE_REPLY, space.encodeSpaceReply, space.decodeSpaceReply)],
   [
     kinds.TRANSFER_CLOSE_REPLY,
     framed(kinds.TRANSFER_CLOSE_REPLY, transfer.encodeTransferCloseReply, transfer.decodeTransferCloseReply),

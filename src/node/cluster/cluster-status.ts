@@ -1,13 +1,14 @@
 /* How the members of a ring stand, as the node that is asked sees it, and what of it is not as it should be. */
 import type { Build } from '../../model/build.js';
-import type { ClusterStatusFacts, MemberFacts, MoveFacts } from '../../model/cluster-facts.js';
+import type { ClusterStatusFacts, FileFacts, MemberFacts, MoveFacts } from '../../model/cluster-facts.js';
 import { memberLoads } from '../../ring/balance.js';
 import { type RingDocument, stayingMembers } from '../../ring/document.js';
 import { VOTERS_MAX } from '../../ring/voters.js';
 import type { PeerStatus } from '../peers/links.js';
 import { buildOf, finalizeFacts } from './feature-levels.js';
+import { listed } from './listed.js';
 import type { MoveStatus } from './move-driver.js';
-import { listed } from './ring-plan.js';
+import type { TransfersStatus } from './transfers.js';
 
 export interface SeenCluster {
   readonly self: number;
@@ -18,6 +19,8 @@ export interface SeenCluster {
   readonly peers: readonly PeerStatus[];
   /** To this node, with their steps. */
   readonly moves: readonly MoveStatus[];
+  /** From and to this node. */
+  readonly files: Pick<TransfersStatus, 'fetching' | 'giving'>;
   readonly departing: readonly number[];
   readonly suspect: number;
   readonly hints: number;
@@ -77,12 +80,22 @@ function memberFacts(seen: SeenCluster): readonly MemberFacts[] {
   });
 }
 
-function moveFacts({ ring, moves }: SeenCluster): readonly MoveFacts[] {
+function moveFacts({ self, ring, moves, files }: SeenCluster): readonly MoveFacts[] {
   const steps = new Map(moves.map(({ partition, to, since, step }) => [`${partition}/${to}/${since}`, step]));
   return ring.moves.map((move) => {
     const { partition, from, to, phase, since } = move;
-    return { partition, from, to, phase, since, step: steps.get(`${partition}/${to}/${since}`) ?? '' };
+    const known = to === self ? files.fetching : files.giving;
+    const file = known.find((one) => one.partition === partition && one.moveId === since);
+    return {
+      ...{ partition, from, to, phase, since },
+      step: steps.get(`${partition}/${to}/${since}`) ?? '',
+      file: file === undefined ? null : fileFacts(file),
+    };
   });
+}
+
+function fileFacts({ bytes, ofBytes, bytesPerSecond }: FileFacts): FileFacts {
+  return { bytes, ofBytes, bytesPerSecond };
 }
 
 /** Both end by themselves when the members that may vote are up and have been asked. */

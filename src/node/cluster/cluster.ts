@@ -165,6 +165,7 @@ export class Cluster implements ClusterParts, Works {
     this.#server.gossiper = this.#life.gossiper;
     services.ringAdmin = this.#life.admin;
     this.#server.transfers = this.#life.transfers;
+    this.#server.survey = this.#life.survey;
   }
 
   /** Has the voters decide on a ring with other members. */

@@ -38,8 +38,8 @@ export class IncomingFile {
     return `${FOLDER}/${this.#name}`;
   }
 
-  /** Opens what is here of the offered file, or begins it. Answers how many leading chunks are good. */
-  *look(offer: TransferOpenReply): Flow<number> {
+  /** Opens what is here of the offered file, or begins it. Answers one byte for each chunk: 1 where it is good. */
+  *look(offer: TransferOpenReply): Flow<Uint8Array> {
     yield* this.close();
     const { fence, opening } = offer;
     this.#name = receivedName(this.#partition, this.#moveId, { fence, opening });
@@ -54,7 +54,9 @@ export class IncomingFile {
     const file = yield* this.#open(this.#name, isKept ? 'write' : 'create');
     this.#file = file;
     if (!isKept) yield* this.#syncFolder();
-    return isKept ? yield* this.#goodChunks(file, offer) : 0;
+    const chunks = new Uint8Array(Math.ceil(offer.bytes / offer.chunkBytes));
+    if (isKept) yield* this.#markGood(chunks, file, offer);
+    return chunks;
   }
 
   *write(offset: number, bytes: Uint8Array): Flow<void> {
@@ -132,16 +134,17 @@ export class IncomingFile {
     });
   }
 
-  *#goodChunks(file: DiskFile, offer: TransferOpenReply): Flow<number> {
+  /** All of them are looked at: they have come in any order. */
+  *#markGood(chunks: Uint8Array, file: DiskFile, offer: TransferOpenReply): Flow<void> {
     const { bytes: size, chunkBytes, digests } = offer;
-    for (let chunk = 0; chunk * chunkBytes < size; chunk++) {
+    for (let chunk = 0; chunk < chunks.length; chunk++) {
       const length = Math.min(chunkBytes, size - chunk * chunkBytes);
       const bytes = yield* wait<Uint8Array>((done) => {
         file.read(chunk * chunkBytes, length, done);
       });
-      if (bytes.length !== length || !isDigest(bytes, digests, 8 * chunk, this.#hash)) return chunk;
+      if (bytes.length === 0) return; // nothing is behind it
+      if (bytes.length === length && isDigest(bytes, digests, 8 * chunk, this.#hash)) chunks[chunk] = 1;
     }
-    return Math.ceil(size / chunkBytes);
   }
 
   *#open(name: string, mode: 'read' | 'write' | 'create'): Flow<DiskFile> {

@@ -2,8 +2,8 @@
  * Files of partitions on their way between members: fetched here, given in transfer-donor.ts. What is done when is decided
  * in transfer/file-receiver.ts; here questions are sent, bytes written, and the store is told.
  *
- * Pieces go over the connection that gets and puts of the cluster go over, too: at most 256 KiB, one under way a transfer,
- * each for a slice of background work. So a put waits for one piece at most, and nodes under load move partitions slowly.
+ * Pieces come over a connection of their own (peers/bulk-link.ts), some at a time, each for a slice of background work: a
+ * put waits for none of them on its way, and nodes under load move partitions slowly.
  */
 import type { Slices } from '../../background/slices.js';
 import type { Timers } from '../../env/clock.js';
@@ -11,11 +11,12 @@ import type { Disk } from '../../env/disk.js';
 import type { Log } from '../../env/meter.js';
 import { copyBytes } from '../../lib/bytes.js';
 import { type Flow, run } from '../../lib/flow.js';
-import type { Failure } from '../../model/errors.js';
+import type { FileFacts } from '../../model/cluster-facts.js';
 import type { Hash64 } from '../../model/hash.js';
 import type { MoveStorage } from '../../storage/move-storage.js';
 import {
   FileReceiver,
+  type PieceAsked,
   type ReceiverEffect,
   type ReceiverEvent,
   type TransferResult,
@@ -29,20 +30,17 @@ import {
 } from '../../wire/codec-transfer.js';
 import { TRANSFER_CHUNK, TRANSFER_CLOSE, TRANSFER_OPEN } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
-import type { BodyAsker, PeerRequest } from '../peers/request.js';
+import type { BulkLink } from '../peers/bulk-link.js';
+import type { BodyAsker } from '../peers/request.js';
 import { discardOthers, IncomingFile } from './incoming-files.js';
+import { rateOf } from './transfer-donor.js';
 
-const ASK_TIMEOUT_MS = 10_000;
+/** A piece may wait for those before it, on a slow way: so long a megabyte comes at 35 KiB/s. */
+const ASK_TIMEOUT_MS = 30_000;
 const PATIENCE_MS = 120_000;
 
 export interface TransferWorld {
-  readonly links: {
-    get(
-      member: number,
-    ):
-      | { ask(kind: number, body: Uint8Array, timeoutMs: number, asker: BodyAsker, tag: number): PeerRequest | null }
-      | undefined;
-  };
+  readonly links: { bulk(member: number): Pick<BulkLink, 'ask'> | undefined };
   readonly moves: MoveStorage;
   readonly disk: Disk;
   readonly timers: Timers;
@@ -56,14 +54,10 @@ export interface TransferWorld {
   fenceOf(partition: number): number;
 }
 
-export interface TransferStatus {
+export interface TransferStatus extends FileFacts {
   readonly partition: number;
   readonly donor: number;
   readonly moveId: number;
-  readonly bytes: number;
-  readonly ofBytes: number;
-  /** Since it began here; 0 before anything has come. */
-  readonly bytesPerSecond: number;
 }
 
 export class PartitionTransfers {
@@ -120,7 +114,8 @@ class Fetch {
   readonly #receiver: FileReceiver;
   readonly #file: IncomingFile;
   #done: (result: TransferResult, bytes: number) => void = () => undefined;
-  #startedMs = 0;
+  /** -1: no piece was asked for yet. */
+  #firstMs = -1;
   #bytes = 0;
 
   constructor(world: TransferWorld, move: Move, isStopped: () => boolean) {
@@ -134,18 +129,20 @@ class Fetch {
 
   start(done: (result: TransferResult, bytes: number) => void): void {
     this.#done = done;
-    this.#startedMs = this.#world.nowMs();
-    this.#perform(this.#receiver.start(this.#startedMs));
+    this.#performAll(this.#receiver.start(this.#world.nowMs()));
   }
 
   status(): TransferStatus {
-    const ms = this.#world.nowMs() - this.#startedMs;
-    const bytesPerSecond = ms > 0 ? Math.round((this.#bytes * 1_000) / ms) : 0;
-    return { ...this.#move, ...this.#receiver.progress, bytesPerSecond };
+    const ms = this.#firstMs < 0 ? 0 : this.#world.nowMs() - this.#firstMs;
+    return { ...this.#move, ...this.#receiver.progress, bytesPerSecond: rateOf(this.#bytes, ms) };
   }
 
   #step(event: ReceiverEvent): void {
-    if (!this.#isStopped()) this.#perform(this.#receiver.step(event, this.#world.nowMs()));
+    if (!this.#isStopped()) this.#performAll(this.#receiver.step(event, this.#world.nowMs()));
+  }
+
+  #performAll(effects: readonly ReceiverEffect[]): void {
+    for (const effect of effects) this.#perform(effect);
   }
 
   #perform(effect: ReceiverEffect): void {
@@ -159,11 +156,11 @@ class Fetch {
         return;
       case 'ask':
         slices.ask('restore', effect.length, () => {
-          if (!this.#isStopped()) this.#ask(effect);
+          if (!this.#isStopped() && this.#receiver.isAsked(effect.ask)) this.#ask(effect);
         });
         return;
       case 'store':
-        this.#work(this.#file.write(effect.offset, effect.bytes), () => ({ kind: 'stored' }));
+        this.#store(effect);
         return;
       case 'seal':
         this.#work(this.#file.seal(), () => ({ kind: 'sealed' }));
@@ -187,11 +184,17 @@ class Fetch {
     });
   }
 
+  #store({ chunk, offset, bytes }: Extract<ReceiverEffect, { readonly kind: 'store' }>): void {
+    run(this.#file.write(offset, bytes), (error) => {
+      this.#step(error === null ? { kind: 'stored', chunk } : { kind: 'failed', chunk, text: error.message });
+    });
+  }
+
   #open(): void {
     const { partition, moveId } = this.#move;
     const fence = this.#world.fenceOf(partition);
     const body = encodeTransferOpen({ partition, moveId, fence, budgetMs: ASK_TIMEOUT_MS });
-    this.#question(TRANSFER_OPEN, body, (bytes, start, end) => {
+    this.#question(TRANSFER_OPEN, body, undefined, (bytes, start, end) => {
       const offer = decodeTransferOpenReply(bytes, start, end);
       if (isFault(offer)) return { kind: 'refused', text: `Its offer cannot be read: ${offer}` };
       return {
@@ -201,20 +204,22 @@ class Fetch {
     });
   }
 
-  #ask({ opening, offset, length }: Extract<ReceiverEffect, { readonly kind: 'ask' }>): void {
+  #ask({ ask, opening, offset, length }: PieceAsked): void {
     const { partition, moveId } = this.#move;
+    if (this.#firstMs < 0) this.#firstMs = this.#world.nowMs();
     const body = encodeTransferChunk({ partition, moveId, opening, offset, length, budgetMs: ASK_TIMEOUT_MS });
-    this.#question(TRANSFER_CHUNK, body, (bytes, start, end) => {
+    this.#question(TRANSFER_CHUNK, body, ask, (bytes, start, end) => {
       const reply = decodeTransferChunkReply(bytes, start, end);
-      if (isFault(reply)) return { kind: 'refused', text: `Its answer cannot be read: ${reply}` };
+      if (isFault(reply)) return { kind: 'refused', ask, text: `Its answer cannot be read: ${reply}` };
       this.#bytes += reply.bytes.length;
-      return { kind: 'piece', bytes: reply.bytes };
+      return { kind: 'piece', ask, bytes: reply.bytes };
     });
   }
 
   #question(
     kind: number,
     body: Uint8Array,
+    ask: number | undefined,
     event: (bytes: Uint8Array, start: number, end: number) => ReceiverEvent,
   ): void {
     const asker: BodyAsker = {
@@ -222,16 +227,16 @@ class Fetch {
         this.#step(event(bytes, start, end));
       },
       onRefused: (_from, _tag, refusal) => {
-        this.#step(eventOf(refusal));
+        // A donor that cannot now may be asked again; one that will not, not.
+        this.#step(refusal.retryable ? lost(ask) : { ...of(ask), kind: 'refused', text: refusal.text });
       },
       onUnanswered: () => {
-        this.#step({ kind: 'lost' });
+        this.#step(lost(ask));
       },
     };
-    const asked = this.#world.links.get(this.#move.donor)?.ask(kind, body, ASK_TIMEOUT_MS, asker, 0) ?? null;
-    if (asked !== null) return;
+    if (this.#world.links.bulk(this.#move.donor)?.ask(kind, body, ASK_TIMEOUT_MS, asker) === true) return;
     this.#world.timers.endOfTurn(() => {
-      this.#step({ kind: 'lost' });
+      this.#step(lost(ask));
     });
   }
 
@@ -255,7 +260,7 @@ class Fetch {
     const isOver = result.kind !== 'silent' && result.kind !== 'failed';
     if (isOver) {
       const body = encodeTransferClose({ partition, moveId, budgetMs: ASK_TIMEOUT_MS });
-      links.get(donor)?.ask(TRANSFER_CLOSE, body, ASK_TIMEOUT_MS, NOBODY, 0);
+      links.bulk(donor)?.ask(TRANSFER_CLOSE, body, ASK_TIMEOUT_MS, NOBODY);
     }
     run(isOver ? this.#file.discard() : this.#file.close(), (error) => {
       if (error !== null) log.warn('incoming_not_removed', { partition, error: error.message });
@@ -264,9 +269,12 @@ class Fetch {
   }
 }
 
-/** A donor that cannot now may be asked again; one that will not, not. */
-function eventOf(refusal: Failure): ReceiverEvent {
-  return refusal.retryable ? { kind: 'lost' } : { kind: 'refused', text: refusal.text };
+function lost(ask: number | undefined): ReceiverEvent {
+  return { ...of(ask), kind: 'lost' };
+}
+
+function of(ask: number | undefined): { readonly ask?: number } {
+  return ask === undefined ? {} : { ask };
 }
 
 /** Who has gone does not wait for an answer. */

@@ -34,6 +34,7 @@ import { type RecordTarget, RecordWrite } from './record-write.js';
 import type { Gossiper } from './gossiper.js';
 import type { RingLogServer } from './ring-log-server.js';
 import { ReplicaRead } from './replica-read.js';
+import type { SpaceSurvey } from './space-survey.js';
 import type { Transfers } from './transfers.js';
 
 const NOBODY: readonly number[] = [];
@@ -62,6 +63,7 @@ export class PeerServer {
   /** Where rings are agreed on; set before the first frame. */
   ringLog: RingLogServer | null = null;
   gossiper: Gossiper | null = null;
+  survey: SpaceSurvey | null = null;
   readonly #parts: ClusterParts;
   readonly #credentials: PeerCredentials;
   readonly #exchanges: ExchangeServer;
@@ -113,6 +115,8 @@ export class PeerServer {
     } else if (this.ringLog?.serve(session, frame, this.#ordinalOf(session)) === true) {
       return;
     } else if (this.gossiper?.serve(session, frame) === true || this.transfers?.serve(session, frame) === true) {
+      return;
+    } else if (this.survey?.serve(session, frame) === true) {
       return;
     } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);

@@ -39,7 +39,8 @@ import {
   withRing,
   writeNotes,
 } from './ring-notes.js';
-import { weighPlan } from './ring-plan.js';
+import { type Seen, weighPlan } from './ring-plan.js';
+import type { Survey } from './space-survey.js';
 import { editTexts, STAGED_MAX, type StagedEdit } from './staged-edits.js';
 
 const CHANGE_CHARACTERS_MAX = 400;
@@ -56,6 +57,8 @@ export interface RingAdminWorld {
   plan(edits: readonly RingEdit[], wish: RingWish): RingPlan;
   /** The ring in force at this feature level. */
   raise(level: number, change: string): RingPlan;
+  /** Asks members for their disks; who does not answer soon is not in the answer. */
+  survey(ordinals: readonly number[], told: (survey: Survey) => void): void;
   /** Has the voters decide on it. */
   propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void;
   /** RingLife's. */
@@ -118,29 +121,29 @@ export class RingAdmin implements RingControl {
     return { staged };
   }
 
-  plan(): PlanFacts | Refused {
+  plan(done: (facts: PlanFacts | Refused) => void): void {
     const seen = this.#world.seen();
-    const { ring, peers, self, quorum } = seen;
+    const { ring } = seen;
     const { edits } = this.#notes;
-    if (edits.length === 0)
-      return {
-        refused: 'Nothing is staged. Say what is to change first: partita cluster join, leave, remove, replace, set',
-      };
+    if (edits.length === 0) return done({ refused: NOTHING_STAGED });
     const seed = this.#world.random.u32();
     const next = this.#world.plan(edits, { seed, change: changeText(ring, edits) });
     const fault = planFault(ring, next);
     if (fault !== null || 'fault' in next)
-      return { refused: `No ring can be made of what is staged: ${fault}. partita cluster clear forgets it` };
+      return done({ refused: `No ring can be made of what is staged: ${fault}. partita cluster clear forgets it` });
     const plan: KeptPlan = { seed, baseVersion: ring.version, hash: this.#hashOf(next) };
     this.#keep({ ...this.#notes, plan });
-    const isReachable = (ordinal: number): boolean =>
-      ordinal === self || peers.some((peer) => peer.ordinal === ordinal && peer.state === 'ready');
-    return {
-      ...weighPlan(ring, next, { isReachable, quorum }),
-      hash: plan.hash,
-      edits: editTexts(ring, edits),
-      next: `partita cluster commit --version ${next.version} --plan ${plan.hash}`,
-    };
+    this.#world.survey(
+      ring.members.map(({ ordinal }) => ordinal),
+      (survey) => {
+        done({
+          ...weighPlan(ring, next, { ...reachableIn(seen), survey }),
+          hash: plan.hash,
+          edits: editTexts(ring, edits),
+          next: `partita cluster commit --version ${next.version} --plan ${plan.hash}`,
+        });
+      },
+    );
   }
 
   commit(baseVersion: number, planHash: string, done: (facts: CommitFacts) => void): void {
@@ -269,6 +272,15 @@ function jsonOf(ring: RingDocument): unknown {
 
 function nothingAbove({ level }: RingDocument): string {
   return `The cluster is at feature level ${level}, and no member that can be reached understands a higher one`;
+}
+
+const NOTHING_STAGED =
+  'Nothing is staged. Say what is to change first: partita cluster join, leave, remove, replace, set';
+
+function reachableIn({ self, peers, quorum }: SeenCluster): Omit<Seen, 'survey'> {
+  const isReachable = (ordinal: number): boolean =>
+    ordinal === self || peers.some((peer) => peer.ordinal === ordinal && peer.state === 'ready');
+  return { self, quorum, isReachable };
 }
 
 const NO_PLAN = 'There is no plan, or it is not one of what is staged now. Make one: partita cluster plan';

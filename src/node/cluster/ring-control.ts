@@ -20,7 +20,8 @@ export interface RingControl {
   stage(more: readonly StagedEdit[]): StagedFacts | Refused;
   /** Forgets what is staged, and answers what that was. */
   clear(): StagedFacts;
-  plan(): PlanFacts | Refused;
+  /** `done` once, at once or when the members have been asked for their disks. */
+  plan(done: (facts: PlanFacts | Refused) => void): void;
   /** `done` once: at once, or when the voters have decided, or can not. */
   commit(baseVersion: number, planHash: string, done: (facts: CommitFacts) => void): void;
   /** By force, where no majority of voters is left that remembers; `edits` is a JSON list of ordinals that are lost for good. */

@@ -27,7 +27,10 @@ import type { ClusterParts } from './parts.js';
 import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
 import { SeedCalls } from './seed-calls.js';
+import { SpaceSurvey } from './space-survey.js';
 import { Transfers } from './transfers.js';
+
+const NO_FILES = { fetching: [], giving: [] } as const;
 
 export interface RingLifeWorld {
   readonly parts: ClusterParts;
@@ -54,6 +57,7 @@ export class RingLife {
   readonly #moves: MoveDriver;
   /** Null: partitions move record by record. */
   readonly transfers: Transfers | null;
+  readonly survey: SpaceSurvey;
   readonly #files: FileFetches | null;
 
   constructor(world: RingLifeWorld) {
@@ -86,6 +90,7 @@ export class RingLife {
     this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
     this.transfers = transfersOf(world);
     this.#files = this.transfers === null ? null : filesOf(world, this.transfers);
+    this.survey = surveyOf(world);
     this.gossiper.start();
     this.admin = this.#adminOf(world);
   }
@@ -153,6 +158,7 @@ export class RingLife {
         document: this.#membership.ring().document,
         peers: links.status(),
         moves: this.#moves.status(),
+        files: this.transfers?.status() ?? NO_FILES,
         departing: exchanges.departures.partitions,
         suspect: exchanges.status().suspect.length,
         hints: hints.count,
@@ -160,6 +166,9 @@ export class RingLife {
       }),
       plan: (edits, wish) => this.#plan(edits, wish),
       raise: (level, change) => this.#raise(level, change),
+      survey: (ordinals, told) => {
+        this.survey.ask(ordinals, told);
+      },
       propose: (ring, done) => {
         this.#propose(ring, done);
       },
@@ -218,6 +227,16 @@ export class RingLife {
 
 function transfersOf({ parts, slices, options }: RingLifeWorld): Transfers | null {
   return options.files === undefined ? null : new Transfers({ parts, slices, ...options.files });
+}
+
+function surveyOf({ parts, options }: RingLifeWorld): SpaceSurvey {
+  const { self, timers, links, services } = parts;
+  return new SpaceSurvey({
+    ...{ self, timers, links },
+    log: services.log,
+    moves: options.files?.moves ?? null,
+    bytesPerSecond: () => services.background.status()?.bounds.max ?? 0,
+  });
 }
 
 function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): FileFetches {

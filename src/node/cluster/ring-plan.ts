@@ -8,13 +8,19 @@ import { placementEfficiency, tokenEfficiency } from '../../ring/balance.js';
 import { type RingDocument, stayingMembers } from '../../ring/document.js';
 import { moves, NOBODY, targetOwners } from '../../ring/moves.js';
 import { type RingTable, sharesOf } from '../../ring/shares.js';
+import { listed } from './listed.js';
 import { quorumOf } from './parts.js';
+import { type Estimate, estimateOf } from './plan-bytes.js';
+import type { Survey } from './space-survey.js';
 
 /** What the node that plans knows of the others. */
 export interface Seen {
   readonly isReachable: (ordinal: number) => boolean;
   /** Voters that have to agree. */
   readonly quorum: number;
+  readonly self: number;
+  /** What the members have said of their disks. */
+  readonly survey: Survey;
 }
 
 type Weighed = Omit<PlanFacts, 'hash' | 'edits' | 'next'>;
@@ -23,17 +29,19 @@ export function weighPlan(ring: RingDocument, next: RingDocument, seen: Seen): W
   const after = settled(next);
   const before = settled(ring);
   const moved = moves(ring, after);
+  const estimate = estimateOf(ring, next, moved, seen.survey, seen.self);
   return {
     baseVersion: ring.version,
     version: next.version,
     change: next.change,
-    members: plannedMembers(ring, next, after),
+    members: plannedMembers(ring, next, after).map((member) => weighed(member, estimate, seen.survey)),
     replicasMoved: moved.length,
     replicasMovedLeast: leastMoved(ring, after),
     replicasAll: next.owners.length,
+    bytes: estimate.bytes,
     placementEfficiency: { before: placementEfficiency(before), after: placementEfficiency(after) },
     tokenEfficiency: { before: tokenEfficiency(before), after: tokenEfficiency(after) },
-    warnings: warningsOf(ring, next, after, seen),
+    warnings: [...warningsOf(ring, next, after, seen), ...estimate.warnings],
   };
 }
 
@@ -42,7 +50,26 @@ function settled(ring: RingDocument): RingTable {
   return { ...ring, members: stayingMembers(ring.members), owners: targetOwners(ring) };
 }
 
-function plannedMembers(ring: RingDocument, next: RingDocument, after: RingTable): readonly PlannedMember[] {
+type Unweighed = Omit<PlannedMember, 'incomingBytes' | 'outgoingBytes' | 'incomingMs' | 'freeBytes'>;
+
+function weighed(
+  member: Unweighed,
+  { bytes, incoming, outgoing, incomingMs }: Estimate,
+  survey: Survey,
+): PlannedMember {
+  const { ordinal } = member;
+  const room = survey.get(ordinal);
+  const isKnown = bytes.moved !== null;
+  return {
+    ...member,
+    incomingBytes: isKnown ? Math.round(incoming.get(ordinal) ?? 0) : null,
+    outgoingBytes: isKnown ? Math.round(outgoing.get(ordinal) ?? 0) : null,
+    incomingMs: isKnown ? (incomingMs.get(ordinal) ?? null) : null,
+    freeBytes: room === undefined ? null : Math.max(0, room.freeBytes - room.keptBytes),
+  };
+}
+
+function plannedMembers(ring: RingDocument, next: RingDocument, after: RingTable): readonly Unweighed[] {
   const moved = moves(ring, after);
   const held = countsOf(ring.owners);
   const later = countsOf(after.owners);
@@ -97,6 +124,7 @@ function warningsOf(ring: RingDocument, next: RingDocument, after: RingTable, se
     ...quorumWarnings(ring, next, seen),
     ...moveWarnings(ring),
     ...ringAdvice(after, names),
+    ...zoneWarnings(after),
   ];
 }
 
@@ -138,13 +166,18 @@ function quorumWarnings(ring: RingDocument, next: RingDocument, { isReachable }:
   const majority = quorumOf(0, n);
   let without = 0;
   let lost = 0;
+  let atRisk = 0;
   for (let partition = 0; partition < partitionCount; partition++) {
     const takers = next.moves.filter((move) => move.partition === partition && move.from === NOBODY);
     const whole = next.owners
       .slice(partition * n, partition * n + n)
       .filter((owner) => isMember.has(owner) && !takers.some(({ to }) => to === owner));
     if (takers.length > 0 && whole.length === 0) lost++;
-    else if (whole.filter((owner) => isReachable(owner)).length < majority) without++;
+    else {
+      const reachable = whole.filter((owner) => isReachable(owner)).length;
+      if (reachable < majority) without++;
+      else if (reachable === majority && majority < n) atRisk++;
+    }
   }
   const warnings: string[] = [];
   if (lost > 0)
@@ -155,7 +188,31 @@ function quorumWarnings(ring: RingDocument, next: RingDocument, { isReachable }:
     warnings.push(
       `${without} of ${partitionCount} partitions will have fewer than ${majority} of ${n} owners that answer reads, as the others cannot be reached or have to be filled first: gets of their keys fail until then`,
     );
+  if (atRisk > 0)
+    warnings.push(
+      `${atRisk} of ${partitionCount} partitions will have no more than ${majority} of ${n} owners that answer reads, as the others cannot be reached or have to be filled first: if one more node goes down before that is over, gets of their keys fail`,
+    );
   return warnings;
+}
+
+/** What the loss of a whole zone would mean. */
+function zoneWarnings({ partitionCount, replicaCount: n, members, owners }: RingTable): readonly string[] {
+  const zoneOf = new Map(members.map(({ ordinal, zone }) => [ordinal, zone]));
+  const zones = [...new Set(members.map(({ zone }) => zone))].filter((zone) => zone !== '').sort();
+  if (zones.length < 2) return [];
+  const majority = quorumOf(0, n);
+  return zones.flatMap((zone) => {
+    let without = 0;
+    for (let partition = 0; partition < partitionCount; partition++) {
+      const row = owners.slice(partition * n, partition * n + n);
+      if (row.filter((owner) => zoneOf.get(owner) !== zone).length < majority) without++;
+    }
+    return without === 0
+      ? []
+      : [
+          `Without zone ${JSON.stringify(zone)}, ${without} of ${partitionCount} partitions would have fewer than ${majority} of ${n} owners: gets of their keys fail as long as all of it is away`,
+        ];
+  });
 }
 
 function moveWarnings({ moves: underWay }: RingDocument): readonly string[] {
@@ -169,8 +226,4 @@ function countsOf(ordinals: readonly number[]): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
   for (const ordinal of ordinals) counts.set(ordinal, (counts.get(ordinal) ?? 0) + 1);
   return counts;
-}
-
-export function listed(ordinals: readonly number[]): string {
-  return `${ordinals.length === 1 ? 'node' : 'nodes'} ${ordinals.join(', ')}`;
 }

@@ -7,13 +7,22 @@ import type { FileManifest } from '../../env/workers.js';
 import type { TimerHandle, Timers } from '../../env/clock.js';
 import type { Log } from '../../env/meter.js';
 import { type Flow, run, wait } from '../../lib/flow.js';
+import type { FileFacts } from '../../model/cluster-facts.js';
 import { failure, type Failure } from '../../model/errors.js';
-import type { TransferChunk, TransferClose, TransferOpen, TransferOpenReply } from '../../model/transfer-messages.js';
+import {
+  PIECE_BYTES_MAX,
+  PIECES_MAX,
+  type TransferChunk,
+  type TransferClose,
+  type TransferOpen,
+  type TransferOpenReply,
+} from '../../model/transfer-messages.js';
 import type { MoveStorage } from '../../storage/move-storage.js';
 import { DonorSlots, type Slot, type SlotLimits } from '../../transfer/donor-slots.js';
 
 const FOLDER = 'outgoing';
 const LOOK_MS = 5_000;
+const SPARE_MAX: number = 2 * PIECES_MAX;
 
 export const SLOT_LIMITS: SlotLimits = { slotsMax: 4, silenceMs: 60_000 };
 
@@ -28,6 +37,11 @@ export interface TransferDonorParts {
   nowMs(): number;
   /** Why a partition is not to be had from here at this fence; empty: it is. */
   refusal(partition: number, fence: number): string;
+}
+
+export interface GivenFile extends FileFacts {
+  readonly partition: number;
+  readonly moveId: number;
 }
 
 type Answer<T> = (reply: T | Failure) => void;
@@ -52,6 +66,8 @@ export class TransferDonor {
   readonly #reading: Map<Slot, number> = new Map();
   /** Why a copy was not made, by its slot's name, until it is asked for again. */
   readonly #failed: Map<string, Failure> = new Map();
+  /** For pieces that are read: memory of this size is dear to make and to give back. None while nothing is given. */
+  #spare: Buffer[] = [];
   #timer: TimerHandle | null = null;
   #isReady = false;
   #stopped = false;
@@ -70,6 +86,14 @@ export class TransferDonor {
 
   get copies(): number {
     return this.#slots.size;
+  }
+
+  status(): readonly GivenFile[] {
+    const nowMs = this.#parts.nowMs();
+    return this.#slots.all.map(({ partition, moveId, offer, bytesGiven, bytesReached, firstGivenMs }) => ({
+      ...{ partition, moveId, bytes: bytesReached, ofBytes: offer?.bytes ?? 0 },
+      bytesPerSecond: rateOf(bytesGiven, firstGivenMs < 0 ? 0 : nowMs - firstGivenMs),
+    }));
   }
 
   open({ partition, moveId, fence }: TransferOpen, answer: Answer<TransferOpenReply>): void {
@@ -97,6 +121,7 @@ export class TransferDonor {
     }
   }
 
+  /** The bytes of the answer are looked at in the call, and no more. */
   chunk({ partition, moveId, opening, offset, length }: TransferChunk, answer: Answer<Uint8Array>): void {
     const slot = opening === this.#parts.opening ? this.#slots.find(partition, moveId, this.#parts.nowMs()) : null;
     const file = slot === null ? undefined : this.#files.get(slot);
@@ -107,17 +132,21 @@ export class TransferDonor {
       return answer(failure('INVALID_ARGUMENT', `The copy has ${slot.offer.bytes} bytes`));
     }
     this.#reading.set(slot, (this.#reading.get(slot) ?? 0) + 1);
-    file.read(offset, length, (error, bytes) => {
+    const into = this.#spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES_MAX);
+    const read = (error: Error | null, bytes?: Uint8Array): void => {
       this.#reading.set(slot, (this.#reading.get(slot) as number) - 1);
       if (error !== null || bytes?.length !== length) {
         this.#give(this.#slots.close(partition, moveId));
         answer(failure('UNAVAILABLE', `The copy cannot be read: ${error?.message ?? 'it has been cut off'}`));
-        return;
+      } else {
+        this.piecesGiven += 1;
+        this.bytesGiven += length;
+        this.#slots.given(slot, offset, length, this.#parts.nowMs());
+        answer(bytes);
       }
-      this.piecesGiven += 1;
-      this.bytesGiven += length;
-      answer(bytes);
-    });
+      if (this.#spare.length < SPARE_MAX && this.#slots.size > 0) this.#spare.push(into);
+    };
+    file.read(offset, length, read, into);
   }
 
   close({ partition, moveId }: Pick<TransferClose, 'partition' | 'moveId'>): void {
@@ -171,6 +200,7 @@ export class TransferDonor {
   /** A copy that is wanted no more: closed when nobody reads it, and deleted. One that is being made goes when it is there. */
   #give(slot: Slot | null): void {
     if (slot === null) return;
+    if (this.#slots.size === 0) this.#spare = [];
     if ((this.#reading.get(slot) ?? 0) > 0) {
       this.#parts.timers.after(10, () => {
         this.#give(slot);
@@ -201,6 +231,10 @@ export class TransferDonor {
       });
     }
   }
+}
+
+export function rateOf(bytes: number, ms: number): number {
+  return ms > 0 ? Math.round((bytes * 1_000) / ms) : 0;
 }
 
 function pathOf(slot: Slot): string {

@@ -4,9 +4,9 @@ import {
   decodeTransferChunk,
   decodeTransferClose,
   decodeTransferOpen,
-  encodeTransferChunkReply,
   encodeTransferCloseReply,
   encodeTransferOpenReply,
+  transferChunkReplyHead,
 } from '../../wire/codec-transfer.js';
 import {
   nameOfKind,
@@ -19,7 +19,7 @@ import {
 } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
 import type { Incoming } from '../incoming.js';
-import { replyBody, replyError } from '../replies.js';
+import { replyBody, replyError, replyTailed } from '../replies.js';
 import type { Session } from '../session.js';
 import type { TransferDonor } from './transfer-donor.js';
 
@@ -43,8 +43,12 @@ export class TransferServer {
       case TRANSFER_CHUNK: {
         const chunk = decodeTransferChunk(bytes, start, end);
         if (isFault(chunk)) return malformed(session, frame, chunk);
-        const encode = (piece: Uint8Array): Uint8Array => encodeTransferChunkReply({ bytes: piece });
-        this.#donor.chunk(chunk, answerer(session, frame, TRANSFER_CHUNK_REPLY, encode));
+        const { requestId, bodyBytes } = frame;
+        this.#donor.chunk(chunk, (piece) => {
+          if ('code' in piece) replyError(session, requestId, piece);
+          else replyTailed(session, TRANSFER_CHUNK_REPLY, requestId, transferChunkReplyHead(piece.length), piece);
+          session.finish(bodyBytes);
+        });
         return true;
       }
       case TRANSFER_CLOSE: {

@@ -7,7 +7,7 @@ import type { Incoming } from '../incoming.js';
 import type { Session } from '../session.js';
 import type { ClusterParts } from './parts.js';
 import { PartitionTransfers, type TransferStatus } from './partition-transfers.js';
-import { SLOT_LIMITS, TransferDonor } from './transfer-donor.js';
+import { type GivenFile, SLOT_LIMITS, TransferDonor } from './transfer-donor.js';
 import { TransferServer } from './transfer-server.js';
 import { donorRefusal } from './transfer-terms.js';
 
@@ -20,6 +20,7 @@ export interface TransfersWorld {
 
 export interface TransfersStatus {
   readonly fetching: readonly TransferStatus[];
+  readonly giving: readonly GivenFile[];
   /** Copies that are kept for others, and what was given since the start. */
   readonly copies: number;
   readonly bytesGiven: number;
@@ -73,7 +74,13 @@ export class Transfers {
 
   status(): TransfersStatus {
     const { copies, bytesGiven } = this.#donor;
-    return { fetching: this.#fetches.status(), copies, bytesGiven, bytesFetched: this.#fetches.bytesFetched };
+    return {
+      fetching: this.#fetches.status(),
+      giving: this.#donor.status(),
+      copies,
+      bytesGiven,
+      bytesFetched: this.#fetches.bytesFetched,
+    };
   }
 
   /** Whoever fetches is told no more; what has come stays, and is gone on with by the next start. */

@@ -3,6 +3,8 @@
  *
  * Whoever shares a partition with us gets a heartbeat every second. The others may have to stand in for an owner, or
  * hold a hint of ours: they get one every other second, which is still within the silence that makes a peer suspect.
+ *
+ * Files of partitions have connections of their own (bulk-link.ts), which are there while they are used.
  */
 import type { Clock, TimerHandle, Timers } from '../../env/clock.js';
 import type { Log } from '../../env/meter.js';
@@ -13,6 +15,7 @@ import type { BufferPool } from '../../lib/buffer-pool.js';
 import { DeadlineWheel } from '../../lib/deadline-wheel.js';
 import { type Build, isUnderstood } from '../../model/build.js';
 import type { RingDocument, RingMember } from '../../ring/document.js';
+import { BulkLink } from './bulk-link.js';
 import type { PeerCredentials } from './credentials.js';
 import { PeerLink, type PeerLinkState } from './link.js';
 import { PeerRequestPool } from './request.js';
@@ -56,6 +59,8 @@ export interface PeerStatus {
 export class PeerLinks {
   readonly #world: PeerWorld;
   readonly #links: Map<number, PeerLink> = new Map();
+  /** Beside them: nothing is opened before it is asked. */
+  readonly #bulk: Map<number, BulkLink> = new Map();
   #sharing: ReadonlySet<number> = new Set();
   readonly #visits: Set<SeedVisit> = new Set();
   #timer: TimerHandle | null = null;
@@ -125,6 +130,11 @@ export class PeerLinks {
     return this.#links.get(ordinal);
   }
 
+  /** As `get`: for what is large and can wait. */
+  bulk(ordinal: number): BulkLink | undefined {
+    return this.#bulk.get(ordinal);
+  }
+
   status(): readonly PeerStatus[] {
     return [...this.#links.values()].map((link) => ({
       ordinal: link.ordinal,
@@ -145,6 +155,7 @@ export class PeerLinks {
     const { table, clock } = this.#world;
     const link = new PeerLink(member, this.#world);
     this.#links.set(member.ordinal, link);
+    this.#bulk.set(member.ordinal, new BulkLink(member, this.#world));
     table.add(member.ordinal, clock.monotonicMs());
     link.open();
   }
@@ -153,6 +164,9 @@ export class PeerLinks {
     const link = this.#links.get(ordinal);
     this.#links.delete(ordinal);
     link?.close();
+    const bulk = this.#bulk.get(ordinal);
+    this.#bulk.delete(ordinal);
+    bulk?.close();
     this.#world.table.remove(ordinal);
   }
 
@@ -162,6 +176,7 @@ export class PeerLinks {
       for (const link of this.#links.values()) {
         link.look(this.#sharing.has(link.ordinal) || this.#beats % BEATS_OF_STRANGERS === 0);
       }
+      for (const bulk of this.#bulk.values()) bulk.look();
       this.#beatLater();
     });
   }

@@ -3,7 +3,7 @@ import test from 'ava';
 import type { CommitFacts } from '../../../src/model/cluster-facts.js';
 import { BUILD, FIRST_BUILD } from '../../../src/model/build.js';
 import { decodeRing, encodeRing, type RingDocument } from '../../../src/ring/document.js';
-import { Scene } from './admin-scene.js';
+import { Scene } from './ring-admin-scene.js';
 
 function finalized(scene: Scene): CommitFacts {
   let facts: CommitFacts | null = null;

@@ -1,20 +1,12 @@
 /* Staging, planning and committing changes of the members, with voters that say what the test wants. */
 import test from 'ava';
 import type { CommitFacts } from '../../../src/model/cluster-facts.js';
-import type { Refused } from '../../../src/node/cluster/ring-control.js';
 import { HISTORY_MAX } from '../../../src/node/cluster/ring-notes.js';
 import { readEdits, type StagedEdit } from '../../../src/node/cluster/staged-edits.js';
 import { decodeRing, encodeRing, type RingDocument } from '../../../src/ring/document.js';
 import { targetOwners } from '../../../src/ring/moves.js';
-import { first, Scene, taken } from './admin-scene.js';
 import { ringMember, rowsOf } from '../../ring/rings.js';
-
-const refusedBy = (facts: object): string => (facts as Partial<Refused>).refused ?? '';
-
-function join(ordinal: number, zone: string = ''): StagedEdit {
-  const { nodeId, address, peerAddress } = ringMember({ ordinal, capacity: 1, zone });
-  return { kind: 'join', name: `n${ordinal}`, nodeId, address, peerAddress, zone, capacity: 1 };
-}
+import { MEBI, roomOf, first, Scene, planned, taken, refusedBy, join } from './ring-admin-scene.js';
 
 test('A node that joins: staged, planned, committed; what was shown is what is proposed', (t) => {
   const scene = new Scene(3);
@@ -56,7 +48,7 @@ test('The plan says where each replica will be: the proposed ring has that balan
 
 test('A commit is refused: without a plan, of another plan, and after what is staged has changed', (t) => {
   const scene = new Scene(4);
-  t.regex(refusedBy(scene.admin.plan()), /^Nothing is staged/);
+  t.regex(refusedBy(planned(scene.admin)), /^Nothing is staged/);
   t.like(scene.commit({ baseVersion: 1, hash: '0'.repeat(16) }), { kind: 'refused' });
   taken(scene.admin.stage([{ kind: 'leave', ordinal: 2 }]));
   const plan = scene.plan();
@@ -78,6 +70,29 @@ test('A ring that changed meanwhile is a conflict, and is named', (t) => {
   t.regex(text, /version 2 is in force \(node 9 joined\), and the plan is one for version 1/);
   t.is(scene.proposed, null);
   t.is(scene.plan().baseVersion, 2, 'what is staged is there still');
+});
+
+test('What disks have room for is said, and is no part of what is committed', (t) => {
+  const scene = new Scene(4);
+  taken(scene.admin.stage([{ kind: 'leave', ordinal: 2 }]));
+  const unknown = scene.plan();
+  t.deepEqual(unknown.bytes, { moved: null, guessed: unknown.replicasMoved, ms: null });
+  t.true(unknown.members.every(({ incomingBytes, freeBytes }) => incomingBytes === null && freeBytes === null));
+  t.true(unknown.warnings.some((text) => /^How much space there is on nodes 1, 3, 4 could not be asked/.test(text)));
+
+  const seed = scene.plan();
+  scene.survey = new Map([1, 2, 3, 4].map((ordinal) => [ordinal, roomOf(1_000 * MEBI)]));
+  scene.reseed();
+  const known = scene.plan();
+  t.is(known.hash, seed.hash);
+  t.deepEqual(known.bytes, { moved: known.replicasMoved * 10 * MEBI, guessed: 0, ms: known.bytes.ms });
+  const most = Math.max(...known.members.map(({ incoming }) => incoming));
+  t.is(known.bytes.ms, most * 10_000);
+  for (const { incoming, outgoing, incomingBytes, outgoingBytes } of known.members) {
+    t.deepEqual([incomingBytes, outgoingBytes], [incoming * 10 * MEBI, outgoing * 10 * MEBI]);
+  }
+  t.false(known.warnings.some((text) => text.includes('space')));
+  t.is(scene.commit(known).kind, 'done');
 });
 
 test('The clock makes no other plan, and another name of a voter does', (t) => {
@@ -120,9 +135,9 @@ test('What makes no ring is not staged', (t) => {
   t.deepEqual(admin.status().staged, []);
   t.regex(refusedBy(admin.stage(Array.from({ length: 129 }, (_, i) => join(4 + i)))), /at most 128/);
   taken(admin.stage([{ kind: 'set', ordinal: 1, capacity: 1 }]));
-  t.regex(refusedBy(admin.plan()), /it changes nothing\. partita cluster clear forgets it/);
+  t.regex(refusedBy(planned(admin)), /it changes nothing\. partita cluster clear forgets it/);
   t.deepEqual(admin.clear().staged, ['node 1 (10.0.0.1:1) gets capacity 1']);
-  t.regex(refusedBy(admin.plan()), /^Nothing is staged/);
+  t.regex(refusedBy(planned(admin)), /^Nothing is staged/);
 });
 
 test('Warnings: who cannot hand over, who still could, reads without a majority, voters, moves under way', (t) => {

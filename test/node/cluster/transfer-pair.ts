@@ -5,8 +5,8 @@
 import { FreeSlices } from '../../../src/background/slices.js';
 import type { ClusterParts } from '../../../src/node/cluster/parts.js';
 import { Transfers } from '../../../src/node/cluster/transfers.js';
-import type { PeerLink } from '../../../src/node/peers/link.js';
-import { type BodyAsker, PeerRequest } from '../../../src/node/peers/request.js';
+import type { BulkLink } from '../../../src/node/peers/bulk-link.js';
+import type { BodyAsker } from '../../../src/node/peers/request.js';
 import type { TransferResult } from '../../../src/transfer/file-receiver.js';
 import { HASH } from '../../storage/engine-requests.js';
 import { World } from '../../storage/engine-world.js';
@@ -42,25 +42,25 @@ export class Pair {
   startDonor(): void {
     throwIf(this.donor.start());
     this.#donorScope = this.time.scope();
-    this.donating = this.#transfersOf(this.donor, this.#donorScope, () => null);
+    this.donating = this.#transfersOf(this.donor, this.#donorScope, () => false);
   }
 
   startReceiver(): void {
     throwIf(this.receiver.start());
     this.#receiverScope = this.time.scope();
-    const ask = (kind: number, body: Uint8Array, timeoutMs: number, asker: BodyAsker, tag: number): PeerRequest => {
-      this.#ask(this.#receiverScope, { kind, body, timeoutMs, asker, tag });
-      return new PeerRequest();
+    const ask: BulkLink['ask'] = (kind, body, timeoutMs, asker) => {
+      this.#ask(this.#receiverScope, { kind, body, timeoutMs, asker });
+      return true;
     };
     this.transfers = this.#transfersOf(this.receiver, this.#receiverScope, ask);
   }
 
-  #transfersOf(world: World, scope: TimeScope, ask: PeerLink['ask']): Transfers {
+  #transfersOf(world: World, scope: TimeScope, ask: BulkLink['ask']): Transfers {
     const engine = world.up();
     const parts = {
       self: 1,
       timers: scope,
-      links: { get: () => ({ ask }) },
+      links: { bulk: () => ({ ask }) },
       services: { log: silentLog, hash: HASH, storage: engine, ring: { partitionCount: PARTITIONS, version: 1 } },
       preferences: { isOwner: (partition: number) => partition === 0 },
       reaps: engine.reaps,
@@ -104,10 +104,9 @@ export class Pair {
       readonly body: Uint8Array;
       readonly timeoutMs: number;
       readonly asker: BodyAsker;
-      readonly tag: number;
     },
   ): void {
-    const { kind, body, timeoutMs, asker, tag } = question;
+    const { kind, body, timeoutMs, asker } = question;
     const { random } = this.receiver;
     let isOver = false;
     const ended = (tell: () => void): void => {
@@ -117,7 +116,7 @@ export class Pair {
     };
     from.after(timeoutMs, () => {
       ended(() => {
-        asker.onUnanswered(1, tag, 'timeout');
+        asker.onUnanswered(1, 0, 'timeout');
       });
     });
     if (random.chance(this.lost)) return;
@@ -128,8 +127,8 @@ export class Pair {
         from.after(random.float(), () => {
           ended(() => {
             this.arrived += answer.length;
-            if (refusal === null) asker.onAnswered(1, tag, answer, 0, answer.length);
-            else asker.onRefused(1, tag, refusal);
+            if (refusal === null) asker.onAnswered(1, 0, answer, 0, answer.length);
+            else asker.onRefused(1, 0, refusal);
           });
         });
       });

@@ -37,6 +37,9 @@ test('it is fetched, installed and gone from both folders', (t) => {
   t.true((status?.ofBytes ?? 0) > 3_000_000 && (status?.bytesPerSecond ?? 0) > 0);
   t.is(inFolder(pair.receiver, 'incoming').length, 2);
   t.is(pair.donating?.status().copies, 1);
+  const [given] = pair.donating?.status().giving ?? [];
+  t.like(given, { partition: 0, moveId: 5, ofBytes: status?.ofBytes ?? -1 });
+  t.true((given?.bytes ?? 0) > 1_000_000 && (given?.bytesPerSecond ?? 0) > 0);
   pair.time.runUntil(() => told.result !== null);
   t.like(told.result, { kind: 'installed', records: 30 });
   t.is(pair.receiver.get(NAMES[0] as string).value, 'ours');
@@ -45,6 +48,7 @@ test('it is fetched, installed and gone from both folders', (t) => {
   t.deepEqual(inFolder(pair.donor, 'outgoing'), []);
   t.is(pair.donating?.status().copies, 0);
   t.deepEqual(pair.transfers?.status().fetching, []);
+  t.deepEqual(pair.donating?.status().giving, []);
   t.is(pair.transfers?.status().bytesFetched, pair.donating?.status().bytesGiven);
 });
 

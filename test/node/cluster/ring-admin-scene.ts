@@ -1,18 +1,29 @@
-/* A node that administers its ring, and its neighbours; voters say what the test wants. */
+/* Staging, planning and committing by hand: a node, its neighbours, and voters that say what the test wants. */
 import type { CommitFacts, PlanFacts } from '../../../src/model/cluster-facts.js';
+import type { SpaceReply } from '../../../src/model/space-messages.js';
 import { ringQuorum } from '../../../src/membership/ring-proposer.js';
 import type { ChangeOutcome } from '../../../src/node/cluster/change-outcome.js';
 import { RingAdmin } from '../../../src/node/cluster/ring-admin.js';
+import type { Survey } from '../../../src/node/cluster/space-survey.js';
 import type { Refused } from '../../../src/node/cluster/ring-control.js';
 import { type NotesStore } from '../../../src/node/cluster/ring-notes.js';
+import { type StagedEdit } from '../../../src/node/cluster/staged-edits.js';
 import { BUILD, type Build } from '../../../src/model/build.js';
 import type { PeerStatus } from '../../../src/node/peers/links.js';
 import { changeRing, raiseLevel } from '../../../src/ring/change.js';
-import { type RingDocument } from '../../../src/ring/document.js';
+import { encodeRing, type RingDocument } from '../../../src/ring/document.js';
 import { editMembers } from '../../../src/ring/edits.js';
 import { HASH } from '../../support/log-world.js';
 import { silentLog } from '../../support/silent.js';
-import { documentOf, members, tableOf } from '../../ring/rings.js';
+import { documentOf, members, ringMember, tableOf } from '../../ring/rings.js';
+
+export const MEBI: number = 2 ** 20;
+
+/** Every partition has 10 MiB, and 1 MiB a second comes. */
+export function roomOf(freeBytes: number): SpaceReply {
+  const partitions = Array.from({ length: 64 }, (_, partition) => ({ partition, bytes: 10 * MEBI }));
+  return { freeBytes, totalBytes: 2_000 * MEBI, keptBytes: 100 * MEBI, bytesPerSecond: MEBI, partitions };
+}
 
 export const first = (nodes: number): RingDocument =>
   documentOf(tableOf(members(nodes, nodes), nodes < 6 ? 16 : 64, 3));
@@ -21,7 +32,7 @@ export function named(ring: RingDocument): RingDocument {
   return { ...ring, voters: ring.voters.map(({ ordinal }) => ({ ordinal, acceptorId: 'cd'.repeat(16) })) };
 }
 
-export class MemoryStore implements NotesStore {
+class MemoryStore implements NotesStore {
   kept: Uint8Array | null = null;
   saves = 0;
   fails = false;
@@ -45,12 +56,13 @@ export class Scene {
   outcome: ChangeOutcome = { kind: 'done', text: 'in force' };
   proposed: RingDocument | null = null;
   readonly lost: (readonly number[])[] = [];
-  wallMs = 1_000;
-  acceptorIds: ReadonlyMap<number, string> = new Map();
   build: Build = BUILD;
   /** Of others than this node; absent: the same as this. */
   builds: ReadonlyMap<number, Build | null> = new Map();
+  wallMs = 1_000;
+  acceptorIds: ReadonlyMap<number, string> = new Map();
   store: MemoryStore = new MemoryStore();
+  survey: Survey = new Map();
   admin: RingAdmin;
   #seed = 7;
 
@@ -72,6 +84,7 @@ export class Scene {
           ring: this.ring,
           document: encodeRing(this.ring),
           moves: [],
+          files: { fetching: [], giving: [] },
           departing: [],
           suspect: 0,
           hints: 0,
@@ -90,6 +103,9 @@ export class Scene {
         done({ kind: 'done', text: 'with other voters' });
       },
       raise: (level, change) => raiseLevel(this.ring, level, { change, changedAtMs: 5, acceptorIds: this.acceptorIds }),
+      survey: (_ordinals, told) => {
+        told(this.survey);
+      },
       propose: (ring, done) => {
         this.proposed = ring;
         done(this.outcome);
@@ -108,13 +124,18 @@ export class Scene {
     return { ordinal, nodeId: '', address, state, reason: isAway ? 'refused' : '', ...rest };
   }
 
+  /** The next plan draws what the one before drew. */
+  reseed(): void {
+    this.#seed -= 1;
+  }
+
   install(ring: RingDocument): void {
     this.ring = ring;
     this.admin.setRing(ring);
   }
 
   plan(): PlanFacts {
-    return taken(this.admin.plan());
+    return taken(planned(this.admin));
   }
 
   commit(plan: Pick<PlanFacts, 'baseVersion' | 'hash'>): CommitFacts {
@@ -127,7 +148,22 @@ export class Scene {
   }
 }
 
+export function planned(admin: RingAdmin): PlanFacts | Refused {
+  let facts: PlanFacts | Refused = { refused: 'No answer' };
+  admin.plan((said) => {
+    facts = said;
+  });
+  return facts;
+}
+
 export function taken<T extends object>(facts: T | Refused): T {
   if ('refused' in facts) throw new Error(facts.refused);
   return facts;
+}
+
+export const refusedBy = (facts: object): string => (facts as Partial<Refused>).refused ?? '';
+
+export function join(ordinal: number, zone: string = ''): StagedEdit {
+  const { nodeId, address, peerAddress } = ringMember({ ordinal, capacity: 1, zone });
+  return { kind: 'join', name: `n${ordinal}`, nodeId, address, peerAddress, zone, capacity: 1 };
 }
