@@ -18,6 +18,7 @@ import { ContextToken } from '../versioning/token.js';
 import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
+import type { ArchivePasser } from './archive-reply.js';
 import type { RingControl } from './cluster/ring-control.js';
 import type { ScrubStatus } from './scrubber.js';
 import type { ReapTextOf } from './explain.js';
@@ -38,7 +39,8 @@ export type OperationName =
   | 'background'
   | 'scrub'
   | 'repair'
-  | 'cluster';
+  | 'cluster'
+  | 'archive';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -139,6 +141,8 @@ export class Services {
   repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
   /** Of a member of a ring of several nodes. */
   ringAdmin: RingControl | null = null;
+  /** Of a member that keeps its partitions in files. */
+  archives: ArchivePasser | null = null;
   /** A node that is a cluster of its own reaps nothing. */
   reapTextOf: ReapTextOf = () => '';
 
@@ -180,6 +184,7 @@ export class Services {
       scrub: meterOf('scrub'),
       repair: meterOf('repair'),
       cluster: meterOf('cluster'),
+      archive: meterOf('archive'),
     };
   }
 

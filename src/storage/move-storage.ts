@@ -13,6 +13,13 @@ export type InstallRefusal =
   /** What is here already is more than is merged in one go. */
   | 'too-much-here';
 
+export interface WrittenPlaces {
+  /** Of the partition's last write; what is read before the next one is all that there is. */
+  readonly writtenLsn: number;
+  /** Up to here its file has everything. */
+  readonly flushedLsn: number;
+}
+
 export interface MoveStorage {
   /**
    * All that is here of a partition goes, buffer and file, but for its fence. Told when that is on the disk; a crash before
@@ -34,6 +41,8 @@ export interface MoveStorage {
    * nothing is and whose folder is there. Answers what it is; null: there is no file.
    */
   copyFile(partition: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void;
+  /** How far a copy that was made now would lack what was written: positions of this opening's log. */
+  written(partition: number): WrittenPlaces;
 }
 
 /** At least as much as either of the two. */

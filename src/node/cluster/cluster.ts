@@ -165,6 +165,8 @@ export class Cluster implements ClusterParts, Works {
     this.#server.gossiper = this.#life.gossiper;
     services.ringAdmin = this.#life.admin;
     this.#server.transfers = this.#life.transfers;
+    this.#server.archives = this.#life.archives;
+    services.archives = this.#life.archives;
   }
 
   /** Has the voters decide on a ring with other members. */

@@ -14,6 +14,8 @@ import { encodeRing, type RingDocument } from '../../ring/document.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringBytes } from '../../ring/ring-bytes.js';
 import { ringSizeFault } from '../../ring/ring-file.js';
+import { ArchiveMember } from './archive-member.js';
+import { ArchiveServer } from './archive-server.js';
 import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
 import type { Exchanges } from './exchanges.js';
 import { FileFetches } from './file-fetches.js';
@@ -48,6 +50,8 @@ export class RingLife {
   readonly #parts: ClusterParts;
   readonly #membership: Membership;
   readonly #moves: MoveDriver;
+  /** Null: no copies of files are made here. */
+  readonly archives: ArchiveServer | null;
   /** Null: partitions move record by record. */
   readonly transfers: Transfers | null;
   readonly #files: FileFetches | null;
@@ -80,6 +84,7 @@ export class RingLife {
     this.gossiper = this.#gossiperOf(world);
     this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
     this.transfers = transfersOf(world);
+    this.archives = archivesOf(world, this.transfers);
     this.#files = this.transfers === null ? null : filesOf(world, this.transfers);
     this.gossiper.start();
     this.admin = this.#adminOf(world);
@@ -178,6 +183,13 @@ export class RingLife {
 
 function transfersOf({ parts, slices, options }: RingLifeWorld): Transfers | null {
   return options.files === undefined ? null : new Transfers({ parts, slices, ...options.files });
+}
+
+function archivesOf({ parts, exchanges, slices, options }: RingLifeWorld, transfers: Transfers | null): ArchiveServer | null {
+  const { files, replicas } = options;
+  if (files === undefined || transfers === null) return null;
+  const member = new ArchiveMember({ parts, replicas, moves: files.moves, exchanges, slices });
+  return new ArchiveServer(parts, member, transfers.donor, slices);
 }
 
 function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): FileFetches {

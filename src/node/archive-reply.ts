@@ -1,0 +1,35 @@
+/* What the command that archives, or restores, has this node pass on. */
+import type { ArchiveAsk, ArchiveAskReply } from '../model/archive-messages.js';
+import { failure, type Failure } from '../model/errors.js';
+import { decodeArchive, encodeArchiveReply } from '../wire/codec-archive.js';
+import { ARCHIVE_REPLY } from '../wire/kinds.js';
+import { isFault } from '../wire/plain.js';
+import type { AdminAnswer } from './background-reply.js';
+import type { Incoming } from './incoming.js';
+
+/** As a member of a ring does it; cluster/archive-server.ts. */
+export interface ArchivePasser {
+  passOn(ask: ArchiveAsk, answer: (reply: ArchiveAskReply | Failure) => void): void;
+}
+
+export function answerArchive(
+  archives: ArchivePasser | null,
+  frame: Incoming,
+  done: (answer: AdminAnswer) => void,
+): void {
+  const ask = decodeArchive(frame.bytes, frame.start, frame.end);
+  if (isFault(ask)) return done(`ARCHIVE cannot be read: ${ask}`);
+  if (archives === null) return done({ op: 'archive', body: null, refusal: ALONE });
+  archives.passOn(ask, (reply) => {
+    done(
+      'code' in reply
+        ? { op: 'archive', body: null, refusal: reply }
+        : { op: 'archive', kind: ARCHIVE_REPLY, body: encodeArchiveReply(reply) },
+    );
+  });
+}
+
+const ALONE = failure(
+  'INVALID_ARGUMENT',
+  'This node is a cluster of its own, of which no archives are made: stop it and copy its directory, or use partita export and partita import',
+);
