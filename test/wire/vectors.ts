@@ -146,9 +146,15 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
     framed(kinds.TRANSFER_CLOSE_REPLY, transfer.encodeTransferCloseReply, transfer.decodeTransferCloseReply),
   ],
   [kinds.ARCHIVE_STATE, framed(kinds.ARCHIVE_STATE, archive.encodeArchiveState, archive.decodeArchiveState)],
-  [kinds.ARCHIVE_STATE_REPLY, framed(kinds.ARCHIVE_STATE_REPLY, archive.encodeArchiveStateReply, archive.decodeArchiveStateReply)],
+  [
+    kinds.ARCHIVE_STATE_REPLY,
+    framed(kinds.ARCHIVE_STATE_REPLY, archive.encodeArchiveStateReply, archive.decodeArchiveStateReply),
+  ],
   [kinds.ARCHIVE_RECORDS, framed(kinds.ARCHIVE_RECORDS, archive.encodeArchiveRecords, archive.decodeArchiveRecords)],
-  [kinds.ARCHIVE_RECORDS_REPLY, framed(kinds.ARCHIVE_RECORDS_REPLY, archive.encodeArchiveRecordsReply, archive.decodeArchiveRecordsReply)],
+  [
+    kinds.ARCHIVE_RECORDS_REPLY,
+    framed(kinds.ARCHIVE_RECORDS_REPLY, archive.encodeArchiveRecordsReply, archive.decodeArchiveRecordsReply),
+  ],
   [kinds.ARCHIVE, framed(kinds.ARCHIVE, archive.encodeArchive, archive.decodeArchive)],
   [kinds.ARCHIVE_REPLY, framed(kinds.ARCHIVE_REPLY, archive.encodeArchiveReply, archive.decodeArchiveReply)],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],

@@ -185,7 +185,10 @@ function transfersOf({ parts, slices, options }: RingLifeWorld): Transfers | nul
   return options.files === undefined ? null : new Transfers({ parts, slices, ...options.files });
 }
 
-function archivesOf({ parts, exchanges, slices, options }: RingLifeWorld, transfers: Transfers | null): ArchiveServer | null {
+function archivesOf(
+  { parts, exchanges, slices, options }: RingLifeWorld,
+  transfers: Transfers | null,
+): ArchiveServer | null {
   const { files, replicas } = options;
   if (files === undefined || transfers === null) return null;
   const member = new ArchiveMember({ parts, replicas, moves: files.moves, exchanges, slices });
