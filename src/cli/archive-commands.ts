@@ -1,7 +1,7 @@
 /* The commands for archives: to make, verify, list and throw them away, and to bring back what is in them. */
 import type { Command } from 'commander';
 import type { Parts } from './key-commands.js';
-import { addAdminOptions, addOutputOption } from './session.js';
+import { addAdminOptions, addCommonOptions, addOutputOption } from './session.js';
 
 const TIMEOUT = ['--timeout <duration>', 'deadline of each question, 1ms to 60s (default: 5s)'] as const;
 
@@ -9,6 +9,7 @@ export function addArchiveCommands(program: Command, parts: Parts): void {
   const archive = program.command('archive').description('copies of all partitions, in a folder, for the worst case');
   addCreate(archive, program, parts);
   addReading(archive, program, parts);
+  addRestore(program, parts);
 }
 
 function addCreate(archive: Command, program: Command, { io, action, merged }: Parts): void {
@@ -61,6 +62,37 @@ function addReading(archive: Command, program: Command, { io, action, merged }: 
       ),
     );
 }
+
+function addRestore(program: Command, { io, action, merged }: Parts): void {
+  addAdminOptions(addCommonOptions(program.command('restore <target>')))
+    .description('merge what an archive holds into a cluster of any size, and prove that it is there')
+    .option('--archive <name>', 'this one (default: the newest complete one)')
+    .option('--partitions <list>', 'only these of the archive: 0-15,77')
+    .option('--prefix <text>', 'only keys that begin so')
+    .option('--key <key>', 'only this key')
+    .option('--undelete', 'with --key: put its archived value anew, over its delete')
+    .option('--sibling <n>', 'with --undelete: of several versions, the n-th')
+    .option('--may-resurrect', 'also from an archive that is older than what is remembered of deletes')
+    .option('--patience <duration>', 'how long owners that cannot be asked are waited for (default: 30s)')
+    .addHelpText('after', RESTORE_HELP)
+    .action(
+      action('restore', async (command, [target]) =>
+        (await import('./commands/restore.js')).runRestore(io, target ?? '', merged(program, command)),
+      ),
+    );
+}
+
+const RESTORE_HELP = `
+Asks one node, on its own machine, which asks the others. What the cluster has deleted since stays deleted, what it has
+written since stays; to restore twice, or to go on after an interruption, changes nothing twice. --undelete asks the
+cluster as put does, by --server.
+Exits 0 when every owner has every record, 4 when some owners could not be reached.
+
+Examples:
+  $ partita restore /backup/partita --config /etc/partita/n1.toml
+  $ partita restore /backup/partita --prefix cart: --admin unix:/run/partita/n1/admin.sock
+  $ partita restore /backup/partita --key cart:1 --undelete
+`;
 
 const CREATE_HELP = `
 Asks one node, on its own machine, which asks the others; the folder is one that this command can write to. What cannot be
