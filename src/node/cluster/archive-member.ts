@@ -34,12 +34,15 @@ import { RecordIntake, recordFault } from './record-intake.js';
 export interface ArchiveWorld {
   readonly parts: ClusterParts;
   readonly replicas: ReplicaStorage;
-  readonly moves: Pick<MoveStorage, 'written'>;
+  /** null: partitions are not in files. */
+  readonly moves: Pick<MoveStorage, 'written'> | null;
   readonly exchanges: Pick<Exchanges, 'hasten' | 'metSince'>;
   readonly slices: Slices;
 }
 
 type Answer<T> = (reply: T | Failure) => void;
+const NO_FILES = { writtenLsn: 0, flushedLsn: 0 };
+
 type Found = 'known' | 'absent' | 'different' | 'reaped' | 'unknown';
 
 export class ArchiveMember {
@@ -60,7 +63,7 @@ export class ArchiveMember {
     const { gets, puts } = services.latencies;
     const nowMs = parts.nowMs();
     answer({
-      ...{ isOwner, records, rootHi, rootLo, ...moves.written(partition), ...met },
+      ...{ isOwner, records, rootHi, rootLo, ...(moves?.written(partition) ?? NO_FILES), ...met },
       ringVersion: services.ring.version,
       opening: services.storage.status().opening,
       isSuspect: this.#isInDoubt(partition),

@@ -48,13 +48,13 @@ const PASSED_ON: ReadonlySet<number> = new Set([
 export class ArchiveServer {
   readonly #parts: Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf'>;
   readonly #member: ArchiveMember;
-  readonly #donor: TransferDonor;
+  readonly #donor: TransferDonor | null;
   readonly #slices: Slices;
 
   constructor(
     parts: Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf'>,
     member: ArchiveMember,
-    donor: TransferDonor,
+    donor: TransferDonor | null,
     slices: Slices,
   ) {
     this.#parts = parts;
@@ -129,6 +129,7 @@ export class ArchiveServer {
       go(request);
       return '';
     };
+    const donor = this.#donor;
     switch (kind) {
       case ARCHIVE_STATE:
         return read(decodeArchiveState(bytes, start, end), (state) => {
@@ -139,21 +140,28 @@ export class ArchiveServer {
           this.#member.records(records, encoded(encodeArchiveRecordsReply));
         });
       case TRANSFER_OPEN:
+        if (donor === null) break;
         return read(decodeTransferOpen(bytes, start, end), (open) => {
-          this.#donor.open(open, encoded(encodeTransferOpenReply));
+          donor.open(open, encoded(encodeTransferOpenReply));
         });
       case TRANSFER_CHUNK:
+        if (donor === null) break;
         return read(decodeTransferChunk(bytes, start, end), (chunk) => {
-          this.#donor.chunk(
+          donor.chunk(
             chunk,
             encoded((piece: Uint8Array) => encodeTransferChunkReply({ bytes: piece })),
           );
         });
-      default:
+      case TRANSFER_CLOSE:
+        if (donor === null) break;
         return read(decodeTransferClose(bytes, start, end), (close) => {
-          this.#donor.close(close);
+          donor.close(close);
           answer(encodeTransferCloseReply());
         });
     }
+    answer(NO_COPIES);
+    return '';
   }
 }
+
+const NO_COPIES = failure('INVALID_ARGUMENT', 'No copies of partitions are made here');

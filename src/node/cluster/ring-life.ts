@@ -50,8 +50,7 @@ export class RingLife {
   readonly #parts: ClusterParts;
   readonly #membership: Membership;
   readonly #moves: MoveDriver;
-  /** Null: no copies of files are made here. */
-  readonly archives: ArchiveServer | null;
+  readonly archives: ArchiveServer;
   /** Null: partitions move record by record. */
   readonly transfers: Transfers | null;
   readonly #files: FileFetches | null;
@@ -185,14 +184,10 @@ function transfersOf({ parts, slices, options }: RingLifeWorld): Transfers | nul
   return options.files === undefined ? null : new Transfers({ parts, slices, ...options.files });
 }
 
-function archivesOf(
-  { parts, exchanges, slices, options }: RingLifeWorld,
-  transfers: Transfers | null,
-): ArchiveServer | null {
+function archivesOf({ parts, exchanges, slices, options }: RingLifeWorld, transfers: Transfers | null): ArchiveServer {
   const { files, replicas } = options;
-  if (files === undefined || transfers === null) return null;
-  const member = new ArchiveMember({ parts, replicas, moves: files.moves, exchanges, slices });
-  return new ArchiveServer(parts, member, transfers.donor, slices);
+  const member = new ArchiveMember({ parts, replicas, moves: files?.moves ?? null, exchanges, slices });
+  return new ArchiveServer(parts, member, transfers?.donor ?? null, slices);
 }
 
 function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): FileFetches {
