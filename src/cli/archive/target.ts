@@ -25,6 +25,7 @@ export const DIGEST: Digest = { sha256: (bytes) => createHash('sha256').update(b
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = constants;
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
+const UNNAMED = '.part';
 
 export type Read<T> = T | { readonly fault: string };
 
@@ -80,11 +81,23 @@ export async function makeTarget(target: string): Promise<void> {
   }
 }
 
-/** A new archive, which says that it is not complete. */
+/** What a crash has left of an archive that had not even its manifest. The caller holds the lock. */
+async function clearUnnamed(target: string): Promise<void> {
+  for (const entry of await readdir(target, { withFileTypes: true })) {
+    const { name } = entry;
+    if (entry.isDirectory() && name.endsWith(UNNAMED) && isArchiveName(name.slice(0, -UNNAMED.length)))
+      await rm(join(target, name), { recursive: true });
+  }
+}
+
+/** A new archive, which says that it is not complete, and is called so only when it does. */
 export async function beginArchive(target: string, manifest: Manifest): Promise<string> {
   const folder = archiveFolder(target, manifest.name);
-  await mkdir(folder, { mode: FOLDER_MODE });
-  await writeManifest(folder, manifest);
+  await clearUnnamed(target);
+  const unnamed = `${folder}${UNNAMED}`;
+  await mkdir(unnamed, { mode: FOLDER_MODE });
+  await writeManifest(unnamed, manifest);
+  await rename(unnamed, folder);
   await syncFolder(target);
   return folder;
 }
