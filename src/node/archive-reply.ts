@@ -1,16 +1,11 @@
 /* What the command that archives, or restores, has this node pass on. */
-import type { ArchiveAsk, ArchiveAskReply } from '../model/archive-messages.js';
-import { failure, type Failure } from '../model/errors.js';
+import { failure } from '../model/errors.js';
 import { decodeArchive, encodeArchiveReply } from '../wire/codec-archive.js';
 import { ARCHIVE_REPLY } from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
 import type { AdminAnswer } from './background-reply.js';
+import type { ArchivePasser } from './cluster/archive-passer.js';
 import type { Incoming } from './incoming.js';
-
-/** As a member of a ring does it; cluster/archive-server.ts. */
-export interface ArchivePasser {
-  passOn(ask: ArchiveAsk, answer: (reply: ArchiveAskReply | Failure) => void): void;
-}
 
 export function answerArchive(
   archives: ArchivePasser | null,

@@ -18,7 +18,7 @@ import { ContextToken } from '../versioning/token.js';
 import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
-import type { ArchivePasser } from './archive-reply.js';
+import type { ArchivePasser } from './cluster/archive-passer.js';
 import type { RingControl } from './cluster/ring-control.js';
 import type { ScrubStatus } from './scrubber.js';
 import type { ReapTextOf } from './explain.js';

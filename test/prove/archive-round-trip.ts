@@ -15,7 +15,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import { Prng } from '../../src/lib/prng.js';
-import { Client, codecs, type GetResult } from '../../src/client/index.js';
+import { type Client, codecs, type GetResult } from '../../src/client/index.js';
 import { RealCluster } from '../support/real-cluster.js';
 import { runCli } from '../support/run-cli.js';
 import { inScope, scopedFolder } from '../support/scope.js';

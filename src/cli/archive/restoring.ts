@@ -197,7 +197,7 @@ export class Restore {
     compares: boolean,
     counts: Map<number, RestoreCount>,
   ): Promise<readonly { readonly absent: number }[]> {
-    const { members, onRecords } = this.#world;
+    const { members } = this.#world;
     const { reached } = this.#owners.get(partition) as Owners;
     const replies = await Promise.all(
       reached.map(async (owner) => {
@@ -208,7 +208,7 @@ export class Restore {
         return reply;
       }),
     );
-    onRecords(records.length);
+    this.#world.onRecords(records.length);
     return replies;
   }
 

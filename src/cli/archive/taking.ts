@@ -175,12 +175,13 @@ async function offered(world: TakingWorld, partition: number, donor: number): Pr
 
 /** Answers the SHA-256 of the whole. */
 async function fetch(
-  { members, hash, copyId, onBytes }: TakingWorld,
+  world: TakingWorld,
   partition: number,
   donor: number,
   { bytes, chunkBytes, digests, opening }: TransferOpenReply,
   file: FileHandle,
 ): Promise<string> {
+  const { members, hash, copyId } = world;
   const sha256 = createHash('sha256');
   for (let from = 0, index = 0; from < bytes; from += chunkBytes, index++) {
     const chunk = new Uint8Array(Math.min(chunkBytes, bytes - from));
@@ -189,7 +190,7 @@ async function fetch(
       const piece = await members.chunk(donor, { partition, moveId: copyId, opening, offset: from + at, length });
       if (piece.length !== length) throw new DonorFault(`gave ${piece.length} bytes instead of ${length}`);
       chunk.set(piece, at);
-      onBytes(length);
+      world.onBytes(length);
     }
     hash.hash(chunk, 0, chunk.length);
     if (hash.hi !== readU32(digests, 8 * index) || hash.lo !== readU32(digests, 8 * index + 4))

@@ -9,12 +9,11 @@ import type { Hash64 } from '../../model/hash.js';
 import { MARK_BYTES } from '../../storage/engine-mark.js';
 import { storageKey } from '../../storage/storage-key.js';
 import { RecordView } from '../../versioning/view.js';
-import type { RestoreOptions } from '../commands/restore.js';
 import { parseWhole } from '../durations.js';
 import { EXIT_CONFLICT, EXIT_DONE, EXIT_NOT_FOUND } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { timeOf } from '../output.js';
-import { withClient } from '../session.js';
+import { type CommonOptions, withClient } from '../session.js';
 import { DIGEST } from './target.js';
 import { filePathOf } from './verifying.js';
 
@@ -31,7 +30,9 @@ interface ArchivedValue {
   readonly expiresMs: number;
 }
 
-export async function runUndelete(io: Io, world: Undeleting, options: RestoreOptions): Promise<number> {
+export type UndeleteOptions = CommonOptions & { readonly key?: string; readonly sibling?: string };
+
+export async function runUndelete(io: Io, world: Undeleting, options: UndeleteOptions): Promise<number> {
   const key = Buffer.from(options.key ?? '');
   const { name } = world.manifest;
   const values = archivedValues(world, key, Date.now());

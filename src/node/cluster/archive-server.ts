@@ -35,6 +35,7 @@ import type { Incoming } from '../incoming.js';
 import type { BodyAsker } from '../peers/request.js';
 import { replyBody, replyError } from '../replies.js';
 import type { Session } from '../session.js';
+import type { ArchivePasser } from './archive-passer.js';
 import type { ArchiveMember } from './archive-member.js';
 import type { ClusterParts } from './parts.js';
 import type { TransferDonor } from './transfer-donor.js';
@@ -45,7 +46,7 @@ const PASSED_ON: ReadonlySet<number> = new Set([
   ...[ARCHIVE_STATE, ARCHIVE_RECORDS, TRANSFER_OPEN, TRANSFER_CHUNK, TRANSFER_CLOSE],
 ]);
 
-export class ArchiveServer {
+export class ArchiveServer implements ArchivePasser {
   readonly #parts: Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf'>;
   readonly #member: ArchiveMember;
   readonly #donor: TransferDonor | null;
@@ -79,7 +80,6 @@ export class ArchiveServer {
     return true;
   }
 
-  /** `answer` once, at once or later. */
   passOn({ budgetMs, member, kind, body }: ArchiveAsk, answer: (reply: ArchiveAskReply | Failure) => void): void {
     if (!PASSED_ON.has(kind)) {
       return answer(failure('INVALID_ARGUMENT', `A ${nameOfKind(kind)} is not passed on`));

@@ -162,9 +162,9 @@ test('damaged records, and those of other partitions, are refused with nothing w
   const bench = new ClusterBench(3);
   const damaged = record.slice();
   damaged[damaged.length - 9] = (damaged[damaged.length - 9] as number) ^ 1;
-  t.regex(String(await send(bench, 1, key, damaged)), /failed its check/);
+  t.regex((await send(bench, 1, key, damaged)) as string, /failed its check/);
   const stranger = bench.keyIn((bench.partitionOf(key) + 1) % 16);
-  t.regex(String(await send(bench, 1, stranger, record)), /another partition/);
+  t.regex((await send(bench, 1, stranger, record)) as string, /another partition/);
   t.false(bench.node(1).holds(key));
 });
 
