@@ -9,7 +9,8 @@
  *
  * Records of an archive are stamped with no fence: whether one of them was reaped since is not a matter of when it was read,
  * but of the reap log, which each owner has for itself. An owner that holds the tombstone still merges with that; one that
- * has forgotten it has the entry, and drops what it covers; and one that may lack entries takes nothing.
+ * has forgotten it has the entry, and drops what it covers; and one that may lack entries takes nothing, nor does who is no
+ * owner and has no log.
  */
 import type { Slices } from '../../background/slices.js';
 import { copyBytes } from '../../lib/bytes.js';
@@ -76,15 +77,13 @@ export class ArchiveMember {
   records({ partition, compares, records }: ArchiveRecords, answer: Answer<ArchiveRecordsReply>): void {
     const refusal = this.#refusal(partition);
     if (refusal !== null) return answer(refusal);
-    if (this.#isInDoubt(partition)) {
-      const text = `Partition ${partition} is being told here what others have, and what was deleted: ask again`;
-      return answer(failure('UNAVAILABLE', text));
-    }
     const copies = records.map((record) => copyBytes(record)); // the frame's bytes are somebody else's after this
     let bytes = 0;
     for (const { length } of copies) bytes += length;
     this.#world.slices.ask('archive', bytes, () => {
-      new RecordBatch(this.#world.parts, partition, compares, answer).take(copies);
+      const doubt = this.#whyNotNow(partition);
+      if (doubt !== '') answer(failure('UNAVAILABLE', `Partition ${partition} ${doubt}: ask again`));
+      else new RecordBatch(this.#world.parts, partition, compares, answer).take(copies);
     });
   }
 
@@ -106,6 +105,15 @@ export class ArchiveMember {
   #isInDoubt(partition: number): boolean {
     const { services, fences } = this.#world.parts;
     return services.storage.status().suspectPartitions.includes(partition) || fences.isBehind(partition);
+  }
+
+  /** Empty: what was reaped of the partition is known here. A stand-in has no reap log, and would show what was deleted. */
+  #whyNotNow(partition: number): string {
+    const { preferences, services, fences, reaps, self } = this.#world.parts;
+    if (!preferences.isOwner(partition, self)) return `has no copy here, by ring ${services.ring.version}`;
+    if (this.#isInDoubt(partition)) return 'is being told here what others have, and what was deleted';
+    const knowsNone = reaps.reapedAt(partition) === 0 && !fences.isSettled(partition);
+    return knowsNone ? 'is waiting here to hear from its other owners what was deleted' : '';
   }
 
   #refusal(partition: number): Failure | null {

@@ -1,8 +1,12 @@
 /* Records of an archive at an owner: merged as anything else is, and never brought back from among what was deleted. */
 import test, { type ExecutionContext } from 'ava';
 import xxhash from 'xxhash-wasm';
+import type { Slices } from '../../../src/background/slices.js';
 import type { ArchiveRecordsReply } from '../../../src/model/archive-messages.js';
+import type { Failure } from '../../../src/model/errors.js';
 import { hash64From } from '../../../src/model/hash.js';
+import { ArchiveMember, type ArchiveWorld } from '../../../src/node/cluster/archive-member.js';
+import type { ClusterParts } from '../../../src/node/cluster/parts.js';
 import type { BodyAsker } from '../../../src/node/peers/request.js';
 import { CONTEXT_ENTRY_BYTES, contextCount, contextStart, siblingCount } from '../../../src/versioning/record.js';
 import {
@@ -16,6 +20,13 @@ import { text } from '../../support/test-client.js';
 import { ClusterBench } from './bench.js';
 
 const HASH = hash64From(await xxhash());
+interface Stand {
+  readonly suspect?: readonly number[];
+  readonly isBehind?: boolean;
+  readonly isSettled?: boolean;
+  readonly reapedAt?: number;
+}
+
 const FENCE = 1_700_000_000_000;
 
 /** What `owner` answers; a refusal: its text. */
@@ -167,6 +178,50 @@ test('damaged records, and those of other partitions, are refused with nothing w
   t.regex((await send(bench, 1, stranger, record)) as string, /another partition/);
   t.false(bench.node(1).holds(key));
 });
+
+test('who is no owner takes nothing: it has no log', async (t) => {
+  const before = new ClusterBench(4);
+  const key = before.keyOf(1);
+  before.node(1).put(key, 'apple', { w: 3 });
+  const record = recordAt(before, 1, key);
+  const bench = new ClusterBench(4);
+  const stranger = [1, 2, 3, 4].find((one) => !bench.ownersOf(bench.partitionOf(key)).includes(one)) as number;
+  t.regex((await send(bench, stranger, key, record)) as string, /has no copy here, by ring 1/);
+  t.false(bench.node(stranger).holds(key));
+});
+
+for (const [what, stand, text] of [
+  ['that may lack what others have', { suspect: [3] }, /is being told here what others have/],
+  ['that others have reaped without', { isBehind: true }, /is being told here what others have/],
+  ['that has heard of no deletes, and not from all', { isSettled: false }, /is waiting here to hear/],
+  ['that is settled', {}, null],
+  ['that was started again with its log', { isSettled: false, reapedAt: 7 }, null],
+] as const) {
+  test(`an owner ${what} ${text === null ? 'takes' : 'takes no'} records of an archive`, (t) => {
+    const { suspect = [], isBehind = false, isSettled = true, reapedAt = 0 } = stand as Stand;
+    const parts = {
+      services: {
+        ring: { partitionCount: 16, version: 1 },
+        storage: { status: () => ({ suspectPartitions: suspect }) },
+      },
+      preferences: { isOwner: () => true },
+      fences: { isBehind: () => isBehind, isSettled: () => isSettled },
+      reaps: { reapedAt: () => reapedAt },
+    } as unknown as ClusterParts;
+    const slices: Slices = {
+      ask: (_task, _bytes, go) => {
+        go();
+      },
+    };
+    const member = new ArchiveMember({ parts, slices } as unknown as ArchiveWorld);
+    let answer: ArchiveRecordsReply | Failure | null = null;
+    member.records({ partition: 3, budgetMs: 1, compares: false, records: [] }, (reply) => {
+      answer = reply;
+    });
+    if (text === null) t.deepEqual(answer, { known: 0, absent: 0, different: 0, reaped: 0, unknown: 0 });
+    else t.regex((answer as Failure | null)?.text ?? '', text);
+  });
+}
 
 test('a partition says what it holds, and whom it has met', async (t) => {
   const bench = new ClusterBench(4);
