@@ -51,11 +51,22 @@ export type AskingOptions = AdminOptions & Pick<CommonOptions, 'timeout' | 'outp
 const AGAIN_MS = 200;
 /** How long one question is asked again and again. */
 const PATIENCE_MS = 60_000;
+/** The same of a piece: a donor that was started again has it no more, and another owner gives the partition. */
+const PIECE_PATIENCE_MS = 10_000;
 const PASSING: ReadonlySet<string> = new Set(['TIMEOUT', 'UNAVAILABLE', 'OVERLOADED', 'CONNECTION']);
 
 /** It may be otherwise in a moment. */
 export function isPassing(error: unknown): boolean {
   return PartitaError.is(error) && PASSING.has(error.code);
+}
+
+function ringAt(address: string, timeoutMs: number): Promise<RingMessage> {
+  return askAdmin(address, timeoutMs, {
+    kind: RING_FETCH,
+    replyKind: RING_REPLY,
+    body: encodeRingFetch({ knownVersion: 0 }),
+    read: decodeRingReply,
+  });
 }
 
 type Reader<T> = (bytes: Uint8Array, start: number, end: number) => T | string;
@@ -64,26 +75,32 @@ export class Members {
   readonly #address: string;
   readonly #timeoutMs: number;
   readonly facts: ClusterStatusFacts;
-  readonly ring: RingMessage;
+  #ring: RingMessage;
 
   private constructor(address: string, timeoutMs: number, facts: ClusterStatusFacts, ring: RingMessage) {
     this.#address = address;
     this.#timeoutMs = timeoutMs;
     this.facts = facts;
-    this.ring = ring;
+    this.#ring = ring;
   }
 
   static async of(io: Io, options: AskingOptions): Promise<Members> {
     const address = adminAddress(io, options);
     const timeoutMs = timeoutMsOf(options);
     const facts = await statusOf(io, options);
-    const ring = await askAdmin(address, timeoutMs, {
-      kind: RING_FETCH,
-      replyKind: RING_REPLY,
-      body: encodeRingFetch({ knownVersion: 0 }),
-      read: decodeRingReply,
-    });
-    return new Members(address, timeoutMs, facts, ring);
+    return new Members(address, timeoutMs, facts, await ringAt(address, timeoutMs));
+  }
+
+  /** As it was when it was asked for last. */
+  get ring(): RingMessage {
+    return this.#ring;
+  }
+
+  /** It may have changed: true if it has. */
+  async learnRing(): Promise<boolean> {
+    const before = this.#ring.version;
+    this.#ring = await ringAt(this.#address, this.#timeoutMs);
+    return this.#ring.version !== before;
   }
 
   ownersOf(partition: number): readonly number[] {
@@ -112,7 +129,9 @@ export class Members {
 
   async chunk(member: number, chunk: Omit<TransferChunk, 'budgetMs'>): Promise<Uint8Array> {
     const body = encodeTransferChunk({ ...chunk, budgetMs: this.#timeoutMs });
-    return (await this.#patiently(() => this.#ask(member, TRANSFER_CHUNK, body, decodeTransferChunkReply))).bytes;
+    return (
+      await this.#patiently(() => this.#ask(member, TRANSFER_CHUNK, body, decodeTransferChunkReply), PIECE_PATIENCE_MS)
+    ).bytes;
   }
 
   async close(member: number, partition: number, moveId: number): Promise<void> {
@@ -137,8 +156,8 @@ export class Members {
     return reply;
   }
 
-  async #patiently<T>(ask: () => Promise<T>): Promise<T> {
-    for (const until = performance.now() + PATIENCE_MS; ;) {
+  async #patiently<T>(ask: () => Promise<T>, patienceMs: number = PATIENCE_MS): Promise<T> {
+    for (const until = performance.now() + patienceMs; ;) {
       try {
         return await ask();
       } catch (error) {

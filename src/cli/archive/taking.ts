@@ -45,8 +45,29 @@ export type Taken = Map<number, number>;
 class DonorFault extends Error {}
 
 export async function takePartition(world: TakingWorld, partition: number, taken: Taken): Promise<ArchivedPartition> {
-  const { members } = world;
-  const faults: string[] = [];
+  for (;;) {
+    const faults: string[] = [];
+    const candidates = await candidatesFor(world, partition, faults);
+    for (const donor of inOrderOfLoad(candidates, taken)) {
+      taken.set(donor, (taken.get(donor) ?? 0) + 1);
+      try {
+        return await takeFrom(world, partition, donor);
+      } catch (error) {
+        if (!(error instanceof DonorFault) && !isPassing(error)) throw error;
+        faults.push(faultText(donor, error));
+      }
+    }
+    if (await world.members.learnRing()) continue; // it may have other owners by now
+    const note = `No owner could give it: ${faults.join('; ')}`;
+    return { ...NOTHING, partition, note, takenAt: new Date().toISOString() };
+  }
+}
+
+async function candidatesFor(
+  { members }: TakingWorld,
+  partition: number,
+  faults: string[],
+): Promise<readonly Candidate[]> {
   const candidates: Candidate[] = [];
   for (const owner of members.ownersOf(partition)) {
     try {
@@ -55,24 +76,11 @@ export async function takePartition(world: TakingWorld, partition: number, taken
       else if (isSuspect) faults.push(`node ${owner} may lack something of it`);
       else candidates.push({ owner, latencyUs });
     } catch (error) {
+      if (!isPassing(error)) throw error;
       faults.push(faultText(owner, error));
     }
   }
-  for (const donor of inOrderOfLoad(candidates, taken)) {
-    taken.set(donor, (taken.get(donor) ?? 0) + 1);
-    try {
-      return await takeFrom(world, partition, donor);
-    } catch (error) {
-      if (!(error instanceof DonorFault) && !isPassing(error)) throw error;
-      faults.push(faultText(donor, error));
-    }
-  }
-  return {
-    ...NOTHING,
-    partition,
-    note: `No owner could give it: ${faults.join('; ')}`,
-    takenAt: new Date().toISOString(),
-  };
+  return candidates;
 }
 
 const NOTHING: Omit<ArchivedPartition, 'partition' | 'note' | 'takenAt'> = {
