@@ -25,19 +25,19 @@ const PARTITIONS = 16;
 const OTHER_PARTITIONS = 32;
 const REPLICAS = 3;
 const AT_ONCE = 24;
-const BUSY_KEYS = 40;
+const BUSY_KEYS = 24;
 const SOON_MS = 1_500;
 const LATER_MS = 86_400_000;
 const FLAGS = ['--memory-max', '128MiB'];
 const LARGE_BYTES = [40_000, 40_000, 40_000, 40_000, 40_000, 200_000, 900_000];
 /** Between two puts of a key that is written all the time. */
-const BUSY_REST_MS = 40;
+const BUSY_REST_MS = 150;
 
 interface Size {
   readonly keys: number;
   readonly flips: number;
 }
-const SHORT: Size = { keys: 360, flips: 6 };
+const SHORT: Size = { keys: 270, flips: 4 };
 const FULL: Size = { keys: 60_000, flips: 400 };
 
 /** What a reader is shown under a key, as text that can be compared. */
