@@ -12,6 +12,7 @@ import { decodeRepair, encodeRepairReply } from '../wire/codec-exchange.js';
 import { decodeKeys, encodeKeysReply } from '../wire/codec-keys.js';
 import { decodeExplain, encodeExplainReply } from '../wire/codec-ring.js';
 import {
+  ARCHIVE,
   BACKGROUND,
   CLUSTER,
   EXPLAIN,
@@ -25,6 +26,7 @@ import {
   SCRUB,
 } from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
+import { answerArchive } from './archive-reply.js';
 import { type AdminAnswer, answerBackground } from './background-reply.js';
 import { answerCluster } from './cluster-reply.js';
 import { Explanation } from './explain.js';
@@ -60,6 +62,9 @@ export class Administration {
         return true;
       case CLUSTER:
         this.#cluster(session, frame);
+        return true;
+      case ARCHIVE:
+        this.#archive(session, frame);
         return true;
       case BACKGROUND:
       case SCRUB:
@@ -146,6 +151,13 @@ export class Administration {
   #cluster(session: Session, frame: Incoming): void {
     const asked = askedBy(frame);
     answerCluster(this.#services, frame, (answer) => {
+      this.#tell(session, asked, answer);
+    });
+  }
+
+  #archive(session: Session, frame: Incoming): void {
+    const asked = askedBy(frame);
+    answerArchive(this.#services.archives, frame, (answer) => {
       this.#tell(session, asked, answer);
     });
   }

@@ -21,6 +21,7 @@ import type { Storage } from '../storage/storage.js';
 import type { Hlc } from '../versioning/hlc.js';
 import { Background, type BackgroundOptions } from './background.js';
 import { ByteBudget } from './byte-budget.js';
+import type { ArchivePasser } from './cluster/archive-passer.js';
 import type { ChangeOutcome, RingWish } from './cluster/change-outcome.js';
 import { Cluster, type ClusterStatus } from './cluster/cluster.js';
 import type { ClusterOptions } from './cluster/options.js';
@@ -170,6 +171,11 @@ export class PartitaNode implements SessionHost {
   /** The other members and the hints kept for them; null: this node is a cluster of its own. */
   clusterStatus(): ClusterStatus | null {
     return this.#cluster?.status() ?? null;
+  }
+
+  /** What archives and restores ask; null: this node is a cluster of its own. */
+  get archives(): ArchivePasser | null {
+    return this.#services.archives;
   }
 
   /** How background work fares here. */

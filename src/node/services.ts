@@ -19,6 +19,7 @@ import { ContextToken } from '../versioning/token.js';
 import { RecordView } from '../versioning/view.js';
 import { encodeOrigin, ReplyParts } from '../wire/write-replies.js';
 import type { Random } from '../env/random.js';
+import type { ArchivePasser } from './cluster/archive-passer.js';
 import type { RingControl } from './cluster/ring-control.js';
 import type { ScrubStatus } from './scrubber.js';
 import type { ReapTextOf } from './explain.js';
@@ -39,7 +40,8 @@ export type OperationName =
   | 'background'
   | 'scrub'
   | 'repair'
-  | 'cluster';
+  | 'cluster'
+  | 'archive';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -143,6 +145,8 @@ export class Services {
   repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
   /** Of a member of a ring of several nodes. */
   ringAdmin: RingControl | null = null;
+  /** Of a member that keeps its partitions in files. */
+  archives: ArchivePasser | null = null;
   /** A node that is a cluster of its own reaps nothing. */
   reapTextOf: ReapTextOf = () => '';
 
@@ -185,6 +189,7 @@ export class Services {
       scrub: meterOf('scrub'),
       repair: meterOf('repair'),
       cluster: meterOf('cluster'),
+      archive: meterOf('archive'),
     };
   }
 

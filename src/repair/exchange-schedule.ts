@@ -219,6 +219,12 @@ export class ExchangeSchedule {
     return owned !== undefined && owned.pairs.every(({ metBeganMs }) => metBeganMs >= sinceMs);
   }
 
+  /** Those of them who have been, in meetings that began at or after that time. */
+  metSince(partition: number, sinceMs: number): readonly number[] {
+    const pairs = this.#owned.get(partition)?.pairs ?? [];
+    return pairs.filter(({ metBeganMs }) => metBeganMs >= sinceMs).map(({ peer }) => peer);
+  }
+
   /** The next to meet, from now on under way; null: nobody. One meeting a partition and one a peer and partition at a time. */
   next(nowMs: number, isHealthy: (peer: number) => boolean): Meeting | null {
     const meeting = this.#nextSick(nowMs, isHealthy) ?? this.#nextDue(nowMs, isHealthy);

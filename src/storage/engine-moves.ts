@@ -24,7 +24,7 @@ import { markBytesOf } from './engine-space.js';
 import { installFile } from './file-install.js';
 import { LOG_KINDS } from './log-types.js';
 import { durable, freed, type MoveParts, rest, surelySaveTable } from './move-parts.js';
-import type { InstallRefusal, MoveStorage } from './move-storage.js';
+import type { InstallRefusal, MoveStorage, WrittenPlaces } from './move-storage.js';
 import { encodeFence, sealed } from './reap-format.js';
 import { SUSPICIONS, type Partition } from './partition.js';
 
@@ -100,6 +100,13 @@ export class EngineMoves implements MoveStorage {
       flusher.first(partition);
       yield* rest(deps.timers);
     }
+  }
+
+  written(id: number): WrittenPlaces {
+    const { appliedLsn, buffer } = this.#partitionAt(id);
+    const frozen = buffer.frozenFirstLsn > 0 ? buffer.frozenLastLsn : 0;
+    const active = buffer.activeFirstLsn > 0 ? buffer.activeLastLsn : 0;
+    return { writtenLsn: Math.max(appliedLsn, frozen, active), flushedLsn: appliedLsn };
   }
 
   *#describe(copy: string): Flow<FileManifest> {

@@ -14,6 +14,13 @@ export type InstallRefusal =
   /** What is here already is more than is merged in one go. */
   | 'too-much-here';
 
+export interface WrittenPlaces {
+  /** Of the partition's last write; what is read before the next one is all that there is. */
+  readonly writtenLsn: number;
+  /** Up to here its file has everything. */
+  readonly flushedLsn: number;
+}
+
 export interface PartitionDrops {
   /**
    * All that is here of a partition goes, buffer and file, but for its fence, if `mayGo` says so in the moment in which it
@@ -42,6 +49,8 @@ export interface MoveStorage extends PartitionDrops {
   copyFile(partition: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void;
   /** How large the partitions here are, and how much more the disk takes. */
   room(done: (error: Error | null, room?: StoreRoom) => void): void;
+  /** How far a copy that was made now would lack what was written: positions of this opening's log. */
+  written(partition: number): WrittenPlaces;
 }
 
 /** At least as much as either of the two. */

@@ -78,6 +78,11 @@ export const TRANSFER_CLOSE_REPLY = 0x67;
 export const SPACE = 0x6e;
 export const SPACE_REPLY = 0x6f;
 
+export const ARCHIVE_STATE = 0x68;
+export const ARCHIVE_STATE_REPLY = 0x69;
+export const ARCHIVE_RECORDS = 0x6a;
+export const ARCHIVE_RECORDS_REPLY = 0x6b;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -88,6 +93,8 @@ export const SCRUB = 0x92;
 export const SCRUB_REPLY = 0x93;
 export const CLUSTER = 0x94;
 export const CLUSTER_REPLY = 0x95;
+export const ARCHIVE = 0x96;
+export const ARCHIVE_REPLY = 0x97;
 export const REPAIR = 0x88;
 export const REPAIR_REPLY = 0x89;
 
@@ -161,6 +168,10 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [TRANSFER_CLOSE_REPLY, 'TRANSFER_CLOSE_REPLY'],
   [SPACE, 'SPACE'],
   [SPACE_REPLY, 'SPACE_REPLY'],
+  [ARCHIVE_STATE, 'ARCHIVE_STATE'],
+  [ARCHIVE_STATE_REPLY, 'ARCHIVE_STATE_REPLY'],
+  [ARCHIVE_RECORDS, 'ARCHIVE_RECORDS'],
+  [ARCHIVE_RECORDS_REPLY, 'ARCHIVE_RECORDS_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],
@@ -171,6 +182,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [SCRUB_REPLY, 'SCRUB_REPLY'],
   [CLUSTER, 'CLUSTER'],
   [CLUSTER_REPLY, 'CLUSTER_REPLY'],
+  [ARCHIVE, 'ARCHIVE'],
+  [ARCHIVE_REPLY, 'ARCHIVE_REPLY'],
   [REPAIR, 'REPAIR'],
   [REPAIR_REPLY, 'REPAIR_REPLY'],
 ]);

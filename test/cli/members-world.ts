@@ -1,6 +1,7 @@
 /* For the commands about the members of a ring: a scripted node on a unix socket, and what it says. */
 import type { ClusterStatusFacts, CommitFacts, PlanFacts } from '../../src/model/cluster-facts.js';
 import { encodeRing, type RingDocument } from '../../src/ring/document.js';
+import type { ClusterAction } from '../../src/wire/codec-cluster.js';
 import { documentOf, members, tableOf } from '../ring/rings.js';
 import { run } from '../support/told-cluster.js';
 
@@ -98,7 +99,7 @@ export function withoutRing(facts: ClusterStatusFacts): object {
   return Object.fromEntries(Object.entries(facts).filter(([name]) => name !== 'ring'));
 }
 
-export const staging: Facts = { status: STATUS, stage: { staged: ['so it is'] } };
+export const staging: Partial<Record<ClusterAction, object>> = { status: STATUS, stage: { staged: ['so it is'] } };
 
 export async function staged(...words: readonly string[]): Promise<readonly Record<string, unknown>[]> {
   const { asked } = await run(staging, 'cluster', ...words);

@@ -4,7 +4,8 @@
  */
 import type { Prng } from '../../src/lib/prng.js';
 import type { SimClient } from './client.js';
-import { majorityOf, RingCluster, type SimCluster } from './cluster.js';
+import { Archives, type ArchivesWorld } from './archives.js';
+import { majorityOf, RingCluster } from './cluster.js';
 import * as disks from './disk-faults.js';
 import type { Doubts } from './doubts.js';
 import { beginNetworkFault, type NetworkFault } from './network-faults.js';
@@ -13,13 +14,11 @@ import type { FaultKind, SimOptions } from './options.js';
 import type { SimNode } from './sim-node.js';
 import { between, exponential } from './tools.js';
 
-export interface NemesisWorld {
+export interface NemesisWorld extends ArchivesWorld {
   readonly options: SimOptions;
   readonly network: SimulatedNetwork;
-  readonly cluster: SimCluster;
   readonly clients: readonly SimClient[];
   readonly doubts: Doubts;
-  say(text: string): void;
   restartClient(client: SimClient): void;
 }
 
@@ -29,6 +28,7 @@ export class Nemesis {
   readonly #world: NemesisWorld;
   readonly #random: Prng;
   readonly #copies: Map<SimNode, ReturnType<SimNode['copyDisk']>> = new Map();
+  readonly #archives: Archives;
   #over = false;
   /** Faults begun, by kind. */
   readonly counts: Map<FaultKind, number> = new Map();
@@ -36,6 +36,7 @@ export class Nemesis {
   constructor(world: NemesisWorld, random: Prng) {
     this.#world = world;
     this.#random = random;
+    this.#archives = new Archives(world, random);
   }
 
   start(): void {
@@ -113,6 +114,9 @@ export class Nemesis {
         return;
       case 'clock':
         this.#setClock(random.chance(0.7) ? node : random.pick(clients));
+        return;
+      case 'restore':
+        this.#archives.act();
         return;
       case 'client-restart':
         this.#world.restartClient(random.pick(clients));

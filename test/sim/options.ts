@@ -38,7 +38,9 @@ export const FAULT_KINDS = [
 ] as const;
 /** What only several nodes that share keys can suffer from. */
 export const RING_FAULT_KINDS = ['quorum-down', 'cut-pair', 'flapping'] as const;
-export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof RING_FAULT_KINDS)[number];
+/** Not drawn: for worlds in which deletes are forgotten soon. */
+export type AskedFaultKind = 'restore';
+export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof RING_FAULT_KINDS)[number] | AskedFaultKind;
 
 export interface EngineShape {
   readonly durability: Durability;

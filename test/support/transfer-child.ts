@@ -183,6 +183,7 @@ async function fetchFile(node: Node, links: PeerLinks, folder: string): Promise<
       },
     },
     moves: {
+      written: () => ({ writtenLsn: 0, flushedLsn: 0 }),
       copyFile: () => undefined,
       room: () => undefined,
       dropPartition: () => undefined,

@@ -1,5 +1,6 @@
 /* What the golden frames of protocol/vectors say. Bytes are `0x` and hexadecimal digits. vectors.ts makes the frames. */
 import * as kinds from '../../src/wire/kinds.js';
+import { ARCHIVE_ROWS } from './vector-rows-archive.js';
 import { CLUSTER_ROWS } from './vector-rows-cluster.js';
 import { GOSSIP_ROWS } from './vector-rows-gossip.js';
 import { NODE_ROWS } from './vector-rows-nodes.js';
@@ -32,6 +33,7 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...GOSSIP_ROWS,
   ...CLUSTER_ROWS,
   ...TRANSFER_ROWS,
+  ...ARCHIVE_ROWS,
   connection: [
     [
       'hello',

@@ -12,6 +12,7 @@ import * as exchange from '../../src/wire/codec-exchange.js';
 import * as gossip from '../../src/wire/codec-gossip.js';
 import * as reap from '../../src/wire/codec-reap.js';
 import * as space from '../../src/wire/codec-space.js';
+import * as archive from '../../src/wire/codec-archive.js';
 import * as transfer from '../../src/wire/codec-transfer.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
@@ -147,6 +148,18 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
     kinds.TRANSFER_CLOSE_REPLY,
     framed(kinds.TRANSFER_CLOSE_REPLY, transfer.encodeTransferCloseReply, transfer.decodeTransferCloseReply),
   ],
+  [kinds.ARCHIVE_STATE, framed(kinds.ARCHIVE_STATE, archive.encodeArchiveState, archive.decodeArchiveState)],
+  [
+    kinds.ARCHIVE_STATE_REPLY,
+    framed(kinds.ARCHIVE_STATE_REPLY, archive.encodeArchiveStateReply, archive.decodeArchiveStateReply),
+  ],
+  [kinds.ARCHIVE_RECORDS, framed(kinds.ARCHIVE_RECORDS, archive.encodeArchiveRecords, archive.decodeArchiveRecords)],
+  [
+    kinds.ARCHIVE_RECORDS_REPLY,
+    framed(kinds.ARCHIVE_RECORDS_REPLY, archive.encodeArchiveRecordsReply, archive.decodeArchiveRecordsReply),
+  ],
+  [kinds.ARCHIVE, framed(kinds.ARCHIVE, archive.encodeArchive, archive.decodeArchive)],
+  [kinds.ARCHIVE_REPLY, framed(kinds.ARCHIVE_REPLY, archive.encodeArchiveReply, archive.decodeArchiveReply)],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],

@@ -166,6 +166,8 @@ export class Cluster implements ClusterParts, Works {
     services.ringAdmin = this.#life.admin;
     this.#server.transfers = this.#life.transfers;
     this.#server.survey = this.#life.survey;
+    this.#server.archives = this.#life.archives;
+    services.archives = this.#life.archives;
   }
 
   /** Has the voters decide on a ring with other members. */

@@ -115,6 +115,11 @@ export class Exchanges {
     return this.#schedule.hasMetAll(partition, sinceMs);
   }
 
+  /** Which of them. */
+  metSince(partition: number, sinceMs: number): readonly number[] {
+    return this.#schedule.metSince(partition, sinceMs);
+  }
+
   start(): void {
     this.#look();
   }

@@ -25,6 +25,7 @@ import type { PeerCredentials } from '../peers/credentials.js';
 import { Pool } from '../pool.js';
 import { replyError, TOO_LATE } from '../replies.js';
 import type { Session } from '../session.js';
+import type { ArchiveServer } from './archive-server.js';
 import { type ExchangeServer, isExchangeKind } from './exchange-server.js';
 import { ForwardedPut } from './forwarded.js';
 import type { ClusterParts } from './parts.js';
@@ -70,6 +71,8 @@ export class PeerServer {
   readonly #reaps: ReapServer;
   /** null: no files are given. */
   transfers: Pick<Transfers, 'serve'> | null = null;
+  /** null: nothing is archived, nor restored. */
+  archives: Pick<ArchiveServer, 'serve'> | null = null;
   readonly #stores: Pool<ReplicaStore>;
   readonly #reads: Pool<ReplicaRead>;
   readonly #forwards: Pool<ForwardedPut>;
@@ -117,6 +120,8 @@ export class PeerServer {
     } else if (this.gossiper?.serve(session, frame) === true || this.transfers?.serve(session, frame) === true) {
       return;
     } else if (this.survey?.serve(session, frame) === true) {
+      return;
+    } else if (this.archives?.serve(session, frame) === true) {
       return;
     } else if (!this.#reaps.serve(session, frame)) {
       this.#malformed(session, frame, `A ${nameOfKind(frame.kind)} frame is not a request that nodes serve each other`);

@@ -16,6 +16,8 @@ import { NOBODY } from '../../ring/moves.js';
 import { editMembers, type RingEdit } from '../../ring/edits.js';
 import { ringBytes } from '../../ring/ring-bytes.js';
 import { ringSizeFault } from '../../ring/ring-file.js';
+import { ArchiveMember } from './archive-member.js';
+import { ArchiveServer } from './archive-server.js';
 import { changeOutcome, type ChangeOutcome, type RingWish } from './change-outcome.js';
 import type { Exchanges } from './exchanges.js';
 import { FileFetches } from './file-fetches.js';
@@ -55,6 +57,7 @@ export class RingLife {
   readonly #random: Random;
   readonly #membership: Membership;
   readonly #moves: MoveDriver;
+  readonly archives: ArchiveServer;
   /** Null: partitions move record by record. */
   readonly transfers: Transfers | null;
   readonly survey: SpaceSurvey;
@@ -89,6 +92,7 @@ export class RingLife {
     this.gossiper = this.#gossiperOf(world);
     this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
     this.transfers = transfersOf(world);
+    this.archives = archivesOf(world, this.transfers);
     this.#files = this.transfers === null ? null : filesOf(world, this.transfers);
     this.survey = surveyOf(world);
     this.gossiper.start();
@@ -237,6 +241,12 @@ function surveyOf({ parts, options }: RingLifeWorld): SpaceSurvey {
     moves: options.files?.moves ?? null,
     bytesPerSecond: () => services.background.status()?.bounds.max ?? 0,
   });
+}
+
+function archivesOf({ parts, exchanges, slices, options }: RingLifeWorld, transfers: Transfers | null): ArchiveServer {
+  const { files, replicas } = options;
+  const member = new ArchiveMember({ parts, replicas, moves: files?.moves ?? null, exchanges, slices });
+  return new ArchiveServer(parts, member, transfers?.donor ?? null, slices);
 }
 
 function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): FileFetches {

@@ -67,6 +67,11 @@ export class Transfers {
     this.#fetches.discardOthers(moves, done);
   }
 
+  /** Who makes copies here, for archives, too. */
+  get donor(): TransferDonor {
+    return this.#donor;
+  }
+
   /** False: the frame is not about files of partitions. */
   serve(session: Session, frame: Incoming): boolean {
     return this.#server.serve(session, frame);

@@ -125,6 +125,24 @@ export const neverBehind: Mutant = {
   given: deleting(['rollback'], PUT_BACK),
 };
 
+export const restoredPastTheLog: Mutant = {
+  name: 'restored-past-the-log',
+  what: 'records of an archive are merged without a look at what was deleted and forgotten since',
+  edits: [
+    {
+      file: 'node/cluster/record-intake.js',
+      from: 'write.passesLog = true;',
+      to: 'write.passesLog = this.#terms.from > 0;',
+    },
+    {
+      file: 'node/cluster/archive-member.js',
+      from: 'const contexts = entries.map(({ context }) => context);',
+      to: 'const contexts = [];',
+    },
+  ],
+  given: deleting(['restore'], { faultEveryMs: 1_500 }),
+};
+
 export const reapedTooSoon: Mutant = {
   name: 'reaped-too-soon',
   what: 'a delete is forgotten while puts of what it deleted are still taken',

@@ -1,0 +1,130 @@
+/* What an archive, or a restore, asks a node and through it all members: by protobufjs both ways. */
+import { readU32, writeU32 } from '../lib/bytes.js';
+import {
+  ARCHIVE_RECORDS_MAX,
+  type ArchiveAsk,
+  type ArchiveAskReply,
+  type ArchiveRecords,
+  type ArchiveRecordsReply,
+  type ArchiveState,
+  type ArchiveStateReply,
+} from '../model/archive-messages.js';
+import { PARTITIONS_MAX } from '../model/limits.js';
+import { bad, count53, decodeBy, limited } from './plain.js';
+import { partita } from './protobuf.js';
+import type { DecodeFault } from './requests.js';
+
+const v1 = partita.v1;
+const ROOT_BYTES = 8;
+/** No partition has as many owners. */
+const OWNERS_MAX = 256;
+
+export function encodeArchive(ask: ArchiveAsk): Uint8Array {
+  return v1.Archive.encode(ask).finish();
+}
+
+export function decodeArchive(bytes: Uint8Array, start: number, end: number): ArchiveAsk | DecodeFault {
+  return decodeBy(v1.Archive, bytes, start, end, ({ budgetMs, member, kind, body }) => {
+    if (kind > 0xff) bad(`There is no kind ${kind}`);
+    return { budgetMs, member, kind, body };
+  });
+}
+
+export function encodeArchiveReply(reply: ArchiveAskReply): Uint8Array {
+  return v1.ArchiveReply.encode(reply).finish();
+}
+
+export function decodeArchiveReply(bytes: Uint8Array, start: number, end: number): ArchiveAskReply | DecodeFault {
+  return decodeBy(v1.ArchiveReply, bytes, start, end, ({ kind, body }) => ({ kind, body }));
+}
+
+export function encodeArchiveState(state: ArchiveState): Uint8Array {
+  return v1.ArchiveState.encode(state).finish();
+}
+
+export function decodeArchiveState(bytes: Uint8Array, start: number, end: number): ArchiveState | DecodeFault {
+  return decodeBy(v1.ArchiveState, bytes, start, end, ({ partition, budgetMs, meets, begunMsAgo }) => ({
+    partition: partitionIn(partition),
+    budgetMs,
+    meets,
+    begunMsAgo: count53(begunMsAgo),
+  }));
+}
+
+export function encodeArchiveStateReply(reply: ArchiveStateReply): Uint8Array {
+  const root = new Uint8Array(ROOT_BYTES);
+  writeU32(root, 0, reply.rootHi);
+  writeU32(root, 4, reply.rootLo);
+  const { isOwner: owner, isSuspect: suspect } = reply;
+  return v1.ArchiveStateReply.encode({
+    ...reply,
+    owner,
+    suspect,
+    root,
+    met: [...reply.met],
+    unmet: [...reply.unmet],
+  }).finish();
+}
+
+export function decodeArchiveStateReply(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): ArchiveStateReply | DecodeFault {
+  return decodeBy(v1.ArchiveStateReply, bytes, start, end, (reply) => {
+    const { ringVersion, owner, suspect, root, latencyUs } = reply;
+    if (root.length !== ROOT_BYTES) bad(`A root of ${root.length} bytes`);
+    return {
+      ringVersion,
+      opening: count53(reply.opening),
+      isOwner: owner,
+      isSuspect: suspect,
+      records: count53(reply.records),
+      rootHi: readU32(root, 0),
+      rootLo: readU32(root, 4),
+      fence: count53(reply.fence),
+      trimmedAt: count53(reply.trimmedAt),
+      writtenLsn: count53(reply.writtenLsn),
+      flushedLsn: count53(reply.flushedLsn),
+      met: limited(reply.met, OWNERS_MAX, 'owners'),
+      unmet: limited(reply.unmet, OWNERS_MAX, 'owners'),
+      latencyUs,
+    };
+  });
+}
+
+export function encodeArchiveRecords(records: ArchiveRecords): Uint8Array {
+  return v1.ArchiveRecords.encode({ ...records, records: [...records.records] }).finish();
+}
+
+/** The records are views of `bytes`. */
+export function decodeArchiveRecords(bytes: Uint8Array, start: number, end: number): ArchiveRecords | DecodeFault {
+  return decodeBy(v1.ArchiveRecords, bytes, start, end, ({ partition, budgetMs, compares, records }) => ({
+    partition: partitionIn(partition),
+    budgetMs,
+    compares,
+    records: limited(records, ARCHIVE_RECORDS_MAX, 'records'),
+  }));
+}
+
+export function encodeArchiveRecordsReply(reply: ArchiveRecordsReply): Uint8Array {
+  return v1.ArchiveRecordsReply.encode(reply).finish();
+}
+
+export function decodeArchiveRecordsReply(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): ArchiveRecordsReply | DecodeFault {
+  return decodeBy(v1.ArchiveRecordsReply, bytes, start, end, ({ known, absent, different, reaped, unknown }) => ({
+    known,
+    absent,
+    different,
+    reaped,
+    unknown,
+  }));
+}
+
+function partitionIn(partition: number): number {
+  return partition < PARTITIONS_MAX ? partition : bad(`There is no partition ${partition}`);
+}
