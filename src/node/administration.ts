@@ -13,6 +13,7 @@ import { decodeKeys, encodeKeysReply } from '../wire/codec-keys.js';
 import { decodeExplain, encodeExplainReply } from '../wire/codec-ring.js';
 import {
   BACKGROUND,
+  BALANCE,
   CLUSTER,
   EXPLAIN,
   EXPLAIN_REPLY,
@@ -26,6 +27,7 @@ import {
 } from '../wire/kinds.js';
 import { isFault } from '../wire/plain.js';
 import { type AdminAnswer, answerBackground } from './background-reply.js';
+import { answerBalance } from './balance-reply.js';
 import { answerCluster } from './cluster-reply.js';
 import { Explanation } from './explain.js';
 import { hintsReply } from './hints-reply.js';
@@ -60,6 +62,9 @@ export class Administration {
         return true;
       case CLUSTER:
         this.#cluster(session, frame);
+        return true;
+      case BALANCE:
+        this.#balance(session, frame);
         return true;
       case BACKGROUND:
       case SCRUB:
@@ -146,6 +151,13 @@ export class Administration {
   #cluster(session: Session, frame: Incoming): void {
     const asked = askedBy(frame);
     answerCluster(this.#services, frame, (answer) => {
+      this.#tell(session, asked, answer);
+    });
+  }
+
+  #balance(session: Session, frame: Incoming): void {
+    const asked = askedBy(frame);
+    answerBalance(this.#services, frame, (answer) => {
       this.#tell(session, asked, answer);
     });
   }

@@ -74,6 +74,9 @@ export const TRANSFER_CHUNK_REPLY = 0x65;
 export const TRANSFER_CLOSE = 0x66;
 export const TRANSFER_CLOSE_REPLY = 0x67;
 
+export const LOADS = 0x6c;
+export const LOADS_REPLY = 0x6d;
+
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
 export const KEYS = 0x82;
@@ -84,6 +87,8 @@ export const SCRUB = 0x92;
 export const SCRUB_REPLY = 0x93;
 export const CLUSTER = 0x94;
 export const CLUSTER_REPLY = 0x95;
+export const BALANCE = 0x98;
+export const BALANCE_REPLY = 0x99;
 export const REPAIR = 0x88;
 export const REPAIR_REPLY = 0x89;
 
@@ -155,6 +160,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [TRANSFER_CHUNK_REPLY, 'TRANSFER_CHUNK_REPLY'],
   [TRANSFER_CLOSE, 'TRANSFER_CLOSE'],
   [TRANSFER_CLOSE_REPLY, 'TRANSFER_CLOSE_REPLY'],
+  [LOADS, 'LOADS'],
+  [LOADS_REPLY, 'LOADS_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],
@@ -165,6 +172,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [SCRUB_REPLY, 'SCRUB_REPLY'],
   [CLUSTER, 'CLUSTER'],
   [CLUSTER_REPLY, 'CLUSTER_REPLY'],
+  [BALANCE, 'BALANCE'],
+  [BALANCE_REPLY, 'BALANCE_REPLY'],
   [REPAIR, 'REPAIR'],
   [REPAIR_REPLY, 'REPAIR_REPLY'],
 ]);
