@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT_DONE, EXIT_USAGE, describeError, exitCodeOf } from './exit-codes.js';
 import { processIo } from './io.js';
 import type { Io } from './io.js';
+import { addBalanceCommand } from './balance-command.js';
 import { addClusterCommands } from './cluster-commands.js';
 import { addKeyCommands, addRepairCommands } from './key-commands.js';
 import type { Action } from './key-commands.js';
@@ -51,6 +52,7 @@ function build(io: Io, action: Action): Command {
   addDiagnosticCommands(program, io, action);
   addKeyCommands(program, { io, action, merged });
   addClusterCommands(program, { io, action, merged });
+  addBalanceCommand(program, { io, action, merged });
   return program;
 }
 
