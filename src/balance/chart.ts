@@ -52,6 +52,8 @@ const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
 const PLOT_HEIGHT = PANEL_HEIGHT - TOP - BOTTOM;
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'] as const;
 const TICKS_WANTED = 5;
+/** A line of more points has no dots on them. */
+const DOTS_MAX = 60;
 const LEGEND_CHARACTER = 6.4;
 
 /** An XML document. */
@@ -103,7 +105,7 @@ function panelOf({ title, x, y, lines, bars = [], band }: Panel, top: number): r
       return `<polyline points="${path}" fill="none" stroke="${colour(index)}" stroke-width="2"/>`;
     }),
     ...lines.flatMap(({ points }, index) =>
-      points.map(
+      (points.length > DOTS_MAX ? [] : points).map(
         ([px, py]) => `<circle cx="${round(xAt(px))}" cy="${round(yAt(py))}" r="2.5" fill="${colour(index)}"/>`,
       ),
     ),

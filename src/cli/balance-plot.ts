@@ -64,7 +64,7 @@ function partitionPanel({ partitions }: BalanceReport): Panel {
   const highest = mean === 0 ? 1 : (all[0] ?? 1) / mean;
   return {
     title: 'Load of each partition, from the highest down',
-    x: axisFrom0('partitions', all.length, String),
+    x: rankAxis(all.length),
     y: axisFrom0('load ÷ mean partition', Math.max(highest, 1), (value) => value.toFixed(1)),
     lines: [
       { name: 'as it is', points: pointsOf(all) },
@@ -88,6 +88,16 @@ function windowPanel({ windows }: BalanceReport): Panel {
       { name: 'nodes more than 15 % off', points: windows.map(({ offBalance }, index) => [index, offBalance] as const) },
       { name: 'efficiency', points: windows.map(({ efficiency }, index) => [index, efficiency] as const) },
     ],
+  };
+}
+
+function rankAxis(count: number): Axis {
+  const quarters = new Set([1, ...[0.25, 0.5, 0.75, 1].map((part) => Math.max(1, Math.round(part * count)))]);
+  return {
+    label: 'partitions',
+    min: 1,
+    max: Math.max(2, count),
+    ticks: [...quarters].map((at) => ({ at, text: String(at) })),
   };
 }
 

@@ -16,7 +16,7 @@ export const NODE_HEAD: readonly string[] = [
   ...['node', 'id', 'clients', 'capacity', 'tokens', 'replicas', 'requests', 'reads', 'writes', 'read', 'written'],
   'off its due',
 ];
-export const KEY_HEAD: readonly string[] = ['key', 'share', 'requests', 'at most too many', 'partition', 'owners', 'of a mean node'];
+export const KEY_HEAD: readonly string[] = ['key', 'share', 'requests', 'too many by at most', 'partition', 'owners', 'of a mean node'];
 export const WINDOW_HEAD: readonly string[] = ['from', 'to', 'requests', 'reads and writes', 'efficiency', 'nodes off'];
 export const FORECAST_HEAD: readonly string[] = ['node', 'replicas now', 'then', 'load now', 'then', 'off its due now', 'then'];
 
