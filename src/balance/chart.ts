@@ -70,7 +70,7 @@ export function svgOf(title: string, panels: readonly Panel[]): string {
 
 /** From 0 to a round number that is not below `highest`. */
 export function axisFrom0(label: string, highest: number, textOf: (value: number) => string): Axis {
-  const rough = Math.max(highest, Number.MIN_VALUE) / TICKS_WANTED;
+  const rough = (highest > 0 ? highest : 1) / TICKS_WANTED;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((one) => one >= rough) ?? rough;
   const count = Math.max(1, Math.ceil(highest / step - 1e-9));

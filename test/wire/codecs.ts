@@ -24,6 +24,7 @@ import {
   u53,
 } from './arbitrary.js';
 import { type Codec, RING_LOG_CODECS } from './ring-log-codecs.js';
+import { LOADS_CODECS } from './codecs-loads.js';
 import { TRANSFER_CODECS } from './codecs-transfer.js';
 
 const hexId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toHex);
@@ -308,6 +309,7 @@ export const CODECS: Readonly<Record<string, Codec>> = {
   ...GOSSIP_CODECS,
   ...CLUSTER_CODECS,
   ...TRANSFER_CODECS,
+  ...LOADS_CODECS,
   Hints: { messages: fc.record({ budgetMs: u32 }), encode: admin.encodeHints, decode: admin.decodeHints },
   Keys: { messages: keysRequest, encode: listing.encodeKeys, decode: listing.decodeKeys },
   KeysReply: { messages: keysReply, encode: listing.encodeKeysReply, decode: listing.decodeKeysReply },

@@ -2,6 +2,7 @@
 import * as kinds from '../../src/wire/kinds.js';
 import { CLUSTER_ROWS } from './vector-rows-cluster.js';
 import { GOSSIP_ROWS } from './vector-rows-gossip.js';
+import { LOADS_ROWS } from './vector-rows-loads.js';
 import { NODE_ROWS } from './vector-rows-nodes.js';
 import { RING_LOG_ROWS } from './vector-rows-ring.js';
 import { TRANSFER_ROWS } from './vector-rows-transfer.js';
@@ -30,6 +31,7 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...GOSSIP_ROWS,
   ...CLUSTER_ROWS,
   ...TRANSFER_ROWS,
+  ...LOADS_ROWS,
   connection: [
     [
       'hello',
