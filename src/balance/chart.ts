@@ -70,10 +70,11 @@ export function svgOf(title: string, panels: readonly Panel[]): string {
 
 /** From 0 to a round number that is not below `highest`. */
 export function axisFrom0(label: string, highest: number, textOf: (value: number) => string): Axis {
-  const rough = (highest > 0 ? highest : 1) / TICKS_WANTED;
+  const top = highest > 0 ? highest : 1;
+  const rough = top / TICKS_WANTED;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((one) => one >= rough) ?? rough;
-  const count = Math.max(1, Math.ceil(highest / step - 1e-9));
+  const count = Math.max(1, Math.ceil(top / step - 1e-9));
   const ticks = Array.from({ length: count + 1 }, (_, i) => ({ at: i * step, text: textOf(i * step) }));
   return { label, min: 0, max: count * step, ticks };
 }
