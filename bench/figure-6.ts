@@ -66,11 +66,14 @@ export function printFigure6(
   print: (line: string) => void,
 ): void {
   const { nodes, replicas, keys, skew, trials } = options;
-  print(`Nodes more than 15 % from the mean, S = ${nodes}, N = ${replicas}, Q = ${PARTITIONS}: mean of ${trials} rings`);
+  print(
+    `Nodes more than 15 % from the mean, S = ${nodes}, N = ${replicas}, Q = ${PARTITIONS}: mean of ${trials} rings`,
+  );
   print(`${keys} keys in play at the peak, an eighth of them at the lowest, popularity i^-${skew}`);
   print(`hour    load    keys${STRATEGIES.map((name) => nameOf(name).padStart(13)).join('')}`);
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  const shown = (row: Figure6Row): string => STRATEGIES.map((name) => percent(row.offBalance[name]).padStart(13)).join('');
+  const shown = (row: Figure6Row): string =>
+    STRATEGIES.map((name) => percent(row.offBalance[name]).padStart(13)).join('');
   rows.forEach((row, index) => {
     if (index % 4 === 0)
       print(

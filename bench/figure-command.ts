@@ -67,5 +67,5 @@ function optionsFrom(words: readonly string[]): { readonly svg: string | undefin
       throw new Error(`--${name} ${String(given)}: not ${name === 'skew' ? '0..10' : 'a positive integer'}`);
     numbers[name] = number;
   }
-  return { svg: values['svg'] as string | undefined, numbers };
+  return { svg: values['svg'], numbers };
 }

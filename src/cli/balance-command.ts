@@ -5,7 +5,9 @@ import { addAdminOptions, addOutputOption } from './session.js';
 
 export function addBalanceCommand(program: Command, { io, action, merged }: Parts): void {
   addAdminOptions(addOutputOption(program.command('balance')))
-    .description('show how even the load of the nodes is, what keeps it from being more even, and which keys are popular')
+    .description(
+      'show how even the load of the nodes is, what keeps it from being more even, and which keys are popular',
+    )
     .option('--since <duration>', 'look back so far, in half hours that are begun: 1m to 24h (default: 30m)')
     .option('--keys <n>', 'name at most so many popular keys (default: 10)')
     .option(

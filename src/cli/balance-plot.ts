@@ -32,10 +32,7 @@ export function balanceSvg(report: BalanceReport, seen: Forecast | null): string
   return svgOf(`Balance from ${timeOf(fromMs)} to ${timeOf(toMs)}`, panels);
 }
 
-function nodePanel(
-  title: string,
-  nodes: readonly { readonly ordinal: number; readonly factor: number }[],
-): Panel {
+function nodePanel(title: string, nodes: readonly { readonly ordinal: number; readonly factor: number }[]): Panel {
   const highest = nodes.reduce((most, { factor }) => Math.max(most, factor), BAND.to);
   return {
     title,
@@ -85,7 +82,10 @@ function windowPanel({ windows }: BalanceReport): Panel {
     y: axisFrom0('per cent', 1, (value) => percent(value, 0)),
     lines: [
       { name: 'load ÷ busiest half hour', points: windows.map(({ load }, index) => [index, load / busiest] as const) },
-      { name: 'nodes more than 15 % off', points: windows.map(({ offBalance }, index) => [index, offBalance] as const) },
+      {
+        name: 'nodes more than 15 % off',
+        points: windows.map(({ offBalance }, index) => [index, offBalance] as const),
+      },
       { name: 'efficiency', points: windows.map(({ efficiency }, index) => [index, efficiency] as const) },
     ],
   };

@@ -16,9 +16,25 @@ export const NODE_HEAD: readonly string[] = [
   ...['node', 'id', 'clients', 'capacity', 'tokens', 'replicas', 'requests', 'reads', 'writes', 'read', 'written'],
   'off its due',
 ];
-export const KEY_HEAD: readonly string[] = ['key', 'share', 'requests', 'too many by at most', 'partition', 'owners', 'of a mean node'];
+export const KEY_HEAD: readonly string[] = [
+  'key',
+  'share',
+  'requests',
+  'too many by at most',
+  'partition',
+  'owners',
+  'of a mean node',
+];
 export const WINDOW_HEAD: readonly string[] = ['from', 'to', 'requests', 'reads and writes', 'efficiency', 'nodes off'];
-export const FORECAST_HEAD: readonly string[] = ['node', 'replicas now', 'then', 'load now', 'then', 'off its due now', 'then'];
+export const FORECAST_HEAD: readonly string[] = [
+  'node',
+  'replicas now',
+  'then',
+  'load now',
+  'then',
+  'off its due now',
+  'then',
+];
 
 export function percent(share: number, digits: number = 1): string {
   return `${(100 * share).toFixed(digits)} %`;
@@ -45,15 +61,17 @@ function countsOf({ requests, reads, writes, bytesRead, bytesWritten, deviation 
 export function keyRows(ring: RingDocument, report: BalanceReport, limit: number): readonly (readonly string[])[] {
   const { replicaCount: n, owners, members } = ring;
   const meanLoad = report.load / Math.max(members.length, 1);
-  return report.partitions.keys.slice(0, limit).map((key) => [
-    nameOf(key),
-    percent(key.share, 2),
-    String(key.requests),
-    String(key.overcount),
-    String(key.partition),
-    owners.slice(key.partition * n, key.partition * n + n).join(', '),
-    percent(meanLoad === 0 ? 0 : key.ownerLoad / meanLoad),
-  ]);
+  return report.partitions.keys
+    .slice(0, limit)
+    .map((key) => [
+      nameOf(key),
+      percent(key.share, 2),
+      String(key.requests),
+      String(key.overcount),
+      String(key.partition),
+      owners.slice(key.partition * n, key.partition * n + n).join(', '),
+      percent(meanLoad === 0 ? 0 : key.ownerLoad / meanLoad),
+    ]);
 }
 
 function nameOf({ key, keyBytes }: PopularKey): string {
@@ -100,7 +118,8 @@ export function reportText(report: BalanceReport): readonly string[] {
   const { fromMs, toMs, nodes, load, requests, efficiency, offBalance, split } = report;
   const told = nodes.filter(({ silence }) => silence === '').length;
   const span = `${timeOf(fromMs)} to ${timeOf(toMs)} (${durationText(toMs - fromMs)})`;
-  if (load === 0) return [`No gets and puts from ${span}. Placement efficiency ${split.placement.toFixed(3)} (1: even)`];
+  if (load === 0)
+    return [`No gets and puts from ${span}. Placement efficiency ${split.placement.toFixed(3)} (1: even)`];
   const off = Math.round(offBalance * told);
   return [
     `From ${span}: ${counted(requests, 'request')} of clients, ${load} reads and writes by the nodes`,
@@ -126,7 +145,8 @@ function causes(split: Split): readonly string[] {
 }
 
 const CAUSES: Readonly<Record<keyof Split, string>> = {
-  placement: 'so many partitions cannot be shared more evenly by these nodes (--what-if q=…, or another number of nodes)',
+  placement:
+    'so many partitions cannot be shared more evenly by these nodes (--what-if q=…, or another number of nodes)',
   tokens: 'some partitions are asked for more than others; more partitions would even it out (--what-if q=…)',
   keys: 'some keys alone ask for much, and no ring can divide a key: see the popular keys',
   owners:

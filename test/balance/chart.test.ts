@@ -16,9 +16,17 @@ test('an axis begins at 0 and ends at a round number that is not too low', (t) =
 });
 
 test('equal factors are equally far apart on a logarithmic axis', (t) => {
-  const points = [[1, 0], [10, 0.5], [100, 1]] as const;
+  const points = [
+    [1, 0],
+    [10, 0.5],
+    [100, 1],
+  ] as const;
   const svg = svgOf('T', [{ title: 'p', x, y: axisFrom0('y', 1, String), lines: [{ name: 'l', points }] }]);
-  const drawn = /polyline points="([^"]*)"/.exec(svg)?.[1]?.split(' ').map((pair) => pair.split(',').map(Number)) ?? [];
+  const drawn =
+    /polyline points="([^"]*)"/
+      .exec(svg)?.[1]
+      ?.split(' ')
+      .map((pair) => pair.split(',').map(Number)) ?? [];
   t.is(drawn.length, 3);
   const [from = [], middle = [], to = []] = drawn;
   t.true(Math.abs((from[0] ?? 0) + (to[0] ?? 0) - 2 * (middle[0] ?? 0)) < 0.2);

@@ -12,9 +12,7 @@ export function nodesOf(table: RingTable, weights: readonly number[], keys: read
     const partitions = weights.flatMap((weight, partition): PartitionLoad[] => {
       const row = owners.slice(partition * n, partition * n + n);
       const counts = { requests: row[0] === ordinal ? weight : 0, reads: weight, writes: 0 };
-      return row.includes(ordinal) && weight > 0
-        ? [{ partition, ...counts, bytesRead: 0, bytesWritten: 0 }]
-        : [];
+      return row.includes(ordinal) && weight > 0 ? [{ partition, ...counts, bytesRead: 0, bytesWritten: 0 }] : [];
     });
     return { ordinal, silence: '', report: reportOf(partitions, index === 0 ? keys : []) };
   });

@@ -14,7 +14,12 @@ const even = Array.from({ length: Q }, () => 1_000);
 
 testProp(
   'efficiency is above 0 and at most 1, and deviations add up to nothing',
-  [fc.array(fc.record({ load: fc.nat(1_000_000), capacity: fc.integer({ min: 1, max: 9 }) }), { minLength: 1, maxLength: 40 })],
+  [
+    fc.array(fc.record({ load: fc.nat(1_000_000), capacity: fc.integer({ min: 1, max: 9 }) }), {
+      minLength: 1,
+      maxLength: 40,
+    }),
+  ],
   (t, nodes) => {
     const capacities = nodes.map(({ capacity }) => capacity);
     const { efficiency, deviations, offBalance } = nodeShares(
@@ -34,7 +39,13 @@ testProp(
 
 testProp(
   'the factors together are the measured efficiency',
-  [arbitraryMembers(3, 8), fc.array(fc.nat(5_000), { minLength: Q, maxLength: Q }), fc.nat(Q - 1), fc.nat(5_000), fc.nat(7)],
+  [
+    arbitraryMembers(3, 8),
+    fc.array(fc.nat(5_000), { minLength: Q, maxLength: Q }),
+    fc.nat(Q - 1),
+    fc.nat(5_000),
+    fc.nat(7),
+  ],
   (t, placed, weights, partition, samples, silent) => {
     const table = tableOf(placed, Q, 3);
     const nodes = nodesOf(table, weights, [keyIn(partition, BITS, samples, 'hot')]).map((node, index) =>
@@ -94,7 +105,11 @@ test('an owner that does less than the others is told apart from all that', (t) 
 
 test('a popular key is named with its share and its owners’ part; one that may be chance is not', (t) => {
   const table = tableOf(members(4), Q, 3);
-  const keys = [keyIn(3, BITS, 400, 'hot'), keyIn(4, BITS, 15, 'chance'), { ...keyIn(5, BITS, 500, 'mixed'), overcount: 490 }];
+  const keys = [
+    keyIn(3, BITS, 400, 'hot'),
+    keyIn(4, BITS, 15, 'chance'),
+    { ...keyIn(5, BITS, 500, 'mixed'), overcount: 490 },
+  ];
   const { partitions } = balanceReport(table, nodesOf(table, even, keys), 1);
   t.deepEqual(
     partitions.keys.map(({ key, partition, requests, share, ownerLoad }) => [
@@ -133,7 +148,14 @@ test('nobody has had anything to do', (t) => {
 test('few requests are told apart from many', (t) => {
   const table = tableOf(members(4), Q, 3);
   const few = balanceReport(table, nodesOf(table, new Array<number>(Q).fill(2)), 1);
-  const many = balanceReport(table, nodesOf(table, even.map((weight) => 100 * weight)), 1);
+  const many = balanceReport(
+    table,
+    nodesOf(
+      table,
+      even.map((weight) => 100 * weight),
+    ),
+    1,
+  );
   t.true(few.chance < 0.8);
   t.true(many.chance > 0.99);
 });

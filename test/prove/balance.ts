@@ -168,7 +168,9 @@ async function look(cluster: RealCluster, size: Size, folder: string, print: Pri
   await using db = await cluster.connect();
   await drive(db, tally, size.uniform, { kind: 'uniform' });
   const even = await balanceOf(cluster);
-  print(`${size.uniform} requests, keys alike: efficiency ${even.efficiency.toFixed(3)}, ${even.keys.length} keys named`);
+  print(
+    `${size.uniform} requests, keys alike: efficiency ${even.efficiency.toFixed(3)}, ${even.keys.length} keys named`,
+  );
   if (even.keys.length > 0) faults.push(`${even.keys[0]?.key} is called popular where all keys are alike`);
   faults.push(...countFaults(even, await countedBy(cluster, folder), totalOf(tally)));
   await drive(db, tally, size.zipf, { kind: 'zipfian', theta: ZIPFIAN_THETA });

@@ -9,7 +9,6 @@ import { PrometheusMeter } from '../../src/metrics/prometheus.js';
 
 const folder = process.env['METRICS_FOLDER'];
 const made: PrometheusMeter[] = [];
-// eslint-disable-next-line @typescript-eslint/unbound-method -- called on its own object below
 const { counter } = PrometheusMeter.prototype;
 
 PrometheusMeter.prototype.counter = function (this: PrometheusMeter, ...asked: Parameters<typeof counter>) {

@@ -60,7 +60,8 @@ export async function runBalance(io: Io, options: BalanceOptions): Promise<numbe
   for (const text of warningsOf(ring, report)) io.err(`warning: ${text}\n`);
   const shown = { ring, report, seen, keys };
   const format = formatOf(io, options.output);
-  if (format === 'json') printJson(io, { ...reportObject(ring, report), whatIf: seen && { ...seen, table: undefined } });
+  if (format === 'json')
+    printJson(io, { ...reportObject(ring, report), whatIf: seen && { ...seen, table: undefined } });
   else if (format === 'raw') printLines(io, rawOf(shown));
   else printAll(io, shown);
   if (options.svg !== undefined) await draw(options.svg, balanceSvg(report, seen));

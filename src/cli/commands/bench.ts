@@ -26,7 +26,10 @@ export async function runBench(io: Io, args: readonly string[]): Promise<number>
     },
   });
   registerBench(command);
-  command.addHelpText('after', `\nFigures of the paper, from the rings that Partita makes:\n  $ partita bench ${FIGURES_USAGE}\n`);
+  command.addHelpText(
+    'after',
+    `\nFigures of the paper, from the rings that Partita makes:\n  $ partita bench ${FIGURES_USAGE}\n`,
+  );
   await command.parseAsync([...args], { from: 'user' });
   return typeof process.exitCode === 'number' ? process.exitCode : EXIT_DONE;
 }
