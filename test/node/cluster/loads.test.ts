@@ -148,9 +148,6 @@ test('a request for no windows, or for more than are kept, is no request', (t) =
     const connection = admin(new NodeBench());
     connection.send(BALANCE, 9, encodeBalance({ budgetMs: BUDGET_MS, windows }));
     const [frame] = connection.take();
-    t.regex(
-      errorOf(frame as Frame).text,
-      new RegExp(`^BALANCE cannot be read: ${windows} windows are none of 1 to 48`),
-    );
+    t.regex(errorOf(frame).text, new RegExp(`^BALANCE cannot be read: ${windows} windows are none of 1 to 48`));
   }
 });
