@@ -3,7 +3,7 @@
  * the popularity of its key; and of the sketch alone, were every request looked at. Each figure is the least of several
  * rounds, which is what the machine does when nobody disturbs it.
  *
- *   node dist/bench/load-counters.js [--rounds 9]
+ *   node dist/bench/load-counters.js [--rounds 9] [--requests 1000000]
  */
 import { parseArgs } from 'node:util';
 import { LoadCounters } from '../src/balance/load-counters.js';
@@ -11,7 +11,11 @@ import { SpaceSaving } from '../src/balance/space-saving.js';
 import { Prng } from '../src/lib/prng.js';
 import { Zipfian } from './load/zipf.js';
 
-const REQUESTS = 1_000_000;
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '9' }, requests: { type: 'string', default: '1000000' } },
+});
+const rounds = Number(values.rounds);
+const REQUESTS = Number(values.requests);
 const KEYS = 100_000;
 const PARTITION_BITS = 8;
 const BYTES = 1_024;
@@ -36,7 +40,7 @@ function requestsOf(draw: (prng: Prng) => number): Requests {
 }
 
 /** ns a request; `each` gets the number of the key. */
-function timed(rounds: number, { order }: Requests, each: (key: number) => void): number {
+function timed({ order }: Requests, each: (key: number) => void): number {
   let least = Infinity;
   for (let round = 0; round < rounds; round++) {
     const before = process.cpuUsage();
@@ -47,38 +51,34 @@ function timed(rounds: number, { order }: Requests, each: (key: number) => void)
   return (1_000 * least) / REQUESTS;
 }
 
-function measure(name: string, rounds: number, requests: Requests): void {
+function measure(name: string, requests: Requests): void {
   const { keys, his, los } = requests;
   const counters = new LoadCounters(2 ** PARTITION_BITS, 0);
   const sketch = new SpaceSaving(WATCHED, KEY_BYTES_KEPT);
   let seen = 0;
-  const nothing = timed(rounds, requests, (key) => {
+  const nothing = timed(requests, (key) => {
     seen = (seen + (his[key] as number) + (los[key] as number) + (keys[key] as Uint8Array).length) | 0;
   });
-  const counted = timed(rounds, requests, (key) => {
+  const counted = timed(requests, (key) => {
     const hi = his[key] as number;
     const partition = hi >>> (32 - PARTITION_BITS);
     counters.requested(partition, hi, los[key] as number, keys[key] as Uint8Array);
     counters.read(partition, BYTES);
   });
-  const sketched = timed(rounds, requests, (key) => {
+  const sketched = timed(requests, (key) => {
     sketch.note(his[key] as number, los[key] as number, keys[key] as Uint8Array);
   });
   const figures = [counted - nothing, sketched - nothing].map((ns) => `${ns.toFixed(1)} ns`.padStart(10)).join('');
   console.log(`${name.padEnd(24)}${figures}`);
 }
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' } } });
-const rounds = Number(values.rounds);
 console.log(`${''.padEnd(24)}   counted  the sketch of every request, for ${KEYS} keys`);
 measure(
   'uniform',
-  rounds,
   requestsOf((prng) => prng.int(KEYS)),
 );
 const ranks = new Zipfian(new Prng(2), KEYS);
 measure(
   'zipf 0.99',
-  rounds,
   requestsOf(() => ranks.next(KEYS)),
 );

@@ -41,7 +41,7 @@ interface Size {
   readonly hottest: number;
 }
 const SHORT: Size = { uniform: 4_000, zipf: 24_000, hottest: 3 };
-const FULL: Size = { uniform: 200_000, zipf: 400_000, hottest: 10 };
+const FULL: Size = { uniform: 40_000, zipf: 160_000, hottest: 10 };
 
 interface ReportedNode {
   readonly ordinal: number;
