@@ -57,7 +57,7 @@ function measure(name: string, requests: Requests): void {
   const sketch = new SpaceSaving(WATCHED, KEY_BYTES_KEPT);
   let seen = 0;
   const nothing = timed(requests, (key) => {
-    seen = (seen + (his[key] as number) + (los[key] as number) + (keys[key] as Uint8Array).length) | 0;
+    seen = (seen + (his[key] as number) + (los[key] as number) + (keys[key] === undefined ? 1 : 0)) | 0;
   });
   const counted = timed(requests, (key) => {
     const hi = his[key] as number;
