@@ -7,8 +7,8 @@ import { Command, CommanderError } from 'commander';
 import { EXIT_DONE, EXIT_USAGE, describeError, exitCodeOf } from './exit-codes.js';
 import { processIo } from './io.js';
 import type { Io } from './io.js';
-import { addBalanceCommand } from './balance-command.js';
 import { addClusterCommands } from './cluster-commands.js';
+import { addBalanceCommand } from './balance-command.js';
 import { addKeyCommands, addRepairCommands } from './key-commands.js';
 import type { Action } from './key-commands.js';
 import { addAdminOptions, addCommonOptions, addOutputOption } from './session.js';
@@ -50,9 +50,9 @@ function build(io: Io, action: Action): Command {
   addCommonOptions(program);
   addDataCommands(program, io, action);
   addDiagnosticCommands(program, io, action);
+  addBalanceCommand(program, { io, action, merged });
   addKeyCommands(program, { io, action, merged });
   addClusterCommands(program, { io, action, merged });
-  addBalanceCommand(program, { io, action, merged });
   return program;
 }
 

@@ -54,6 +54,9 @@ export class Administration {
       case HINTS:
         this.#hints(session, frame);
         return true;
+      case BALANCE:
+        this.#balance(session, frame);
+        return true;
       case REPAIR:
         this.#repair(session, frame);
         return true;
@@ -62,9 +65,6 @@ export class Administration {
         return true;
       case CLUSTER:
         this.#cluster(session, frame);
-        return true;
-      case BALANCE:
-        this.#balance(session, frame);
         return true;
       case BACKGROUND:
       case SCRUB:
@@ -115,6 +115,13 @@ export class Administration {
     answerBody(this.#services, session, frame, { op: 'repair', kind: REPAIR_REPLY, body });
   }
 
+  #balance(session: Session, frame: Incoming): void {
+    const asked = askedBy(frame);
+    answerBalance(this.#services, frame, (answer) => {
+      this.#tell(session, asked, answer);
+    });
+  }
+
   #hints(session: Session, frame: Incoming): void {
     const request = decodeHints(frame.bytes, frame.start, frame.end);
     if (isFault(request)) {
@@ -151,13 +158,6 @@ export class Administration {
   #cluster(session: Session, frame: Incoming): void {
     const asked = askedBy(frame);
     answerCluster(this.#services, frame, (answer) => {
-      this.#tell(session, asked, answer);
-    });
-  }
-
-  #balance(session: Session, frame: Incoming): void {
-    const asked = askedBy(frame);
-    answerBalance(this.#services, frame, (answer) => {
       this.#tell(session, asked, answer);
     });
   }

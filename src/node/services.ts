@@ -36,12 +36,12 @@ export type OperationName =
   | 'ring'
   | 'ping'
   | 'hints'
+  | 'balance'
   | 'keys'
   | 'background'
   | 'scrub'
   | 'repair'
-  | 'cluster'
-  | 'balance';
+  | 'cluster';
 
 /** Counted once an operation; bound at the start so that counting makes nothing. */
 export class OperationMeter {
@@ -138,14 +138,14 @@ export class Services {
   /** What this node keeps for others, and may; a node that is a cluster of its own keeps nothing. */
   hintStatus: () => readonly HintsWaiting[] = () => [];
   hintBytesMax: number = 0;
+  /** Of a member of a ring of several nodes: asks all others for their loads; `done` once, never inside the call. */
+  gatherLoads: ((windows: number, timeoutMs: number, done: (nodes: readonly NodeLoad[]) => void) => void) | null = null;
   /** Background work, for whoever asks about it; set once, before the first connection. */
   background: BackgroundView = NO_BACKGROUND;
   /** Of a node that has other owners to meet. */
   repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
   /** Of a member of a ring of several nodes. */
   ringAdmin: RingControl | null = null;
-  /** Of a member of a ring of several nodes: asks all others for their loads; `done` once, never inside the call. */
-  gatherLoads: ((windows: number, timeoutMs: number, done: (nodes: readonly NodeLoad[]) => void) => void) | null = null;
   /** A node that is a cluster of its own reaps nothing. */
   reapTextOf: ReapTextOf = () => '';
 
@@ -183,12 +183,12 @@ export class Services {
       ring: meterOf('ring'),
       ping: meterOf('ping'),
       hints: meterOf('hints'),
+      balance: meterOf('balance'),
       keys: meterOf('keys'),
       background: meterOf('background'),
       scrub: meterOf('scrub'),
       repair: meterOf('repair'),
       cluster: meterOf('cluster'),
-      balance: meterOf('balance'),
     };
   }
 

@@ -67,15 +67,15 @@ export const RING_LEARN_REPLY = 0x5f;
 export const GOSSIP = 0x60;
 export const GOSSIP_REPLY = 0x61;
 
+export const LOADS = 0x6c;
+export const LOADS_REPLY = 0x6d;
+
 export const TRANSFER_OPEN = 0x62;
 export const TRANSFER_OPEN_REPLY = 0x63;
 export const TRANSFER_CHUNK = 0x64;
 export const TRANSFER_CHUNK_REPLY = 0x65;
 export const TRANSFER_CLOSE = 0x66;
 export const TRANSFER_CLOSE_REPLY = 0x67;
-
-export const LOADS = 0x6c;
-export const LOADS_REPLY = 0x6d;
 
 export const HINTS = 0x80;
 export const HINTS_REPLY = 0x81;
@@ -87,10 +87,10 @@ export const SCRUB = 0x92;
 export const SCRUB_REPLY = 0x93;
 export const CLUSTER = 0x94;
 export const CLUSTER_REPLY = 0x95;
-export const BALANCE = 0x98;
-export const BALANCE_REPLY = 0x99;
 export const REPAIR = 0x88;
 export const REPAIR_REPLY = 0x89;
+export const BALANCE = 0x98;
+export const BALANCE_REPLY = 0x99;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -154,14 +154,14 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [RING_LEARN_REPLY, 'RING_LEARN_REPLY'],
   [GOSSIP, 'GOSSIP'],
   [GOSSIP_REPLY, 'GOSSIP_REPLY'],
+  [LOADS, 'LOADS'],
+  [LOADS_REPLY, 'LOADS_REPLY'],
   [TRANSFER_OPEN, 'TRANSFER_OPEN'],
   [TRANSFER_OPEN_REPLY, 'TRANSFER_OPEN_REPLY'],
   [TRANSFER_CHUNK, 'TRANSFER_CHUNK'],
   [TRANSFER_CHUNK_REPLY, 'TRANSFER_CHUNK_REPLY'],
   [TRANSFER_CLOSE, 'TRANSFER_CLOSE'],
   [TRANSFER_CLOSE_REPLY, 'TRANSFER_CLOSE_REPLY'],
-  [LOADS, 'LOADS'],
-  [LOADS_REPLY, 'LOADS_REPLY'],
   [HINTS, 'HINTS'],
   [HINTS_REPLY, 'HINTS_REPLY'],
   [KEYS, 'KEYS'],
@@ -172,10 +172,10 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [SCRUB_REPLY, 'SCRUB_REPLY'],
   [CLUSTER, 'CLUSTER'],
   [CLUSTER_REPLY, 'CLUSTER_REPLY'],
-  [BALANCE, 'BALANCE'],
-  [BALANCE_REPLY, 'BALANCE_REPLY'],
   [REPAIR, 'REPAIR'],
   [REPAIR_REPLY, 'REPAIR_REPLY'],
+  [BALANCE, 'BALANCE'],
+  [BALANCE_REPLY, 'BALANCE_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

@@ -27,11 +27,11 @@ import type { Row } from './vector-words.js';
 
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...NODE_ROWS,
+  ...LOADS_ROWS,
   ...RING_LOG_ROWS,
   ...GOSSIP_ROWS,
   ...CLUSTER_ROWS,
   ...TRANSFER_ROWS,
-  ...LOADS_ROWS,
   connection: [
     [
       'hello',
