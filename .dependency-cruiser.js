@@ -4,7 +4,7 @@ const rows = [
   ['model'],
   ['env'],
   ['versioning', 'ring'],
-  ['coordinator', 'repair', 'membership', 'transfer', 'archive', 'background', 'wire'],
+  ['coordinator', 'repair', 'membership', 'transfer', 'archive', 'background', 'balance', 'wire'],
   ['storage'],
   ['node'],
   ['net', 'disk', 'metrics'],
@@ -54,7 +54,7 @@ export default {
       severity: 'error',
       from: { path: '^src/client/' },
       to: {
-        path: '^src/(node|storage|disk|metrics|coordinator|repair|membership|transfer|archive|background|versioning|workers)/',
+        path: '^src/(node|storage|disk|metrics|coordinator|repair|membership|transfer|archive|background|balance|versioning|workers)/',
       },
     },
     {

@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 const pure =
-  'src/{lib,model,env,versioning,ring,coordinator,repair,membership,transfer,archive,background,wire,storage,node}/**/*.ts';
+  'src/{lib,model,env,versioning,ring,coordinator,repair,membership,transfer,archive,background,balance,wire,storage,node}/**/*.ts';
 
 const everywhere = [
   { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },

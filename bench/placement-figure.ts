@@ -18,6 +18,7 @@
  *
  * An entry of 1 and 2 is also the larger one: a position of 128 bits and a node, where a table holds the node alone.
  */
+import { axisFrom0, type Panel, svgOf } from '../src/balance/chart.js';
 import { Prng } from '../src/lib/prng.js';
 import { loadBalancingEfficiency } from '../src/ring/balance.js';
 import { layoutRing } from '../src/ring/placement.js';
@@ -56,14 +57,14 @@ export interface FigureRow {
 }
 
 /** Load of every stretch of the ring. */
-interface Load {
+export interface Load {
   /** Part of all requests that go to keys at places below `hash`. */
   below(hash: number): number;
 }
 
 const UNIFORM: Load = { below: (hash) => hash / HASHES };
 
-class SkewedLoad implements Load {
+export class SkewedLoad implements Load {
   readonly #places: Uint32Array;
   readonly #sums: Float64Array;
 
@@ -82,14 +83,15 @@ class SkewedLoad implements Load {
 }
 
 /** Stretches of the ring, each from the end of the one before, and the nodes that hold them. */
-interface Placement {
+export interface Placement {
   readonly ends: readonly number[];
   readonly owners: readonly (readonly number[])[];
 }
 
-type Place = (options: FigureOptions, entries: number, prng: Prng) => Placement;
+export type PlacementOptions = Pick<FigureOptions, 'nodes' | 'replicas'>;
+type Place = (options: PlacementOptions, entries: number, prng: Prng) => Placement;
 
-const PLACE: Readonly<Record<Strategy, Place>> = {
+export const PLACE: Readonly<Record<Strategy, Place>> = {
   '1': ({ nodes, replicas }, entries, prng) => {
     const tokens = randomTokens(nodes, Math.max(1, Math.floor(entries / nodes)), prng);
     // What lies behind the last token belongs to the first one.
@@ -119,6 +121,10 @@ const PLACE: Readonly<Record<Strategy, Place>> = {
 };
 export const STRATEGIES: readonly Strategy[] = ['1', '2', '3', 'table'];
 
+export function nameOf(strategy: Strategy): string {
+  return strategy === 'table' ? 'table' : `strategy ${strategy}`;
+}
+
 export function figure8(options: FigureOptions): readonly FigureRow[] {
   const prng = new Prng(options.seed);
   const loads = Array.from({ length: options.trials }, () => new SkewedLoad(options.keys, options.skew, prng.fork()));
@@ -137,13 +143,17 @@ export function figure8(options: FigureOptions): readonly FigureRow[] {
   });
 }
 
-export function printFigure(options: FigureOptions, print: (line: string) => void): void {
+export function printFigure(
+  options: FigureOptions,
+  print: (line: string) => void,
+  rows: readonly FigureRow[] = figure8(options),
+): void {
   const { nodes, replicas, keys, skew, trials } = options;
   print(`Load balancing efficiency, S = ${nodes}, N = ${replicas}: mean of ${trials} rings a figure`);
   print(`                ${keys} keys, popularity i^-${skew}`.padEnd(57) + 'all keys alike (placement alone)');
-  const head = STRATEGIES.map((name) => (name === 'table' ? 'table' : `strategy ${name}`).padStart(11)).join('');
+  const head = STRATEGIES.map((name) => nameOf(name).padStart(11)).join('');
   print(`entries   Q   ${head}${head}`);
-  for (const { entries, efficiency, placement } of figure8(options)) {
+  for (const { entries, efficiency, placement } of rows) {
     const show = (figures: FigureRow['efficiency']): string =>
       STRATEGIES.map((name) => figures[name].toFixed(3).padStart(11)).join('');
     const q = String(entries / replicas);
@@ -151,7 +161,34 @@ export function printFigure(options: FigureOptions, print: (line: string) => voi
   }
 }
 
-function efficiencyOf({ ends, owners }: Placement, load: Load, nodes: number): number {
+export function drawFigure8(options: FigureOptions, rows: readonly FigureRow[]): string {
+  const { nodes, replicas, keys, skew, trials } = options;
+  const entries = rows.map((row) => row.entries);
+  const x = {
+    label: 'what every node has to know about the ring: entries (logarithmic)',
+    min: Math.min(...entries),
+    max: Math.max(...entries),
+    ticks: entries.map((at) => ({ at, text: String(at) })),
+    isLog: true,
+  };
+  const y = axisFrom0('efficiency: mean node ÷ hottest', 1, (value) => value.toFixed(1));
+  const panel = (title: string, of: 'efficiency' | 'placement'): Panel => ({
+    title,
+    x,
+    y,
+    lines: STRATEGIES.map((name) => ({
+      name: nameOf(name),
+      points: rows.map((row) => [row.entries, row[of][name]] as const),
+    })),
+  });
+  return svgOf(`Load balancing efficiency, S = ${nodes}, N = ${replicas}, mean of ${trials} rings`, [
+    panel(`${keys} keys, popularity i^-${skew}`, 'efficiency'),
+    panel('All keys alike: what the placement alone does', 'placement'),
+  ]);
+}
+
+/** By node: its part of the load, N in all. */
+export function loadsOf({ ends, owners }: Placement, load: Load, nodes: number): readonly number[] {
   const loads = new Array<number>(nodes).fill(0);
   let before = 0;
   ends.forEach((end, at) => {
@@ -159,7 +196,11 @@ function efficiencyOf({ ends, owners }: Placement, load: Load, nodes: number): n
     for (const owner of owners[at] ?? []) loads[owner] = (loads[owner] ?? 0) + below - before;
     before = below;
   });
-  return loadBalancingEfficiency(loads);
+  return loads;
+}
+
+function efficiencyOf(placement: Placement, load: Load, nodes: number): number {
+  return loadBalancingEfficiency(loadsOf(placement, load, nodes));
 }
 
 /** Tokens in the order of the ring. */

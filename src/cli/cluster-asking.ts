@@ -39,7 +39,10 @@ export async function statusOf(io: Io, options: ClusterOptions): Promise<Cluster
 const PREFIX_MIN = 4;
 
 /** By ordinal, by the first digits of its id, or by an address. Throws UsageError. */
-export function memberMeant(word: string, members: readonly MemberFacts[]): MemberFacts {
+export function memberMeant<M extends Pick<MemberFacts, 'ordinal' | 'nodeId' | 'address' | 'peerAddress'>>(
+  word: string,
+  members: readonly M[],
+): M {
   const found = /^[0-9]{1,5}$/.test(word)
     ? members.filter(({ ordinal }) => ordinal === Number(word))
     : members.filter(

@@ -9,6 +9,7 @@ import { processIo } from './io.js';
 import type { Io } from './io.js';
 import { addArchiveCommands } from './archive-commands.js';
 import { addClusterCommands } from './cluster-commands.js';
+import { addBalanceCommand } from './balance-command.js';
 import { addKeyCommands, addRepairCommands } from './key-commands.js';
 import type { Action } from './key-commands.js';
 import { addAdminOptions, addCommonOptions, addOutputOption } from './session.js';
@@ -50,6 +51,7 @@ function build(io: Io, action: Action): Command {
   addCommonOptions(program);
   addDataCommands(program, io, action);
   addDiagnosticCommands(program, io, action);
+  addBalanceCommand(program, { io, action, merged });
   addKeyCommands(program, { io, action, merged });
   addClusterCommands(program, { io, action, merged });
   addArchiveCommands(program, { io, action, merged });

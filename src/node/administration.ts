@@ -14,6 +14,7 @@ import { decodeExplain, encodeExplainReply } from '../wire/codec-ring.js';
 import {
   ARCHIVE,
   BACKGROUND,
+  BALANCE,
   CLUSTER,
   EXPLAIN,
   EXPLAIN_REPLY,
@@ -28,6 +29,7 @@ import {
 import { isFault } from '../wire/plain.js';
 import { answerArchive } from './archive-reply.js';
 import { type AdminAnswer, answerBackground } from './background-reply.js';
+import { answerBalance } from './balance-reply.js';
 import { answerCluster } from './cluster-reply.js';
 import { Explanation } from './explain.js';
 import { hintsReply } from './hints-reply.js';
@@ -53,6 +55,9 @@ export class Administration {
         return true;
       case HINTS:
         this.#hints(session, frame);
+        return true;
+      case BALANCE:
+        this.#balance(session, frame);
         return true;
       case REPAIR:
         this.#repair(session, frame);
@@ -113,6 +118,13 @@ export class Administration {
     if (request.start) repair?.startAll('all');
     const body = encodeRepairReply(repair?.status() ?? NOBODY_TO_MEET);
     answerBody(this.#services, session, frame, { op: 'repair', kind: REPAIR_REPLY, body });
+  }
+
+  #balance(session: Session, frame: Incoming): void {
+    const asked = askedBy(frame);
+    answerBalance(this.#services, frame, (answer) => {
+      this.#tell(session, asked, answer);
+    });
   }
 
   #hints(session: Session, frame: Incoming): void {

@@ -56,7 +56,7 @@ export class GetOperation implements GetWork, ReadRequest, KeyHash {
     this.startedMs = nowMs;
     this.#budgetMs = request.budgetMs;
     this.key = request.key;
-    const { hash, ring, partitionBits, storage } = this.#services;
+    const { hash, ring, partitionBits, storage, loads } = this.#services;
     const refusal =
       judgeKey(this.key, request.namespace) ??
       judgeBudget(request.budgetMs) ??
@@ -69,6 +69,7 @@ export class GetOperation implements GetWork, ReadRequest, KeyHash {
     this.hashHi = hash.hi;
     this.hashLo = hash.lo;
     this.partition = partitionOf(hash.hi, partitionBits) as PartitionId;
+    loads.requested(this.partition, this.hashHi, this.hashLo, this.key);
     storage.read(this);
     if (this.#answered) return;
     this.#wasCold = true;
@@ -80,6 +81,7 @@ export class GetOperation implements GetWork, ReadRequest, KeyHash {
   }
 
   onRead(stored: Stored): void {
+    this.#services.loads.read(this.partition, stored.end - stored.start);
     if (stored.state === 'unknown') {
       this.#fail(unknownState(stored.reason));
       return;

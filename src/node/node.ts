@@ -217,6 +217,7 @@ export class PartitaNode implements SessionHost {
   #sweep(): void {
     const nowMs = this.nowMs();
     for (const session of [...this.#sessions]) session.sweep(nowMs);
+    this.#services.loads.roll(this.#options.clock.wallMs());
     this.#sweepTimer = this.#options.timers.after(SWEEP_INTERVAL_MS, () => {
       this.#sweep();
     });

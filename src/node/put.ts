@@ -145,7 +145,9 @@ export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash 
   }
 
   store(): void {
-    this.#services.storage.write(this);
+    const { loads, storage } = this.#services;
+    loads.requested(this.partition, this.hashHi, this.hashLo, this.key);
+    storage.write(this);
     if (!this.#decided) this.#wasCold = true;
   }
 
@@ -246,6 +248,7 @@ export class PutOperation implements PutWork, WriteRequest, PutCommand, KeyHash 
     const bytes = isNew ? plan.size : stored.end - stored.start;
     const objection = this.#keeper?.onDecided(bytes) ?? null;
     if (objection !== null) return this.#refuse(objection);
+    this.#services.loads.wrote(this.partition, bytes);
     if (isNew) return bytes;
     this.#describe(stored.bytes, stored.start, stored.end);
     this.#keeper?.onRecord(stored.bytes, stored.start, stored.end);

@@ -2,6 +2,7 @@
  * What the operations of one node share. The planners, views and parts are used within one synchronous stretch each
  * (decide then encode; read then reply), so one of each is enough and no request makes its own.
  */
+import { LoadCounters } from '../balance/load-counters.js';
 import type { ControllerStatus } from '../background/controller.js';
 import type { Clock } from '../env/clock.js';
 import type { Counter, Histogram, Log, Meter } from '../env/meter.js';
@@ -10,6 +11,7 @@ import { BUILD, type Build } from '../model/build.js';
 import { failure, type Failure } from '../model/errors.js';
 import type { RepairReply } from '../model/exchange-messages.js';
 import type { Hash64 } from '../model/hash.js';
+import type { NodeLoad } from '../model/load-messages.js';
 import { partitionBits } from '../ring/partition.js';
 import type { RingDocument } from '../ring/document.js';
 import type { Storage } from '../storage/storage.js';
@@ -36,6 +38,7 @@ export type OperationName =
   | 'ring'
   | 'ping'
   | 'hints'
+  | 'balance'
   | 'keys'
   | 'background'
   | 'scrub'
@@ -134,11 +137,15 @@ export class Services {
   readonly meters: Readonly<Record<OperationName, OperationMeter>>;
   /** What gets and puts of clients took, for the controller of background work. */
   readonly latencies: { readonly gets: LatencyWindow; readonly puts: LatencyWindow };
+  /** What gets and puts have asked of this node, by partition and by key. */
+  readonly loads: LoadCounters;
   readonly sizeWarnings: SizeWarnings;
   readonly log: Log;
   /** What this node keeps for others, and may; a node that is a cluster of its own keeps nothing. */
   hintStatus: () => readonly HintsWaiting[] = () => [];
   hintBytesMax: number = 0;
+  /** Of a member of a ring of several nodes: asks all others for their loads; `done` once, never inside the call. */
+  gatherLoads: ((windows: number, timeoutMs: number, done: (nodes: readonly NodeLoad[]) => void) => void) | null = null;
   /** Background work, for whoever asks about it; set once, before the first connection. */
   background: BackgroundView = NO_BACKGROUND;
   /** Of a node that has other owners to meet. */
@@ -168,6 +175,7 @@ export class Services {
     this.durableOrigin = this.#originOf(true);
     this.readOrigin = this.durableOrigin;
     this.bufferedOrigin = this.#originOf(false);
+    this.loads = new LoadCounters(ring.partitionCount, clock.wallMs());
     const nowMs = clock.monotonicMs();
     const gets = new LatencyWindow(nowMs);
     const puts = new LatencyWindow(nowMs);
@@ -184,6 +192,7 @@ export class Services {
       ring: meterOf('ring'),
       ping: meterOf('ping'),
       hints: meterOf('hints'),
+      balance: meterOf('balance'),
       keys: meterOf('keys'),
       background: meterOf('background'),
       scrub: meterOf('scrub'),

@@ -8,7 +8,7 @@ import { type RingTable, zonesOf } from './shares.js';
 
 /** Mean ÷ largest, 0..1; 1 when nobody has anything. */
 export function loadBalancingEfficiency(counts: readonly number[]): number {
-  return efficiency(
+  return weightedEfficiency(
     counts,
     counts.map(() => 1),
   );
@@ -68,13 +68,14 @@ export function memberLoads({ members, owners, replicaCount }: RingTable): reado
 function efficiencyOf({ members }: RingTable, held: readonly number[]): number {
   const counts = new Map(members.map(({ ordinal }) => [ordinal, 0]));
   for (const ordinal of held) counts.set(ordinal, (counts.get(ordinal) ?? 0) + 1);
-  return efficiency(
+  return weightedEfficiency(
     members.map(({ ordinal }) => counts.get(ordinal) ?? 0),
     members.map(({ capacity }) => capacity),
   );
 }
 
-function efficiency(loads: readonly number[], capacities: readonly number[]): number {
+/** The same of nodes of different capacities: each load counts divided by the capacity of its node. */
+export function weightedEfficiency(loads: readonly number[], capacities: readonly number[]): number {
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   const hottest = loads.reduce((most, load, index) => Math.max(most, load / (capacities[index] ?? 1)), 0);
   return hottest === 0 ? 1 : sum(loads) / sum(capacities) / hottest;

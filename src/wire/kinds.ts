@@ -67,6 +67,9 @@ export const RING_LEARN_REPLY = 0x5f;
 export const GOSSIP = 0x60;
 export const GOSSIP_REPLY = 0x61;
 
+export const LOADS = 0x6c;
+export const LOADS_REPLY = 0x6d;
+
 export const TRANSFER_OPEN = 0x62;
 export const TRANSFER_OPEN_REPLY = 0x63;
 export const TRANSFER_CHUNK = 0x64;
@@ -97,6 +100,8 @@ export const ARCHIVE = 0x96;
 export const ARCHIVE_REPLY = 0x97;
 export const REPAIR = 0x88;
 export const REPAIR_REPLY = 0x89;
+export const BALANCE = 0x98;
+export const BALANCE_REPLY = 0x99;
 
 export type KindGroup = 'connection' | 'data' | 'peer' | 'admin' | 'unknown';
 
@@ -160,6 +165,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [RING_LEARN_REPLY, 'RING_LEARN_REPLY'],
   [GOSSIP, 'GOSSIP'],
   [GOSSIP_REPLY, 'GOSSIP_REPLY'],
+  [LOADS, 'LOADS'],
+  [LOADS_REPLY, 'LOADS_REPLY'],
   [TRANSFER_OPEN, 'TRANSFER_OPEN'],
   [TRANSFER_OPEN_REPLY, 'TRANSFER_OPEN_REPLY'],
   [TRANSFER_CHUNK, 'TRANSFER_CHUNK'],
@@ -186,6 +193,8 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [ARCHIVE_REPLY, 'ARCHIVE_REPLY'],
   [REPAIR, 'REPAIR'],
   [REPAIR_REPLY, 'REPAIR_REPLY'],
+  [BALANCE, 'BALANCE'],
+  [BALANCE_REPLY, 'BALANCE_REPLY'],
 ]);
 
 /** For messages to people: `GET`, or `0x9c` for a kind that this build does not know. */

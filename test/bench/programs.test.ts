@@ -22,6 +22,14 @@ test('the lmdb floor', async (t) => {
   t.true(nsPerGet > 100 && nsPerGet < 1_000_000, String(nsPerGet));
 });
 
+test('what counting the load costs', async (t) => {
+  const script = fileURLToPath(new URL('../../bench/load-counters.js', import.meta.url));
+  const { stdout } = await run(process.execPath, [script, '--rounds', '2', '--requests', '20000']);
+  const figures = [...stdout.matchAll(/(-?[\d.]+) ns/g)].map(([, ns]) => Number(ns));
+  t.is(figures.length, 4);
+  for (const ns of figures) t.true(ns < 100_000, String(ns));
+});
+
 test('the echo and protocol floors answer the generator, from processes of their own', async (t) => {
   const generator = new GeneratorProcess(undefined);
   const echo = await startFloor('floor-echo', undefined);

@@ -1,12 +1,16 @@
-/* The figure of bench/placement.js with tiny inputs: the same seed gives the same table, and the paper's order holds. */
+/* The figures of bench/figures.js with tiny inputs: the same seed gives the same table, and the paper's order holds. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { FIGURE_6, figure6, parts } from '../../bench/figure-6.js';
 import { FIGURE_8, figure8 } from '../../bench/placement-figure.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const run = promisify(execFile);
-const SCRIPT = fileURLToPath(new URL('../../bench/placement.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../bench/figures.js', import.meta.url));
 
 test('the table beats strategy 3, strategy 3 beats 1, and 1 beats 2 (§6.2)', (t) => {
   const rows = figure8({ ...FIGURE_8, keys: 20_000, trials: 4, partitionCounts: [64, 256] });
@@ -18,6 +22,18 @@ test('the table beats strategy 3, strategy 3 beats 1, and 1 beats 2 (§6.2)', (t
   t.is(rows[1]?.placement.table.toFixed(3), '0.985');
 });
 
+test('with few keys in play more nodes are off balance; the table has the fewest (§6.2)', (t) => {
+  const rows = figure6({ ...FIGURE_6, keys: 20_000, trials: 3 });
+  t.is(rows.length, 48);
+  t.is(rows[0]?.load, 1 / 8);
+  t.is(rows[24]?.load, 1);
+  const [low, high] = parts(rows).map(([, mean]) => mean.offBalance);
+  if (low === undefined || high === undefined) throw new Error('Two parts of a day');
+  t.true(low['3'] > high['3']);
+  t.true(low.table <= low['3'] && low['3'] < low['1']);
+  t.true(high.table <= high['3'] && high['3'] < high['1']);
+});
+
 test('with one node a strategy cannot be uneven', (t) => {
   const [row] = figure8({ ...FIGURE_8, nodes: 1, replicas: 1, keys: 100, trials: 1, partitionCounts: [16] });
   for (const figures of [row?.placement, row?.efficiency]) {
@@ -27,14 +43,23 @@ test('with one node a strategy cannot be uneven', (t) => {
 
 test('the program: deterministic by its seed; what it cannot do it says', async (t) => {
   const tiny = ['--keys', '1000', '--trials', '1', '--nodes', '6'];
-  const { stdout } = await run(process.execPath, [SCRIPT, ...tiny]);
-  t.regex(stdout, /S = 6, N = 3/);
-  t.is((await run(process.execPath, [SCRIPT, ...tiny])).stdout, stdout);
-  t.not((await run(process.execPath, [SCRIPT, ...tiny, '--seed', '2'])).stdout, stdout);
+  const folder = temporaryFolder('figures');
+  t.teardown(() => {
+    folder.remove();
+  });
+  for (const figure of ['figure-6', 'figure-8']) {
+    const file = join(folder.path, `${figure}.svg`);
+    const { stdout } = await run(process.execPath, [SCRIPT, figure, ...tiny, '--svg', file]);
+    t.regex(stdout, /S = 6, N = 3/);
+    t.is(readFileSync(file, 'utf8').split('<polyline').length - 1, figure === 'figure-6' ? 5 : 8);
+    t.is((await run(process.execPath, [SCRIPT, figure, ...tiny])).stdout, stdout);
+    t.not((await run(process.execPath, [SCRIPT, figure, ...tiny, '--seed', '2'])).stdout, stdout);
+  }
   for (const [words, expected] of [
-    [['--keys', 'many'], /--keys many: not a positive integer/],
-    [['--nodes', '2'], /3 replicas on 2 nodes/],
-    [['--colour'], /colour/],
+    [['figure-8', '--keys', 'many'], /--keys many: not a positive integer/],
+    [['figure-6', '--nodes', '2'], /3 replicas on 2 nodes/],
+    [['figure-8', '--colour'], /colour/],
+    [['figure-7'], /which figure/],
   ] as const) {
     const error = await t.throwsAsync(run(process.execPath, [SCRIPT, ...words]));
     t.regex((error as unknown as { stderr: string }).stderr, expected);

@@ -25,6 +25,7 @@ import {
 } from './arbitrary.js';
 import { type Codec, RING_LOG_CODECS } from './ring-log-codecs.js';
 import { ARCHIVE_CODECS } from './codecs-archive.js';
+import { LOADS_CODECS } from './codecs-loads.js';
 import { TRANSFER_CODECS } from './codecs-transfer.js';
 
 const hexId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toHex);
@@ -311,6 +312,7 @@ export const CODECS: Readonly<Record<string, Codec>> = {
     decode: reap.decodeReapedReply,
   },
   FencesReply: { messages: fc.record({ fences }), encode: reap.encodeFencesReply, decode: reap.decodeFencesReply },
+  ...LOADS_CODECS,
   ...RING_LOG_CODECS,
   ...GOSSIP_CODECS,
   ...CLUSTER_CODECS,

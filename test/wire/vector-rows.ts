@@ -3,6 +3,7 @@ import * as kinds from '../../src/wire/kinds.js';
 import { ARCHIVE_ROWS } from './vector-rows-archive.js';
 import { CLUSTER_ROWS } from './vector-rows-cluster.js';
 import { GOSSIP_ROWS } from './vector-rows-gossip.js';
+import { LOADS_ROWS } from './vector-rows-loads.js';
 import { NODE_ROWS } from './vector-rows-nodes.js';
 import { RING_LOG_ROWS } from './vector-rows-ring.js';
 import { TRANSFER_ROWS } from './vector-rows-transfer.js';
@@ -29,6 +30,7 @@ const BUILD_SAID = { release: '0.1.0', levelMin: 1, levelMax: 2 };
 
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...NODE_ROWS,
+  ...LOADS_ROWS,
   ...RING_LOG_ROWS,
   ...GOSSIP_ROWS,
   ...CLUSTER_ROWS,

@@ -10,6 +10,7 @@ import * as background from '../../src/wire/codec-background.js';
 import * as cluster from '../../src/wire/codec-cluster.js';
 import * as exchange from '../../src/wire/codec-exchange.js';
 import * as gossip from '../../src/wire/codec-gossip.js';
+import * as loads from '../../src/wire/codec-loads.js';
 import * as reap from '../../src/wire/codec-reap.js';
 import * as space from '../../src/wire/codec-space.js';
 import * as archive from '../../src/wire/codec-archive.js';
@@ -171,6 +172,10 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   ],
   [kinds.SCRUB, framed(kinds.SCRUB, background.encodeScrub, background.decodeScrub)],
   [kinds.SCRUB_REPLY, framed(kinds.SCRUB_REPLY, background.encodeScrubReply, background.decodeScrubReply)],
+  [kinds.LOADS, framed(kinds.LOADS, loads.encodeLoads, loads.decodeLoads)],
+  [kinds.LOADS_REPLY, framed(kinds.LOADS_REPLY, loads.encodeLoadsReply, loads.decodeLoadsReply)],
+  [kinds.BALANCE, framed(kinds.BALANCE, loads.encodeBalance, loads.decodeBalance)],
+  [kinds.BALANCE_REPLY, framed(kinds.BALANCE_REPLY, loads.encodeBalanceReply, loads.decodeBalanceReply)],
   [kinds.CLUSTER, framed(kinds.CLUSTER, cluster.encodeCluster, cluster.decodeCluster)],
   [kinds.CLUSTER_REPLY, framed(kinds.CLUSTER_REPLY, cluster.encodeClusterReply, cluster.decodeClusterReply)],
   [kinds.TREE, framed(kinds.TREE, exchange.encodeTree, exchange.decodeTree)],

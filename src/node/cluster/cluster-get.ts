@@ -138,6 +138,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     this.hashHi = hash.hi;
     this.hashLo = hash.lo;
     this.partition = partitionOf(hash.hi, partitionBits) as PartitionId;
+    services.loads.requested(this.partition, this.hashHi, this.hashLo, this.key);
     this.#budgetMs = request.budgetMs;
     this.#recordBytes = 0;
     this.#isEnded = false;
@@ -254,7 +255,8 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
   onRead(stored: Stored): void {
     this.#underWay -= 1;
     const { start, end, state } = stored;
-    const { reaps, fences } = this.#parts;
+    const { reaps, fences, services } = this.#parts;
+    services.loads.read(this.partition, end - start);
     this.#hold(stored.bytes, start, end, reaps.stampOf(this.partition));
     const nowMs = this.#parts.nowMs();
     const answer = fences.isBehind(this.partition) ? 'unknown' : state === 'ok' ? 'found' : state;

@@ -32,6 +32,7 @@ import { ClusterPut } from './cluster-put.js';
 import { Fences } from './fences.js';
 import type { GossipStatus } from '../../model/gossip-messages.js';
 import { HintKeeper, type HintsKept } from './hint-keeper.js';
+import { gatherLoads } from './load-asks.js';
 import { ClusterMeters } from './meters.js';
 import type { MoveStatus } from './move-driver.js';
 import type { ClusterOptions } from './options.js';
@@ -137,6 +138,9 @@ export class Cluster implements ClusterParts, Works {
     this.hints = new HintKeeper({ ...seen, storage: hints, reaps, reach, isDeparting });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
+    services.gatherLoads = (windows, timeoutMs, done) => {
+      gatherLoads(this, windows, timeoutMs, done);
+    };
     this.repairs = new Repairs(this);
     this.#exchanges = new Exchanges({ parts: this, replicas, drops, slices, random, meter, periodMs: repairPeriodMs });
     services.repair = this.#exchanges;

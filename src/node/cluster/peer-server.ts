@@ -9,7 +9,7 @@ import type { PutRequest } from '../../model/messages.js';
 import type { StoreReply } from '../../model/peer-messages.js';
 import { partitionOf } from '../../ring/partition.js';
 import { checkRecord, recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
-import { DELETE, FORWARD, nameOfKind, PUT, READ, STORE } from '../../wire/kinds.js';
+import { DELETE, FORWARD, LOADS, nameOfKind, PUT, READ, STORE } from '../../wire/kinds.js';
 import {
   decodeForwardInto,
   decodeReadInto,
@@ -28,6 +28,7 @@ import type { Session } from '../session.js';
 import type { ArchiveServer } from './archive-server.js';
 import { type ExchangeServer, isExchangeKind } from './exchange-server.js';
 import { ForwardedPut } from './forwarded.js';
+import { serveLoads } from './load-asks.js';
 import type { ClusterParts } from './parts.js';
 import { ReapServer } from './reap-server.js';
 import type { ReapMember } from './reap-member.js';
@@ -113,6 +114,8 @@ export class PeerServer {
       this.#read(session, frame);
     } else if (frame.kind === FORWARD) {
       this.#forward(session, frame);
+    } else if (frame.kind === LOADS) {
+      serveLoads(this.#parts.services, session, frame);
     } else if (isExchangeKind(frame.kind)) {
       this.#exchanges.serve(session, frame);
     } else if (this.ringLog?.serve(session, frame, this.#ordinalOf(session)) === true) {
@@ -185,6 +188,7 @@ export class PeerServer {
     const { requestId, bodyBytes, hintFor } = write;
     this.#stores.give(store);
     this.#parts.meters.stored.add(1);
+    if (!write.passesLog) this.#parts.services.loads.wrote(write.partition, write.bytesHint);
     if (!session.closed) {
       const reply = this.#storeReply;
       reply.ringVersion = this.#parts.preferences.ringVersion;

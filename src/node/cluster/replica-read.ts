@@ -46,6 +46,7 @@ export class ReplicaRead implements ReadRequest {
     const session = this.#session as Session;
     this.#session = null;
     this.#parts.meters.read.add(1);
+    this.#parts.services.loads.read(this.partition, stored.end - stored.start);
     if (!session.closed) this.#reply(session, stored);
     this.#over(this);
     session.finish(this.#bodyBytes);
