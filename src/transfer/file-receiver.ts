@@ -281,10 +281,7 @@ export class FileReceiver {
     if (!isDigest(chunk, digests, DIGEST_BYTES * coming.chunk, this.#terms.hash)) return this.#chunkWrong(coming);
     this.#coming.delete(coming.chunk);
     this.#storing.set(coming.chunk, coming.bytes);
-    return [
-      { kind: 'store', chunk: coming.chunk, offset: coming.chunk * chunkBytes, bytes: chunk },
-      ...this.#fetch(),
-    ];
+    return [{ kind: 'store', chunk: coming.chunk, offset: coming.chunk * chunkBytes, bytes: chunk }, ...this.#fetch()];
   }
 
   /** Whatever else is under way of it is of no use, either. */
