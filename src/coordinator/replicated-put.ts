@@ -33,18 +33,8 @@
  */
 import { assert } from '../lib/assert.js';
 import { Asked, type AskedState, type Fault } from './asked.js';
+import type { PutTerms } from './put-terms.js';
 import { firstUnhealthyOwner, isOwner, type PeerView, type Preference } from './preference.js';
-
-export interface PutTerms {
-  /** 1..N */
-  readonly w: number;
-  /** Only owners count towards W. */
-  readonly strict: boolean;
-  /** Only acks after the sync count towards W. */
-  readonly durable: boolean;
-  /** On the clock of `nowMs`. */
-  readonly deadlineMs: number;
-}
 
 /** What a put wants done. Calls may report back from within; none may throw. */
 export interface PutPort {

@@ -6,7 +6,8 @@
  */
 import type { Fault } from '../../src/coordinator/asked.js';
 import type { PeerView, Preference } from '../../src/coordinator/preference.js';
-import type { PutPort, PutTerms, ReplicatedPut } from '../../src/coordinator/replicated-put.js';
+import type { PutTerms } from '../../src/coordinator/put-terms.js';
+import type { PutPort, ReplicatedPut } from '../../src/coordinator/replicated-put.js';
 import type { PutPlan, PutScenario } from './put-scenarios.js';
 import { claim, Timeline } from './timeline.js';
 

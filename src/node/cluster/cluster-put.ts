@@ -10,7 +10,8 @@ import { chooseCoordinator, type Circumstances, HERE } from '../../coordinator/c
 import { ASKED_MAX, type Fault } from '../../coordinator/asked.js';
 import { putFailure } from '../../coordinator/failures.js';
 import type { Preference } from '../../coordinator/preference.js';
-import { type PutPort, type PutTerms, ReplicatedPut } from '../../coordinator/replicated-put.js';
+import type { PutTerms } from '../../coordinator/put-terms.js';
+import { type PutPort, ReplicatedPut } from '../../coordinator/replicated-put.js';
 import type { Timed } from '../../lib/deadline-wheel.js';
 import { failure, type Failure } from '../../model/errors.js';
 import type { PutRequest } from '../../model/messages.js';

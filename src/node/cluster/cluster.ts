@@ -128,14 +128,13 @@ export class Cluster implements ClusterParts, Works {
       onRemoved: options.onRemoved,
     });
     const { table, links, preferences, meters } = this;
-    const { reaps } = options;
-    this.reaps = reaps;
+    this.reaps = options.reaps;
     const reach = (partition: number, fence: number): void => {
       this.fences.reach(partition, fence, REACH_MS, () => undefined);
     };
     const seen = { services, self: ordinal, timers, slices, links, table, preferences, meters };
     const isDeparting = (partition: number): boolean => this.#exchanges.departures.holds(partition);
-    this.hints = new HintKeeper({ ...seen, storage: hints, reaps, reach, isDeparting });
+    this.hints = new HintKeeper({ ...seen, storage: hints, reaps: this.reaps, reach, isDeparting });
     services.hintStatus = () => this.hints.kept();
     services.hintBytesMax = HINT_LIMITS.bytesMax;
     services.gatherLoads = (windows, timeoutMs, done) => {
@@ -146,7 +145,7 @@ export class Cluster implements ClusterParts, Works {
     services.repair = this.#exchanges;
     this.damage = this.#exchanges.damaged;
     this.links.start();
-    this.fences = new Fences(this, reaps);
+    this.fences = new Fences(this, this.reaps);
     const member = new ReapMember(this, options.reaping);
     this.reaper = new Reaper(this, member, options.reaping, slices);
     services.reapTextOf = (place, stored) => this.reaper.textOf(place, stored);
