@@ -27,7 +27,7 @@ export interface AcceptorState {
 }
 
 export interface AcceptorPort {
-  /** Makes it durable, then calls `persisted` or `abstain`. One at a time. */
+  /** Makes it durable, then calls `persisted` or `notPersisted`. One at a time. */
   persist(state: AcceptorState): void;
 }
 
@@ -92,6 +92,19 @@ export class RingAcceptor {
     this.#persisting = null;
     this.#waiting = [];
     for (const { answer } of unanswered) answer({ kind: 'abstains', reason });
+  }
+
+  /**
+   * What `persist` was told is not durable, or nobody knows: it was not answered, so it may be on the disk or not, as if the
+   * answer had been lost. The next state is written whole, over whatever came of this one, before anything is said.
+   */
+  notPersisted(reason: string): void {
+    const failed = this.#persisting;
+    if (failed === null) return; // it abstains by now
+    this.#persisting = null;
+    this.#turnTo(this.#installed + 1);
+    failed.request.answer({ kind: 'abstains', reason });
+    this.#goOn();
   }
 
   prepare(version: number, ballot: Ballot, answer: Answer): void {

@@ -28,7 +28,7 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
     if (request.action === 'status')
       tell({ ...own.status(), finalize: null }); // its ring never changes
     else if (request.action === 'history') tell(own.history());
-    else done(refused(ALONE));
+    else done(refused(request.action === 'finalize' ? ALONE_LEVEL : ALONE));
     return;
   }
   switch (request.action) {
@@ -55,6 +55,9 @@ export function answerCluster(services: Services, frame: Incoming, done: (answer
 
 const ALONE =
   'This node is a cluster of its own, and has no secret that others could prove to know, so nobody can join it. Write one to a file (head -c 32 /dev/urandom | base64 > cluster.secret) and start it again with --peer-secret-file cluster.secret. How many replicas there are of each key was fixed when the cluster was made, and stays 1 with more nodes: for 3, make a cluster with partita cluster init, and take the keys there with partita export and partita import';
+
+const ALONE_LEVEL =
+  'This node is a cluster of its own, and its ring cannot change, so its feature level stays: it holds nothing up as long as the node is alone. Before others join it needs a secret (--peer-secret-file); then the level can be raised';
 
 function refused(text: string): AdminAnswer {
   return { op: 'cluster', body: null, refusal: failure('INVALID_ARGUMENT', text) };

@@ -84,7 +84,7 @@ export class AcceptorFile {
     return new AcceptorFile(found, slots, acceptorId, null);
   }
 
-  /** One at a time. After an error it must not be written any more. */
+  /** One at a time. After an error either slot may hold this state: the next one is written over both. */
   write(state: AcceptorState, done: (error: Error | null) => void): void {
     run(this.#write(encode(this.acceptorId, state)), done);
   }

@@ -145,7 +145,10 @@ export class SlotFile {
     return new SlotFile(file, kind, hash, [null, { generation: 2, body }]);
   }
 
-  /** Replaces the document, durably. One at a time; after an error the file must not be written any more. */
+  /**
+   * Replaces the document, durably. One at a time. After an error the slot that was being written holds this document, or
+   * nothing that can be read; the next write goes to the same slot, as a whole, so what a failed sync left out comes along.
+   */
   *write(body: Uint8Array): Flow<void> {
     const generation = this.#generation + 1;
     const older = this.#newest === 0 ? 1 : 0;

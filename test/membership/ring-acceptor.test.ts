@@ -200,6 +200,17 @@ test('one that has voted beyond its ring has lost that ring, and abstains until 
   t.deepEqual(heard, [{ kind: 'refused', promised: ballot(3) }]);
 });
 
+test('a write that fails is as good as none: whoever asked is told, and the next is written and answered', (t) => {
+  const { acceptor, disk, heard, hear } = bench();
+  acceptor.prepare(5, ballot(2), hear);
+  acceptor.prepare(5, ballot(1), hear);
+  acceptor.notPersisted('its disk is full');
+  t.deepEqual(heard.splice(0), [{ kind: 'abstains', reason: 'its disk is full' }]);
+  t.is(disk.asked.length, 2, 'nobody has heard of ballot 2');
+  acceptor.persisted();
+  t.like(heard, [{ kind: 'promised', accepted: null }]);
+});
+
 test('a disk that fails: whoever waits is told, and everybody after', (t) => {
   const { acceptor, disk, heard, hear } = bench();
   acceptor.prepare(5, ballot(1), hear);

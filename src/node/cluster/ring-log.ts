@@ -282,7 +282,7 @@ export class RingLog {
         return;
       }
       log.error('acceptor-not-written', { error: error.message });
-      acceptor.abstain(`its file ring/acceptor cannot be written: ${error.message}`);
+      acceptor.notPersisted(`its file ring/acceptor cannot be written: ${error.message}`);
     });
   }
 
