@@ -316,7 +316,7 @@ export class SimNode implements StoreIdentity {
       reaps: engine.reaps,
       reaping: reapingOf(reap),
       acceptor,
-      files: { moves: engine.moves, disk: this.disk },
+      files: { moves: this.world.strangers.watchMoves(engine.moves, this.node), disk: this.disk },
       rings: {
         kept: rings.document,
         save: (document, done) => {

@@ -11,6 +11,7 @@ import type { Hint } from '../../src/coordinator/hint-book.js';
 import { copyBytes } from '../../src/lib/bytes.js';
 import type { RingDocument } from '../../src/ring/document.js';
 import type { HintStorage } from '../../src/storage/hint-storage.js';
+import type { MoveStorage } from '../../src/storage/move-storage.js';
 import { DROP_RECORD, type Storage, type Stored, type WriteRequest } from '../../src/storage/storage.js';
 import { keyName } from '../../src/storage/storage-key.js';
 import {
@@ -32,6 +33,13 @@ export interface StrangersWorld {
   nowMs(): number;
 }
 
+interface KeyPart {
+  readonly partition: number;
+  readonly key: Uint8Array;
+}
+
+const placeOf = (node: number, partition: number): string => `${node}/${partition}`;
+
 /** Hints of one node, by key. */
 class HintsOfNode {
   readonly kept: Map<string, Set<number>> = new Map();
@@ -44,6 +52,8 @@ export class Strangers implements StrangersView {
   readonly dropped: StrangersView['dropped'][number][] = [];
   readonly #world: StrangersWorld;
   readonly #hints: Map<number, HintsOfNode> = new Map();
+  /** Nodes and partitions that have come as files. */
+  readonly #files: Set<string> = new Set();
 
   constructor(world: StrangersWorld) {
     this.#world = world;
@@ -99,10 +109,32 @@ export class Strangers implements StrangersView {
     for (const putId of putIds) this.unhinted.push({ node, key: textOfKey(key), putId, atMs: this.#world.nowMs() });
   }
 
-  wentFrom(node: number, key: Uint8Array, owners: readonly number[], putIds: readonly string[]): void {
+  /** What comes in a file is not seen record by record: of an owner that has had one of the partition nothing is claimed. */
+  watchMoves(inner: MoveStorage, node: number): MoveStorage {
+    return {
+      copyFile: (partition, path, done) => {
+        inner.copyFile(partition, path, done);
+      },
+      dropPartition: (partition, mayGo, done) => {
+        inner.dropPartition(partition, mayGo, done);
+      },
+      installFile: (partition, path, done) => {
+        this.#files.add(placeOf(node, partition));
+        inner.installFile(partition, path, done);
+      },
+      room: (done) => {
+        inner.room(done);
+      },
+      written: (partition) => inner.written(partition),
+    };
+  }
+
+  wentFrom(node: number, place: KeyPart, owners: readonly number[], putIds: readonly string[]): void {
+    const { partition, key } = place;
     if (this.#hintsOf(node).gone.has(keyName(key, 0, key.length))) return;
+    const seen = owners.filter((owner) => !this.#files.has(placeOf(owner, partition)));
     for (const putId of putIds) {
-      const lacking = owners.filter((owner) => !this.#world.wasDurable(putId, owner));
+      const lacking = seen.filter((owner) => !this.#world.wasDurable(putId, owner));
       this.dropped.push({ node, key: textOfKey(key), putId, atMs: this.#world.nowMs(), lacking });
     }
   }
@@ -137,7 +169,7 @@ class StrangerWrite extends PassingWrite {
     if (owners === null) return this.inner.decide(stored);
     this.#before = copyBytes(stored.bytes, stored.start, stored.end);
     const size = this.inner.decide(stored);
-    if (size === DROP_RECORD) this.#strangers.wentFrom(this.#node, this.key, owners, putIdsOf(this.#before, 0));
+    if (size === DROP_RECORD) this.#strangers.wentFrom(this.#node, this, owners, putIdsOf(this.#before, 0));
     return size;
   }
 

@@ -32,7 +32,7 @@ export function watchedDrops(engine: Engine, node: number, { observer, strangers
         if (!mayGo()) return false;
         const owners = strangers.ownersBeside(node, partition) ?? [];
         for (const { key, putIds } of held) {
-          strangers.wentFrom(node, key, owners, putIds);
+          strangers.wentFrom(node, { partition, key }, owners, putIds);
           observer.wasDropped(node, textOf(key));
         }
         return true;
