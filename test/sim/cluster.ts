@@ -204,6 +204,11 @@ export class RingCluster implements SimCluster {
     return this.history.mayForget(this.#newest, node);
   }
 
+  /** See RingHistory. */
+  isRingKeptWithout(node: SimNode): boolean {
+    return this.history.isKeptWithout(this.#newest, node);
+  }
+
   /** What it has voted for is gone, and with it the id by which the ring may name it. */
   forgets(node: SimNode): void {
     this.history.forgets(node);

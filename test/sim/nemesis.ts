@@ -207,12 +207,12 @@ export class Nemesis {
     this.#startAgain(node, DOWN_MAX_MS);
   }
 
-  /** Where the ring changes, it must go on doing so: its voters are not all robbed of their memory. */
+  /** Where the ring changes, it must go on doing so: its voters are not all robbed of their memory. Nowhere is it lost. */
   #mayForget(node: SimNode): boolean {
     const { cluster, options } = this.#world;
     const hasToChange = Number.isFinite(options.changeEveryMs) || options.upgrade !== null;
-    if (!(cluster instanceof RingCluster) || !hasToChange) return true;
-    if (!cluster.mayForget(node)) return false;
+    if (!(cluster instanceof RingCluster)) return true;
+    if (hasToChange ? !cluster.mayForget(node) : !cluster.isRingKeptWithout(node)) return false;
     cluster.forgets(node);
     return true;
   }

@@ -77,6 +77,22 @@ test('one voter at a time forgets, and before they have names none', (t) => {
   t.true(cluster.mayForget(b));
 });
 
+test('a ring that was decided is never lost by all, the first may be', (t) => {
+  const cluster = clusterOf(new SimWorld({ seed: 1, given: CALM }));
+  const [a, b] = [nodeOf(cluster, 0), nodeOf(cluster, 1)];
+  for (const node of [a, b]) cluster.onRing(node, cluster.ring, 0);
+  cluster.forgets(a);
+  t.true(cluster.isRingKeptWithout(b));
+  const second = { ...cluster.ring, version: 2 };
+  cluster.onRing(a, second, 1);
+  t.false(cluster.isRingKeptWithout(a));
+  t.true(cluster.isRingKeptWithout(b), 'it has not got it yet');
+  cluster.onRing(b, second, 2);
+  t.true(cluster.isRingKeptWithout(a));
+  cluster.forgets(a);
+  t.false(cluster.isRingKeptWithout(b));
+});
+
 test('members come and go, never fewer than N, and every proposal comes to an end', (t) => {
   const world = new SimWorld({ seed: 3, given: { ...CALM, changeEveryMs: 1_500 } });
   const cluster = clusterOf(world);

@@ -11,8 +11,12 @@ export class RingHistory {
   readonly #owners: Map<number, readonly number[]> = new Map();
   /** Ids under which nobody votes any more. */
   readonly #forgotten: Set<string> = new Set();
+  /** The version that each node's disk has. */
+  readonly #kept: Map<number, number> = new Map();
+  readonly #first: number;
 
   constructor(first: RingDocument) {
+    this.#first = first.version;
     this.rings.set(first.version, first);
   }
 
@@ -20,6 +24,7 @@ export class RingHistory {
   note({ node, life }: SimNode, ring: RingDocument, atMs: number): void {
     this.inForce.push({ node, life, atMs, ring });
     this.#ringOf.set(node, ring);
+    this.#kept.set(node, ring.version);
     if (this.rings.has(ring.version)) return;
     this.rings.set(ring.version, ring);
     this.#owners.clear();
@@ -64,7 +69,16 @@ export class RingHistory {
     return !isVoter || voters.length - 1 >= Math.floor(voters.length / 2) + 1;
   }
 
-  forgets({ acceptorId }: SimNode): void {
+  /**
+   * Whether this ring is known when the node forgets it, which is all that a cluster asks whose ring need not change: one
+   * that no disk has any more would be decided a second time, and otherwise. The first is given to every node anew.
+   */
+  isKeptWithout({ version }: RingDocument, { node }: SimNode): boolean {
+    return version === this.#first || [...this.#kept].some(([other, kept]) => other !== node && kept === version);
+  }
+
+  forgets({ node, acceptorId }: SimNode): void {
     this.#forgotten.add(acceptorId);
+    this.#kept.delete(node);
   }
 }

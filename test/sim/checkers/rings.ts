@@ -2,8 +2,6 @@
  * Rings that nodes have lived by. Of each version there is one, the same on every node; it makes sense; no node goes back
  * to an older one, whatever happened to its process; and from one version to the next nobody becomes an owner who has not
  * taken the partition over, unless he takes the place of one who is no member any more.
- *
- * What every disk has lost is as if it had never been: a version that nobody has any more, nor a later one, may come again.
  */
 import { encodeRing, type RingDocument, ringFault } from '../../../src/ring/document.js';
 import type { Evidence, RingInForce } from '../evidence.js';
@@ -16,23 +14,16 @@ export function checkRings({ rings }: Pick<Evidence, 'rings'>): Violation[] {
   };
   const byVersion = new Map<number, RingDocument>();
   const newest = new Map<string, number>();
-  /** Of each node, in the life that its disk has. */
-  const newestNow = new Map<number, { readonly life: number; version: number }>();
   for (const inForce of rings) {
-    const { node, life, ring } = inForce;
+    const { node, ring } = inForce;
     const known = byVersion.get(ring.version);
     if (known === undefined) {
       byVersion.set(ring.version, ring);
       const fault = ringFault(ring);
       if (fault !== null) say(`node ${node} has taken over ring ${ring.version}: ${fault}`);
     } else if (known !== ring && !isSame(known, ring)) {
-      if ([...newestNow.values()].some(({ version }) => version >= ring.version))
-        say(`node ${node} has another ring ${ring.version} than others have`);
-      else byVersion.set(ring.version, ring);
+      say(`node ${node} has another ring ${ring.version} than others have`);
     }
-    const now = newestNow.get(node);
-    if (now?.life === life) now.version = Math.max(now.version, ring.version);
-    else newestNow.set(node, { life, version: ring.version });
     const back = goesBack(newest, inForce);
     if (back !== '') say(back);
   }
