@@ -31,8 +31,9 @@ const RELEASES: ReadonlyMap<number, string> = new Map([[2, '0.1.0']]);
  *
  * compaction  ReapAsk.compact and Reap.compact. A node that does not know the field would read an order to free a living
  *             record of what is over in it as one to forget the record.
+ * surveys     LOADS and SPACE, and what archives ask of members. A node that does not know a kind ends the connection.
  */
-const FEATURES = { compaction: 2 } as const;
+const FEATURES = { compaction: 2, surveys: 2 } as const;
 
 export type Feature = keyof typeof FEATURES;
 
@@ -54,6 +55,11 @@ export const FIRST_LEVEL = 1;
 
 export function isOn({ level }: { readonly level: number }, feature: Feature): boolean {
   return level >= FEATURES[feature];
+}
+
+/** Whether a node can be asked for it, whatever the level of the cluster is: nothing of it lasts. */
+export function canBeAsked({ levelMax }: Pick<Build, 'levelMax'>, feature: Feature): boolean {
+  return levelMax >= FEATURES[feature];
 }
 
 /** Empty: any release will do, or it is not known here which. */

@@ -1,20 +1,30 @@
 /* LOADS: what other members have counted of gets and puts, and what this one tells them of its own. */
+import { buildText, canBeAsked } from '../../model/build.js';
 import { failure, type Failure } from '../../model/errors.js';
 import type { LoadReport, NodeLoad } from '../../model/load-messages.js';
 import { decodeLoads, decodeLoadsReply, encodeLoads, encodeLoadsReply } from '../../wire/codec-loads.js';
 import { LOADS, LOADS_REPLY } from '../../wire/kinds.js';
 import { isFault } from '../../wire/plain.js';
 import { copyBytes } from '../../lib/bytes.js';
+import type { RingDocument } from '../../ring/document.js';
+import type { Timers } from '../../env/clock.js';
 import type { Incoming } from '../incoming.js';
+import type { PeerLink } from '../peers/link.js';
 import type { BodyAsker, Unanswered } from '../peers/request.js';
 import { replyBody } from '../replies.js';
 import type { Services } from '../services.js';
 import type { Session } from '../session.js';
-import type { ClusterParts } from './parts.js';
+
+export interface LoadAsksWorld {
+  readonly self: number;
+  readonly timers: Timers;
+  readonly services: { readonly ring: Pick<RingDocument, 'members'> };
+  readonly links: { get(ordinal: number): Pick<PeerLink, 'ask' | 'build' | 'reason'> | undefined };
+}
 
 /** Asks all other members at once; `done` once, never inside the call: who does not tell is named, with the reason. */
 export function gatherLoads(
-  { services, links, timers, self }: Pick<ClusterParts, 'services' | 'links' | 'timers' | 'self'>,
+  { services, links, timers, self }: LoadAsksWorld,
   windows: number,
   timeoutMs: number,
   done: (nodes: readonly NodeLoad[]) => void,
@@ -42,10 +52,11 @@ export function gatherLoads(
   const unreached: (() => void)[] = [];
   for (const ordinal of others) {
     const link = links.get(ordinal);
-    if ((link?.ask(LOADS, body, timeoutMs, asker, ordinal) ?? null) !== null) continue;
+    const tooOld = link?.build != null && !canBeAsked(link.build, 'surveys') ? link.build : null;
+    if (tooOld === null && (link?.ask(LOADS, body, timeoutMs, asker, ordinal) ?? null) !== null) continue;
     const reason = link === undefined || link.reason === '' ? '' : `: ${link.reason}`;
     unreached.push(() => {
-      hear(ordinal, `is not connected${reason}`, null);
+      hear(ordinal, tooOld === null ? `is not connected${reason}` : `cannot tell: it has ${buildText(tooOld)}`, null);
     });
   }
   timers.endOfTurn(() => {

@@ -6,6 +6,7 @@
 import type { Timers } from '../../env/clock.js';
 import type { Log } from '../../env/meter.js';
 import { copyBytes } from '../../lib/bytes.js';
+import { buildText, canBeAsked } from '../../model/build.js';
 import { failure } from '../../model/errors.js';
 import type { SpaceReply } from '../../model/space-messages.js';
 import type { MoveStorage } from '../../storage/move-storage.js';
@@ -25,7 +26,7 @@ export interface SurveyWorld {
   readonly self: number;
   readonly timers: Timers;
   readonly log: Log;
-  readonly links: { get(ordinal: number): Pick<PeerLink, 'ask'> | undefined };
+  readonly links: { get(ordinal: number): Pick<PeerLink, 'ask' | 'build'> | undefined };
   /** Null: this node knows nothing of its own files. */
   readonly moves: Pick<MoveStorage, 'room'> | null;
   /** That background work gets at most; 0: as much as it wants. */
@@ -116,9 +117,11 @@ export class SpaceSurvey {
       },
     };
     const body = encodeSpace({ budgetMs: SURVEY_MS });
-    if ((links.get(ordinal)?.ask(SPACE, body, SURVEY_MS, asker, 0) ?? null) !== null) return;
+    const link = links.get(ordinal);
+    const tooOld = link?.build != null && !canBeAsked(link.build, 'surveys') ? link.build : null;
+    if (tooOld === null && (link?.ask(SPACE, body, SURVEY_MS, asker, 0) ?? null) !== null) return;
     timers.endOfTurn(() => {
-      failed('not connected');
+      failed(tooOld === null ? 'not connected' : `it has ${buildText(tooOld)}`);
     });
   }
 }

@@ -1,11 +1,16 @@
 /* What members count of gets and puts, and how one of them tells it of all. */
 import test from 'ava';
+import { BUILD, FIRST_BUILD } from '../../../src/model/build.js';
 import type { NodeLoad, PartitionLoad } from '../../../src/model/load-messages.js';
+import { gatherLoads } from '../../../src/node/cluster/load-asks.js';
+import type { PeerLink } from '../../../src/node/peers/link.js';
 import { type BalanceReply, decodeBalanceReply, encodeBalance } from '../../../src/wire/codec-loads.js';
 import { BALANCE, BALANCE_REPLY, HELLO } from '../../../src/wire/kinds.js';
 import { isFault } from '../../../src/wire/plain.js';
 import { errorOf, helloBody, type Frame, NodeBench, TestConnection } from '../../support/node-bench.js';
 import { TestClient, text } from '../../support/test-client.js';
+import { members, ringMember } from '../../ring/rings.js';
+import { SimulatedTime } from '../../support/simulated-time.js';
 import { ClusterBench, type Member } from './bench.js';
 
 const BUDGET_MS = 1_000;
@@ -124,6 +129,38 @@ test('who cannot be reached is named, at once or when its time is over', (t) => 
     ],
   );
   t.regex(nodes[2]?.silence ?? '', /did not answer within|is not connected|was lost/);
+});
+
+test('a member of an older release is not asked what it would end the connection over', (t) => {
+  const time = new SimulatedTime();
+  const asked: number[] = [];
+  const linkTo = (ordinal: number): Pick<PeerLink, 'ask' | 'build' | 'reason'> => ({
+    build: ordinal === 3 ? FIRST_BUILD : BUILD,
+    reason: '',
+    ask: () => {
+      asked.push(ordinal);
+      return null;
+    },
+  });
+  const links = { get: linkTo };
+  let heard: readonly NodeLoad[] = [];
+  gatherLoads(
+    { services: { ring: { members: members(3).map(ringMember) } }, self: 1, links, timers: time.scope() },
+    1,
+    BUDGET_MS,
+    (nodes) => {
+      heard = nodes;
+    },
+  );
+  time.runFor(1);
+  t.deepEqual(asked, [2]);
+  t.deepEqual(
+    heard.map(({ ordinal, silence }) => [ordinal, silence]),
+    [
+      [2, 'is not connected'],
+      [3, 'cannot tell: it has a release that names no levels (feature level 1)'],
+    ],
+  );
 });
 
 test('a node that is a cluster of its own tells of itself', (t) => {

@@ -1,5 +1,6 @@
 /* Asking members for their disks: who answers is heard, who does not is left out, and it ends in any case. */
 import test from 'ava';
+import { BUILD, FIRST_BUILD } from '../../../src/model/build.js';
 import type { Failure } from '../../../src/model/errors.js';
 import type { StoreRoom } from '../../../src/model/space-messages.js';
 import { SpaceSurvey, SURVEY_MS, type Survey } from '../../../src/node/cluster/space-survey.js';
@@ -11,7 +12,7 @@ import { serveTransfer } from '../../support/transfer-session.js';
 
 const ROOM: StoreRoom = { freeBytes: 5, totalBytes: 9, keptBytes: 1, partitions: [{ partition: 3, bytes: 77 }] };
 
-type Manner = 'answers' | 'refuses' | 'is silent' | 'is not connected' | 'talks nonsense';
+type Manner = 'answers' | 'is too old' | 'refuses' | 'is silent' | 'is not connected' | 'talks nonsense';
 
 /** Node 1 asks; the others are as `manners` says. */
 function asked(manners: ReadonlyMap<number, Manner>, knowsItself = true): { survey: Survey | null; ms: number } {
@@ -34,7 +35,10 @@ function asked(manners: ReadonlyMap<number, Manner>, knowsItself = true): { surv
         get: (ordinal) => {
           const manner = manners.get(ordinal);
           if (manner === undefined) return undefined;
-          return { ask: (kind, body, timeoutMs, asker) => answer(ordinal, manner, { kind, body, timeoutMs, asker }) };
+          return {
+            build: manner === 'is too old' ? FIRST_BUILD : BUILD,
+            ask: (kind, body, timeoutMs, asker) => answer(ordinal, manner, { kind, body, timeoutMs, asker }),
+          };
         },
       },
     });
@@ -43,6 +47,7 @@ function asked(manners: ReadonlyMap<number, Manner>, knowsItself = true): { surv
     manner: Manner,
     { kind, body, timeoutMs, asker }: { kind: number; body: Uint8Array; timeoutMs: number; asker: BodyAsker },
   ): PeerRequest | null => {
+    if (manner === 'is too old') throw new Error('It would end the connection');
     if (manner === 'is not connected') return null;
     if (manner === 'is silent') {
       time.after(timeoutMs, () => {
@@ -91,6 +96,7 @@ test('whoever does not say it is left out', (t) => {
       [3, 'is not connected'],
       [4, 'talks nonsense'],
       [5, 'answers'],
+      [6, 'is too old'],
     ]),
     false,
   );
