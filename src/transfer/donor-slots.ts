@@ -14,6 +14,8 @@ export interface Slot {
   /** null: it is being copied. */
   offer: CopyOffer | null;
   askedMs: number;
+  /** Who fetches it: two nodes that come to own a partition by one change of the ring share a copy. */
+  readonly askers: Set<number>;
   /** Of pieces; who goes on after a break begins further on in the file. */
   bytesGiven: number;
   bytesReached: number;
@@ -48,10 +50,11 @@ export class DonorSlots {
     return this.#slots.size;
   }
 
-  open(partition: number, moveId: number, nowMs: number): Opened {
+  open(partition: number, moveId: number, asker: number, nowMs: number): Opened {
     const kept = this.#slots.get(keyOf(partition, moveId));
     if (kept !== undefined) {
       kept.askedMs = nowMs;
+      kept.askers.add(asker);
       return kept.offer === null ? { kind: 'copying' } : { kind: 'ready', offer: kept.offer };
     }
     if (this.#slots.size >= this.#limits.slotsMax) return { kind: 'full', slots: this.#slots.size };
@@ -62,6 +65,7 @@ export class DonorSlots {
       moveId,
       offer: null,
       askedMs: nowMs,
+      askers: new Set([asker]),
       bytesGiven: 0,
       bytesReached: 0,
       firstGivenMs: -1,
@@ -96,16 +100,18 @@ export class DonorSlots {
     slot.bytesReached = Math.max(slot.bytesReached, offset + length);
   }
 
-  /** The copy that is to be deleted; null: there was none. */
-  close(partition: number, moveId: number): Slot | null {
-    const slot = this.#slots.get(keyOf(partition, moveId)) ?? null;
+  /** The asker wants no more of it. Answers the copy if it is to be deleted; null: there is none, or others fetch it. */
+  close(partition: number, moveId: number, asker: number): Slot | null {
+    const slot = this.#slots.get(keyOf(partition, moveId));
+    slot?.askers.delete(asker);
+    if (slot === undefined || slot.askers.size > 0) return null;
     this.#slots.delete(keyOf(partition, moveId));
     return slot;
   }
 
-  /** It could not be copied. */
-  drop(slot: Slot): void {
-    if (this.#holds(slot)) this.#slots.delete(keyOf(slot.partition, slot.moveId));
+  /** It could not be copied, or cannot be read. False: it was forgotten before. */
+  drop(slot: Slot): boolean {
+    return this.#holds(slot) && this.#slots.delete(keyOf(slot.partition, slot.moveId));
   }
 
   /** Takes out what nobody has asked for lately: to be deleted. What is still being copied is not forgotten for that. */

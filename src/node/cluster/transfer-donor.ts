@@ -96,7 +96,8 @@ export class TransferDonor {
     }));
   }
 
-  open({ partition, moveId, fence }: TransferOpen, answer: Answer<TransferOpenReply>): void {
+  /** `asker`: the member's ordinal; 0: it is not for a member. */
+  open({ partition, moveId, fence }: TransferOpen, answer: Answer<TransferOpenReply>, asker: number = 0): void {
     const refusal = this.#parts.refusal(partition, fence);
     if (refusal !== '') return answer(failure('INVALID_ARGUMENT', refusal));
     if (!this.#isReady || this.#stopped) return answer(failure('UNAVAILABLE', 'No copies are made at present'));
@@ -106,7 +107,7 @@ export class TransferDonor {
       this.#failed.delete(key);
       return answer(failed);
     }
-    const opened = this.#slots.open(partition, moveId, this.#parts.nowMs());
+    const opened = this.#slots.open(partition, moveId, asker, this.#parts.nowMs());
     const { opening } = this.#parts;
     switch (opened.kind) {
       case 'ready':
@@ -136,7 +137,7 @@ export class TransferDonor {
     const read = (error: Error | null, bytes?: Uint8Array): void => {
       this.#reading.set(slot, (this.#reading.get(slot) as number) - 1);
       if (error !== null || bytes?.length !== length) {
-        this.#give(this.#slots.close(partition, moveId));
+        if (this.#slots.drop(slot)) this.#give(slot);
         answer(failure('UNAVAILABLE', `The copy cannot be read: ${error?.message ?? 'it has been cut off'}`));
       } else {
         this.piecesGiven += 1;
@@ -149,8 +150,8 @@ export class TransferDonor {
     file.read(offset, length, read, into);
   }
 
-  close({ partition, moveId }: Pick<TransferClose, 'partition' | 'moveId'>): void {
-    this.#give(this.#slots.close(partition, moveId));
+  close({ partition, moveId }: Pick<TransferClose, 'partition' | 'moveId'>, asker: number = 0): void {
+    this.#give(this.#slots.close(partition, moveId, asker));
   }
 
   stop(): void {

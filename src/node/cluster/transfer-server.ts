@@ -37,7 +37,8 @@ export class TransferServer {
       case TRANSFER_OPEN: {
         const open = decodeTransferOpen(bytes, start, end);
         if (isFault(open)) return malformed(session, frame, open);
-        this.#donor.open(open, answerer(session, frame, TRANSFER_OPEN_REPLY, encodeTransferOpenReply));
+        const answer = answerer(session, frame, TRANSFER_OPEN_REPLY, encodeTransferOpenReply);
+        this.#donor.open(open, answer, askerOf(session));
         return true;
       }
       case TRANSFER_CHUNK: {
@@ -54,7 +55,7 @@ export class TransferServer {
       case TRANSFER_CLOSE: {
         const close = decodeTransferClose(bytes, start, end);
         if (isFault(close)) return malformed(session, frame, close);
-        this.#donor.close(close);
+        this.#donor.close(close, askerOf(session));
         answerer(session, frame, TRANSFER_CLOSE_REPLY, encodeTransferCloseReply)(close);
         return true;
       }
@@ -63,6 +64,8 @@ export class TransferServer {
     }
   }
 }
+
+const askerOf = ({ acceptance }: Session): number => acceptance?.member?.ordinal ?? 0;
 
 /** Answers the frame, now or later. */
 function answerer<T extends object>(
