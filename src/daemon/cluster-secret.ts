@@ -22,6 +22,11 @@ export function drawSecret(): string {
   return `${toHex(randomBytes(SECRET_BYTES_DRAWN))}\n`;
 }
 
+/** Of a node that shares its secret with nobody. */
+export function unsharedSecret(): Uint8Array {
+  return randomBytes(SECRET_BYTES_DRAWN);
+}
+
 /** null: no file is configured. Throws StartRefusedError. */
 export async function readSecret(path: string | null, log: Log): Promise<Uint8Array | null> {
   if (path === null) return null;

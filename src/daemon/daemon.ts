@@ -23,7 +23,7 @@ import { PartitaNode } from '../node/node.js';
 import { type AcceptorFile, openAcceptor } from '../storage/acceptor-file.js';
 import { RingNotesFile } from '../storage/ring-notes-file.js';
 import { readKernelLimits } from './check-limits.js';
-import { readSecret } from './cluster-secret.js';
+import { readSecret, unsharedSecret } from './cluster-secret.js';
 import type { Address, Config } from './config-types.js';
 import { answered, promised } from './flows.js';
 import type { ProcessLog } from './logging.js';
@@ -80,8 +80,7 @@ export const startNode: StartNode = async (start) => {
   const pool = new BufferPool(config.memory.connectionBufferBytes / 2);
   const queue = new FlushQueue();
   const dialer = new TcpDialer(pool, queue);
-  // A node that is a cluster of its own may be joined by others once it has a secret to share with them.
-  const cluster = secret && (await clusterOptions(start, { directory, secret, hash, random, dialer, storage }));
+  const cluster = await clusterOptions(start, { directory, secret, hash, random, dialer, storage });
   const node = new PartitaNode({
     settings,
     storage: storage.engine,
@@ -97,7 +96,7 @@ export const startNode: StartNode = async (start) => {
     log,
     pool,
     background: backgroundOptions(config, directory, storage, loopDelay),
-    ...(cluster === null ? {} : { cluster }),
+    cluster,
   });
   const served = watchServedWell(timers, directory.meta, () => isVerifying(node), fatal);
   const listeners = await openListeners(start, node.acceptor, pool, queue, () => othersReached(node));
@@ -176,7 +175,8 @@ async function closed(listeners: readonly Listener[]): Promise<void> {
 
 interface MemberParts {
   readonly directory: NodeDirectory;
-  readonly secret: Uint8Array;
+  /** null: it may be joined by others once it has one to share with them. */
+  readonly secret: Uint8Array | null;
   readonly hash: Hash64;
   readonly random: Random;
   readonly dialer: Dialer;
@@ -199,7 +199,8 @@ async function clusterOptions(
   const { hints, reaps } = engine;
   const { disk, rings } = directory;
   return {
-    secret,
+    secret: secret ?? unsharedSecret(),
+    isLone: secret === null,
     digest: realDigest,
     dialer,
     seeds: config.peer.seeds.map(addressText),

@@ -14,7 +14,7 @@ export function answerArchive(
 ): void {
   const ask = decodeArchive(frame.bytes, frame.start, frame.end);
   if (isFault(ask)) return done(`ARCHIVE cannot be read: ${ask}`);
-  if (archives === null) return done({ op: 'archive', body: null, refusal: ALONE });
+  if (archives === null) return done({ op: 'archive', body: null, refusal: NO_FILES });
   archives.passOn(ask, (reply) => {
     done(
       'code' in reply
@@ -24,7 +24,7 @@ export function answerArchive(
   });
 }
 
-const ALONE = failure(
+const NO_FILES = failure(
   'INVALID_ARGUMENT',
-  'This node is a cluster of its own, of which no archives are made: stop it and copy its directory, or use partita export and partita import',
+  'This node does not keep its partitions in files, so no archives are made of them',
 );

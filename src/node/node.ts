@@ -57,7 +57,7 @@ export interface NodeOptions {
   readonly build?: Build;
   /** Absent: this node is a cluster of its own, and its peer listener refuses everybody. */
   readonly peers?: PeerService;
-  /** Of a member of a ring of several nodes. Absent: this node is a cluster of its own. */
+  /** Absent: this node is a cluster of its own, with a store and nothing else. */
   readonly cluster?: ClusterOptions;
   /** Absent: background work takes what it wants, and nothing is scrubbed. */
   readonly background?: BackgroundOptions;
@@ -98,12 +98,14 @@ export class PartitaNode implements SessionHost {
     this.#background = new Background(this.#services, options, options.background ?? null);
     this.#services.background = this.#background;
     this.#cluster = clusterOf(this.#services, options, this.#background.slices);
-    this.#peers = options.peers ?? this.#cluster;
-    this.#dispatcher = new Dispatcher(this.#services, this.#cluster ?? alone);
+    const shared = options.cluster?.isLone === true ? null : this.#cluster;
+    this.#services.isLone = shared === null;
+    this.#peers = options.peers ?? shared;
+    this.#dispatcher = new Dispatcher(this.#services, shared ?? alone);
     this.#sweepTimer = options.timers.after(SWEEP_INTERVAL_MS, () => {
       this.#sweep();
     });
-    this.#background.start(this.#cluster?.damage ?? null);
+    this.#background.start(shared?.damage ?? null);
   }
 
   /** For the three listeners; each connection says by its group which of them it came in by. */
@@ -168,9 +170,9 @@ export class PartitaNode implements SessionHost {
     this.#cluster?.stop();
   }
 
-  /** The other members and the hints kept for them; null: this node is a cluster of its own. */
+  /** The other members and the hints kept for them; null: nobody else can be a member. */
   clusterStatus(): ClusterStatus | null {
-    return this.#cluster?.status() ?? null;
+    return this.#options.cluster?.isLone === true ? null : (this.#cluster?.status() ?? null);
   }
 
   /** What archives and restores ask; null: this node is a cluster of its own. */

@@ -141,7 +141,7 @@ export class Services {
   readonly loads: LoadCounters;
   readonly sizeWarnings: SizeWarnings;
   readonly log: Log;
-  /** What this node keeps for others, and may; a node that is a cluster of its own keeps nothing. */
+  /** What this node keeps for others, and may; one that nobody can join keeps nothing. */
   hintStatus: () => readonly HintsWaiting[] = () => [];
   hintBytesMax: number = 0;
   /** Of a member of a ring of several nodes: asks all others for their loads; `done` once, never inside the call. */
@@ -150,11 +150,11 @@ export class Services {
   background: BackgroundView = NO_BACKGROUND;
   /** Of a node that has other owners to meet. */
   repair: { status(): RepairReply; startAll(whom: 'all' | 'called'): void } | null = null;
-  /** Of a member of a ring of several nodes. */
+  /** Nobody can join this node: it shares no secret. */
+  isLone: boolean = true;
   ringAdmin: RingControl | null = null;
   /** Of a member that keeps its partitions in files. */
   archives: ArchivePasser | null = null;
-  /** A node that is a cluster of its own reaps nothing. */
   reapTextOf: ReapTextOf = () => '';
 
   constructor(options: ServicesOptions) {

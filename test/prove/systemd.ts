@@ -28,7 +28,7 @@ export function missingForSystemd(): string | undefined {
 
 export const prove: Proof = {
   name: 'systemd',
-  question: 'Does the unit start, watch, restart and stop a node under a real systemd?',
+  question: 'Do the units start, watch, restart, archive and stop a node under a real systemd?',
   run({ full, print }) {
     const missing = missingForSystemd();
     if (missing !== undefined) return Promise.reject(new Error(missing));
@@ -50,9 +50,15 @@ function verifyUnit(print: Print): string[] {
   try {
     copyFileSync(join(ROOT, 'deploy/systemd/partitad@.service'), join(folder.path, 'partitad@n1.service'));
     copyFileSync(join(ROOT, 'deploy/systemd/partita.target'), join(folder.path, 'partita.target'));
-    const { stdout, stderr } = spawnSync('systemd-analyze', ['verify', join(folder.path, 'partitad@n1.service')], {
-      encoding: 'utf8',
+    const archive = ['service', 'timer'].map((kind) => {
+      copyFileSync(
+        join(ROOT, `deploy/systemd/partita-archive@.${kind}`),
+        join(folder.path, `partita-archive@n1.${kind}`),
+      );
+      return join(folder.path, `partita-archive@n1.${kind}`);
     });
+    const units = [join(folder.path, 'partitad@n1.service'), ...archive];
+    const { stdout, stderr } = spawnSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8' });
     const words = `${stdout}${stderr}`.split('\n').filter((line) => line.includes('partita'));
     print(`verify: ${words.length === 0 ? 'nothing to object' : words.join(' | ')}`);
     return words;
@@ -117,6 +123,12 @@ const EXPECTED: Readonly<Record<string, (value: string) => boolean>> = {
   restarts: (value) => value === '1',
   restarted: (value) => value === 'active',
   got: (value) => value === 'kept',
+  archive_exit: (value) => value === '0',
+  archive_result: (value) => value === 'success',
+  archive_modes: (value) => /^(600 )+$/.test(value),
+  archived: (value) => /^\S+\tsound\t\d+\t[1-9]/.test(value),
+  timer_exit: (value) => value === '0',
+  timer_next: (value) => value !== '' && value !== 'n/a',
   reload_exit: (value) => value === '0',
   stop_exit: (value) => value === '0',
   stop_ms: (value) => Number(value) < STOP_MAX_MS,

@@ -4,7 +4,7 @@
  * a fault that is always there hides what only its absence lets happen).
  */
 import { Prng } from '../../src/lib/prng.js';
-import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../../src/model/limits.js';
+import { RETRY_WINDOW_S } from '../../src/model/limits.js';
 import type { ReapingOptions } from '../../src/node/cluster/options.js';
 import type { NodeSettings } from '../../src/node/settings.js';
 import type { Durability } from '../../src/storage/log-types.js';
@@ -167,7 +167,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
     scrubPeriodMs: Number.POSITIVE_INFINITY,
     repairPeriodMs: NEVER_MS,
-    reap: NEVER_REAPED,
+    reap: reapShape(0),
     upgrade: null,
   };
   const isSingle = random.chance(SINGLE_SHARE); // drawn last: what else a seed draws does not depend on it
@@ -180,7 +180,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   const upgrade = kind === 'single' || given.faultEveryMs === Number.POSITIVE_INFINITY ? null : drawUpgrade(seed);
   const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade };
   const all = { ...drawn, work: { ...drawn.work, ttlChance }, ...more, ...given };
-  return kind === 'single' ? all : { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
+  return { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
 }
 
 /** From bits of its own: what else a seed draws is what it was before there were upgrades. */
@@ -197,14 +197,6 @@ const SCRUB_PERIODS: readonly number[] = [Number.POSITIVE_INFINITY, 5_000, 20_00
 
 /** Owners meet only when they are told to: what else makes them agree has to do so by itself. */
 export const NEVER_MS = 1e9;
-
-/** A cluster of one node keeps its deletes. */
-const NEVER_REAPED: ReapShape = {
-  retryWindowS: RETRY_WINDOW_S,
-  skewMs: CLOCK_SKEW_MAX_MS,
-  lookEveryMs: 60_000,
-  compactActorsMin: COMPACT_ACTORS_MIN,
-};
 
 /** Every node a cluster of its own. */
 export const SINGLE: ClusterShape = { kind: 'single', replicaCount: 1, zones: 1, routing: 'ring' };

@@ -222,9 +222,10 @@ function gather(world: SimWorld): Evidence {
     ownersMet,
     afterOneRead,
     reaped,
+    // A node that is alone has the level of its build, and a ring of its own.
     rings: cluster instanceof RingCluster ? cluster.history.inForce : [],
     strangers: world.strangers,
-    compactions: observer.compactions,
+    compactions: cluster instanceof RingCluster ? observer.compactions : [],
     stepsOfMoves: world.stepsOfMoves.all,
     counts: world.meter.counts,
     wallStartMs: world.time.wallMs() - world.time.monotonicMs(),

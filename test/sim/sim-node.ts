@@ -289,7 +289,7 @@ export class SimNode implements StoreIdentity {
         ...BACKGROUND,
         scrub: { store: engine.scrub, ...scrubOf(world.options, !meta.lastStop.clean && meta.meta.opening > 1) },
       },
-      ...(ring.members.length > 1 ? { cluster: this.#clusterOptions(process, engine, rings, acceptor) } : {}),
+      cluster: this.#clusterOptions(process, engine, rings, acceptor),
     });
     process.after(SERVED_WELL_MS, () => {
       meta.update({ uncleanStarts: 0 }, () => undefined);
@@ -307,6 +307,7 @@ export class SimNode implements StoreIdentity {
     const { reap, repairPeriodMs } = this.world.options;
     return {
       secret: SECRET,
+      isLone: this.world.options.cluster.kind === 'single',
       digest: KEYED_DIGEST,
       dialer,
       hints: this.world.strangers.watchHints(engine.hints, this.node),

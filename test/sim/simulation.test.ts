@@ -8,6 +8,7 @@ import {
   type ClusterShape,
   drawOptions,
   FAULT_KINDS,
+  type ReapShape,
   RING_FAULT_KINDS,
   SINGLE,
   type SimOptions,
@@ -15,6 +16,7 @@ import {
 } from './options.js';
 import { runSeed } from './scenario.js';
 import { Prng } from '../../src/lib/prng.js';
+import { CLOCK_SKEW_MAX_MS, COMPACT_ACTORS_MIN, RETRY_WINDOW_S } from '../../src/model/limits.js';
 
 const QUIET: Partial<SimOptions> = { faultEveryMs: Number.POSITIVE_INFINITY };
 
@@ -148,9 +150,17 @@ const WORK: WorkShape = {
   ttlChance: 0,
 };
 
+/** What waits for clocks waits for such as these. */
+const AS_SHIPPED: ReapShape = {
+  retryWindowS: RETRY_WINDOW_S,
+  skewMs: CLOCK_SKEW_MAX_MS,
+  lookEveryMs: 60_000,
+  compactActorsMin: COMPACT_ACTORS_MIN,
+};
+
 test('clocks that are wrong, within what is allowed, change no sibling', (t) => {
   for (const seed of [1, 2]) {
-    const given = { ...QUIET, cluster: SINGLE, work: WORK };
+    const given = { ...QUIET, cluster: SINGLE, work: WORK, reap: AS_SHIPPED };
     const straight = runSeed({ seed, given });
     const skewed = runSeed({ seed, given, startSkewMs: SKEW_MS });
     t.deepEqual(checkSameSiblings(straight.evidence, skewed.evidence), [], `seed ${seed}`);

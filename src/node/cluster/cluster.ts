@@ -136,7 +136,7 @@ export class Cluster implements ClusterParts, Works {
     const isDeparting = (partition: number): boolean => this.#exchanges.departures.holds(partition);
     this.hints = new HintKeeper({ ...seen, storage: hints, reaps: this.reaps, reach, isDeparting });
     services.hintStatus = () => this.hints.kept();
-    services.hintBytesMax = HINT_LIMITS.bytesMax;
+    services.hintBytesMax = options.isLone === true ? 0 : HINT_LIMITS.bytesMax;
     services.gatherLoads = (windows, timeoutMs, done) => {
       gatherLoads(this, windows, timeoutMs, done);
     };

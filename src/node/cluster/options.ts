@@ -11,10 +11,12 @@ import type { RingKeeper } from './membership.js';
 import type { AcceptorStore } from './ring-log.js';
 import type { NotesStore } from './ring-notes.js';
 
-/** What a member of a ring of several nodes needs beside what every node does. */
+/** What a member of a ring needs beside its store. */
 export interface ClusterOptions {
   /** All members know it, and prove that to each other; at least 16 bytes. */
   readonly secret: Uint8Array;
+  /** Nobody else knows the secret: this node is the only one of its ring, and is joined by none. Default: no. */
+  readonly isLone?: boolean;
   readonly digest: KeyedDigest;
   /** To the other members, at their peer addresses. */
   readonly dialer: Dialer;

@@ -13,7 +13,7 @@ root=$work/root
 etc=$root/etc/systemd/system
 
 mkdir -p "$root/usr/lib/partita" "$root/etc/partita" "$root/opt/prove" "$root/var/log/journal" "$etc/partitad@.service.d"
-cp "$tree"/deploy/systemd/partitad@.service "$tree"/deploy/systemd/partita.target "$etc"
+cp "$tree"/deploy/systemd/partitad@.service "$tree"/deploy/systemd/partita-archive@.* "$tree"/deploy/systemd/partita.target "$etc"
 cp "$tree"/deploy/systemd/n1.toml "$root/etc/partita/n1.toml"
 echo 'PARTITAD_FLAGS=--init' > "$root/etc/partita/n1.env"
 printf 'dataDir = "/var/lib/partita/bad"\nlisen = "127.0.0.1:1"\n' > "$root/etc/partita/bad.toml"

@@ -35,6 +35,17 @@ echo "restarted=$(show $unit ActiveState)"
 [ "$(show $unit ActiveState)" = active ] || journalctl -u $unit -o cat --no-pager | tail -n 20 >&2
 echo "got=$(partita get prove-key)"
 
+# The nightly archive, now; and the timer that would start it.
+mkdir -p -m 700 /var/backups/partita
+archive=partita-archive@n1
+systemctl start $archive.service; echo "archive_exit=$?"
+echo "archive_result=$(show $archive.service Result)"
+[ "$(show $archive.service Result)" = success ] || journalctl -u $archive.service -o cat --no-pager | tail -n 20 >&2
+echo "archive_modes=$(find /var/backups/partita -type f -exec stat -c %a {} + | sort -u | tr '\n' ' ')"
+echo "archived=$(partita archive verify /var/backups/partita)"
+systemctl enable --quiet --now $archive.timer; echo "timer_exit=$?"
+echo "timer_next=$(show $archive.timer NextElapseUSecRealtime)"
+
 begin=$(ms)
 systemctl reload "$unit"; echo "reload_exit=$?"
 systemctl stop "$unit"; echo "stop_exit=$?"
