@@ -58,6 +58,7 @@ export class Membership implements RingLogHost {
   #isInstalling = false;
   /** Why the last one was refused, that came from outside: it is fetched again and again, and told of once. */
   #refused: string | null = null;
+  #waiting: (() => void)[] = [];
   #timer: TimerHandle | null = null;
   #stopped = false;
 
@@ -101,6 +102,12 @@ export class Membership implements RingLogHost {
     this.#installNext();
   }
 
+  /** Tells when a ring that was decided on is in force here, or cannot be kept now; at once where it is. */
+  whenInForce(version: number, tell: () => void): void {
+    if (this.#next === null || this.#next.ring.version < version) tell();
+    else this.#waiting.push(tell);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -114,6 +121,7 @@ export class Membership implements RingLogHost {
     const { parts } = this.#world;
     run(this.#installing(next), (error) => {
       this.#isInstalling = false;
+      for (const tell of this.#waiting.splice(0)) tell();
       if (this.#stopped) return;
       if (error !== null) {
         parts.services.log.error('ring-not-kept', { version: next.ring.version, error: error.message });

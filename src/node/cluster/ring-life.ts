@@ -143,7 +143,12 @@ export class RingLife {
 
   #propose(ring: RingDocument, done: (outcome: ChangeOutcome) => void): void {
     this.ringLog.propose(encodeRing(ring), (outcome) => {
-      done(changeOutcome(outcome));
+      const told = changeOutcome(outcome);
+      if (told.kind !== 'done') done(told);
+      else
+        this.#membership.whenInForce(ring.version, () => {
+          done(told);
+        });
     });
   }
 

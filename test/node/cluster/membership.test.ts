@@ -305,3 +305,21 @@ test('no ring goes back to a lower level', (t) => {
   t.deepEqual(desk.take(), []);
   t.is(desk.errors.length, 1);
 });
+
+test('whoever waits for a ring is told when it is in force, or cannot be kept now', (t) => {
+  const desk = new Desk(first, 1);
+  const tellAs = (name: string) => (): void => void desk.said.push(name);
+  desk.membership.whenInForce(first.version, tellAs('at once'));
+  t.deepEqual(desk.take(), ['at once']);
+  desk.holds = 'save';
+  desk.install(copying);
+  desk.membership.whenInForce(copying.version, tellAs('later'));
+  t.false(desk.take().includes('later'));
+  desk.answer();
+  t.deepEqual(desk.take(), [`apply ${copying.version}`, 'later']);
+  desk.install(settling);
+  desk.membership.whenInForce(settling.version, tellAs('not kept'));
+  desk.take();
+  desk.answer(new Error('The disk is full'));
+  t.deepEqual(desk.take(), ['not kept']);
+});
