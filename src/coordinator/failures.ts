@@ -14,7 +14,7 @@ export function putFailure(put: ReplicatedPut, nameOf: NameOf): Failure {
   const rows = Array.from({ length: put.copyCount }, (_, row) => {
     const node = put.copyNode(row);
     const owner = put.copyHintFor(row);
-    const role = owner < 0 ? '' : owner === node ? ' (no owner any more)' : ` for ${nameOf(owner)}`;
+    const role = owner < 0 ? '' : owner === node ? ' (lives by a newer ring)' : ` for ${nameOf(owner)}`;
     return `${nameOf(node)}${role}: ${WORDS[put.copyState(row)] ?? put.copyState(row)}`;
   });
   const fate = put.outcomeUnknown ? 'the write may have happened' : 'the write did not happen';

@@ -140,13 +140,14 @@ export class ReplicatedPut {
   }
 
   /**
-   * The node was asked as an owner, and by its newer ring is none any more: it keeps the record durably, with hints for
-   * those who are. So it counts as a stand-in does.
+   * The node was asked as an owner, and lives by a newer ring. By that it is none any more, and keeps the record durably,
+   * with hints for those who are; or the put is strict, and readers by that ring may ask others. So it counts as a
+   * stand-in does.
    */
-  keptForOthers(ticket: number, nowMs: number): void {
+  keptForOthers(ticket: number, isDurable: boolean, nowMs: number): void {
     const row = this.#asked.row(ticket);
     if (row >= 0 && this.#asked.state(row) !== 'durable') this.#asked.disown(row);
-    this.acked(ticket, true, nowMs);
+    this.acked(ticket, isDurable, nowMs);
   }
 
   failed(ticket: number, fault: Fault, nowMs: number): void {

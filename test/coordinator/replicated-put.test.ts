@@ -212,5 +212,5 @@ test('Strict does not count it, and nobody is asked in its place', (t) => {
   put.ack(1);
   t.deepEqual(put.keptForOthers(2), []);
   t.deepEqual(put.fail(3), ['send 4 for 3', 'too-few 1/2 unknown']);
-  t.regex(putFailure(put.put, nameOf).text, /n2 \(no owner any more\): stored/);
+  t.regex(putFailure(put.put, nameOf).text, /n2 \(lives by a newer ring\): stored/);
 });

@@ -94,7 +94,7 @@ export class PutScript {
     return this.lines;
   }
   keptForOthers(node: number): readonly string[] {
-    this.put.keptForOthers(this.ticket(node), this.nowMs);
+    this.put.keptForOthers(this.ticket(node), true, this.nowMs);
     return this.lines;
   }
   fail(node: number, fault: Fault = 'lost'): readonly string[] {

@@ -86,6 +86,8 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     deadlineMs: 0,
     graceMs: GRACE_MS,
   };
+  /** By which its owners were chosen. */
+  #ringVersion = 0;
   readonly #question: { -readonly [K in keyof PeerRead]: PeerRead[K] };
   #keyBlock: Uint8Array = new Uint8Array(KEY_BYTES_KEPT);
   #target: GetTarget | null = null;
@@ -146,6 +148,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     terms.r = quorumOf(request.r, preferences.replicaCount);
     terms.strict = request.strict;
     terms.deadlineMs = nowMs + request.budgetMs;
+    this.#ringVersion = preferences.ringVersion;
     this.#machine.start(terms, preferences.of(this.partition), nowMs);
     // The frame goes, the question stays: also one whose answer nobody waits for any more.
     if (this.#underWay > 0) this.#keepKey();
@@ -170,7 +173,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
 
   ask(_get: ReplicatedGet, ticket: number, node: number): void {
     const question = this.#question;
-    question.ringVersion = this.#parts.preferences.ringVersion;
+    question.ringVersion = this.#ringVersion;
     question.key = this.key;
     question.partition = this.partition;
     question.budgetMs = this.#budgetMs;
@@ -270,6 +273,8 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     let answer = reply.state;
     if (answer === 'found' && this.#isDamaged(bytes, record.start, record.end)) answer = 'unknown';
     if (answer === 'found' && this.#isReaped(from, reply.fence)) answer = 'unknown';
+    // By a newer ring a strict put may have gone to others, whom nobody asks here.
+    if (this.#terms.strict && reply.ringVersion > this.#ringVersion) answer = 'unknown';
     this.#hold(bytes, record.start, record.end, reply.fence);
     this.#machine.answered(ticket, answer, this.#parts.nowMs());
     this.#found = NOTHING;

@@ -26,7 +26,7 @@ import { isFault } from '../../wire/plain.js';
 import type { ReplyParts } from '../../wire/write-replies.js';
 import { PutOperation } from '../put.js';
 import type { PutTarget, PutWork } from '../work.js';
-import { CopyAcks } from './copy-acks.js';
+import { CopyAcks, type CopyReply } from './copy-acks.js';
 import { sendExtras } from './extras.js';
 import { Forwarding } from './forwarding.js';
 import { LocalPart } from './local-part.js';
@@ -235,7 +235,7 @@ export class ClusterPut implements PutWork, PutPort, Timed {
   }
 
   onStoredHere(): void {
-    if (this.#keepsForOthers) this.#machine.keptForOthers(this.#localTicket, this.#parts.nowMs());
+    if (this.#keepsForOthers) this.#machine.keptForOthers(this.#localTicket, true, this.#parts.nowMs());
     else this.#machine.acked(this.#localTicket, this.#local.isDurable, this.#parts.nowMs());
   }
 
@@ -271,10 +271,12 @@ export class ClusterPut implements PutWork, PutPort, Timed {
     new Resend(this.#parts, this, { node, ticket, head, place, timeoutMs: peerTimeoutMs(this.#budgetMs) }).start(fence);
   }
 
-  onAcked(ticket: number, durable: boolean, hinted: boolean): void {
+  onAcked(ticket: number, { durable, hinted, ringVersion }: CopyReply): void {
     this.#underWay -= 1;
     const nowMs = this.#parts.nowMs();
-    if (hinted && durable && this.#sentFor[ticket % ASKED_MAX] === 0) this.#machine.keptForOthers(ticket, nowMs);
+    if (hinted && durable && this.#sentFor[ticket % ASKED_MAX] === 0) this.#machine.keptForOthers(ticket, true, nowMs);
+    else if (this.#terms.strict && ringVersion > this.#preference.ringVersion)
+      this.#machine.keptForOthers(ticket, durable, nowMs);
     else this.#machine.acked(ticket, durable, nowMs);
     this.#overIfSo();
   }

@@ -3,10 +3,17 @@ import type { Failure } from '../../model/errors.js';
 import type { StoreReplyView } from '../../wire/read-peer.js';
 import type { StoreAsker } from '../peers/request.js';
 
+export interface CopyReply {
+  readonly durable: boolean;
+  /** It keeps the copy with a hint, whatever it was asked for. */
+  readonly hinted: boolean;
+  /** By which it lives. */
+  readonly ringVersion: number;
+}
+
 /** A put that has sent copies. */
 interface CopyTarget {
-  /** `hinted`: it keeps the copy with a hint, whatever it was asked for. */
-  onAcked(ticket: number, durable: boolean, hinted: boolean): void;
+  onAcked(ticket: number, reply: CopyReply): void;
   onFailed(ticket: number, fault: Fault): void;
   /** The node's reap fence is above our stamp. */
   onBehind(node: number, ticket: number, fence: number): void;
@@ -21,7 +28,7 @@ export class CopyAcks implements StoreAsker {
   }
 
   onStored(_from: number, tag: number, reply: StoreReplyView): void {
-    this.#put.onAcked(tag, reply.durable, reply.hinted);
+    this.#put.onAcked(tag, reply);
   }
 
   onRefused(from: number, tag: number, refusal: Failure): void {

@@ -5,10 +5,12 @@
  *   copy     the reap logs of all owners are known here ─▶ everything was compared with every owner; and all nodes that
  *            are connected write here, too, and what they began before has settled ─▶ once more with every owner, which
  *            finds what was written by those that did not know yet ─▶ proposed: owner from now on
- *   settle   all nodes that are connected know this ring, so nobody asks the giver any more ─▶ proposed: done
+ *   settle   all nodes that are connected and all owners know this ring, so nobody asks the giver any more ─▶ proposed: done
  *
  * A node that is not connected to this one may write by an old ring, to the giver. It is no loss: the giver drops nothing
- * that the owners lack (departures.ts), and gets to know the ring together with whoever wrote to it.
+ * that the owners lack (departures.ts), and gets to know the ring together with whoever wrote to it. Strict puts and gets
+ * by an old ring are no danger to those by a newer one, either: each step is known to the owners before the next, and one
+ * that knows more than the coordinator does not count for it.
  */
 import type { Random } from '../../env/random.js';
 import type { TimerHandle } from '../../env/clock.js';
@@ -233,7 +235,16 @@ export class MoveDriver {
   #hasSettled(move: RingMove, suspects: ReadonlySet<number>): boolean {
     // An owner from the start, that has to know as well what the others have forgotten.
     if (move.from === NOBODY) return this.#hasInherited(move) && !suspects.has(move.partition);
-    return this.#allKnow(this.#parts.services.ring.version);
+    return this.#allKnow(this.#parts.services.ring.version) && this.#ownersKnow(move.partition);
+  }
+
+  /** Also those that are away: who has never heard of this ring would count by the one before. */
+  #ownersKnow(partition: number): boolean {
+    const { links, services, self } = this.#parts;
+    const { owners, replicaCount: n, version } = services.ring;
+    return owners
+      .slice(partition * n, partition * n + n)
+      .every((owner) => owner === self || (links.get(owner)?.ringVersion ?? version) >= version);
   }
 
   /** All members that are connected to this one have a ring that is at least so new. */

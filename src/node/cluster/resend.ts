@@ -11,13 +11,14 @@ import type { StoreHead } from '../../model/peer-messages.js';
 import type { KeyPlace, ReadRequest, Stored } from '../../storage/storage.js';
 import type { StoreReplyView } from '../../wire/read-peer.js';
 import type { StoreAsker } from '../peers/request.js';
+import type { CopyReply } from './copy-acks.js';
 import type { ClusterParts } from './parts.js';
 
 /** Fences rise rarely: more in a row is somebody's fault. */
 const TIMES_MAX = 4;
 
 export interface ResendTarget {
-  onAcked(ticket: number, durable: boolean, hinted: boolean): void;
+  onAcked(ticket: number, reply: CopyReply): void;
   onFailed(ticket: number, fault: Fault): void;
 }
 
@@ -71,8 +72,8 @@ export class Resend implements ReadRequest, StoreAsker {
     if ((links.get(node)?.store(stamped, record, true, timeoutMs, this, 0) ?? null) === null) this.#failed('unsent');
   }
 
-  onStored(_from: number, _tag: number, { durable, hinted }: StoreReplyView): void {
-    this.#target.onAcked(this.#terms.ticket, durable, hinted);
+  onStored(_from: number, _tag: number, reply: StoreReplyView): void {
+    this.#target.onAcked(this.#terms.ticket, reply);
   }
 
   onRefused(_from: number, _tag: number, { fence, code, outcomeUnknown }: Failure): void {

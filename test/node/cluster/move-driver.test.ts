@@ -186,18 +186,34 @@ test('a node that was away and comes back by an older ring makes the last compar
   for (const sinceMs of desk.hastened.values()) t.true(sinceMs >= backMs + SETTLE_MS);
 });
 
-test('what is settled needs only that everybody who is connected knows', (t) => {
+test('what is settled needs that everybody who is connected knows, and every owner, connected or not', (t) => {
   const desk = new Desk(settling, RECEIVER);
-  const late = desk.links.get(LEAVER) as { ringVersion: number };
+  const late = desk.links.get(LEAVER) as { state: string; ringVersion: number };
   late.ringVersion = settling.version - 1;
   desk.time.runFor(A_WHILE);
   t.is(desk.steps(), 'settling');
   t.is(desk.proposed.length, 0);
-  late.ringVersion = settling.version + 3;
-  desk.time.runFor(1_000);
+  late.state = 'down';
+  desk.time.runFor(A_WHILE);
   const [next] = desk.proposed as [RingDocument];
   t.deepEqual(incoming(next), []);
   t.is(next.moves.length, settling.moves.length - incoming(settling).length);
+});
+
+test('an owner that is away holds up the end of a move until it has heard of the ring', (t) => {
+  const desk = new Desk(settling, RECEIVER);
+  const n = settling.replicaCount;
+  const [{ partition }] = incoming(settling) as [RingMove];
+  const owner = settling.owners.slice(partition * n, partition * n + n).find((one) => one !== RECEIVER) as number;
+  const away = desk.links.get(owner) as { state: string; ringVersion: number };
+  Object.assign(away, { state: 'down', ringVersion: settling.version - 1 });
+  desk.time.runFor(A_WHILE);
+  const waits = (ring: RingDocument | undefined): boolean =>
+    incoming(ring ?? settling).some((move) => move.partition === partition);
+  t.true(waits(desk.proposed.at(-1)));
+  away.ringVersion = settling.version;
+  desk.time.runFor(20_000);
+  t.false(waits(desk.proposed.at(-1)));
 });
 
 test('what was lost with a node is taken over when it is believed, and the reap logs are known', (t) => {

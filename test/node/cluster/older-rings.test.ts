@@ -91,8 +91,25 @@ test('who has given a partition up counts as a stand-in for a put by an older ri
   const error = bench.node(first).putError(key, 'apple', { w: 2, strict: true });
   t.is(error.code, 'QUORUM_UNAVAILABLE');
   t.true(error.outcomeUnknown);
-  t.regex(error.text, /no owner any more/);
+  t.regex(error.text, /lives by a newer ring/);
   t.true(bench.node(GIVER).hints().includes(`${taker}:1`), 'it is kept for who has taken it over');
+});
+
+test('an owner that knows a newer ring counts for a strict put by an older one as a stand-in, and tells it nothing in a strict get', (t) => {
+  const it = scene();
+  const { bench, key, over, staying } = it;
+  const [first, second] = staying as [number, number];
+  deafen(it, first);
+  bench.install(over, [second]);
+  const terms = { w: 2, strict: true };
+  const error = bench.node(first).putError(key, 'apple', terms);
+  t.regex(error.text, new RegExp(`node ${second} .*lives by a newer ring`));
+  t.true(error.outcomeUnknown);
+  t.true(bench.node(second).holds(key));
+  t.is(bench.node(first).getError(key, { r: 2, strict: true }).code, 'UNKNOWN_STATE');
+  t.deepEqual(bench.node(first).values(key, { r: 2 }), ['apple']);
+  bench.install(over, [first]);
+  t.false(bench.node(first).put(key, 'pear', terms).origin.sloppy);
 });
 
 test('without strict it counts, and says what it is', (t) => {
