@@ -43,10 +43,23 @@ const PAGE_ENTRIES = 256;
 const NAME_AT = 9;
 const NO_FENCE: FenceState = { fence: 0, reapedAt: 0, trimmedAt: 0 };
 
-export function* installFile(parts: MoveParts, partition: Partition, path: string): Flow<InstallRefusal | null> {
+/** What holds for some files beside what is judged of all of them; file-take.ts. */
+export interface Admission {
+  /** Makes the file ready, and says whether it may come in: true in the turn in which that is answered. */
+  admit(received: PartitionFile): Flow<InstallRefusal | null>;
+  /** It is in its place, and merged. */
+  settled(): void;
+}
+
+export function* installFile(
+  parts: MoveParts,
+  partition: Partition,
+  path: string,
+  admission: Admission | null = null,
+): Flow<InstallRefusal | null> {
   const received = yield* openReceived(parts, path);
   if (received === null) return 'foreign';
-  return yield* new Install(parts, partition, path, received).run();
+  return yield* new Install(parts, partition, path, received).run(admission);
 }
 
 function* openReceived({ deps, options }: MoveParts, path: string): Flow<PartitionFile | null> {
@@ -89,7 +102,7 @@ class Install {
     };
   }
 
-  *run(): Flow<InstallRefusal | null> {
+  *run(admission: Admission | null): Flow<InstallRefusal | null> {
     const { turn } = this.#parts;
     yield* wait((done) => {
       turn.take(() => {
@@ -97,6 +110,8 @@ class Install {
       });
     });
     try {
+      const refusal = admission === null ? null : yield* admission.admit(this.#file());
+      if (refusal !== null) return refusal;
       const theirs = this.#judge();
       if (typeof theirs === 'string') return theirs;
       const names = yield* this.#namesHere();
@@ -107,6 +122,7 @@ class Install {
       turn.give();
     }
     yield* this.#mergeRest();
+    admission?.settled();
     yield* surelySaveTable(this.#parts);
     return null;
   }
