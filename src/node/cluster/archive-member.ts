@@ -71,7 +71,20 @@ export class ArchiveMember {
       fence: reaps.stampOf(partition),
       trimmedAt: reaps.trimmedAt(partition),
       latencyUs: Math.round(1_000 * Math.max(gets.minuteMs(nowMs), puts.minuteMs(nowMs))),
+      takesFile: this.whyNoFile(partition) === '',
     });
+  }
+
+  /** Why the file of an archive is not taken for all of a partition; empty: nothing is here, and nothing can be missing. */
+  whyNoFile(partition: number): string {
+    const { parts, moves, replicas } = this.#world;
+    const { ring, hash } = parts.services;
+    if (partition >= ring.partitionCount) return `There is no partition ${partition}`;
+    const doubt = moves === null ? 'is not in a file here' : this.#whyNotNow(partition);
+    if (doubt !== '') return `Partition ${partition} ${doubt}`;
+    if (ring.moves.some((move) => move.partition === partition)) return `Partition ${partition} is being moved`;
+    const [, , records = 0] = replicas.liveTree(partition).root(hash);
+    return records === 0 ? '' : `Partition ${partition} has ${records} records here`;
   }
 
   records({ partition, compares, records }: ArchiveRecords, answer: Answer<ArchiveRecordsReply>): void {
