@@ -153,7 +153,7 @@ export class Members {
 
   restoreOpen(member: number, open: Omit<RestoreOpen, 'budgetMs'>): Promise<RestoreOpenReply> {
     const body = encodeRestoreOpen({ ...open, budgetMs: this.#timeoutMs });
-    return this.#patiently(() => this.#ask(member, RESTORE_OPEN, body, decodeRestoreOpenReply), PIECE_PATIENCE_MS);
+    return this.#patiently(() => this.#ask(member, RESTORE_OPEN, body, decodeRestoreOpenReply));
   }
 
   async restorePiece(member: number, piece: Omit<RestorePiece, 'budgetMs'>): Promise<void> {

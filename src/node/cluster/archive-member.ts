@@ -71,20 +71,26 @@ export class ArchiveMember {
       fence: reaps.stampOf(partition),
       trimmedAt: reaps.trimmedAt(partition),
       latencyUs: Math.round(1_000 * Math.max(gets.minuteMs(nowMs), puts.minuteMs(nowMs))),
-      takesFile: this.whyNoFile(partition) === '',
+      takesFile: isOwner && (this.fileRefusal(partition)?.retryable ?? true),
     });
   }
 
-  /** Why the file of an archive is not taken for all of a partition; empty: nothing is here, and nothing can be missing. */
-  whyNoFile(partition: number): string {
+  /**
+   * Why the file of an archive is not taken for all of a partition; null: nothing is here, and nothing can be missing. What
+   * passes by itself may be waited for.
+   */
+  fileRefusal(partition: number): Failure | null {
     const { parts, moves, replicas } = this.#world;
     const { ring, hash } = parts.services;
-    if (partition >= ring.partitionCount) return `There is no partition ${partition}`;
-    const doubt = moves === null ? 'is not in a file here' : this.#whyNotNow(partition);
-    if (doubt !== '') return `Partition ${partition} ${doubt}`;
-    if (ring.moves.some((move) => move.partition === partition)) return `Partition ${partition} is being moved`;
+    const refusal = this.#refusal(partition);
+    if (refusal !== null) return refusal;
+    const never = (why: string): Failure => failure('INVALID_ARGUMENT', `Partition ${partition} ${why}`);
+    if (moves === null) return never('is not in a file here');
+    if (ring.moves.some((move) => move.partition === partition)) return never('is being moved');
     const [, , records = 0] = replicas.liveTree(partition).root(hash);
-    return records === 0 ? '' : `Partition ${partition} has ${records} records here`;
+    if (records > 0) return never(`has ${records} records here`);
+    const doubt = this.#whyNotNow(partition);
+    return doubt === '' ? null : failure('UNAVAILABLE', `Partition ${partition} ${doubt}: ask again`);
   }
 
   records({ partition, compares, records }: ArchiveRecords, answer: Answer<ArchiveRecordsReply>): void {

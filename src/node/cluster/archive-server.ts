@@ -2,7 +2,8 @@
  * The requests of archives and restores: served to members that pass them on, and passed on for the command that asks this
  * node. What is meant for this node itself takes the same way, without a frame.
  *
- * Who passes on pieces pays for them: whoever archives through a busy node waits for that node's slices.
+ * Who passes on pieces pays for them: whoever archives through a busy node waits for that node's slices. What is restored is
+ * paid for by whoever takes it.
  */
 import type { Slices } from '../../background/slices.js';
 import { copyBytes } from '../../lib/bytes.js';
@@ -110,16 +111,9 @@ export class ArchiveServer implements ArchivePasser {
         if (fault !== '') told(failure('INVALID_ARGUMENT', `${nameOfKind(kind)} cannot be read: ${fault}`));
       } else this.#ask(member, kind, kept, budgetMs, told);
     };
-    const bytes = this.#bytesPassed(member, kind, kept);
-    if (bytes === 0) go();
-    else this.#slices.ask('archive', bytes, go);
-  }
-
-  #bytesPassed(member: number, kind: number, body: Uint8Array): number {
-    // Who takes a piece itself pays for it there.
-    if (kind === RESTORE_PIECE) return member === this.#parts.self ? 0 : body.length;
-    const chunk = kind === TRANSFER_CHUNK ? decodeTransferChunk(body, 0, body.length) : null;
-    return chunk === null || isFault(chunk) ? 0 : chunk.length;
+    const chunk = kind === TRANSFER_CHUNK ? decodeTransferChunk(kept, 0, kept.length) : null;
+    if (chunk === null || isFault(chunk)) go();
+    else this.#slices.ask('archive', chunk.length, go);
   }
 
   #ask(member: number, kind: number, body: Uint8Array, budgetMs: number, told: Answer): void {

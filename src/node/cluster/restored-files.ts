@@ -56,8 +56,8 @@ export interface RestoredFilesWorld {
   readonly moves: MoveStorage;
   readonly disk: Disk;
   readonly slices: Slices;
-  /** Why the file of a partition is not taken now; empty: it is. */
-  refusal(partition: number): string;
+  /** Why the file of a partition is not taken now; null: it is. */
+  refusal(partition: number): Failure | null;
   /** These partitions are to be left alone by anti-entropy. */
   hold(partitions: ReadonlySet<number>): void;
 }
@@ -98,16 +98,11 @@ export class RestoredFiles {
     });
   }
 
-  /** Empty: the file of the partition would be taken. */
-  refusal(partition: number): string {
-    if (!this.#isReady || this.#stopped) return 'No files are taken at present';
-    return this.#world.refusal(partition);
-  }
-
   open(open: RestoreOpen, answer: Answer<RestoreOpenReply>): void {
     const { partition, restoreId } = open;
-    const refusal = this.refusal(partition);
-    if (refusal !== '') return answer(failure('INVALID_ARGUMENT', refusal));
+    if (!this.#isReady || this.#stopped) return answer(failure('UNAVAILABLE', 'No files are taken at present'));
+    const refusal = this.#world.refusal(partition);
+    if (refusal !== null) return answer(refusal);
     const { hash, ring } = this.#world.parts.services;
     const offer = { ...open.file, digests: copyBytes(open.file.digests), digest: copyBytes(open.file.digest) };
     if (!isDigest(offer.digests, offer.digest, 0, hash)) {
@@ -234,7 +229,7 @@ export class RestoredFiles {
       });
       this.#giveUp(slot, outcome);
     };
-    if (refusal !== '') return over(failure('INVALID_ARGUMENT', refusal));
+    if (refusal !== null) return over(refusal);
     run(taken(), (error, why) => {
       if (error !== null) over(failureOf(slot, error));
       else if (why == null) over({ ready: true });

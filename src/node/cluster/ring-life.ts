@@ -260,7 +260,7 @@ function restoringOf({ parts, exchanges, slices, options }: RingLifeWorld): Rest
   if (files === undefined) return { member, restored: null };
   const restored = new RestoredFiles({
     ...{ parts, slices, ...files },
-    refusal: (partition) => member.whyNoFile(partition),
+    refusal: (partition) => member.fileRefusal(partition),
     hold: (partitions) => {
       exchanges.hold('restore', partitions);
     },
