@@ -47,7 +47,7 @@ const NO_FENCE: FenceState = { fence: 0, reapedAt: 0, trimmedAt: 0 };
 export interface Admission {
   /** Makes the file ready, and says whether it may come in: true in the turn in which that is answered. */
   admit(received: PartitionFile): Flow<InstallRefusal | null>;
-  /** It is in its place, and merged. */
+  /** It is in its place, and merged; or it is not, and all is as it was. */
   settled(): void;
 }
 
@@ -116,7 +116,7 @@ class Install {
       if (typeof theirs === 'string') return theirs;
       const names = yield* this.#namesHere();
       if (names === null) return 'too-much-here';
-      yield* this.#install(theirs, names);
+      yield* this.#install(theirs, names, admission);
     } finally {
       this.#received?.close();
       turn.give();
@@ -162,7 +162,7 @@ class Install {
     return bytes > HERE_BYTES_MAX ? null : names;
   }
 
-  *#install(theirs: FenceState, names: readonly string[]): Flow<void> {
+  *#install(theirs: FenceState, names: readonly string[], admission: Admission | null): Flow<void> {
     const partition = this.#partition;
     const { installation } = partition;
     partition.installation = 0;
@@ -176,7 +176,8 @@ class Install {
       yield* this.#mergeAll(names);
       if (!this.#parts.isOpen()) throw new Error('The store is being closed');
     } catch (error) {
-      partition.installation = installation; // the old file goes on; that it is suspect now harms nothing
+      partition.installation = installation; // the old file goes on; that it is suspect now harms nothing of a move
+      admission?.settled();
       throw error;
     }
     const old = this.#leaveOldFile();
