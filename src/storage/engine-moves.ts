@@ -53,14 +53,14 @@ export class EngineMoves implements MoveStorage {
   }
 
   installFile(id: number, path: string, done: (error: Error | null, refusal?: InstallRefusal | null) => void): void {
-    this.#run(id, (partition) => installFile(this.#parts, partition, path), this.#noted(id, 'partition_installed', done));
+    this.#run(
+      id,
+      (partition) => installFile(this.#parts, partition, path),
+      this.#noted(id, 'partition_installed', done),
+    );
   }
 
-  takeFile(
-    id: number,
-    file: ForeignFile,
-    done: (error: Error | null, refusal?: InstallRefusal | null) => void,
-  ): void {
+  takeFile(id: number, file: ForeignFile, done: (error: Error | null, refusal?: InstallRefusal | null) => void): void {
     const told = this.#noted(id, 'partition_taken', done);
     this.#underWay += 1;
     run(isSound(this.#parts, id, file), (error, sound) => {

@@ -87,7 +87,8 @@ class EmptyPlace implements Admission {
   /** What has made it suspect before it was taken was found out of the old file, or in the new one. */
   settled(): void {
     const partition = this.#partition;
-    if (partition.suspicion !== SUSPICIONS.storeNew || partition.doubts !== this.#doubts || !partition.marksHold) return;
+    if (partition.suspicion !== SUSPICIONS.storeNew || partition.doubts !== this.#doubts || !partition.marksHold)
+      return;
     partition.suspicion = SUSPICIONS.none;
   }
 

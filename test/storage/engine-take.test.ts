@@ -208,7 +208,8 @@ test('writes that come meanwhile are merged or keep it out; a crash at any momen
     }
     t.deepEqual(world.up().status().quarantined, []);
     for (const { name, value, write } of writes) {
-      if (write.state === 'acked') t.true(valueAt(world, name).includes(value), `round ${round}: ${name} lost ${value}`);
+      if (write.state === 'acked')
+        t.true(valueAt(world, name).includes(value), `round ${round}: ${name} lost ${value}`);
     }
     const isThere = valueAt(world, NAMES[7] as string).includes('theirs 3');
     const isSuspect = world.up().status().suspectPartitions.length > 0;

@@ -46,7 +46,12 @@ export class SentFile {
         const { clusterId } = manifest;
         const { restoreId } = this;
         const offer = this.#offer();
-        const { chunks, pieceBytes } = await members.restoreOpen(owner, { partition, restoreId, clusterId, file: offer });
+        const { chunks, pieceBytes } = await members.restoreOpen(owner, {
+          partition,
+          restoreId,
+          clusterId,
+          file: offer,
+        });
         const pieces = this.#lacking(chunks, pieceBytes);
         const sender = (): Promise<void> => this.#sendAll(owner, file, pieces);
         await Promise.all(Array.from({ length: AT_ONCE }, sender));

@@ -206,7 +206,9 @@ function report(
       `${name}: ${counted(facts.records, 'record')} of ${counted(facts.partitions, 'partition')}; ${facts.merged} were not there, ${facts.reaped} had been deleted since and stay so\n`,
     );
     if (facts.files > 0)
-      io.out(`${counted(facts.files, 'file')} went to owners that had nothing of the partition, and were looked through there\n`);
+      io.out(
+        `${counted(facts.files, 'file')} went to owners that had nothing of the partition, and were looked through there\n`,
+      );
     const whom = facts.files > 0 ? 'every owner that did not take a file just as it is' : 'every owner';
     io.out(
       `Proof: ${whom} was asked for every record, and lacks ${facts.missing}; ${facts.rootsEqual} of ${facts.rootsCompared} roots are those of the archive\n`,
