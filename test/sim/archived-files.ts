@@ -4,7 +4,7 @@
  * forgotten since: such a file is to be refused. Where partitions have few keys an owner that a write has not reached yet
  * has nothing, and takes the file that another one gave.
  */
-import { Prng } from '../../src/lib/prng.js';
+import type { Prng } from '../../src/lib/prng.js';
 import type { FileManifest } from '../../src/env/workers.js';
 import type { TransferOpenReply } from '../../src/model/transfer-messages.js';
 import type { PartitaNode } from '../../src/node/node.js';
