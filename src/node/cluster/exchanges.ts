@@ -80,6 +80,8 @@ export class Exchanges {
   hold(why: 'move' | 'restore', partitions: ReadonlySet<number>): void {
     this.#held[why] = partitions;
     this.#schedule.held = new Set([...this.#held.move, ...this.#held.restore]);
+    // What has taken a file is believed at once: nobody is to bring it what it has.
+    if (why === 'restore') this.#schedule.setSuspects(this.#suspects());
     this.#begin();
   }
 
