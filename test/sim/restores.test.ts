@@ -30,7 +30,7 @@ for (const [what, faults] of [
 }
 
 for (const [what, faults, taken] of [
-  ['nodes go down and are cut off', ['restore-file', 'restore-file', 'kill', 'power', 'isolate'], 0],
+  ['nodes go down and are cut off', ['restore-file', 'restore-file', 'restore-file', 'kill', 'flapping'], 0],
   ['disks are full, or lost', ['restore-file', 'restore-file', 'lost-disk', 'full-disk'], 1],
 ] as const satisfies readonly (readonly [string, readonly FaultKind[], number])[]) {
   test(`restores of whole files, while ${what}`, (t) => {
