@@ -119,6 +119,8 @@ export interface Workers {
     done: (error: Error | null, result?: RebuiltLeaves) => void,
   ): void;
   scrubSlice(task: SliceTask, done: (error: Error | null, slice?: ScrubSlice) => void): void;
+  /** As scrubSlice, of a copy: a file that nobody has open, as PartitionFiles.copyPath names it. */
+  walkCopy(task: SliceTask, done: (error: Error | null, slice?: ScrubSlice) => void): void;
   describe(task: DescribeTask, done: (error: Error | null, copy?: CopiedFile) => void): void;
   /** XXH64 of each chunk, eight bytes each. */
   digestChunks(task: DigestTask, done: (error: Error | null, digests?: Uint8Array) => void): void;

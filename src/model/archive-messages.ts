@@ -52,6 +52,8 @@ export interface ArchiveStateReply {
   readonly unmet: readonly number[];
   /** The slower of gets and puts, the 99th percentile of the last minute. */
   readonly latencyUs: number;
+  /** It would take a file of the archive now: nothing is there, and nothing that was there can be missing. */
+  readonly takesFile: boolean;
 }
 
 /** Records of an archive, to be merged with what is there; or to be looked for. */

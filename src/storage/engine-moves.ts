@@ -21,15 +21,15 @@ import { writeU32 } from '../lib/bytes.js';
 import { type Flow, run, wait } from '../lib/flow.js';
 import { leafCountOf } from '../repair/merkle.js';
 import { markBytesOf } from './engine-space.js';
+import { digestsOf } from './file-digests.js';
 import { installFile } from './file-install.js';
+import { isSound, takeFile } from './file-take.js';
 import { LOG_KINDS } from './log-types.js';
 import { durable, freed, type MoveParts, rest, surelySaveTable } from './move-parts.js';
-import type { InstallRefusal, MoveStorage, WrittenPlaces } from './move-storage.js';
+import type { ForeignFile, InstallRefusal, MoveStorage, WrittenPlaces } from './move-storage.js';
 import { encodeFence, sealed } from './reap-format.js';
 import { SUSPICIONS, type Partition } from './partition.js';
 
-/** A task of the pool reads so much at once: some 20 ms. */
-const DIGEST_TASK_BYTES = 16_777_216;
 /** A copy without the last writes is better than none: anti-entropy brings those. */
 const FLUSH_MS_MAX = 5_000;
 /** Partitions that are looked at before others have their turn. */
@@ -53,12 +53,33 @@ export class EngineMoves implements MoveStorage {
   }
 
   installFile(id: number, path: string, done: (error: Error | null, refusal?: InstallRefusal | null) => void): void {
-    const told = (error: Error | null, refusal?: InstallRefusal | null): void => {
-      const outcome = error?.message ?? refusal ?? 'done';
-      this.#parts.deps.log.info('partition_installed', { partition: id, outcome });
+    this.#run(
+      id,
+      (partition) => installFile(this.#parts, partition, path),
+      this.#noted(id, 'partition_installed', done),
+    );
+  }
+
+  takeFile(id: number, file: ForeignFile, done: (error: Error | null, refusal?: InstallRefusal | null) => void): void {
+    const told = this.#noted(id, 'partition_taken', done);
+    this.#underWay += 1;
+    run(isSound(this.#parts, id, file), (error, sound) => {
+      this.#underWay -= 1;
+      if (error !== null) told(error);
+      else if (sound !== true) told(null, 'damaged');
+      else this.#run(id, (partition) => takeFile(this.#parts, partition, file), told);
+    });
+  }
+
+  #noted(
+    partition: number,
+    what: string,
+    done: (error: Error | null, refusal?: InstallRefusal | null) => void,
+  ): (error: Error | null, refusal?: InstallRefusal | null) => void {
+    return (error, refusal) => {
+      this.#parts.deps.log.info(what, { partition, outcome: error?.message ?? refusal ?? 'done' });
       done(error, refusal);
     };
-    this.#run(id, (partition) => installFile(this.#parts, partition, path), told);
   }
 
   copyFile(id: number, path: string, done: (error: Error | null, manifest?: FileManifest | null) => void): void {
@@ -115,17 +136,7 @@ export class EngineMoves implements MoveStorage {
     const facts = yield* wait<CopiedFile>((done) => {
       deps.workers.describe({ path, leafCount: leafCountOf(options.partitionCount) }, done);
     });
-    const { bytes, chunkBytes } = facts;
-    const digests: Uint8Array[] = [];
-    const step = Math.max(chunkBytes, DIGEST_TASK_BYTES);
-    for (let from = 0; from < bytes; from += step) {
-      const task = { path, chunkBytes, from, until: Math.min(bytes, from + step) };
-      const some = yield* wait<Uint8Array>((done) => {
-        deps.workers.digestChunks(task, done);
-      });
-      digests.push(some);
-    }
-    const all = new Uint8Array(Buffer.concat(digests));
+    const all = yield* digestsOf(deps.workers, path, facts);
     const digest = new Uint8Array(8);
     deps.hash.hash(all, 0, all.length);
     writeU32(digest, 0, deps.hash.hi);

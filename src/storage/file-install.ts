@@ -43,10 +43,23 @@ const PAGE_ENTRIES = 256;
 const NAME_AT = 9;
 const NO_FENCE: FenceState = { fence: 0, reapedAt: 0, trimmedAt: 0 };
 
-export function* installFile(parts: MoveParts, partition: Partition, path: string): Flow<InstallRefusal | null> {
+/** What holds for some files beside what is judged of all of them; file-take.ts. */
+export interface Admission {
+  /** Makes the file ready, and says whether it may come in: true in the turn in which that is answered. */
+  admit(received: PartitionFile): Flow<InstallRefusal | null>;
+  /** It is in its place, and merged; or it is not, and all is as it was. */
+  settled(): void;
+}
+
+export function* installFile(
+  parts: MoveParts,
+  partition: Partition,
+  path: string,
+  admission: Admission | null = null,
+): Flow<InstallRefusal | null> {
   const received = yield* openReceived(parts, path);
   if (received === null) return 'foreign';
-  return yield* new Install(parts, partition, path, received).run();
+  return yield* new Install(parts, partition, path, received).run(admission);
 }
 
 function* openReceived({ deps, options }: MoveParts, path: string): Flow<PartitionFile | null> {
@@ -89,7 +102,7 @@ class Install {
     };
   }
 
-  *run(): Flow<InstallRefusal | null> {
+  *run(admission: Admission | null): Flow<InstallRefusal | null> {
     const { turn } = this.#parts;
     yield* wait((done) => {
       turn.take(() => {
@@ -97,16 +110,19 @@ class Install {
       });
     });
     try {
+      const refusal = admission === null ? null : yield* admission.admit(this.#file());
+      if (refusal !== null) return refusal;
       const theirs = this.#judge();
       if (typeof theirs === 'string') return theirs;
       const names = yield* this.#namesHere();
       if (names === null) return 'too-much-here';
-      yield* this.#install(theirs, names);
+      yield* this.#install(theirs, names, admission);
     } finally {
       this.#received?.close();
       turn.give();
     }
     yield* this.#mergeRest();
+    admission?.settled();
     yield* surelySaveTable(this.#parts);
     return null;
   }
@@ -146,7 +162,7 @@ class Install {
     return bytes > HERE_BYTES_MAX ? null : names;
   }
 
-  *#install(theirs: FenceState, names: readonly string[]): Flow<void> {
+  *#install(theirs: FenceState, names: readonly string[], admission: Admission | null): Flow<void> {
     const partition = this.#partition;
     const { installation } = partition;
     partition.installation = 0;
@@ -160,7 +176,8 @@ class Install {
       yield* this.#mergeAll(names);
       if (!this.#parts.isOpen()) throw new Error('The store is being closed');
     } catch (error) {
-      partition.installation = installation; // the old file goes on; that it is suspect now harms nothing
+      partition.installation = installation; // the old file goes on; that it is suspect now harms nothing of a move
+      admission?.settled();
       throw error;
     }
     const old = this.#leaveOldFile();

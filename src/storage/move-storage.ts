@@ -12,7 +12,20 @@ export type InstallRefusal =
   /** It was made at a fence below the one here. */
   | 'behind'
   /** What is here already is more than is merged in one go. */
-  | 'too-much-here';
+  | 'too-much-here'
+  /** Of files that are only taken where nothing is: something is, or may have been. */
+  | 'not-empty'
+  | 'in-doubt'
+  /** Its bytes, or its records, are not those that were announced. */
+  | 'damaged';
+
+/** A file that is no owner's copy: what it is said to be is all that tells whether it can be believed. */
+export interface ForeignFile extends FileManifest {
+  /** In the node's directory. */
+  readonly path: string;
+  /** Its reap fence and its reap log are of this very cluster; those of another one mean nothing here. */
+  readonly isOurs: boolean;
+}
 
 export interface WrittenPlaces {
   /** Of the partition's last write; what is read before the next one is all that there is. */
@@ -39,6 +52,17 @@ export interface MoveStorage extends PartitionDrops {
   installFile(
     partition: number,
     path: string,
+    done: (error: Error | null, refusal?: InstallRefusal | null) => void,
+  ): void;
+  /**
+   * A file from outside of the cluster becomes the partition's if nothing is here, and nothing that was here can be missing.
+   * It is looked through first: its bytes, and each record. What comes meanwhile is merged with it, as `installFile` does; and
+   * the partition is believed afterwards as it was before, since it holds all that it held. A crash leaves what was here, or
+   * the file, suspect.
+   */
+  takeFile(
+    partition: number,
+    file: ForeignFile,
     done: (error: Error | null, refusal?: InstallRefusal | null) => void,
   ): void;
   /**

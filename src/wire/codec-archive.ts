@@ -55,7 +55,7 @@ export function encodeArchiveStateReply(reply: ArchiveStateReply): Uint8Array {
   const root = new Uint8Array(ROOT_BYTES);
   writeU32(root, 0, reply.rootHi);
   writeU32(root, 4, reply.rootLo);
-  const { isOwner: owner, isSuspect: suspect } = reply;
+  const { isOwner: owner, isSuspect: suspect, takesFile } = reply;
   return v1.ArchiveStateReply.encode({
     ...reply,
     owner,
@@ -63,6 +63,7 @@ export function encodeArchiveStateReply(reply: ArchiveStateReply): Uint8Array {
     root,
     met: [...reply.met],
     unmet: [...reply.unmet],
+    ...(takesFile ? { takesFile } : {}),
   }).finish();
 }
 
@@ -89,6 +90,7 @@ export function decodeArchiveStateReply(
       met: limited(reply.met, OWNERS_MAX, 'owners'),
       unmet: limited(reply.unmet, OWNERS_MAX, 'owners'),
       latencyUs,
+      takesFile: reply.takesFile,
     };
   });
 }

@@ -35,10 +35,15 @@ export function decodeTransferOpen(bytes: Uint8Array, start: number, end: number
 }
 
 export function encodeTransferOpenReply(reply: TransferOpenReply): Uint8Array {
+  return v1.TransferOpenReply.encode(offerOut(reply)).finish();
+}
+
+/** As a message has it. */
+export function offerOut(reply: TransferOpenReply): partita.v1.ITransferOpenReply {
   const root = new Uint8Array(DIGEST_BYTES);
   writeU32(root, 0, reply.rootHi);
   writeU32(root, 4, reply.rootLo);
-  return v1.TransferOpenReply.encode({ ...reply, root: reply.ready ? root : NOTHING }).finish();
+  return { ...reply, root: reply.ready ? root : NOTHING };
 }
 
 export function decodeTransferOpenReply(
@@ -46,28 +51,31 @@ export function decodeTransferOpenReply(
   start: number,
   end: number,
 ): TransferOpenReply | DecodeFault {
-  return decodeBy(v1.TransferOpenReply, bytes, start, end, (reply) => {
-    const { ready, chunkBytes, digests, digest, root } = reply;
-    const size = count53(reply.bytes);
-    if (ready) {
-      const chunks = chunkBytes === 0 ? 0 : Math.ceil(size / chunkBytes);
-      if (chunks === 0 || chunks > CHUNKS_MAX) bad(`${size} bytes in chunks of ${chunkBytes}`);
-      if (digests.length !== DIGEST_BYTES * chunks) bad(`${digests.length} bytes of digests for ${chunks} chunks`);
-      if (digest.length !== DIGEST_BYTES || root.length !== DIGEST_BYTES) bad('A digest that is not of 8 bytes');
-    } else if (digests.length + digest.length + root.length > 0) bad('Digests of a copy that is not ready');
-    return {
-      ready,
-      opening: count53(reply.opening),
-      fence: count53(reply.fence),
-      bytes: size,
-      chunkBytes,
-      digests,
-      digest,
-      rootHi: ready ? readU32(root, 0) : 0,
-      rootLo: ready ? readU32(root, 4) : 0,
-      records: count53(reply.records),
-    };
-  });
+  return decodeBy(v1.TransferOpenReply, bytes, start, end, offerIn);
+}
+
+/** Also where it is a part of another message. Throws as `bad` does. */
+export function offerIn(reply: partita.v1.TransferOpenReply): TransferOpenReply {
+  const { ready, chunkBytes, digests, digest, root } = reply;
+  const size = count53(reply.bytes);
+  if (ready) {
+    const chunks = chunkBytes === 0 ? 0 : Math.ceil(size / chunkBytes);
+    if (chunks === 0 || chunks > CHUNKS_MAX) bad(`${size} bytes in chunks of ${chunkBytes}`);
+    if (digests.length !== DIGEST_BYTES * chunks) bad(`${digests.length} bytes of digests for ${chunks} chunks`);
+    if (digest.length !== DIGEST_BYTES || root.length !== DIGEST_BYTES) bad('A digest that is not of 8 bytes');
+  } else if (digests.length + digest.length + root.length > 0) bad('Digests of a copy that is not ready');
+  return {
+    ready,
+    opening: count53(reply.opening),
+    fence: count53(reply.fence),
+    bytes: size,
+    chunkBytes,
+    digests,
+    digest,
+    rootHi: ready ? readU32(root, 0) : 0,
+    rootLo: ready ? readU32(root, 4) : 0,
+    records: count53(reply.records),
+  };
 }
 
 export function encodeTransferChunk(chunk: TransferChunk): Uint8Array {

@@ -62,6 +62,15 @@ export class InlineWorkers implements Workers {
     this.#run(() => walkSlice(this.#walk(path, leafCount), partition, fromLeaf, limitsOf(task)), done);
   }
 
+  walkCopy(task: SliceTask, done: Answer<ScrubSlice>): void {
+    const { path, partition, leafCount, fromLeaf } = task;
+    this.#run(() => {
+      const { snapshot } = this.#copyAt(path);
+      const parts: WalkParts = { ...this.#walk(path, leafCount), snapshot: (use) => use(snapshot) };
+      return walkSlice(parts, partition, fromLeaf, limitsOf(task));
+    }, done);
+  }
+
   describe({ path, leafCount }: DescribeTask, done: Answer<CopiedFile>): void {
     this.#run(() => {
       const { bytes, snapshot } = this.#copyAt(path);

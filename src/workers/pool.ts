@@ -59,6 +59,10 @@ export class PoolWorkers implements Workers {
     this.#run('scrubSlice', task, done);
   }
 
+  walkCopy(task: SliceTask, done: Answer<ScrubSlice>): void {
+    this.#run('walkCopy', task, done);
+  }
+
   describe(task: DescribeTask, done: Answer<CopiedFile>): void {
     this.#run('describe', task, done);
   }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
 import { withBytes, withCopiedFile } from '../disk/lmdb-copied-file.js';
 import { withSnapshot } from '../disk/lmdb-snapshot.js';
+import type { FileSnapshot } from '../env/partition-file.js';
 import type {
   CopiedFile,
   DescribeTask,
@@ -44,6 +45,14 @@ export function rebuildLeaves(task: WalkTask): RebuiltLeaves {
 
 export function scrubSlice(task: SliceTask): ScrubSlice {
   return walkSlice(walkOf(task), task.partition, task.fromLeaf, limitsOf(task));
+}
+
+export function walkCopy(task: SliceTask): ScrubSlice {
+  const { path, partition, fromLeaf } = task;
+  return withCopiedFile(path, (_bytes, snapshot) => {
+    const parts = { ...walkOf(task), snapshot: <T>(use: (file: FileSnapshot) => T): T => use(snapshot) };
+    return walkSlice(parts, partition, fromLeaf, limitsOf(task));
+  });
 }
 
 export function describe({ path, leafCount }: DescribeTask): CopiedFile {

@@ -60,6 +60,8 @@ test.serial('An archive goes to a cluster of another Q and to one of the same, a
     t.true(Number(facts['merged']) > 31, 'the owners, which compare, may have been faster with some'); // never with most
     t.is(facts['rootsEqual'], facts['rootsCompared']);
     t.is(facts['rootsCompared'], partitions === 4 ? '12' : '0');
+    if (partitions === 4) t.is(facts['files'], String(3 * Number(facts['partitions'])), 'to owners that have nothing');
+    else t.is(facts['files'], '0');
     await using read = await other.connect({ codec: codecs.utf8 });
     for (const key of [...KEYS, LONG]) t.deepEqual(await valuesOf(read, key), [`value of ${key}`]);
     t.deepEqual(await valuesOf(read, 'both'), ['one', 'two']);

@@ -4,7 +4,8 @@
  */
 import type { Prng } from '../../src/lib/prng.js';
 import type { SimClient } from './client.js';
-import { Archives, type ArchivesWorld } from './archives.js';
+import { ArchivedFiles, type ArchivedFilesWorld } from './archived-files.js';
+import { Archives } from './archives.js';
 import { majorityOf, RingCluster } from './cluster.js';
 import * as disks from './disk-faults.js';
 import type { Doubts } from './doubts.js';
@@ -14,7 +15,7 @@ import type { FaultKind, SimOptions } from './options.js';
 import type { SimNode } from './sim-node.js';
 import { between, exponential } from './tools.js';
 
-export interface NemesisWorld extends ArchivesWorld {
+export interface NemesisWorld extends ArchivedFilesWorld {
   readonly options: SimOptions;
   readonly network: SimulatedNetwork;
   readonly clients: readonly SimClient[];
@@ -29,6 +30,7 @@ export class Nemesis {
   readonly #random: Prng;
   readonly #copies: Map<SimNode, ReturnType<SimNode['copyDisk']>> = new Map();
   readonly #archives: Archives;
+  readonly #files: ArchivedFiles;
   #over = false;
   /** Faults begun, by kind. */
   readonly counts: Map<FaultKind, number> = new Map();
@@ -37,6 +39,7 @@ export class Nemesis {
     this.#world = world;
     this.#random = random;
     this.#archives = new Archives(world, random);
+    this.#files = new ArchivedFiles(world, random);
   }
 
   start(): void {
@@ -117,6 +120,9 @@ export class Nemesis {
         return;
       case 'restore':
         this.#archives.act();
+        return;
+      case 'restore-file':
+        this.#files.act();
         return;
       case 'client-restart':
         this.#world.restartClient(random.pick(clients));

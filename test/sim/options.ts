@@ -39,7 +39,7 @@ export const FAULT_KINDS = [
 /** What only several nodes that share keys can suffer from. */
 export const RING_FAULT_KINDS = ['quorum-down', 'cut-pair', 'flapping'] as const;
 /** Not drawn: for worlds in which deletes are forgotten soon. */
-export type AskedFaultKind = 'restore';
+export type AskedFaultKind = 'restore' | 'restore-file';
 export type FaultKind = (typeof FAULT_KINDS)[number] | (typeof RING_FAULT_KINDS)[number] | AskedFaultKind;
 
 export interface EngineShape {

@@ -28,3 +28,18 @@ for (const [what, faults] of [
     t.true((counts.get('partita_reaped_total') ?? 0) > 0, 'deletes are forgotten');
   });
 }
+
+for (const [what, faults, taken] of [
+  ['nodes go down and are cut off', ['restore-file', 'restore-file', 'restore-file', 'kill', 'flapping'], 0],
+  ['disks are full, or lost', ['restore-file', 'restore-file', 'lost-disk', 'full-disk'], 1],
+] as const satisfies readonly (readonly [string, readonly FaultKind[], number])[]) {
+  test(`restores of whole files, while ${what}`, (t) => {
+    // So few keys a partition that an owner whose disk is full has nothing of some.
+    const given = { ...GIVEN, partitionCount: 128, faultEveryMs: 250, faults, work: { ...GIVEN.work, keys: 200 } };
+    const { violations, counts } = runSeed({ seed: 1, given: given as Partial<SimOptions> });
+    t.deepEqual(violations, []);
+    t.true((counts.get('partita_reaped_total') ?? 0) > 0, 'deletes are forgotten');
+    t.true((counts.get('sim_archived_files refused') ?? 0) > 0, 'files of owners that have something are refused');
+    t.true((counts.get('sim_archived_files taken') ?? 0) >= taken);
+  });
+}

@@ -122,6 +122,10 @@ export class Strangers implements StrangersView {
         this.#files.add(placeOf(node, partition));
         inner.installFile(partition, path, done);
       },
+      takeFile: (partition, file, done) => {
+        this.#files.add(placeOf(node, partition));
+        inner.takeFile(partition, file, done);
+      },
       room: (done) => {
         inner.room(done);
       },

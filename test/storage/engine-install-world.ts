@@ -73,6 +73,14 @@ export function raiseNow(world: World, fence: number): void {
 
 /** The file of partition 0 of a store of its own, after `fill`. */
 export function fileFrom(seed: number, fill: (donor: World) => void): Uint8Array {
+  return copyFrom(seed, fill).bytes;
+}
+
+/** The same, with what it is. */
+export function copyFrom(
+  seed: number,
+  fill: (donor: World) => void,
+): { readonly bytes: Uint8Array; readonly manifest: FileManifest } {
   const donor = opened(seed);
   fill(donor);
   donor.flush();
@@ -84,7 +92,7 @@ export function fileFrom(seed: number, fill: (donor: World) => void): Uint8Array
     });
   });
   donor.time.runUntil(() => manifest !== null);
-  return donor.disk.contents('outgoing/one');
+  return { bytes: donor.disk.contents('outgoing/one'), manifest: manifest as unknown as FileManifest };
 }
 
 export interface Told {

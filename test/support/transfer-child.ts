@@ -187,6 +187,7 @@ async function fetchFile(node: Node, links: PeerLinks, folder: string): Promise<
       copyFile: () => undefined,
       room: () => undefined,
       dropPartition: () => undefined,
+      takeFile: () => undefined,
       installFile: (partition, path, done) => {
         streamMs = performance.now() - firstMs;
         moves.installFile(partition, path, done);

@@ -1,7 +1,9 @@
 /* Messages of archives, with their codecs: codecs.ts says what for. */
 import fc from 'fast-check';
 import * as archive from '../../src/wire/codec-archive.js';
+import * as restore from '../../src/wire/codec-restore.js';
 import { u32 } from './arbitrary.js';
+import { offers } from './codecs-transfer.js';
 import type { Codec } from './ring-log-codecs.js';
 
 const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -41,6 +43,7 @@ export const ARCHIVE_CODECS: Readonly<Record<string, Codec>> = {
       met: ordinals,
       unmet: ordinals,
       latencyUs: u32,
+      takesFile: fc.boolean(),
     }),
     encode: archive.encodeArchiveStateReply,
     decode: archive.decodeArchiveStateReply,
@@ -59,5 +62,47 @@ export const ARCHIVE_CODECS: Readonly<Record<string, Codec>> = {
     messages: fc.record({ known: u32, absent: u32, different: u32, reaped: u32, unknown: u32 }),
     encode: archive.encodeArchiveRecordsReply,
     decode: archive.decodeArchiveRecordsReply,
+  },
+  RestoreOpen: {
+    messages: fc.record({
+      budgetMs: u32,
+      partition: partitionIds,
+      restoreId: u53,
+      clusterId: fc.string({ maxLength: 40 }),
+      file: offers,
+    }),
+    encode: restore.encodeRestoreOpen,
+    decode: restore.decodeRestoreOpen,
+  },
+  RestoreOpenReply: {
+    messages: fc.record({ chunks: bytes, pieceBytes: fc.integer({ min: 1, max: 1_048_576 }) }),
+    encode: restore.encodeRestoreOpenReply,
+    decode: restore.decodeRestoreOpenReply,
+  },
+  RestorePiece: {
+    messages: fc.record({
+      budgetMs: u32,
+      partition: partitionIds,
+      restoreId: u53,
+      offset: u53,
+      bytes: fc.uint8Array({ minLength: 1, maxLength: 40 }),
+    }),
+    encode: restore.encodeRestorePiece,
+    decode: restore.decodeRestorePiece,
+  },
+  RestorePieceReply: {
+    messages: fc.constant({}),
+    encode: restore.encodeRestorePieceReply,
+    decode: restore.decodeRestorePieceReply,
+  },
+  RestoreTake: {
+    messages: fc.record({ budgetMs: u32, partition: partitionIds, restoreId: u53 }),
+    encode: restore.encodeRestoreTake,
+    decode: restore.decodeRestoreTake,
+  },
+  RestoreTakeReply: {
+    messages: fc.record({ ready: fc.boolean() }),
+    encode: restore.encodeRestoreTakeReply,
+    decode: restore.decodeRestoreTakeReply,
   },
 };

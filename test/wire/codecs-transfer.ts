@@ -21,22 +21,24 @@ const notReady = {
 };
 const digestOf = (chunks: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: 8 * chunks, maxLength: 8 * chunks });
+/** A file that is there. */
+export const offers: fc.Arbitrary<object> = fc.integer({ min: 1, max: 20 }).chain((chunks) =>
+  fc.record({
+    ready: fc.constant(true),
+    opening: u53,
+    fence: u53,
+    bytes: fc.constant(chunks * 4_096 - 7),
+    chunkBytes: fc.constant(4_096),
+    digests: digestOf(chunks),
+    digest: digestOf(1),
+    rootHi: u32,
+    rootLo: u32,
+    records: u53,
+  }),
+);
 const transferOpenReply = fc.oneof(
   u53.map((opening) => ({ ...notReady, opening })),
-  fc.integer({ min: 1, max: 20 }).chain((chunks) =>
-    fc.record({
-      ready: fc.constant(true),
-      opening: u53,
-      fence: u53,
-      bytes: fc.constant(chunks * 4_096 - 7),
-      chunkBytes: fc.constant(4_096),
-      digests: digestOf(chunks),
-      digest: digestOf(1),
-      rootHi: u32,
-      rootLo: u32,
-      records: u53,
-    }),
-  ),
+  offers,
 );
 
 export const TRANSFER_CODECS: Readonly<Record<string, Codec>> = {

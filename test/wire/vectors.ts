@@ -14,6 +14,7 @@ import * as loads from '../../src/wire/codec-loads.js';
 import * as reap from '../../src/wire/codec-reap.js';
 import * as space from '../../src/wire/codec-space.js';
 import * as archive from '../../src/wire/codec-archive.js';
+import * as restore from '../../src/wire/codec-restore.js';
 import * as transfer from '../../src/wire/codec-transfer.js';
 import * as connection from '../../src/wire/codec-connection.js';
 import type { ErrorMessage } from '../../src/wire/codec-connection.js';
@@ -161,6 +162,21 @@ export const CODECS: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   ],
   [kinds.ARCHIVE, framed(kinds.ARCHIVE, archive.encodeArchive, archive.decodeArchive)],
   [kinds.ARCHIVE_REPLY, framed(kinds.ARCHIVE_REPLY, archive.encodeArchiveReply, archive.decodeArchiveReply)],
+  [kinds.RESTORE_OPEN, framed(kinds.RESTORE_OPEN, restore.encodeRestoreOpen, restore.decodeRestoreOpen)],
+  [
+    kinds.RESTORE_OPEN_REPLY,
+    framed(kinds.RESTORE_OPEN_REPLY, restore.encodeRestoreOpenReply, restore.decodeRestoreOpenReply),
+  ],
+  [kinds.RESTORE_PIECE, framed(kinds.RESTORE_PIECE, restore.encodeRestorePiece, restore.decodeRestorePiece)],
+  [
+    kinds.RESTORE_PIECE_REPLY,
+    framed(kinds.RESTORE_PIECE_REPLY, restore.encodeRestorePieceReply, restore.decodeRestorePieceReply),
+  ],
+  [kinds.RESTORE_TAKE, framed(kinds.RESTORE_TAKE, restore.encodeRestoreTake, restore.decodeRestoreTake)],
+  [
+    kinds.RESTORE_TAKE_REPLY,
+    framed(kinds.RESTORE_TAKE_REPLY, restore.encodeRestoreTakeReply, restore.decodeRestoreTakeReply),
+  ],
   [kinds.HINTS, framed(kinds.HINTS, admin.encodeHints, admin.decodeHints)],
   [kinds.HINTS_REPLY, framed(kinds.HINTS_REPLY, admin.encodeHintsReply, admin.decodeHintsReply)],
   [kinds.KEYS, framed(kinds.KEYS, listing.encodeKeys, listing.decodeKeys)],

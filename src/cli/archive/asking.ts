@@ -12,6 +12,7 @@ import type {
 } from '../../model/archive-messages.js';
 import type { ClusterStatusFacts } from '../../model/cluster-facts.js';
 import type { RingMessage } from '../../model/messages.js';
+import type { RestoreOpen, RestoreOpenReply, RestorePiece, RestoreTake } from '../../model/restore-messages.js';
 import type { TransferChunk, TransferOpen, TransferOpenReply } from '../../model/transfer-messages.js';
 import {
   decodeArchiveRecordsReply,
@@ -21,6 +22,14 @@ import {
   encodeArchiveRecords,
   encodeArchiveState,
 } from '../../wire/codec-archive.js';
+import {
+  decodeRestoreOpenReply,
+  decodeRestorePieceReply,
+  decodeRestoreTakeReply,
+  encodeRestoreOpen,
+  encodeRestorePiece,
+  encodeRestoreTake,
+} from '../../wire/codec-restore.js';
 import { decodeRingReply, encodeRingFetch } from '../../wire/codec-ring.js';
 import {
   decodeTransferChunkReply,
@@ -35,6 +44,9 @@ import {
   ARCHIVE_RECORDS,
   ARCHIVE_REPLY,
   ARCHIVE_STATE,
+  RESTORE_OPEN,
+  RESTORE_PIECE,
+  RESTORE_TAKE,
   RING_FETCH,
   RING_REPLY,
   TRANSFER_CHUNK,
@@ -137,6 +149,23 @@ export class Members {
   async close(member: number, partition: number, moveId: number): Promise<void> {
     const body = encodeTransferClose({ partition, moveId, budgetMs: this.#timeoutMs });
     await this.#ask(member, TRANSFER_CLOSE, body, decodeTransferCloseReply);
+  }
+
+  restoreOpen(member: number, open: Omit<RestoreOpen, 'budgetMs'>): Promise<RestoreOpenReply> {
+    const body = encodeRestoreOpen({ ...open, budgetMs: this.#timeoutMs });
+    return this.#patiently(() => this.#ask(member, RESTORE_OPEN, body, decodeRestoreOpenReply));
+  }
+
+  async restorePiece(member: number, piece: Omit<RestorePiece, 'budgetMs'>): Promise<void> {
+    const body = encodeRestorePiece({ ...piece, budgetMs: this.#timeoutMs });
+    await this.#patiently(() => this.#ask(member, RESTORE_PIECE, body, decodeRestorePieceReply), PIECE_PATIENCE_MS);
+  }
+
+  /** False: it goes on. */
+  async restoreTake(member: number, take: Omit<RestoreTake, 'budgetMs'>): Promise<boolean> {
+    const body = encodeRestoreTake({ ...take, budgetMs: this.#timeoutMs });
+    const ask = () => this.#ask(member, RESTORE_TAKE, body, decodeRestoreTakeReply);
+    return (await this.#patiently(ask, PIECE_PATIENCE_MS)).ready;
   }
 
   async #ask<T extends object>(member: number, kind: number, body: Uint8Array, read: Reader<T>): Promise<T> {

@@ -1,9 +1,15 @@
 /*
- * Records of an archive on their way into a cluster: each to all owners of its partition there, each of which merges it with
- * what it has. It keeps its dots and its context, so a merge tells what is newer, and to merge it twice changes nothing:
- * who was interrupted does it again. Partitions that their owners hold just as they were archived are passed over.
+ * An archive on its way into a cluster. Where the partitions are the same, and an owner has nothing of one, it gets the file
+ * as it is (file-sending.ts), and looks through it before it takes it. All others get the records: each goes to all owners
+ * of its partition there, each of which merges it with what it has. It keeps its dots and its context, so a merge tells what
+ * is newer, and to merge it twice changes nothing: who was interrupted does it again. Partitions that their owners hold just
+ * as they were archived are passed over.
  *
- * Afterwards the same records go the same way once more, only to be looked for: that is the proof.
+ * Owners take a file one after the other: reads of the partition do without whoever is about it.
+ *
+ * Afterwards the same records go the same way once more, only to be looked for: that is the proof. Of who has taken the file
+ * the count and the root are compared, which are made from all of its records; where puts have changed them since, the
+ * records are looked for there, too.
  */
 import { setTimeout as rest } from 'node:timers/promises';
 import type { ArchivedPartition, Manifest } from '../../archive/manifest.js';
@@ -16,6 +22,7 @@ import type { Hash64 } from '../../model/hash.js';
 import { partitionBits, partitionOf } from '../../ring/partition.js';
 import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
 import { isPassing, type Members } from './asking.js';
+import { SentFile } from './file-sending.js';
 import { readRecords } from './inspect.js';
 import { filePathOf } from './verifying.js';
 
@@ -43,6 +50,18 @@ interface Owners {
   readonly isPastFloor: boolean;
 }
 
+interface OwnerState {
+  readonly owner: number;
+  readonly state: ArchiveStateReply;
+}
+
+const NOBODY: ReadonlySet<number> = new Set();
+
+/** It holds what the file held, and nothing else: its leaves are of all that a merge looks at. */
+function isAsArchived(state: ArchiveStateReply, { root, records }: ArchivedPartition): boolean {
+  return rootText(state) === root && state.records === records;
+}
+
 /** What became of an archived partition. */
 export interface Restored {
   readonly partition: number;
@@ -57,6 +76,8 @@ export interface Restored {
   readonly doubtful: number;
   /** Ordinals. */
   readonly missed: readonly number[];
+  /** Owners that have taken it as a file. */
+  readonly files: number;
 }
 
 export interface Proof {
@@ -71,6 +92,8 @@ export class Restore {
   readonly #world: RestoreWorld;
   readonly #bits: number;
   readonly #owners: Map<number, Owners> = new Map();
+  /** Who has taken the file of a partition. */
+  readonly #taken: Map<number, ReadonlySet<number>> = new Map();
 
   constructor(world: RestoreWorld) {
     this.#world = world;
@@ -132,52 +155,109 @@ export class Restore {
     if (await this.#isThere(archived)) {
       const { partition, records } = archived;
       this.#world.onRecords(records);
-      return { partition, records, merged: 0, absent: 0, reaped: 0, doubtful: 0, missed };
+      return { partition, records, merged: 0, absent: 0, reaped: 0, doubtful: 0, missed, files: 0 };
+    }
+    const taken = await this.#sendFile(archived);
+    if (taken.size > 0) this.#taken.set(archived.partition, taken);
+    if (taken.size > 0 && this.#reachedBeside(archived.partition, taken).length === 0) {
+      const { partition, records } = archived;
+      this.#world.onRecords(records);
+      const files = taken.size;
+      return { partition, records, merged: records, absent: records, reaped: 0, doubtful: 0, missed, files };
     }
     const counts = new Map<number, RestoreCount>();
     let records = 0;
     let doubtful = 0;
     for await (const { partition, records: some } of this.#batches(archived)) {
       const owners = this.#owners.get(partition) as Owners;
-      const replies = await this.#send(partition, some, false, counts);
+      const replies = await this.#send(this.#reachedBeside(partition, taken), partition, some, false, counts);
       if (owners.isPastFloor) doubtful += Math.max(...replies.map(({ absent }) => absent));
       records += some.length;
     }
+    const least = taken.size > 0 ? records : 0;
     const most = (of: (count: RestoreCount) => number): number => Math.max(0, ...[...counts.values()].map(of));
     return {
-      ...{ partition: archived.partition, records, doubtful, missed },
-      merged: most(({ missing }) => missing),
-      absent: most(({ absent }) => absent),
+      ...{ partition: archived.partition, records, doubtful, missed, files: taken.size },
+      merged: Math.max(
+        least,
+        most(({ missing }) => missing),
+      ),
+      absent: Math.max(
+        least,
+        most(({ absent }) => absent),
+      ),
       reaped: most(({ reaped }) => reaped),
     };
   }
 
   /** Looks for everything again, and compares the roots where the same partition is whole on both sides. */
   async prove(archived: ArchivedPartition): Promise<Proof> {
+    const proven = await this.#provenByRoot(archived);
     const counts = new Map<number, RestoreCount>();
-    for await (const { partition, records } of this.#batches(archived))
-      await this.#send(partition, records, true, counts);
+    if (proven.size > 0 && this.#reachedBeside(archived.partition, proven).length === 0)
+      this.#world.onRecords(archived.records);
+    else
+      for await (const { partition, records } of this.#batches(archived))
+        await this.#send(this.#reachedBeside(partition, proven), partition, records, true, counts);
     let missing = 0;
     for (const count of counts.values()) missing += count.missing;
-    const roots = await this.#roots(archived);
-    return { missing, rootsCompared: roots.length, rootsEqual: roots.filter((root) => root === archived.root).length };
+    const states = await this.#states(archived);
+    const equal = states.filter(({ state }) => rootText(state) === archived.root);
+    return { missing, rootsCompared: states.length, rootsEqual: equal.length };
+  }
+
+  /** Of those that have taken the file: who holds just what it held. */
+  async #provenByRoot(archived: ArchivedPartition): Promise<ReadonlySet<number>> {
+    const taken = this.#taken.get(archived.partition);
+    if (taken === undefined) return NOBODY;
+    const states = await this.#states(archived);
+    const proven = states.filter(({ owner, state }) => taken.has(owner) && isAsArchived(state, archived));
+    return new Set(proven.map(({ owner }) => owner));
+  }
+
+  /** Who has it as a file now. */
+  async #sendFile(archived: ArchivedPartition): Promise<ReadonlySet<number>> {
+    const { partition, file } = archived;
+    const { manifest, members } = this.#world;
+    if (file === null || !this.#isComparable || this.#owners.get(partition)?.isPastFloor !== false) return NOBODY;
+    const { clusterId } = members.facts;
+    const fence = fenceIn(manifest, archived, { clusterId, partitionCount: members.ring.partitionCount });
+    const states = await this.#states(archived);
+    const empty = states.filter(({ state }) => state.takesFile && state.fence <= fence).map(({ owner }) => owner);
+    const sent = new SentFile(this.#world, archived, file);
+    const areThere = await Promise.all(empty.map((owner) => sent.send(owner)));
+    const taken = new Set<number>();
+    for (const owner of empty.filter((_, i) => areThere[i])) {
+      // An answer may have been lost, and the file be there all the same.
+      if ((await sent.take(owner)) || isAsArchived(await this.#state(owner, partition), archived)) taken.add(owner);
+    }
+    return taken;
+  }
+
+  #reachedBeside(partition: number, others: ReadonlySet<number>): readonly number[] {
+    const { reached } = this.#owners.get(partition) as Owners;
+    return reached.filter((owner) => !others.has(owner));
   }
 
   async #isThere(archived: ArchivedPartition): Promise<boolean> {
-    if (this.#world.prefix !== null || this.#world.key !== null) return false;
-    const roots = await this.#roots(archived);
-    return roots.length > 0 && roots.every((root) => root === archived.root);
+    const states = await this.#states(archived);
+    return states.length > 0 && states.every(({ state }) => rootText(state) === archived.root);
   }
 
-  async #roots({ partition, file }: ArchivedPartition): Promise<readonly string[]> {
+  /** The same partitions on both sides, and all of each is meant. */
+  get #isComparable(): boolean {
     const { members, manifest, prefix, key } = this.#world;
-    const isComparable = manifest.partitionCount === members.ring.partitionCount && prefix === null && key === null;
-    if (!isComparable || file === null) return [];
+    return manifest.partitionCount === members.ring.partitionCount && prefix === null && key === null;
+  }
+
+  async #states({ partition, file }: ArchivedPartition): Promise<readonly OwnerState[]> {
+    if (!this.#isComparable || file === null) return [];
     const { reached } = this.#owners.get(partition) as Owners;
-    const states = await Promise.all(
-      reached.map((owner) => members.state(owner, { partition, meets: false, begunMsAgo: 0 })),
-    );
-    return states.map(rootText);
+    return Promise.all(reached.map(async (owner) => ({ owner, state: await this.#state(owner, partition) })));
+  }
+
+  #state(owner: number, partition: number): Promise<ArchiveStateReply> {
+    return this.#world.members.state(owner, { partition, meets: false, begunMsAgo: 0 });
   }
 
   #missed({ partition, file }: ArchivedPartition): readonly number[] {
@@ -192,15 +272,15 @@ export class Restore {
   }
 
   async #send(
+    owners: readonly number[],
     partition: number,
     records: readonly Uint8Array[],
     compares: boolean,
     counts: Map<number, RestoreCount>,
   ): Promise<readonly { readonly absent: number }[]> {
     const { members } = this.#world;
-    const { reached } = this.#owners.get(partition) as Owners;
     const replies = await Promise.all(
-      reached.map(async (owner) => {
+      owners.map(async (owner) => {
         const reply = await members.records(owner, { partition, compares, records });
         const count = counts.get(owner) ?? new RestoreCount();
         counts.set(owner, count);

@@ -1,8 +1,8 @@
 /*
  * partita restore TARGET: what an archive holds, into a cluster of any size and any number of partitions, empty or alive.
  *
- * First everything that is meant is verified, and the cluster asked whether it may; then the records go to their owners; at
- * the end they are looked for, one by one, at every owner.
+ * First everything that is meant is verified, and the cluster asked whether it may; then files go to owners that have nothing
+ * of a partition, and records to all others; at the end they are looked for, or the roots of whole partitions compared.
  */
 import xxhash from 'xxhash-wasm';
 import type { ArchivedPartition, Manifest } from '../../archive/manifest.js';
@@ -187,6 +187,7 @@ function report(
     records: sum(({ records }) => records),
     merged: sum(({ merged }) => merged),
     reaped: sum(({ reaped }) => reaped),
+    files: sum(({ files }) => files),
     doubtful: sum(({ doubtful }) => doubtful),
     missing: proof(({ missing }) => missing),
     rootsEqual: proof(({ rootsEqual }) => rootsEqual),
@@ -204,8 +205,13 @@ function report(
     io.out(
       `${name}: ${counted(facts.records, 'record')} of ${counted(facts.partitions, 'partition')}; ${facts.merged} were not there, ${facts.reaped} had been deleted since and stay so\n`,
     );
+    if (facts.files > 0)
+      io.out(
+        `${counted(facts.files, 'file')} went to owners that had nothing of the partition, and were looked through there\n`,
+      );
+    const whom = facts.files > 0 ? 'every owner that did not take a file just as it is' : 'every owner';
     io.out(
-      `Proof: every owner was asked for every record, and lacks ${facts.missing}; ${facts.rootsEqual} of ${facts.rootsCompared} roots are those of the archive\n`,
+      `Proof: ${whom} was asked for every record, and lacks ${facts.missing}; ${facts.rootsEqual} of ${facts.rootsCompared} roots are those of the archive\n`,
     );
   }
   if (facts.doubtful > 0)

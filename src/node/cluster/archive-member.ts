@@ -71,7 +71,26 @@ export class ArchiveMember {
       fence: reaps.stampOf(partition),
       trimmedAt: reaps.trimmedAt(partition),
       latencyUs: Math.round(1_000 * Math.max(gets.minuteMs(nowMs), puts.minuteMs(nowMs))),
+      takesFile: isOwner && (this.fileRefusal(partition)?.retryable ?? true),
     });
+  }
+
+  /**
+   * Why the file of an archive is not taken for all of a partition; null: nothing is here, and nothing can be missing. What
+   * passes by itself may be waited for.
+   */
+  fileRefusal(partition: number): Failure | null {
+    const { parts, moves, replicas } = this.#world;
+    const { ring, hash } = parts.services;
+    const refusal = this.#refusal(partition);
+    if (refusal !== null) return refusal;
+    const never = (why: string): Failure => failure('INVALID_ARGUMENT', `Partition ${partition} ${why}`);
+    if (moves === null) return never('is not in a file here');
+    if (ring.moves.some((move) => move.partition === partition)) return never('is being moved');
+    const [, , records = 0] = replicas.liveTree(partition).root(hash);
+    if (records > 0) return never(`has ${records} records here`);
+    const doubt = this.#whyNotNow(partition);
+    return doubt === '' ? null : failure('UNAVAILABLE', `Partition ${partition} ${doubt}: ask again`);
   }
 
   records({ partition, compares, records }: ArchiveRecords, answer: Answer<ArchiveRecordsReply>): void {

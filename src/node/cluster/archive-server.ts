@@ -2,7 +2,8 @@
  * The requests of archives and restores: served to members that pass them on, and passed on for the command that asks this
  * node. What is meant for this node itself takes the same way, without a frame.
  *
- * Who passes on pieces pays for them: whoever archives through a busy node waits for that node's slices.
+ * Who passes on pieces pays for them: whoever archives through a busy node waits for that node's slices. What is restored is
+ * paid for by whoever takes it.
  */
 import type { Slices } from '../../background/slices.js';
 import { copyBytes } from '../../lib/bytes.js';
@@ -23,9 +24,20 @@ import {
   encodeTransferOpenReply,
 } from '../../wire/codec-transfer.js';
 import {
+  decodeRestoreOpen,
+  decodeRestorePiece,
+  decodeRestoreTake,
+  encodeRestoreOpenReply,
+  encodeRestorePieceReply,
+  encodeRestoreTakeReply,
+} from '../../wire/codec-restore.js';
+import {
   ARCHIVE_RECORDS,
   ARCHIVE_STATE,
   nameOfKind,
+  RESTORE_OPEN,
+  RESTORE_PIECE,
+  RESTORE_TAKE,
   TRANSFER_CHUNK,
   TRANSFER_CLOSE,
   TRANSFER_OPEN,
@@ -38,35 +50,40 @@ import type { Session } from '../session.js';
 import type { ArchivePasser } from './archive-passer.js';
 import type { ArchiveMember } from './archive-member.js';
 import type { ClusterParts } from './parts.js';
+import type { RestoredFiles } from './restored-files.js';
 import type { TransferDonor } from './transfer-donor.js';
 
 type Answer = (body: Uint8Array | Failure) => void;
 
-const PASSED_ON: ReadonlySet<number> = new Set([
-  ...[ARCHIVE_STATE, ARCHIVE_RECORDS, TRANSFER_OPEN, TRANSFER_CHUNK, TRANSFER_CLOSE],
+/** Copies are asked for by the frames that movers use. */
+const SERVED: ReadonlySet<number> = new Set([
+  ...[ARCHIVE_STATE, ARCHIVE_RECORDS, RESTORE_OPEN, RESTORE_PIECE, RESTORE_TAKE],
 ]);
+const PASSED_ON: ReadonlySet<number> = new Set([...SERVED, TRANSFER_OPEN, TRANSFER_CHUNK, TRANSFER_CLOSE]);
 
 export class ArchiveServer implements ArchivePasser {
   readonly #parts: Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf'>;
   readonly #member: ArchiveMember;
   readonly #donor: TransferDonor | null;
+  readonly #restored: RestoredFiles | null;
   readonly #slices: Slices;
 
   constructor(
     parts: Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf'>,
     member: ArchiveMember,
-    donor: TransferDonor | null,
+    files: { readonly donor: TransferDonor; readonly restored: RestoredFiles } | null,
     slices: Slices,
   ) {
     this.#parts = parts;
     this.#member = member;
-    this.#donor = donor;
+    this.#donor = files?.donor ?? null;
+    this.#restored = files?.restored ?? null;
     this.#slices = slices;
   }
 
-  /** False: the kind is none of these. Copies are asked for by the frames that movers use. */
+  /** False: the kind is none of these. */
   serve(session: Session, { kind, bytes, start, end, requestId, bodyBytes }: Incoming): boolean {
-    if (kind !== ARCHIVE_STATE && kind !== ARCHIVE_RECORDS) return false;
+    if (!SERVED.has(kind)) return false;
     const fault = this.#do(kind, bytes, start, end, (reply) => {
       if (!session.closed) {
         if ('code' in reply) replyError(session, requestId, reply);
@@ -113,8 +130,12 @@ export class ArchiveServer implements ArchivePasser {
         told(failure(why === 'timeout' ? 'TIMEOUT' : 'UNAVAILABLE', `${nameOf(member)} ${text}`));
       },
     };
-    const asked = links.get(member)?.ask(kind, body, budgetMs, asker, 0) ?? null;
-    if (asked === null) told(failure('UNAVAILABLE', `${nameOf(member)} cannot be reached from here`));
+    // Nothing of a put stands behind a piece of a file.
+    const isAsked =
+      kind === RESTORE_PIECE
+        ? links.bulk(member)?.ask(kind, body, budgetMs, asker) === true
+        : (links.get(member)?.ask(kind, body, budgetMs, asker, 0) ?? null) !== null;
+    if (!isAsked) told(failure('UNAVAILABLE', `${nameOf(member)} cannot be reached from here`));
   }
 
   /** What is wrong with the body, or empty: then `answer` comes once. */
@@ -130,6 +151,7 @@ export class ArchiveServer implements ArchivePasser {
       return '';
     };
     const donor = this.#donor;
+    const restored = this.#restored;
     switch (kind) {
       case ARCHIVE_STATE:
         return read(decodeArchiveState(bytes, start, end), (state) => {
@@ -138,6 +160,21 @@ export class ArchiveServer implements ArchivePasser {
       case ARCHIVE_RECORDS:
         return read(decodeArchiveRecords(bytes, start, end), (records) => {
           this.#member.records(records, encoded(encodeArchiveRecordsReply));
+        });
+      case RESTORE_OPEN:
+        if (restored === null) break;
+        return read(decodeRestoreOpen(bytes, start, end), (open) => {
+          restored.open(open, encoded(encodeRestoreOpenReply));
+        });
+      case RESTORE_PIECE:
+        if (restored === null) break;
+        return read(decodeRestorePiece(bytes, start, end), (piece) => {
+          restored.piece(piece, encoded(encodeRestorePieceReply));
+        });
+      case RESTORE_TAKE:
+        if (restored === null) break;
+        return read(decodeRestoreTake(bytes, start, end), (take) => {
+          restored.take(take, encoded(encodeRestoreTakeReply));
         });
       case TRANSFER_OPEN:
         if (donor === null) break;
@@ -159,9 +196,9 @@ export class ArchiveServer implements ArchivePasser {
           answer(encodeTransferCloseReply());
         });
     }
-    answer(NO_COPIES);
+    answer(NO_FILES);
     return '';
   }
 }
 
-const NO_COPIES = failure('INVALID_ARGUMENT', 'No copies of partitions are made here');
+const NO_FILES = failure('INVALID_ARGUMENT', 'Partitions are not in files here');

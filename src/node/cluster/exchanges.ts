@@ -57,6 +57,7 @@ export class Exchanges {
   #together = 0;
   /** Partitions of the next ring. */
   #expected: ReadonlySet<number> = new Set();
+  readonly #held: Record<'move' | 'restore', ReadonlySet<number>> = { move: new Set(), restore: new Set() };
 
   constructor(world: ExchangeWorld) {
     const { parts, replicas, drops, slices, random, meter, periodMs } = world;
@@ -75,9 +76,12 @@ export class Exchanges {
     this.damaged = new DamagedRecords(this.#meetingParts, this.departures, this.#isHealthy);
   }
 
-  /** Files of these partitions are on their way. */
-  hold(partitions: ReadonlySet<number>): void {
-    this.#schedule.held = partitions;
+  /** Files of these partitions are on their way, for moves or out of an archive. */
+  hold(why: 'move' | 'restore', partitions: ReadonlySet<number>): void {
+    this.#held[why] = partitions;
+    this.#schedule.held = new Set([...this.#held.move, ...this.#held.restore]);
+    // What has taken a file is believed at once: nobody is to bring it what it has.
+    if (why === 'restore') this.#schedule.setSuspects(this.#suspects());
     this.#begin();
   }
 

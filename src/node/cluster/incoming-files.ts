@@ -1,5 +1,5 @@
 /*
- * Files that are being received, in `incoming/`: each with a manifest beside it that says what it is to be. After a stop of
+ * Files that are being received, in `incoming/`, or from an archive, in another folder: each with a manifest beside it that says what it is to be. After a stop of
  * any kind the chunks whose digests are right are found again, and only the others are fetched.
  *
  *   NAME             the file, as far as it has come
@@ -23,19 +23,21 @@ export class IncomingFile {
   readonly #hash: Hash64;
   readonly #partition: number;
   readonly #moveId: number;
+  readonly #folder: string;
   #name = '';
   #file: DiskFile | null = null;
 
-  constructor(disk: Disk, hash: Hash64, partition: number, moveId: number) {
+  constructor(disk: Disk, hash: Hash64, partition: number, moveId: number, folder: string = FOLDER) {
     this.#disk = disk;
     this.#hash = hash;
     this.#partition = partition;
     this.#moveId = moveId;
+    this.#folder = folder;
   }
 
   /** Where it lies, in the node's directory. */
   get path(): string {
-    return `${FOLDER}/${this.#name}`;
+    return `${this.#folder}/${this.#name}`;
   }
 
   /** Opens what is here of the offered file, or begins it. Answers one byte for each chunk: 1 where it is good. */
@@ -44,7 +46,7 @@ export class IncomingFile {
     const { fence, opening } = offer;
     this.#name = receivedName(this.#partition, this.#moveId, { fence, opening });
     yield* wait((done) => {
-      this.#disk.makeFolder(FOLDER, done);
+      this.#disk.makeFolder(this.#folder, done);
     });
     const manifest = this.#manifestOf(offer);
     const names = yield* this.#names();
@@ -91,7 +93,7 @@ export class IncomingFile {
   /** Files of this very partition and move. */
   *#names(): Flow<readonly string[]> {
     const names = yield* wait<readonly string[]>((done) => {
-      this.#disk.list(FOLDER, done);
+      this.#disk.list(this.#folder, done);
     });
     const [partition = '', move = ''] = receivedName(this.#partition, this.#moveId, { opening: 0, fence: 0 }).split(
       '-',
@@ -149,14 +151,14 @@ export class IncomingFile {
 
   *#open(name: string, mode: 'read' | 'write' | 'create'): Flow<DiskFile> {
     return yield* wait<DiskFile>((done) => {
-      this.#disk.open(`${FOLDER}/${name}`, mode, done);
+      this.#disk.open(`${this.#folder}/${name}`, mode, done);
     });
   }
 
   *#remove(names: readonly string[]): Flow<void> {
     for (const name of names) {
       yield* wait((done) => {
-        this.#disk.remove(`${FOLDER}/${name}`, done);
+        this.#disk.remove(`${this.#folder}/${name}`, done);
       });
     }
     if (names.length > 0) yield* this.#syncFolder();
@@ -164,7 +166,7 @@ export class IncomingFile {
 
   *#syncFolder(): Flow<void> {
     yield* wait((done) => {
-      this.#disk.syncFolder(FOLDER, done);
+      this.#disk.syncFolder(this.#folder, done);
     });
   }
 }
@@ -173,17 +175,18 @@ export class IncomingFile {
 export function* discardOthers(
   disk: Disk,
   moves: readonly { readonly partition: number; readonly moveId: number }[],
+  folder: string = FOLDER,
 ): Flow<void> {
   const kept = moves.map(({ partition, moveId }) =>
     receivedName(partition, moveId, { opening: 0, fence: 0 }).split('-').slice(0, 2).join('-'),
   );
   const names = yield* wait<readonly string[]>((done) => {
-    disk.list(FOLDER, done);
+    disk.list(folder, done);
   });
   for (const name of names) {
     if (kept.some((prefix) => name.startsWith(`${prefix}-`))) continue;
     yield* wait((done) => {
-      disk.remove(`${FOLDER}/${name}`, done);
+      disk.remove(`${folder}/${name}`, done);
     });
   }
 }

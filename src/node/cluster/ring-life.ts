@@ -26,6 +26,7 @@ import { Membership } from './membership.js';
 import { MoveDriver, type MoveStatus } from './move-driver.js';
 import type { ClusterOptions } from './options.js';
 import type { ClusterParts } from './parts.js';
+import { RestoredFiles } from './restored-files.js';
 import { RingAdmin } from './ring-admin.js';
 import { RingLog } from './ring-log.js';
 import { SeedCalls } from './seed-calls.js';
@@ -58,6 +59,8 @@ export class RingLife {
   readonly #membership: Membership;
   readonly #moves: MoveDriver;
   readonly archives: ArchiveServer;
+  /** Null: archives are restored record by record. */
+  readonly restored: RestoredFiles | null;
   /** Null: partitions move record by record. */
   readonly transfers: Transfers | null;
   readonly survey: SpaceSurvey;
@@ -92,7 +95,9 @@ export class RingLife {
     this.gossiper = this.#gossiperOf(world);
     this.#moves = new MoveDriver(parts, exchanges, this.ringLog, random);
     this.transfers = transfersOf(world);
-    this.archives = archivesOf(world, this.transfers);
+    const files = restoringOf(world);
+    this.restored = files.restored;
+    this.archives = archivesOf(world, this.transfers, files);
     this.#files = this.transfers === null ? null : filesOf(world, this.transfers);
     this.survey = surveyOf(world);
     this.gossiper.start();
@@ -198,6 +203,7 @@ export class RingLife {
   stop(): void {
     this.#files?.stop();
     this.transfers?.stop();
+    this.restored?.stop();
     this.#moves.stop();
     this.gossiper.stop();
     this.#membership.stop();
@@ -248,10 +254,32 @@ function surveyOf({ parts, options }: RingLifeWorld): SpaceSurvey {
   });
 }
 
-function archivesOf({ parts, exchanges, slices, options }: RingLifeWorld, transfers: Transfers | null): ArchiveServer {
+interface Restoring {
+  readonly member: ArchiveMember;
+  readonly restored: RestoredFiles | null;
+}
+
+function restoringOf({ parts, exchanges, slices, options }: RingLifeWorld): Restoring {
   const { files, replicas } = options;
   const member = new ArchiveMember({ parts, replicas, moves: files?.moves ?? null, exchanges, slices });
-  return new ArchiveServer(parts, member, transfers?.donor ?? null, slices);
+  if (files === undefined) return { member, restored: null };
+  const restored = new RestoredFiles({
+    ...{ parts, slices, ...files },
+    refusal: (partition) => member.fileRefusal(partition),
+    hold: (partitions) => {
+      exchanges.hold('restore', partitions);
+    },
+  });
+  return { member, restored };
+}
+
+function archivesOf(
+  { parts, slices }: RingLifeWorld,
+  transfers: Transfers | null,
+  { member, restored }: Restoring,
+): ArchiveServer {
+  const files = transfers === null || restored === null ? null : { donor: transfers.donor, restored };
+  return new ArchiveServer(parts, member, files, slices);
 }
 
 function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): FileFetches {
@@ -260,7 +288,7 @@ function filesOf({ parts, exchanges }: RingLifeWorld, transfers: Transfers): Fil
     transfers,
     () => exchanges.suspects(),
     (partitions) => {
-      exchanges.hold(partitions);
+      exchanges.hold('move', partitions);
     },
   );
 }
