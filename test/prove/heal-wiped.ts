@@ -22,9 +22,9 @@ import { faultOfValue } from '../../bench/load/value.js';
 import { GeneratorProcess, median } from '../../bench/processes.js';
 import { Client } from '../../src/client/index.js';
 import { SETTLE_MS } from '../../src/node/cluster/owner-meeting.js';
+import { listedKeys } from '../support/listed-keys.js';
 import { RealCluster } from '../support/real-cluster.js';
 import { meetAll, repairOf } from '../support/repair-figures.js';
-import { runCli } from '../support/run-cli.js';
 import { type Print, printTail, type Proof } from './proof.js';
 
 const PARTITIONS = 64;
@@ -143,11 +143,7 @@ class Wiping {
 
   /** Of a record as it is stored, on the mean. */
   async recordBytes(): Promise<number> {
-    const { admin } = this.#cluster.node(2).ready;
-    const words = ['keys', '--all', '--limit', String(SAMPLE_RECORDS), '--admin', admin, '-o', 'json'];
-    const { code, out, err } = await runCli(words);
-    if (code !== 0) throw new Error(`partita keys: ${err}`);
-    const { keys } = JSON.parse(out) as { readonly keys: readonly { readonly recordBytes: number }[] };
+    const keys = await listedKeys(this.#cluster.node(2), SAMPLE_RECORDS);
     return keys.reduce((sum, { recordBytes }) => sum + recordBytes, 0) / keys.length;
   }
 
