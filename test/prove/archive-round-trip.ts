@@ -29,6 +29,9 @@ const REPLICAS = 3;
 const BUSY_KEYS = 24;
 const SOON_MS = 1_500;
 const LATER_MS = 86_400_000;
+const KINDS = 9;
+/** Of a million keys with large ones among them all the way the disk would be full. */
+const LARGE_BELOW = 60_000;
 const LARGE_BYTES = [40_000, 40_000, 40_000, 40_000, 40_000, 200_000, 900_000];
 /** Between two puts of a key that is written all the time. */
 const BUSY_REST_MS = 150;
@@ -41,10 +44,12 @@ const SHORT: Size = { keys: 270, flips: 4 };
 const FULL: Size = { keys: 1_000_000, flips: 400 };
 
 /** One key of each kind in turn. */
-async function write(db: Client<string>, key: string, kind: number, random: Prng): Promise<void> {
+async function write(db: Client<string>, key: string, i: number, random: Prng): Promise<void> {
+  const kind = i % KINDS;
   const value = (bytes: number): string =>
     `${key} ${random.u32()} `.padEnd(bytes, String.fromCharCode(97 + (kind % 26)));
-  const size = kind === 6 ? random.int(LARGE_BYTES[random.int(LARGE_BYTES.length)] as number) : random.int(2_000);
+  const isLarge = kind === 6 && i < LARGE_BELOW;
+  const size = isLarge ? random.int(LARGE_BYTES[random.int(LARGE_BYTES.length)] as number) : random.int(2_000);
   await db.put(key, value(size));
   if (kind === 1) await db.put(key, value(200)); // beside it
   if (kind === 2) for (let i = 0; i < 3; i++) await db.put(key, value(40 * i));
@@ -55,7 +60,7 @@ async function write(db: Client<string>, key: string, kind: number, random: Prng
 }
 
 function keyOf(i: number): string {
-  const kind = i % 9;
+  const kind = i % KINDS;
   const key = `still:${kind}:${i}`;
   return kind === 8 ? key.padEnd(600 + ((i * 37) % 1_400), '=') : key;
 }
@@ -115,7 +120,7 @@ async function archived(source: RealCluster, course: Course): Promise<Archived> 
   const { keys, target, faults, print } = course;
   await using db = await patient(source);
   const random = new Prng(20_071_014);
-  await each(keys, (key, i) => write(db, key, i % 9, random));
+  await each(keys, (key, i) => write(db, key, i, random));
   await rest(SOON_MS);
   const walked = await walk(source, keys);
   const busy = new Busy();

@@ -118,10 +118,6 @@ export class Members {
     return owners.slice(partition * replicaCount, (partition + 1) * replicaCount);
   }
 
-  nodeIdOf(ordinal: number): string {
-    return this.ring.members.find((member) => member.ordinal === ordinal)?.nodeId ?? '';
-  }
-
   state(member: number, state: Omit<ArchiveState, 'budgetMs'>): Promise<ArchiveStateReply> {
     const body = encodeArchiveState({ ...state, budgetMs: this.#timeoutMs });
     return this.#ask(member, ARCHIVE_STATE, body, decodeArchiveStateReply);
