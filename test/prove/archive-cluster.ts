@@ -11,6 +11,8 @@ const REPLICAS = 3;
 const AT_ONCE = 24;
 const TAIL_LINES = 20;
 const FLAGS = ['--memory-max', '128MiB'];
+/** Flags of a cluster that is restored into before anybody uses it, as docs/operating.md has it. */
+export const UNUSED_YET: readonly string[] = ['--background-bytes-per-second-min', '64MiB'];
 
 export async function withCluster<T>(
   options: RealClusterOptions,

@@ -20,7 +20,18 @@ import { listedKeys } from '../support/listed-keys.js';
 import type { RealCluster } from '../support/real-cluster.js';
 import { runCli } from '../support/run-cli.js';
 import { inScope, scopedFolder } from '../support/scope.js';
-import { differences, each, facts, isBlind, patient, rows, walk, type Walked, withCluster } from './archive-cluster.js';
+import {
+  differences,
+  each,
+  facts,
+  isBlind,
+  patient,
+  rows,
+  UNUSED_YET,
+  walk,
+  type Walked,
+  withCluster,
+} from './archive-cluster.js';
 import type { Print, Proof } from './proof.js';
 
 const PARTITIONS = 16;
@@ -211,7 +222,7 @@ async function play(size: Size, print: Print): Promise<{ held: boolean; summary:
     });
     if (isBlind(made.walked)) faults.push('the checker is blind');
     for (const partitions of [PARTITIONS, OTHER_PARTITIONS]) {
-      await withCluster({ nodes: 3, partitions }, print, (cluster) =>
+      await withCluster({ nodes: 3, partitions, flags: UNUSED_YET }, print, (cluster) =>
         restored(cluster, course, made, `onto 3 nodes, Q = ${partitions}`),
       );
     }

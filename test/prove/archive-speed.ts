@@ -18,7 +18,7 @@ import type { RunResult } from '../../bench/load/result.js';
 import { GeneratorProcess, median } from '../../bench/processes.js';
 import type { RealCluster } from '../support/real-cluster.js';
 import { inScope, scopedFolder } from '../support/scope.js';
-import { facts, rows, withCluster } from './archive-cluster.js';
+import { facts, rows, UNUSED_YET, withCluster } from './archive-cluster.js';
 import { type Bars, FOREGROUND, judgePairs, LOAD, type Pair, pairOf, showMinute } from './foreground.js';
 import type { Print, Proof } from './proof.js';
 
@@ -29,8 +29,6 @@ const FLOOR_DRIFT_MAX = 0.2;
 const FLOORS = 5;
 const BARS: Bars = { ratioMax: 1.5, tailMsMax: 300, failedShareMax: 0 };
 const FLAGS = ['--durability', 'always', '--memory-max', '256MiB'];
-/** Of a cluster that nobody uses yet. */
-const RESTORING = ['--background-bytes-per-second-min', '64MiB'];
 const STEPS = ['create', 'verify', 'restore'] as const;
 type Step = (typeof STEPS)[number];
 
@@ -131,7 +129,7 @@ function stepsOf(world: World, name: string): Readonly<Record<Step, () => Promis
     },
     verify: () => timed(() => rows(['archive', 'verify', target, '--archive', name])),
     restore: () =>
-      withCluster({ partitions: PARTITIONS, flags: [...FLAGS, ...RESTORING] }, print, (other) =>
+      withCluster({ partitions: PARTITIONS, flags: [...FLAGS, ...UNUSED_YET] }, print, (other) =>
         timed(async () => {
           const words = ['restore', target, '--archive', name, '--admin', other.node(2).ready.admin];
           const { missing } = await facts(words);
@@ -208,6 +206,8 @@ async function foreground(
     );
     pairs.push(pair);
   }
+  const after = await run({ durationMs: size.capacityMs });
+  print(`capacity at the end ${Math.round(after.throughput)}/s: if it is far from the first, the machine was shared`);
   const judged = judgePairs(pairs, BARS);
   faults.push(...judged.faults);
   return `${pairs.length} pairs of minutes: ${judged.summary}`;
