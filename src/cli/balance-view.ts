@@ -40,7 +40,7 @@ export function percent(share: number, digits: number = 1): string {
   return `${(100 * share).toFixed(digits)} %`;
 }
 
-export function signedPercent(share: number): string {
+function signedPercent(share: number): string {
   return `${share > 0 ? '+' : ''}${percent(share)}`;
 }
 
@@ -129,7 +129,7 @@ export function reportText(report: BalanceReport): readonly string[] {
   ];
 }
 
-export function splitText({ placement, tokens, keys, owners }: Split): string {
+function splitText({ placement, tokens, keys, owners }: Split): string {
   const factors = { placement, tokens, keys, owners };
   return Object.entries(factors)
     .map(([name, factor]) => `${name} ${factor.toFixed(3)}`)

@@ -59,14 +59,15 @@ export class RingAcceptor {
   #installed = 0;
   /** The id that the installed ring names for this node; empty: none; null: it is no voter. */
   #named: string | null = null;
-  #abstains = '';
+  readonly #abstains: string;
   #persisting: { readonly state: AcceptorState; readonly request: Request } | null = null;
   #waiting: Request[] = [];
 
-  /** `state`: as it was read from the file; null in a new one. */
-  constructor(acceptorId: string, state: AcceptorState | null, port: AcceptorPort) {
+  /** `state`: as it was read from the file; null in a new one. `abstains`: why it has no file, and never votes; empty: it has. */
+  constructor(acceptorId: string, state: AcceptorState | null, port: AcceptorPort, abstains: string = '') {
     this.acceptorId = acceptorId;
     this.#port = port;
+    this.#abstains = abstains;
     this.#state = state ?? { version: 0, promised: null, accepted: null };
   }
 
@@ -85,22 +86,13 @@ export class RingAcceptor {
     if (this.#persisting === null) this.#turnTo(version + 1);
   }
 
-  /** From now on, until the node is started again. */
-  abstain(reason: string): void {
-    this.#abstains = reason;
-    const unanswered = [...(this.#persisting === null ? [] : [this.#persisting.request]), ...this.#waiting];
-    this.#persisting = null;
-    this.#waiting = [];
-    for (const { answer } of unanswered) answer({ kind: 'abstains', reason });
-  }
-
   /**
    * What `persist` was told is not durable, or nobody knows: it was not answered, so it may be on the disk or not, as if the
    * answer had been lost. The next state is written whole, over whatever came of this one, before anything is said.
    */
   notPersisted(reason: string): void {
     const failed = this.#persisting;
-    if (failed === null) return; // it abstains by now
+    assert(failed !== null, 'what could not be persisted was asked for');
     this.#persisting = null;
     this.#turnTo(this.#installed + 1);
     failed.request.answer({ kind: 'abstains', reason });
@@ -118,7 +110,7 @@ export class RingAcceptor {
   /** What `persist` was told is durable. */
   persisted(): void {
     const done = this.#persisting;
-    if (done === null) return; // it abstains by now
+    assert(done !== null, 'what was persisted was asked for');
     this.#persisting = null;
     this.#state = done.state;
     this.#turnTo(this.#installed + 1);

@@ -1,5 +1,4 @@
 /* What an archive, or a restore, asks a node and through it all members: by protobufjs both ways. */
-import { readU32, writeU32 } from '../lib/bytes.js';
 import {
   ARCHIVE_RECORDS_MAX,
   type ArchiveAsk,
@@ -9,13 +8,12 @@ import {
   type ArchiveState,
   type ArchiveStateReply,
 } from '../model/archive-messages.js';
-import { PARTITIONS_MAX } from '../model/limits.js';
-import { bad, count53, decodeBy, limited } from './plain.js';
+import { decodeHash, encodeHashes } from './hashes.js';
+import { bad, count53, decodeBy, limited, partitionIn } from './plain.js';
 import { partita } from './protobuf.js';
 import type { DecodeFault } from './requests.js';
 
 const v1 = partita.v1;
-const ROOT_BYTES = 8;
 /** No partition has as many owners. */
 const OWNERS_MAX = 256;
 
@@ -52,15 +50,12 @@ export function decodeArchiveState(bytes: Uint8Array, start: number, end: number
 }
 
 export function encodeArchiveStateReply(reply: ArchiveStateReply): Uint8Array {
-  const root = new Uint8Array(ROOT_BYTES);
-  writeU32(root, 0, reply.rootHi);
-  writeU32(root, 4, reply.rootLo);
-  const { isOwner: owner, isSuspect: suspect, takesFile } = reply;
+  const { rootHi: hi, rootLo: lo, isOwner: owner, isSuspect: suspect, takesFile } = reply;
   return v1.ArchiveStateReply.encode({
     ...reply,
     owner,
     suspect,
-    root,
+    root: encodeHashes([{ hi, lo }]),
     met: [...reply.met],
     unmet: [...reply.unmet],
     ...(takesFile ? { takesFile } : {}),
@@ -73,16 +68,16 @@ export function decodeArchiveStateReply(
   end: number,
 ): ArchiveStateReply | DecodeFault {
   return decodeBy(v1.ArchiveStateReply, bytes, start, end, (reply) => {
-    const { ringVersion, owner, suspect, root, latencyUs } = reply;
-    if (root.length !== ROOT_BYTES) bad(`A root of ${root.length} bytes`);
+    const { ringVersion, owner, suspect, latencyUs } = reply;
+    const { hi: rootHi, lo: rootLo } = decodeHash(reply.root, 'root');
     return {
       ringVersion,
       opening: count53(reply.opening),
       isOwner: owner,
       isSuspect: suspect,
       records: count53(reply.records),
-      rootHi: readU32(root, 0),
-      rootLo: readU32(root, 4),
+      rootHi,
+      rootLo,
       fence: count53(reply.fence),
       trimmedAt: count53(reply.trimmedAt),
       writtenLsn: count53(reply.writtenLsn),
@@ -125,8 +120,4 @@ export function decodeArchiveRecordsReply(
     reaped,
     unknown,
   }));
-}
-
-function partitionIn(partition: number): number {
-  return partition < PARTITIONS_MAX ? partition : bad(`There is no partition ${partition}`);
 }

@@ -1,5 +1,4 @@
 /* What owners of a partition ask each other to find out what differs: some messages a meeting, by protobufjs both ways. */
-import { readU32, writeU32 } from '../lib/bytes.js';
 import type {
   LeavesReply,
   LeavesRequest,
@@ -12,12 +11,12 @@ import type {
 import type { KeyHash } from '../model/hash.js';
 import { PARTITIONS_MAX } from '../model/limits.js';
 import { countAt } from './cursor.js';
-import { bad, count53, decodeBy, limited } from './plain.js';
+import { decodeHash, decodeHashes, encodeHashes } from './hashes.js';
+import { count53, decodeBy, limited } from './plain.js';
 import { partita } from './protobuf.js';
 import type { DecodeFault } from './requests.js';
 
 const v1 = partita.v1;
-const HASH_BYTES = 8;
 /** Above what any message of ours names; a packed megabyte would be a million numbers. */
 const NUMBERS_MAX = 4_096;
 /** Hashes that one PULL names, and records that answer it: keys of one hash are a curiosity. */
@@ -153,25 +152,6 @@ export function decodeRepairReply(bytes: Uint8Array, start: number, end: number)
   }));
 }
 
-function encodeHashes(hashes: readonly KeyHash[]): Uint8Array {
-  const bytes = new Uint8Array(hashes.length * HASH_BYTES);
-  for (const [i, { hi, lo }] of hashes.entries()) {
-    writeU32(bytes, i * HASH_BYTES, hi);
-    writeU32(bytes, i * HASH_BYTES + 4, lo);
-  }
-  return bytes;
-}
-
-function decodeHashes(bytes: Uint8Array): readonly KeyHash[] {
-  if (bytes.length % HASH_BYTES !== 0) return bad(`Hashes of ${bytes.length} bytes`);
-  return Array.from({ length: bytes.length / HASH_BYTES }, (_, i) => ({
-    hi: readU32(bytes, i * HASH_BYTES),
-    lo: readU32(bytes, i * HASH_BYTES + 4),
-  }));
-}
-
 function hashOrNull(bytes: Uint8Array): KeyHash | null {
-  const hashes = decodeHashes(bytes);
-  if (hashes.length > 1) return bad(`A hash of ${bytes.length} bytes instead of ${HASH_BYTES}`);
-  return hashes[0] ?? null;
+  return bytes.length === 0 ? null : decodeHash(bytes, 'hash');
 }

@@ -1,7 +1,7 @@
 /* How much room a member has, by protobufjs both ways: asked when somebody plans a change of the ring. */
 import type { SpaceReply } from '../model/space-messages.js';
 import { PARTITIONS_MAX } from '../model/limits.js';
-import { bad, count53, decodeBy, limited } from './plain.js';
+import { bad, count53, decodeBy, limited, partitionIn } from './plain.js';
 import { partita } from './protobuf.js';
 import type { DecodeFault } from './requests.js';
 
@@ -39,7 +39,7 @@ export function decodeSpaceReply(bytes: Uint8Array, start: number, end: number):
       keptBytes: count53(reply.keptBytes),
       bytesPerSecond: count53(reply.bytesPerSecond),
       partitions: partitions.map((partition, i) => ({
-        partition: partition < PARTITIONS_MAX ? partition : bad(`There is no partition ${partition}`),
+        partition: partitionIn(partition),
         bytes: count53(partitionBytes[i] ?? 0),
       })),
     };

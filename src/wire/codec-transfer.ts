@@ -8,18 +8,17 @@ import {
   type TransferOpen,
   type TransferOpenReply,
 } from '../model/transfer-messages.js';
-import { PARTITIONS_MAX } from '../model/limits.js';
-import { readU32, writeU32 } from '../lib/bytes.js';
-import { bad, count53, decodeBy } from './plain.js';
+import { decodeHash, encodeHashes, HASH_BYTES } from './hashes.js';
+import { bad, count53, decodeBy, partitionIn } from './plain.js';
 import { bytesFieldSize, writeLength } from './varint.js';
 import { partita } from './protobuf.js';
 import type { DecodeFault } from './requests.js';
 
 const v1 = partita.v1;
-const DIGEST_BYTES = 8;
 /** Number of the field. */
 const CHUNK_REPLY_BYTES = 1;
 const NOTHING = new Uint8Array(0);
+const NO_ROOT = { hi: 0, lo: 0 };
 
 export function encodeTransferOpen(open: TransferOpen): Uint8Array {
   return v1.TransferOpen.encode(open).finish();
@@ -40,10 +39,8 @@ export function encodeTransferOpenReply(reply: TransferOpenReply): Uint8Array {
 
 /** As a message has it. */
 export function offerOut(reply: TransferOpenReply): partita.v1.ITransferOpenReply {
-  const root = new Uint8Array(DIGEST_BYTES);
-  writeU32(root, 0, reply.rootHi);
-  writeU32(root, 4, reply.rootLo);
-  return { ...reply, root: reply.ready ? root : NOTHING };
+  const { ready, rootHi: hi, rootLo: lo } = reply;
+  return { ...reply, root: ready ? encodeHashes([{ hi, lo }]) : NOTHING };
 }
 
 export function decodeTransferOpenReply(
@@ -61,9 +58,10 @@ export function offerIn(reply: partita.v1.TransferOpenReply): TransferOpenReply 
   if (ready) {
     const chunks = chunkBytes === 0 ? 0 : Math.ceil(size / chunkBytes);
     if (chunks === 0 || chunks > CHUNKS_MAX) bad(`${size} bytes in chunks of ${chunkBytes}`);
-    if (digests.length !== DIGEST_BYTES * chunks) bad(`${digests.length} bytes of digests for ${chunks} chunks`);
-    if (digest.length !== DIGEST_BYTES || root.length !== DIGEST_BYTES) bad('A digest that is not of 8 bytes');
+    if (digests.length !== HASH_BYTES * chunks) bad(`${digests.length} bytes of digests for ${chunks} chunks`);
+    if (digest.length !== HASH_BYTES) bad(`A digest of ${digest.length} bytes instead of ${HASH_BYTES}`);
   } else if (digests.length + digest.length + root.length > 0) bad('Digests of a copy that is not ready');
+  const { hi: rootHi, lo: rootLo } = ready ? decodeHash(root, 'root') : NO_ROOT;
   return {
     ready,
     opening: count53(reply.opening),
@@ -72,8 +70,8 @@ export function offerIn(reply: partita.v1.TransferOpenReply): TransferOpenReply 
     chunkBytes,
     digests,
     digest,
-    rootHi: ready ? readU32(root, 0) : 0,
-    rootLo: ready ? readU32(root, 4) : 0,
+    rootHi,
+    rootLo,
     records: count53(reply.records),
   };
 }
@@ -137,8 +135,4 @@ export function encodeTransferCloseReply(): Uint8Array {
 
 export function decodeTransferCloseReply(bytes: Uint8Array, start: number, end: number): object | DecodeFault {
   return decodeBy(v1.TransferCloseReply, bytes, start, end, () => ({}));
-}
-
-function partitionIn(partition: number): number {
-  return partition < PARTITIONS_MAX ? partition : bad(`There is no partition ${partition}`);
 }

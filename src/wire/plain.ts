@@ -4,6 +4,7 @@
  * a peer that sends one broken body cannot be trusted with the next.
  */
 import { toHex } from '../lib/bytes.js';
+import { PARTITIONS_MAX } from '../model/limits.js';
 import { Reader } from './protobuf.js';
 import type { DecodeFault } from './requests.js';
 
@@ -51,4 +52,9 @@ export function limited<T>(items: readonly T[], max: number, what: string): read
 export function hexOfId(bytes: Uint8Array): string {
   if (bytes.length !== 16 && bytes.length !== 0) return bad(`A node id of ${bytes.length} bytes instead of 16`);
   return toHex(bytes);
+}
+
+/** Which partitions a cluster has the codecs do not know: none has one beyond these. */
+export function partitionIn(partition: number): number {
+  return partition < PARTITIONS_MAX ? partition : bad(`There is no partition ${partition}`);
 }

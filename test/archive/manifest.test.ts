@@ -1,5 +1,4 @@
 /* What an archive says of itself: nothing of it is believed that is not as it was written, nor taken for a path. */
-import { createHash } from 'node:crypto';
 import { fc, testProp } from '@fast-check/ava';
 import test from 'ava';
 import {
@@ -11,9 +10,8 @@ import {
   type Manifest,
 } from '../../src/archive/manifest.js';
 import { archiveName, isArchiveName, partitionFileName, unfinishedFileName } from '../../src/archive/names.js';
-import type { Digest } from '../../src/env/digest.js';
+import { DIGEST } from '../../src/cli/archive/target.js';
 
-const DIGEST: Digest = { sha256: (bytes) => createHash('sha256').update(bytes).digest() };
 const NAME = '2026-11-23T23-45-00Z-1a2b3c';
 
 const FILE = {

@@ -153,3 +153,17 @@ test.serial(
     t.is((await runCli(['archive', 'create', target, '--resume', ...admin])).code, 2, 'nothing is left to go on with');
   },
 );
+
+test.serial('Pieces that come far more slowly than answers do make an archive all the same', async (t) => {
+  // Three of a MiB are asked for at once, and one of them is given in a second.
+  const flags = ['--background-bytes-per-second-min', '1MiB', '--background-bytes-per-second-max', '1MiB'];
+  const cluster = await RealCluster.startFor(t, { partitions: 4, flags });
+  await cluster.connected();
+  const { path: target, remove } = temporaryFolder('archives');
+  t.teardown(remove);
+  await using db = await cluster.connect();
+  for (let i = 0; i < 10; i++) await db.put(`key:${i}`, String(i).repeat(700_000));
+  const words = ['archive', 'create', target, '--timeout', '1s', '--admin', cluster.node(1).ready.admin];
+  const [[, state, partitions] = []] = await done(t, words);
+  t.deepEqual([state, partitions], ['complete', '4']);
+});

@@ -211,15 +211,12 @@ test('a write that fails is as good as none: whoever asked is told, and the next
   t.like(heard, [{ kind: 'promised', accepted: null }]);
 });
 
-test('a disk that fails: whoever waits is told, and everybody after', (t) => {
-  const { acceptor, disk, heard, hear } = bench();
-  acceptor.prepare(5, ballot(1), hear);
-  acceptor.prepare(5, ballot(2), hear);
-  acceptor.abstain('its disk is full');
-  acceptor.persisted();
-  acceptor.prepare(5, ballot(3), hear);
-  t.deepEqual(heard, Array(3).fill({ kind: 'abstains', reason: 'its disk is full' }));
-  t.is(disk.asked.length, 1);
-  acceptor.prepare(4, ballot(3), hear);
-  t.is(heard[3]?.kind, 'decided');
+test('without a file it abstains from all that is to be decided, and says why', (t) => {
+  const disk = new Disk();
+  const acceptor = new RingAcceptor('', null, disk, 'it has no file');
+  acceptor.onInstalled(4, ID);
+  const heard: RingLogAnswer[] = [];
+  for (const version of [5, 4]) acceptor.prepare(version, ballot(1), (answer) => heard.push(answer));
+  t.like(heard, [{ kind: 'abstains', reason: 'it has no file' }, { kind: 'decided' }]);
+  t.deepEqual(disk.asked, []);
 });

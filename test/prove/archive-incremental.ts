@@ -9,14 +9,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import xxhash from 'xxhash-wasm';
 import type { Manifest } from '../../src/archive/manifest.js';
-import { codecs } from '../../src/client/index.js';
+import type { Client } from '../../src/client/index.js';
 import { Prng } from '../../src/lib/prng.js';
 import { hash64From } from '../../src/model/hash.js';
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
-import { RealCluster } from '../support/real-cluster.js';
-import { runCli } from '../support/run-cli.js';
+import type { RealCluster } from '../support/real-cluster.js';
 import { inScope, scopedFolder } from '../support/scope.js';
-import { type Print, printTail, type Proof } from './proof.js';
+import { differences, patient, rows, walk, type Walked, withCluster } from './archive-cluster.js';
+import type { Print, Proof } from './proof.js';
 
 const HASH = hash64From(await xxhash());
 const PARTITIONS = 16;
@@ -35,29 +35,12 @@ function partitionOfKey(key: string): number {
   return partitionOf(HASH.hi, partitionBits(PARTITIONS));
 }
 
-async function cli(words: readonly string[]): Promise<string> {
-  const { code, out, err } = await runCli(words);
-  if (code !== 0) throw new Error(`partita ${words.join(' ')}: exit ${code}: ${out}${err}`);
-  return out.trimEnd();
-}
-
-type Db = Awaited<ReturnType<RealCluster['connect']>>;
-
-async function change(db: Db, key: string, random: Prng): Promise<void> {
+async function change(db: Client<string>, key: string, random: Prng): Promise<void> {
   const { context } = await db.get(key);
   const dice = random.int(10);
   if (dice === 0) await db.delete(key, { context });
   else if (dice < 3) await db.put(key, `beside ${random.u32()}`);
   else await db.put(key, `value ${random.u32()}`, { context });
-}
-
-async function shown(db: Db, keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const all = new Map<string, string>();
-  for (const key of keys) {
-    const got = await db.get(key, { r: 3 });
-    all.set(key, JSON.stringify([got.found ? got.siblings.map(({ value }) => value) : [], got.context.toString()]));
-  }
-  return all;
 }
 
 /** Partitions whose files an archive has itself. */
@@ -74,11 +57,11 @@ async function series(
   target: string,
   faults: string[],
   print: Print,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<Walked> {
   const keys = Array.from({ length: KEYS }, (_, i) => `key:${i}`);
   const random = new Prng(1_907);
   const admin = ['--admin', cluster.node(2).ready.admin];
-  await using db = await cluster.connect({ codec: codecs.utf8, timeoutMs: 20_000 });
+  await using db = await patient(cluster);
   for (const key of keys) await db.put(key, 'first');
   let copied = 0;
   let referred = 0;
@@ -87,48 +70,30 @@ async function series(
     const changed = keys.filter((key) => touched.has(partitionOfKey(key)) && random.chance(0.5));
     for (const key of changed) await change(db, key, random);
     const expected = new Set(round === 0 ? keys.map(partitionOfKey) : changed.map(partitionOfKey));
-    const name = (await cli(['archive', 'create', target, '--since', 'latest', ...admin])).split('\t')[0] ?? '';
+    const [[name = ''] = []] = await rows(['archive', 'create', target, '--since', 'latest', ...admin]);
     const found = copiedIn(target, name);
     const wrong = [...new Set([...expected, ...found])].filter((one) => expected.has(one) !== found.has(one));
     if (wrong.length > 0) faults.push(`round ${round}: partitions ${wrong.join(', ')} were copied, or not, in vain`);
     copied += found.size;
     referred += PARTITIONS - found.size;
-    await cli(['archive', 'prune', target, '--keep', String(KEEP)]);
+    await rows(['archive', 'prune', target, '--keep', String(KEEP)]);
   }
   print(`${rounds + 1} archives of ${PARTITIONS} partitions: ${copied} copied, ${referred} referred to`);
-  const verdicts = (await cli(['archive', 'verify', target])).split('\n');
+  const verdicts = await rows(['archive', 'verify', target]);
   print(`${verdicts.length} of ${rounds + 1} archives are left after pruning to ${KEEP}, all sound`);
-  return await shown(db, keys); // before the client goes
-}
-
-async function withCluster<T>(
-  partitions: number,
-  print: Print,
-  work: (cluster: RealCluster) => Promise<T>,
-): Promise<T> {
-  const cluster = await RealCluster.prepare({ partitions, flags: ['--memory-max', '128MiB'] });
-  try {
-    await cluster.start();
-    await cluster.connected();
-    return await work(cluster);
-  } catch (error) {
-    printTail(cluster.transcript(), 20, print);
-    throw error;
-  } finally {
-    await cluster.dispose();
-  }
+  return walk(cluster, keys);
 }
 
 function play(size: Size, print: Print): Promise<{ held: boolean; summary: string }> {
   return inScope(async (scope) => {
     const target = scopedFolder(scope, 'archives');
     const faults: string[] = [];
-    const expected = await withCluster(PARTITIONS, print, (cluster) => series(cluster, size, target, faults, print));
-    const wrong = await withCluster(2 * PARTITIONS, print, async (other) => {
-      await cli(['restore', target, '--admin', other.node(1).ready.admin]);
-      await using db = await other.connect({ codec: codecs.utf8, timeoutMs: 20_000 });
-      const found = await shown(db, [...expected.keys()]);
-      return [...expected].filter(([key, what]) => found.get(key) !== what).length;
+    const expected = await withCluster({ partitions: PARTITIONS }, print, (cluster) =>
+      series(cluster, size, target, faults, print),
+    );
+    const wrong = await withCluster({ partitions: 2 * PARTITIONS }, print, async (other) => {
+      await rows(['restore', target, '--admin', other.node(1).ready.admin]);
+      return differences(expected, await walk(other, [...expected.keys()])).length;
     });
     print(`${KEYS - wrong} of ${KEYS} keys are elsewhere as they were here`);
     for (const fault of faults) print(`fault: ${fault}`);

@@ -28,8 +28,8 @@ import { countBy, showCounts } from '../support/chaos/figures.js';
 import type { FinalState, Operation } from '../support/chaos/operation.js';
 import { Network, networkFault } from '../support/faults/network.js';
 import { flippedByte } from '../support/flipped-byte.js';
+import { tombstonesOf } from '../support/listed-keys.js';
 import { meetAll } from '../support/repair-figures.js';
-import { runCli } from '../support/run-cli.js';
 import { inScope, scopedFolder } from '../support/scope.js';
 import { SMALL_STORE } from './crash.js';
 import type { Print, Proof } from './proof.js';
@@ -180,14 +180,14 @@ async function forget(
   print: Print,
 ): Promise<readonly [number, number]> {
   const daemons = nodes.map(({ daemon }) => daemon);
-  const first = await tombstones(nodes);
+  const first = await tombstonesOf(daemons);
   const startedMs = performance.now();
   await stage.play('kill one', FORGOTTEN_LOOK_MS);
   await stage.play('isolated from all', FORGOTTEN_LOOK_MS);
   let left = first;
   while (left > 0 && performance.now() - startedMs < FORGOTTEN_WITHIN_MS) {
     await rest(FORGOTTEN_LOOK_MS);
-    left = await tombstones(nodes);
+    left = await tombstonesOf(daemons);
   }
   print(`tombstones: ${first}, ${left} left after ${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
   if (left > 0) faults.push(`${left} of ${first} tombstones were not forgotten`);
@@ -203,19 +203,6 @@ async function forget(
 
 function shownText({ shown }: FinalState): string {
   return shown === null ? 'not to be read' : [...shown].sort((a, b) => a - b).join(' ');
-}
-
-/** Over all owners. */
-async function tombstones(nodes: readonly ChaosNode[]): Promise<number> {
-  let count = 0;
-  for (const { daemon } of nodes) {
-    const words = ['keys', '--all', '--limit', '1000000', '--admin', daemon.ready.admin, '-o', 'json'];
-    const { code, out, err } = await runCli(words);
-    if (code !== 0) throw new Error(`partita keys: ${err}`);
-    const { keys } = JSON.parse(out) as { readonly keys: readonly { readonly state: string }[] };
-    count += keys.filter(({ state }) => state === 'deleted').length;
-  }
-  return count;
 }
 
 async function playAll(full: boolean, print: Print): Promise<{ held: boolean; texts: readonly string[] }> {

@@ -29,7 +29,8 @@ import { meetAll } from '../support/repair-figures.js';
 import { RingWatch } from '../support/ring-watch.js';
 import { inScope } from '../support/scope.js';
 import { SMALL_STORE } from './crash.js';
-import { LOAD, LOAD_PLAN, minutes } from './grow-shrink-minutes.js';
+import { LOAD } from './foreground.js';
+import { LOAD_PLAN, minutes } from './grow-shrink-minutes.js';
 import { type Print, printTail, type Proof } from './proof.js';
 
 const REPLICAS = 3;

@@ -4,9 +4,7 @@
  * operator starts one with a new disk; when it has all its partitions back the next one is wiped, and so on until the minute
  * is over. So it is busy from its first second to its last.
  *
- * Judged is what clients feel: p99 of a busy minute ÷ p99 of the quiet one before, the median over the pairs, gets and puts
- * apart. Operations that failed leave no time behind and are slower than all that did not: with one in a thousand there
- * is no p99.9. Whoever was told that a node goes away by its goodbye (§6.4) loses nothing; the client asks the others.
+ * Judged is what clients feel (foreground.ts). Whoever was told that a node goes away by its goodbye (§6.4) loses nothing; the client asks the others.
  *
  * At the end the owners meet about every partition and find that they agree; then every key that was loaded is read from
  * all three nodes together, each value checked to its last byte.
@@ -15,42 +13,30 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as rest } from 'node:timers/promises';
 import { keyBytes } from '../../bench/load/dialect.js';
-import { NO_OPERATIONS, PLAN_DEFAULTS } from '../../bench/load/plan.js';
+import { PLAN_DEFAULTS } from '../../bench/load/plan.js';
 import type { Plan } from '../../bench/load/plan.js';
 import type { RunResult } from '../../bench/load/result.js';
 import { faultOfValue } from '../../bench/load/value.js';
 import { GeneratorProcess, median } from '../../bench/processes.js';
 import { Client } from '../../src/client/index.js';
 import { SETTLE_MS } from '../../src/node/cluster/owner-meeting.js';
+import { listedKeys } from '../support/listed-keys.js';
 import { RealCluster } from '../support/real-cluster.js';
 import { meetAll, repairOf } from '../support/repair-figures.js';
-import { runCli } from '../support/run-cli.js';
+import { type Bars, FOREGROUND, judgePairs, LOAD, type Pair, pairOf, showMinute } from './foreground.js';
 import { type Print, printTail, type Proof } from './proof.js';
 
 const PARTITIONS = 64;
 const NODES = 3;
 const VALUE_BYTES = 1_024;
-const LOAD = 0.3;
-const RATIO_MAX = 2;
-const TAIL_MS_MAX = 300;
-/** One in so many: more, and p99.9 is of those that failed. */
-const FAILED_SHARE_MAX = 0.001;
+/** One in a thousand: more, and p99.9 is of those that failed. */
+const BARS: Bars = { ratioMax: 2, tailMsMax: 300, failedShareMax: 0.001 };
+const TIMEOUT_MS = 2_000;
 const HEALED_WITHIN_MS = 900_000;
 /** Whose size is looked at. */
 const SAMPLE_RECORDS = 20_000;
 const POLL_MS = 200;
 const READERS = 64;
-const OPERATIONS = ['get', 'put'] as const;
-/** The client is the SDK: it knows when a node goes away, and what to do. */
-const LOAD_PLAN: Partial<Plan> = {
-  sender: 'sdk',
-  connections: 2,
-  inFlight: 32,
-  mix: { ...NO_OPERATIONS, get: 80, put: 20 },
-  sizes: [{ bytes: VALUE_BYTES, share: 1 }],
-  verify: true,
-  timeoutMs: 2_000,
-};
 
 interface Size {
   readonly keys: number;
@@ -66,11 +52,6 @@ interface Healing {
   readonly seconds: number;
   readonly records: number;
   readonly wireBytes: number;
-}
-
-interface Pair {
-  readonly quiet: RunResult;
-  readonly busy: RunResult;
 }
 
 class Wiping {
@@ -91,23 +72,21 @@ class Wiping {
 
   run(plan: Partial<Plan>): Promise<RunResult> {
     const server = this.#cluster.member(1).client;
-    return this.#generator.run({ ...LOAD_PLAN, server, keys: this.#size.keys, ...plan });
+    return this.#generator.run({ ...FOREGROUND, timeoutMs: TIMEOUT_MS, server, keys: this.#size.keys, ...plan });
   }
 
   async pair(rate: number): Promise<Pair> {
-    const { warmupMs, minuteMs } = this.#size;
-    const minute: Partial<Plan> = { rate, warmupMs, durationMs: minuteMs };
-    const quiet = await this.run(minute);
-    const load = this.run(minute);
-    await rest(warmupMs);
-    const endMs = performance.now() + minuteMs;
+    const { warmupMs, minuteMs: durationMs } = this.#size;
     const from = this.healings.length;
-    while (performance.now() < endMs) await this.#wipeOne();
-    const busy = await load;
+    const run = (plan: Partial<Plan>): Promise<RunResult> => this.run(plan);
+    const pair = await pairOf(run, { rate, warmupMs, durationMs }, async (untilMs) => {
+      while (performance.now() < untilMs) await this.#wipeOne();
+    });
+    const count = this.healings.length - from;
     this.#print(
-      `quiet ${show(quiet)}; busy ${show(busy)}; ${this.healings.length - from} nodes wiped in ${((performance.now() - endMs + minuteMs) / 1_000).toFixed(1)} s`,
+      `quiet ${showMinute(pair.quiet)}; busy ${showMinute(pair.busy)}; ${count} nodes wiped in ${pair.seconds.toFixed(1)} s`,
     );
-    return { quiet, busy };
+    return pair;
   }
 
   async #wipeOne(): Promise<void> {
@@ -143,11 +122,7 @@ class Wiping {
 
   /** Of a record as it is stored, on the mean. */
   async recordBytes(): Promise<number> {
-    const { admin } = this.#cluster.node(2).ready;
-    const words = ['keys', '--all', '--limit', String(SAMPLE_RECORDS), '--admin', admin, '-o', 'json'];
-    const { code, out, err } = await runCli(words);
-    if (code !== 0) throw new Error(`partita keys: ${err}`);
-    const { keys } = JSON.parse(out) as { readonly keys: readonly { readonly recordBytes: number }[] };
+    const keys = await listedKeys(this.#cluster.node(2), SAMPLE_RECORDS);
     return keys.reduce((sum, { recordBytes }) => sum + recordBytes, 0) / keys.length;
   }
 
@@ -170,44 +145,6 @@ class Wiping {
     await client.close();
     return faults;
   }
-}
-
-function at(result: RunResult, operation: (typeof OPERATIONS)[number], percentile: string): number {
-  const found = result.operations.find((one) => one.operation === operation);
-  if (found === undefined) throw new Error(`A run without a ${operation}`);
-  return (found.response.percentiles[percentile] ?? Number.NaN) / 1_000;
-}
-
-function codesOf({ codes }: RunResult): string {
-  const failed = Object.entries(codes).filter(([code]) => code !== 'ok' && code !== 'not_found');
-  return failed.map(([code, count]) => `${code} ${count}`).join(', ') || 'none';
-}
-
-function show(result: RunResult): string {
-  const of = (operation: (typeof OPERATIONS)[number]): string =>
-    ['p50', 'p99', 'p99.9'].map((name) => at(result, operation, name).toFixed(1)).join('/');
-  return `gets ${of('get')} puts ${of('put')} ms, ${result.errors} of ${result.count} failed (${codesOf(result)})`;
-}
-
-function judge(pairs: readonly Pair[]): { faults: string[]; summary: string } {
-  const faults: string[] = [];
-  const told: string[] = [];
-  for (const operation of OPERATIONS) {
-    const p99 = (result: RunResult): number => at(result, operation, 'p99');
-    const ratio = median(pairs.map(({ quiet, busy }) => p99(busy) / p99(quiet)));
-    const tail = Math.max(...pairs.map(({ busy }) => at(busy, operation, 'p99.9')));
-    told.push(`${operation}s p99 × ${ratio.toFixed(2)} (bar ${RATIO_MAX}), p99.9 at most ${tail.toFixed(1)} ms`);
-    if (!(ratio <= RATIO_MAX)) faults.push(`p99 of ${operation}s × ${ratio.toFixed(2)}`);
-    if (!(tail < TAIL_MS_MAX)) faults.push(`p99.9 of ${operation}s ${tail.toFixed(1)} ms`);
-  }
-  for (const { quiet, busy } of pairs) {
-    for (const { errors, count, mismatches, mismatchTexts, unsent } of [quiet, busy]) {
-      if (errors > count * FAILED_SHARE_MAX) faults.push(`${errors} of ${count} operations failed in a minute`);
-      if (unsent > count * FAILED_SHARE_MAX) faults.push(`${unsent} operations were never sent in a minute`);
-      if (mismatches > 0) faults.push(`${mismatches} wrong values: ${mismatchTexts[0]}`);
-    }
-  }
-  return { faults, summary: told.join('; ') };
 }
 
 /** What came by meetings: puts bring some records before, and reads repair what they find missing. */
@@ -240,7 +177,8 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
     );
     const pairs: Pair[] = [];
     while (pairs.length < size.pairs) pairs.push(await wiping.pair(rate));
-    const { faults, summary } = judge(pairs);
+    const judged = judgePairs(pairs, BARS);
+    const faults = [...judged.faults];
     const healing = healingFigures(wiping.healings, await wiping.recordBytes(), size.keys, print);
     await rest(SETTLE_MS + 1_000);
     const moved = await meetAll(cluster.daemons);
@@ -250,7 +188,7 @@ async function measure(size: Size, print: Print): Promise<{ held: boolean; summa
     for (const fault of faults) print(fault);
     return {
       held: faults.length === 0,
-      summary: `${summary}; ${healing}; ${moved} records moved when all met after it, ${size.keys - wrong.length} of ${size.keys} keys read from all nodes`,
+      summary: `${judged.summary}; ${healing}; ${moved} records moved when all met after it, ${size.keys - wrong.length} of ${size.keys} keys read from all nodes`,
     };
   } catch (error) {
     printTail(cluster.transcript(), 30, print);

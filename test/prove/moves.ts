@@ -24,8 +24,8 @@ import { decodeRing, encodeRing, type RingDocument, type RingMember } from '../.
 import { editMembers, type RingEdit } from '../../src/ring/edits.js';
 import { partitionBits, partitionOf } from '../../src/ring/partition.js';
 import { GrowingCluster, ringOf } from '../support/growing-cluster.js';
+import { listedKeys } from '../support/listed-keys.js';
 import { RingWatch } from '../support/ring-watch.js';
-import { runCli } from '../support/run-cli.js';
 import { inScope } from '../support/scope.js';
 import type { Print, Proof } from './proof.js';
 
@@ -263,12 +263,7 @@ async function fill({ addresses }: GrowingCluster): Promise<void> {
 /** In the stores of all members, by member. */
 async function recordCounts({ daemons }: GrowingCluster): Promise<readonly number[]> {
   const counts: number[] = [];
-  for (const { ready } of daemons) {
-    const words = ['keys', '--all', '--limit', '1000000', '--admin', ready.admin, '-o', 'json'];
-    const { code, out, err } = await runCli(words);
-    if (code !== 0) throw new Error(`partita keys: ${err}`);
-    counts.push((JSON.parse(out) as { readonly keys: readonly unknown[] }).keys.length);
-  }
+  for (const daemon of daemons) counts.push((await listedKeys(daemon)).length);
   return counts;
 }
 

@@ -28,10 +28,9 @@ async function load(name: string): Promise<Proof | null> {
 }
 
 async function list(): Promise<number> {
-  for (const name of moduleNames()) {
-    const proof = await load(name);
-    if (proof !== null) console.log(`${proof.name.padEnd(14)} ${proof.question}`);
-  }
+  const proofs = (await Promise.all(moduleNames().map(load))).filter((proof) => proof !== null);
+  const width = Math.max(...proofs.map(({ name }) => name.length));
+  for (const { name, question } of proofs) console.log(`${name.padEnd(width)} ${question}`);
   return 0;
 }
 

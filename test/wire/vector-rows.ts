@@ -28,6 +28,18 @@ import type { Row } from './vector-words.js';
 
 const BUILD_SAID = { release: '0.1.0', levelMin: 1, levelMax: 2 };
 
+const HELLO_REPLY = {
+  version: 1,
+  cluster: 'prod',
+  clusterId: CLUSTER_ID,
+  nodeId: NODE,
+  ringVersion: 3,
+  features: 0,
+  valueBytesMax: 1_048_576,
+  frameBodyBytesMax: 1_310_720,
+  inFlightMax: 1_024,
+};
+
 export const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ...NODE_ROWS,
   ...LOADS_ROWS,
@@ -107,40 +119,13 @@ export const ROWS: Readonly<Record<string, readonly Row[]>> = {
       { nodeId: OTHER_NODE, nonce: OTHER_NONCE, proof: ACCEPTOR_PROOF },
     ],
     ['proof', 'The proof of the node that connected', kinds.PROOF, 0, { proof: DIALER_PROOF }],
-    [
-      'hello-reply',
-      'Accepted: version 1, and the limits from now on',
-      kinds.HELLO_REPLY,
-      1,
-      {
-        version: 1,
-        cluster: 'prod',
-        clusterId: CLUSTER_ID,
-        nodeId: NODE,
-        ringVersion: 3,
-        features: 0,
-        valueBytesMax: 1_048_576,
-        frameBodyBytesMax: 1_310_720,
-        inFlightMax: 1_024,
-      },
-    ],
+    ['hello-reply', 'Accepted: version 1, and the limits from now on', kinds.HELLO_REPLY, 1, HELLO_REPLY],
     [
       'hello-reply-build',
       'The same, of a release that says which feature levels it understands',
       kinds.HELLO_REPLY,
       1,
-      {
-        version: 1,
-        cluster: 'prod',
-        clusterId: CLUSTER_ID,
-        nodeId: NODE,
-        ringVersion: 3,
-        features: 0,
-        valueBytesMax: 1_048_576,
-        frameBodyBytesMax: 1_310_720,
-        inFlightMax: 1_024,
-        build: BUILD_SAID,
-      },
+      { ...HELLO_REPLY, build: BUILD_SAID },
     ],
     ['ping', 'Are you there, within half a second?', kinds.PING, 2, { budgetMs: 500 }],
     ['pong', 'Yes', kinds.PONG, 2, { ringVersion: 3, wallMs: WRITTEN }],

@@ -13,7 +13,12 @@ import type {
 import type { ClusterStatusFacts } from '../../model/cluster-facts.js';
 import type { RingMessage } from '../../model/messages.js';
 import type { RestoreOpen, RestoreOpenReply, RestorePiece, RestoreTake } from '../../model/restore-messages.js';
-import type { TransferChunk, TransferOpen, TransferOpenReply } from '../../model/transfer-messages.js';
+import type {
+  TransferChunk,
+  TransferChunkReply,
+  TransferOpen,
+  TransferOpenReply,
+} from '../../model/transfer-messages.js';
 import {
   decodeArchiveRecordsReply,
   decodeArchiveReply,
@@ -65,6 +70,11 @@ const AGAIN_MS = 200;
 const PATIENCE_MS = 60_000;
 /** The same of a piece: a donor that was started again has it no more, and another owner gives the partition. */
 const PIECE_PATIENCE_MS = 10_000;
+/**
+ * At least so long a piece is waited for. It comes when background work has its turn, and what was asked for and given up
+ * takes its turn all the same: asked for again and again, several at once, none would ever come in time.
+ */
+const PIECE_TIMEOUT_MS = 30_000;
 const PASSING: ReadonlySet<string> = new Set(['TIMEOUT', 'UNAVAILABLE', 'OVERLOADED', 'CONNECTION']);
 
 /** It may be otherwise in a moment. */
@@ -120,10 +130,6 @@ export class Members {
     return owners.slice(partition * replicaCount, (partition + 1) * replicaCount);
   }
 
-  nodeIdOf(ordinal: number): string {
-    return this.ring.members.find((member) => member.ordinal === ordinal)?.nodeId ?? '';
-  }
-
   state(member: number, state: Omit<ArchiveState, 'budgetMs'>): Promise<ArchiveStateReply> {
     const body = encodeArchiveState({ ...state, budgetMs: this.#timeoutMs });
     return this.#ask(member, ARCHIVE_STATE, body, decodeArchiveStateReply);
@@ -140,10 +146,11 @@ export class Members {
   }
 
   async chunk(member: number, chunk: Omit<TransferChunk, 'budgetMs'>): Promise<Uint8Array> {
-    const body = encodeTransferChunk({ ...chunk, budgetMs: this.#timeoutMs });
-    return (
-      await this.#patiently(() => this.#ask(member, TRANSFER_CHUNK, body, decodeTransferChunkReply), PIECE_PATIENCE_MS)
-    ).bytes;
+    const timeoutMs = Math.max(this.#timeoutMs, PIECE_TIMEOUT_MS);
+    const body = encodeTransferChunk({ ...chunk, budgetMs: timeoutMs });
+    const ask = (): Promise<TransferChunkReply> =>
+      this.#ask(member, TRANSFER_CHUNK, body, decodeTransferChunkReply, timeoutMs);
+    return (await this.#patiently(ask, PIECE_PATIENCE_MS)).bytes;
   }
 
   async close(member: number, partition: number, moveId: number): Promise<void> {
@@ -168,11 +175,17 @@ export class Members {
     return (await this.#patiently(ask, PIECE_PATIENCE_MS)).ready;
   }
 
-  async #ask<T extends object>(member: number, kind: number, body: Uint8Array, read: Reader<T>): Promise<T> {
-    const { body: answer } = await askAdmin(this.#address, this.#timeoutMs, {
+  async #ask<T extends object>(
+    member: number,
+    kind: number,
+    body: Uint8Array,
+    read: Reader<T>,
+    timeoutMs: number = this.#timeoutMs,
+  ): Promise<T> {
+    const { body: answer } = await askAdmin(this.#address, timeoutMs, {
       kind: ARCHIVE,
       replyKind: ARCHIVE_REPLY,
-      body: encodeArchive({ budgetMs: this.#timeoutMs, member, kind, body }),
+      body: encodeArchive({ budgetMs: timeoutMs, member, kind, body }),
       // The frame's bytes go with the connection.
       read: (bytes, start, end) => {
         const reply = decodeArchiveReply(bytes, start, end);

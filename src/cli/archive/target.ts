@@ -52,7 +52,7 @@ export async function archivesIn(target: string): Promise<readonly FoundArchive[
   return Promise.all([...names].sort().map(async (name) => ({ name, manifest: await readManifest(target, name) })));
 }
 
-export async function readManifest(target: string, name: string): Promise<Read<Manifest>> {
+async function readManifest(target: string, name: string): Promise<Read<Manifest>> {
   const folder = archiveFolder(target, name);
   const text = await readText(join(folder, MANIFEST_NAME));
   if (typeof text !== 'string') return text;

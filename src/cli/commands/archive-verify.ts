@@ -51,7 +51,7 @@ export async function runArchiveVerify(io: Io, target: string, options: ArchiveV
 }
 
 /** All, or the one that is named. Throws UsageError. */
-export async function archivesMeant(target: string, name: string | undefined): Promise<readonly FoundArchive[]> {
+async function archivesMeant(target: string, name: string | undefined): Promise<readonly FoundArchive[]> {
   const found = await archivesIn(target);
   const meant = name === undefined ? found : found.filter((archive) => archive.name === name);
   if (meant.length === 0)

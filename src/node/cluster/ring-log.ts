@@ -83,10 +83,10 @@ export class RingLog {
     const { store, links, timers } = world;
     this.#world = world;
     this.#asks = new RingAsks(links, timers);
-    if (typeof store === 'string') {
-      this.#acceptor = this.#newAcceptor('', null);
-      this.#acceptor.abstain(`it ${store}`);
-    } else this.#acceptor = this.#newAcceptor(store.acceptorId, store.state);
+    this.#acceptor =
+      typeof store === 'string'
+        ? this.#newAcceptor('', null, `it ${store}`)
+        : this.#newAcceptor(store.acceptorId, store.state);
     this.installed();
   }
 
@@ -264,12 +264,11 @@ export class RingLog {
     });
   }
 
-  #newAcceptor(id: string, state: AcceptorState | null): RingAcceptor {
-    const acceptor: RingAcceptor = new RingAcceptor(id, state, {
-      persist: (next) => {
-        this.#persist(acceptor, next);
-      },
-    });
+  #newAcceptor(id: string, state: AcceptorState | null, abstains: string = ''): RingAcceptor {
+    const persist = (next: AcceptorState): void => {
+      this.#persist(acceptor, next);
+    };
+    const acceptor: RingAcceptor = new RingAcceptor(id, state, { persist }, abstains);
     return acceptor;
   }
 

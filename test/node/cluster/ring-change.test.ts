@@ -1,34 +1,9 @@
 /* Puts and hints while the ring changes: what was acknowledged by the one ring is with the owners of the next. */
 import test from 'ava';
 import type { RingDocument } from '../../../src/ring/document.js';
-import type { RingMove } from '../../../src/ring/moves.js';
 import { ClusterBench } from './bench.js';
-import { copied, leaving, removed, rowOf, settled } from './moved-rings.js';
-
-const GIVER = 5;
-
-interface Scene {
-  readonly bench: ClusterBench;
-  readonly move: RingMove;
-  /** Of the partition that moves. */
-  readonly key: string;
-  readonly copying: RingDocument;
-  readonly settling: RingDocument;
-  readonly over: RingDocument;
-  /** Owners before and after the move. */
-  readonly stays: readonly number[];
-}
-
-/** Node 5 leaves a ring of five, and what it owns goes to the others; nothing of it is in force yet. */
-function scene(): Scene {
-  const bench = new ClusterBench(5);
-  const copying = leaving(bench.ring, GIVER);
-  const settling = copied(copying);
-  const move = copying.moves[0] as RingMove;
-  const key = bench.keyIn(move.partition);
-  const stays = rowOf(copying, move.partition).filter((owner) => owner !== GIVER);
-  return { bench, move, key, copying, settling, over: settled(settling), stays };
-}
+import { GIVER, leavingScene } from './leaving-scene.js';
+import { removed, rowOf } from './moved-rings.js';
 
 const sorted = (ordinals: readonly number[]): string => [...ordinals].sort((a, b) => a - b).join(' ');
 const hintsFor = (owners: readonly number[]): string =>
@@ -40,9 +15,9 @@ const hintsOf = (bench: ClusterBench, ordinal: number): string =>
   bench.node(ordinal).hints().split(' ').sort().join(' ');
 
 test('while a partition is copied every put reaches the receiver, too, and what that says counts for nothing', (t) => {
-  const { bench, move, key, copying, stays } = scene();
+  const { bench, move, key, copying, stays } = leavingScene();
   bench.install(copying);
-  const [first, second] = stays as [number, number];
+  const [first, second] = stays;
   bench.node(first).put(key, 'apple', { w: 3, strict: true });
   bench.time.runFor(200);
   const holders = bench.members.filter((member) => member.holds(key)).map(({ ordinal }) => ordinal);
@@ -57,9 +32,9 @@ test('while a partition is copied every put reaches the receiver, too, and what 
 });
 
 test('while a move settles every put reaches the giver, too, and what that says counts for nothing', (t) => {
-  const { bench, move, key, settling, stays } = scene();
+  const { bench, move, key, settling, stays } = leavingScene();
   bench.install(settling);
-  const [first, second] = stays as [number, number];
+  const [first, second] = stays;
   bench.node(first).put(key, 'apple', { w: 3, strict: true });
   bench.time.runFor(200);
   t.true(bench.node(GIVER).holds(key));
@@ -74,9 +49,9 @@ test('while a move settles every put reaches the giver, too, and what that says 
 });
 
 test('a node that is no owner by its own ring keeps what it is sent as hints for all owners', async (t) => {
-  const { bench, key, over, stays, move } = scene();
+  const { bench, key, over, stays, move } = leavingScene();
   bench.install(over, [GIVER]);
-  bench.node(stays[0] as number).askPut(key, 'apple', { w: 3 });
+  bench.node(stays[0]).askPut(key, 'apple', { w: 3 });
   bench.time.runFor(50);
   t.is(hintsOf(bench, GIVER), hintsFor([...stays, move.to]));
   await bench.settle(12_000); // they hear of the ring, and the hints go home
@@ -86,7 +61,7 @@ test('a node that is no owner by its own ring keeps what it is sent as hints for
 });
 
 test('a put whose partition the ring takes away before it is stored is kept for all owners', async (t) => {
-  const { bench, key, over, stays, move } = scene();
+  const { bench, key, over, stays, move } = leavingScene();
   const { storage } = bench.node(GIVER);
   storage.cold = true;
   bench.node(GIVER).askPut(key, 'apple', { w: 1 });

@@ -2,6 +2,7 @@ import test from 'ava';
 import { Prng } from '../../../src/lib/prng.js';
 import { BUILD, type Build, FIRST_BUILD } from '../../../src/model/build.js';
 import { failure, type Failure } from '../../../src/model/errors.js';
+import type { HelloReply } from '../../../src/model/messages.js';
 import { PeerAcceptance } from '../../../src/node/peers/acceptance.js';
 import { PeerCredentials } from '../../../src/node/peers/credentials.js';
 import { Greeter } from '../../../src/node/peers/greeter.js';
@@ -21,6 +22,18 @@ import { sizeOfErrorFrame, writeErrorFrame } from '../../../src/wire/write-repli
 import { idOf, keyedDigest, ringOf, SECRET } from './cluster.js';
 
 const random = new Prng(7);
+/** By node 2, of a release that names no levels. */
+const ACCEPTED: HelloReply = {
+  version: 1,
+  cluster: 'test',
+  clusterId: ringOf(3).clusterId,
+  nodeId: idOf(2),
+  ringVersion: 1,
+  features: 0,
+  valueBytesMax: 1,
+  frameBodyBytesMax: 1,
+  inFlightMax: 1,
+};
 
 function credentials(
   ordinal: number,
@@ -188,18 +201,7 @@ test('every bit of a challenge and of a proof counts', (t) => {
 });
 
 test('the dialer takes the frames in their order: no acceptance without a proof', (t) => {
-  const reply = encodeHelloReply({
-    version: 1,
-    cluster: 'test',
-    clusterId: ringOf(3).clusterId,
-    nodeId: idOf(2),
-    ringVersion: 1,
-    features: 0,
-    valueBytesMax: 1,
-    frameBodyBytesMax: 1,
-    inFlightMax: 1,
-    build: BUILD,
-  });
+  const reply = encodeHelloReply({ ...ACCEPTED, build: BUILD });
   const fresh = (): Greeter => new Greeter(new PeerIntroduction(credentials(1), member(2)));
   t.is(fresh().onFrame(HELLO_REPLY, reply, 0, reply.length).kind, 'failed');
   for (const kind of [PROOF, ERROR, 0x99]) t.is(fresh().onFrame(kind, reply, 0, reply.length).kind, 'failed');
@@ -252,17 +254,7 @@ test('who does not understand the level of the ring is turned away by both ends,
   );
   const tooNew = credentials(1, old, SECRET, { release: '7.0.0', levelMin: 2, levelMax: 7 });
   t.regex(meet(tooNew, credentials(2, old), member(2)), /VERSION_MISMATCH .* install the release before on it/);
-  const reply = encodeHelloReply({
-    version: 1,
-    cluster: 'test',
-    clusterId: old.clusterId,
-    nodeId: idOf(2),
-    ringVersion: 1,
-    features: 0,
-    valueBytesMax: 1,
-    frameBodyBytesMax: 1,
-    inFlightMax: 1,
-  });
+  const reply = encodeHelloReply(ACCEPTED);
   const dialed = new PeerIntroduction(credentials(1, raised), member(2)).onHelloReply(reply, 0, reply.length);
   t.like(dialed, { code: 'VERSION_MISMATCH' });
   t.like(new PeerIntroduction(credentials(1, old), member(2)).onHelloReply(reply, 0, reply.length), { version: 1 });
