@@ -105,6 +105,8 @@ export interface SimOptions {
   readonly work: WorkShape;
   /** Every pair of owners compares what both hold so often. */
   readonly repairPeriodMs: number;
+  /** Owners meet at the end only after every key has been read: then reads have to make good for everything alone. */
+  readonly meetsLast: boolean;
   /** How far a machine's clock may be off. */
   readonly skewMaxMs: number;
   /** Each partition is scrubbed once in this time, and all of them at the end; Infinity: nobody asks for that. */
@@ -167,6 +169,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
     scrubPeriodMs: Number.POSITIVE_INFINITY,
     repairPeriodMs: NEVER_MS,
+    meetsLast: false,
     reap: NEVER_REAPED,
     upgrade: null,
   };
@@ -178,7 +181,8 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]);
   const changeEveryMs = kind === 'single' ? Number.POSITIVE_INFINITY : random.pick(CHANGE_EVERY_MS);
   const upgrade = kind === 'single' || given.faultEveryMs === Number.POSITIVE_INFINITY ? null : drawUpgrade(seed);
-  const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade };
+  const meetsLast = new Prng(seed ^ MEETS_LAST_BITS).chance(MEETS_LAST_SHARE);
+  const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade, meetsLast };
   const all = { ...drawn, work: { ...drawn.work, ttlChance }, ...more, ...given };
   return kind === 'single' ? all : { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
 }
@@ -190,6 +194,8 @@ function drawUpgrade(seed: number): UpgradeShape | null {
   return { beginMs: random.int(15_000), everyMs: random.pick([300, 1_000, 3_000]) };
 }
 
+const MEETS_LAST_BITS = 0x3c09_77b1;
+const MEETS_LAST_SHARE = 0.4;
 const UPGRADE_BITS = 0x5a17_e3d0;
 const UPGRADE_SHARE = 0.25;
 const CHANGE_EVERY_MS: readonly number[] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 5_000, 10_000, 15_000];
@@ -323,6 +329,7 @@ export function optionsText(options: SimOptions): string {
     work,
     skewMaxMs,
     scrubPeriodMs,
+    meetsLast,
   } = options;
   return JSON.stringify({
     nodes,
@@ -334,6 +341,7 @@ export function optionsText(options: SimOptions): string {
     upgrade,
     skewMaxMs,
     scrubPeriodMs,
+    meetsLast,
     engine,
     work,
   });

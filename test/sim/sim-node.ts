@@ -29,6 +29,7 @@ import { watchedDrops } from './watched-drops.js';
 import { WatchedStorage } from './watched-storage.js';
 import { BACKGROUND, NODE_SETTINGS, reapingOf, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
+import type { KeptHints } from './kept-hints.js';
 import type { Strangers } from './strangers.js';
 import { HASH, KEYED_DIGEST, placeOf, randomFrom } from './tools.js';
 
@@ -38,6 +39,7 @@ export interface NodeWorld {
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
   readonly strangers: Strangers;
+  readonly keptHints: KeptHints;
   readonly meter: CountingMeter;
   /** Bits that no disk rolls back. */
   readonly kernel: Prng;
@@ -260,7 +262,8 @@ export class SimNode implements StoreIdentity {
     });
     if (process.ended) return; // it failed while it was being opened, in this very turn
     this.engine = engine;
-    const watched = new WatchedStorage(world.strangers.watch(engine, this.node), this.node, world.observer);
+    const hinted = world.keptHints.watch(engine, this.node);
+    const watched = new WatchedStorage(world.strangers.watch(hinted, this.node), this.node, world.observer);
     const mutantWorld = {
       ordinal: this.ordinal,
       random: randomFrom(this.#random.fork()),
@@ -309,7 +312,7 @@ export class SimNode implements StoreIdentity {
       secret: SECRET,
       digest: KEYED_DIGEST,
       dialer,
-      hints: this.world.strangers.watchHints(engine.hints, this.node),
+      hints: this.world.strangers.watchHints(this.world.keptHints.watchHints(engine.hints, this.node), this.node),
       replicas: engine,
       drops: watchedDrops(engine, this.node, this.world),
       repairPeriodMs,

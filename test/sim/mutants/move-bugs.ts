@@ -162,7 +162,12 @@ export const hintsOfTheGoneForgotten: Mutant = {
       to: 'if (bytes >= 0)',
     },
   ],
-  given: changing(AWAY, { faultEveryMs: 500, work: { ...WORK, keys: 20 } }),
+  // Nobody reads, and what there is to be told of hints is told by what owners have had.
+  given: changing(['isolate', 'cut-pair'], {
+    faultEveryMs: 1_000,
+    changeEveryMs: 2_000,
+    work: { ...WORK, keys: 40, thinkMs: 400, writes: [1], mix: [0, 0, 20, 0, 0, 0, 0] },
+  }),
 };
 
 /** As reap-bugs.ts has them. */

@@ -112,6 +112,7 @@ export const olderRecordRepairs: Mutant = {
   ],
   given: ringOf(4, ['rollback', 'kill', 'quorum-down'], {
     faultEveryMs: 400,
+    meetsLast: true,
     work: { ...WORK, keys: 40, mix: [10, 20, 5, 2, 10, 0, 0] },
   }),
 };
@@ -122,6 +123,7 @@ export const absentNotRepaired: Mutant = {
   edits: [{ file: 'coordinator/replicated-get.js', from: "(isAnswered && state === 'absent') ||", to: '' }],
   given: ringOf(4, ['lost-disk', 'kill'], {
     faultEveryMs: 2_500,
+    meetsLast: true,
     work: { ...WORK, keys: 40, mix: [60, 10, 5, 2, 5, 0, 0] },
   }),
 };
