@@ -65,7 +65,10 @@ export interface WorkShape {
   /** Operations that one client has under way at most. */
   readonly inFlightMax: number;
   readonly timeoutMs: number;
-  /** Weights of get, put, blind put, delete, read-merge-write, late retry, retry of what was acknowledged. */
+  /**
+   * Weights of get, put, blind put, delete, read-merge-write, late retry, retry of what was acknowledged, and of a delete of
+   * all that has just been read, which alone leaves nothing but deletes.
+   */
   readonly mix: readonly number[];
   readonly largeValues: boolean;
   /** Puts that ask for an ack after the sync. */

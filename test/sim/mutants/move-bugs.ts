@@ -48,7 +48,8 @@ export const acceptorForgets: Mutant = {
       to: 'this.#newAcceptor(store.acceptorId, null);',
     },
   ],
-  given: changing(['kill', 'quorum-down', 'all-down'], { ...SLOW_DISK, changeEveryMs: 500, faultEveryMs: 2_500 }),
+  // All of them go down when one has the ring on its disk and the others do not; it comes back late.
+  given: changing(['all-down'], { ...SLOW_DISK, ...SLOW_NETWORK, nodes: 3, changeEveryMs: 300, faultEveryMs: 2_500 }),
 };
 
 export const dropsWithoutGoingHome: Mutant = {
@@ -170,18 +171,26 @@ export const hintsOfTheGoneForgotten: Mutant = {
   }),
 };
 
-/** As reap-bugs.ts has them. */
+/** As reap-bugs.ts has them; and what has been forgotten comes back with archives. */
 const DELETING: Partial<SimOptions> = {
   skewMaxMs: 0,
   reap: { retryWindowS: 1, skewMs: 0, lookEveryMs: 100, compactActorsMin: 1 },
-  work: { ...WORK, keys: 40, thinkMs: 110, mix: [25, 10, 6, 25, 8, 0, 0], writes: [1], reads: [1, 3] },
+  work: {
+    ...WORK,
+    keys: 40,
+    thinkMs: 110,
+    mix: [15, 4, 8, 0, 4, 0, 0, 25],
+    strictChance: 1,
+    writes: [2],
+    reads: [2, 3],
+  },
 };
 
 export const reapsWhileMoving: Mutant = {
   name: 'reaps-while-moving',
   what: 'deletes are forgotten while the partition is on its way to another node',
   edits: [{ file: 'node/cluster/preferences.js', from: 'return this.#moving.has(partition);', to: 'return false;' }],
-  given: changing(['pause', 'isolate', 'clog'], { ...DELETING, faultEveryMs: 1_500 }),
+  given: changing(['restore'], { ...DELETING, ...SLOW_NETWORK, changeEveryMs: 2_000, faultEveryMs: 1_500 }),
 };
 
 export const reapLogNotInherited: Mutant = {
@@ -194,7 +203,7 @@ export const reapLogNotInherited: Mutant = {
       to: '((_, done) => done(null))(move.partition, (error) => {',
     },
   ],
-  given: changing(['pause', 'isolate', 'clog', 'rollback'], { ...DELETING, faultEveryMs: 1_500 }),
+  given: changing(['restore'], { ...DELETING, changeEveryMs: 2_000, faultEveryMs: 1_500 }),
 };
 
 export const ringBeforeDisk: Mutant = {
