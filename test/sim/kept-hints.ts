@@ -71,12 +71,12 @@ export class KeptHints {
     return [...this.#kept.values()].flatMap((hint) => {
       const { node, key, putId, atMs } = hint;
       if (!this.#world.wasDurable(putId, node) || this.#world.destroyedMs(node, key) >= atMs) return [];
+      if (this.#world.wasDurable(putId, hint.owner)) return [];
       const own = owners.get(key) ?? this.#world.ownersOf(key);
       owners.set(key, own);
       const isOwner = own.some((one) => one.node === hint.owner);
       const lacking = own
-        .filter((one) => (isOwner ? one.node === hint.owner : !one.hasFile))
-        .filter((one) => !this.#world.wasDurable(putId, one.node))
+        .filter((one) => (isOwner ? one.node === hint.owner : !one.hasFile && !this.#world.wasDurable(putId, one.node)))
         .map((one) => one.node);
       return lacking.length === 0 ? [] : [{ ...hint, lacking }];
     });

@@ -108,6 +108,8 @@ export interface SimOptions {
   readonly work: WorkShape;
   /** Every pair of owners compares what both hold so often. */
   readonly repairPeriodMs: number;
+  /** Partitions come to their new owners as files; else record by record, and their reap log by itself. */
+  readonly movesFiles: boolean;
   /** Owners meet at the end only after every key has been read: then reads have to make good for everything alone. */
   readonly meetsLast: boolean;
   /** How far a machine's clock may be off. */
@@ -173,6 +175,7 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     scrubPeriodMs: Number.POSITIVE_INFINITY,
     repairPeriodMs: NEVER_MS,
     meetsLast: false,
+    movesFiles: true,
     reap: NEVER_REAPED,
     upgrade: null,
   };
@@ -184,8 +187,9 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]);
   const changeEveryMs = kind === 'single' ? Number.POSITIVE_INFINITY : random.pick(CHANGE_EVERY_MS);
   const upgrade = kind === 'single' || given.faultEveryMs === Number.POSITIVE_INFINITY ? null : drawUpgrade(seed);
-  const meetsLast = new Prng(seed ^ MEETS_LAST_BITS).chance(MEETS_LAST_SHARE);
-  const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade, meetsLast };
+  const late = new Prng(seed ^ LATE_BITS);
+  const [meetsLast, movesFiles] = [late.chance(MEETS_LAST_SHARE), late.chance(MOVES_FILES_SHARE)];
+  const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade, meetsLast, movesFiles };
   const all = { ...drawn, work: { ...drawn.work, ttlChance }, ...more, ...given };
   return kind === 'single' ? all : { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
 }
@@ -197,8 +201,9 @@ function drawUpgrade(seed: number): UpgradeShape | null {
   return { beginMs: random.int(15_000), everyMs: random.pick([300, 1_000, 3_000]) };
 }
 
-const MEETS_LAST_BITS = 0x3c09_77b1;
+const LATE_BITS = 0x3c09_77b1;
 const MEETS_LAST_SHARE = 0.4;
+const MOVES_FILES_SHARE = 0.8;
 const UPGRADE_BITS = 0x5a17_e3d0;
 const UPGRADE_SHARE = 0.25;
 const CHANGE_EVERY_MS: readonly number[] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 5_000, 10_000, 15_000];
@@ -333,6 +338,7 @@ export function optionsText(options: SimOptions): string {
     skewMaxMs,
     scrubPeriodMs,
     meetsLast,
+    movesFiles,
   } = options;
   return JSON.stringify({
     nodes,
@@ -345,6 +351,7 @@ export function optionsText(options: SimOptions): string {
     skewMaxMs,
     scrubPeriodMs,
     meetsLast,
+    movesFiles,
     engine,
     work,
   });

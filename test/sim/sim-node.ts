@@ -319,7 +319,9 @@ export class SimNode implements StoreIdentity {
       reaps: engine.reaps,
       reaping: reapingOf(reap),
       acceptor,
-      files: { moves: this.world.strangers.watchMoves(engine.moves, this.node), disk: this.disk },
+      ...(this.world.options.movesFiles
+        ? { files: { moves: this.world.strangers.watchMoves(engine.moves, this.node), disk: this.disk } }
+        : {}),
       rings: {
         kept: rings.document,
         save: (document, done) => {

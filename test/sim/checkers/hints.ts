@@ -3,7 +3,7 @@
  * owners meet, since those that have met have it one way or the other.
  *
  * Where owners have changed, those of today may have forgotten a put, with what replaced it, before they were owners: then
- * nothing is claimed of one that somebody who had read it may have replaced, or that expires.
+ * nothing is claimed of a delete, of a put that somebody who had read it may have replaced, or of one that expires.
  */
 import type { Evidence } from '../evidence.js';
 import type { Violation } from '../violation.js';
@@ -18,7 +18,7 @@ function broken({ brokenHints, history, ownersEver, view }: Needed): Violation[]
   return brokenHints.flatMap(({ node, owner, key, putId, atMs, lacking }) => {
     const known = history.of(key);
     const write = [...known.writes.values()].find((one) => one.putId === putId);
-    const mayBeForgotten = write === undefined || write.ttlMs > 0 || known.readersOf(write.id).length > 0;
+    const mayBeForgotten = write?.kind !== 'put' || write.ttlMs > 0 || known.readersOf(write.id).length > 0;
     if (mayBeForgotten && ownersEver(key).length > view.replicaCount) return [];
     const text = `node ${node} kept put ${write?.id ?? putId} for node ${owner} at ${Math.round(atMs)} ms, and nodes ${lacking.join()} have never had it`;
     return [{ checker: 'hints', key, text }];

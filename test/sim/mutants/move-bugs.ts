@@ -25,6 +25,9 @@ const SLOW_NETWORK: Partial<SimOptions> = {
   network: { delayMinMs: 10, delayMaxMs: 80, tailMs: 700, tailChance: 0.05, splitChance: 0.05 },
 };
 
+/** There is nobody else who would know. */
+const ONE_OWNER: Partial<SimOptions> = { cluster: { kind: 'ring', replicaCount: 1, zones: 1, routing: 'ring' } };
+
 export const oneVoteDecides: Mutant = {
   name: 'one-vote-decides',
   what: 'a ring is decided on as soon as one of the voters has accepted it',
@@ -163,16 +166,19 @@ export const hintsOfTheGoneForgotten: Mutant = {
       to: 'if (bytes >= 0)',
     },
   ],
-  // Nobody reads, and what there is to be told of hints is told by what owners have had.
-  given: changing(['isolate', 'cut-pair'], {
+  // Nobody reads, and what is kept for the only owner is nowhere else.
+  given: changing(['cut-pair', 'cut-pair', 'clog'], {
+    ...ONE_OWNER,
     faultEveryMs: 1_000,
-    changeEveryMs: 2_000,
+    changeEveryMs: 1_500,
     work: { ...WORK, keys: 40, thinkMs: 400, writes: [1], mix: [0, 0, 20, 0, 0, 0, 0] },
   }),
 };
 
 /** As reap-bugs.ts has them; and what has been forgotten comes back with archives. */
 const DELETING: Partial<SimOptions> = {
+  ...ONE_OWNER,
+  movesFiles: false,
   skewMaxMs: 0,
   reap: { retryWindowS: 1, skewMs: 0, lookEveryMs: 100, compactActorsMin: 1 },
   work: {
@@ -181,8 +187,6 @@ const DELETING: Partial<SimOptions> = {
     thinkMs: 110,
     mix: [15, 4, 8, 0, 4, 0, 0, 25],
     strictChance: 1,
-    writes: [2],
-    reads: [2, 3],
   },
 };
 
