@@ -110,11 +110,11 @@ export const olderRecordRepairs: Mutant = {
       to: 'this.#parts.repairs.send(this, this.first, node, this.#fence);',
     },
   ],
-  given: ringOf(4, ['rollback', 'kill', 'quorum-down'], {
-    faultEveryMs: 400,
+  given: ringOf(4, ['rollback'], {
+    faultEveryMs: 2_500,
     changeEveryMs: Number.POSITIVE_INFINITY,
     meetsLast: true,
-    work: { ...WORK, keys: 40, mix: [10, 20, 5, 2, 10, 0, 0] },
+    work: { ...WORK, keys: 40, mix: [5, 5, 5, 0, 0, 0, 0] },
   }),
   foundBy: ['convergence'],
 };
