@@ -169,6 +169,7 @@ export const hintsOfTheGoneForgotten: Mutant = {
   // Nobody reads, and what is kept for the only owner is nowhere else.
   given: changing(['cut-pair', 'cut-pair', 'clog'], {
     ...ONE_OWNER,
+    engine: { ...LAZY_DISK, durability: { kind: 'always' } },
     faultEveryMs: 1_000,
     changeEveryMs: 1_500,
     work: { ...WORK, keys: 40, thinkMs: 400, writes: [1], mix: [0, 0, 20, 0, 0, 0, 0] },

@@ -16,7 +16,14 @@ const DELETING: WorkShape = {
 const SOON = { retryWindowS: 1, skewMs: 0, lookEveryMs: 100, compactActorsMin: 1 };
 
 const deleting = (faults: readonly FaultKind[], more: Partial<SimOptions> = {}): Partial<SimOptions> =>
-  ringOf(5, faults, { faultEveryMs: 1_500, skewMaxMs: 0, reap: SOON, work: DELETING, ...more });
+  ringOf(5, faults, {
+    faultEveryMs: 1_500,
+    changeEveryMs: Number.POSITIVE_INFINITY,
+    skewMaxMs: 0,
+    reap: SOON,
+    work: DELETING,
+    ...more,
+  });
 
 const STUCK: readonly FaultKind[] = ['clog', 'clog', 'one-way'];
 const ANY = { kind: 'ring', replicaCount: 3, zones: 1, routing: 'any' } as const;
