@@ -33,6 +33,8 @@ export class StoredSlot implements Stored {
     return this.end === this.start && !this.damaged;
   }
 
+  moving: boolean = false;
+
   /** Nothing found, so far. */
   clear(): void {
     this.state = 'absent';
@@ -48,6 +50,7 @@ export class StoredSlot implements Stored {
     this.markCounter = 0;
     this.entry = undefined;
     this.damaged = false;
+    this.moving = false;
   }
 
   fromBuffer(entry: BufferedRecord, from: 'active' | 'frozen', opening: number, hash: Hash64): void {
@@ -90,7 +93,8 @@ export class StoredSlot implements Stored {
   }
 
   /** In a suspect partition even a good record may be the older of two. */
-  doubt({ suspicion, marksHold }: Pick<Partition, 'suspicion' | 'marksHold'>): void {
+  doubt({ suspicion, marksHold, moving }: Pick<Partition, 'suspicion' | 'marksHold' | 'moving'>): void {
+    this.moving = moving;
     if (!marksHold) this.hasMark = false;
     if (suspicion === SUSPICIONS.none) return;
     if (this.state !== 'unknown') this.reason = suspicionText(suspicion);

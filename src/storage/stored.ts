@@ -13,6 +13,8 @@ export interface Stored {
   readonly reason: string;
   /** There is a record, and it fails its check. */
   readonly damaged: boolean;
+  /** The partition's file is just being replaced or dropped: what is not found now may be there in a moment. */
+  readonly moving: boolean;
   /** The record is `bytes[start, end)`; verified (checksum, key). Empty range unless `ok`, or `unknown` with a good record. */
   readonly bytes: Uint8Array;
   readonly start: number;

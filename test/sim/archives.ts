@@ -40,7 +40,7 @@ export class Archives {
   #take(cluster: RingCluster): void {
     this.#world.say('an archive is made');
     for (const key of this.#world.workload.keys) {
-      const owner = cluster.nodes[this.#random.pick(cluster.ownersOf(key))];
+      const owner = cluster.machine(this.#random.pick(cluster.ownersOf(key)) + 1);
       if (owner?.state === 'up') this.#read(owner, cluster, key);
     }
   }

@@ -200,8 +200,8 @@ export class RingCluster implements SimCluster {
   }
 
   /** See RingHistory. */
-  mayForget(node: SimNode): boolean {
-    return this.history.mayForget(this.#newest, node);
+  mayForget(node: SimNode, nowMs: number): boolean {
+    return this.history.mayForget(this.#newest, node, nowMs);
   }
 
   /** See RingHistory. */
@@ -210,8 +210,8 @@ export class RingCluster implements SimCluster {
   }
 
   /** What it has voted for is gone, and with it the id by which the ring may name it. */
-  forgets(node: SimNode): void {
-    this.history.forgets(node);
+  forgets(node: SimNode, nowMs: number): void {
+    this.history.forgets(node, nowMs);
   }
 
   /** It is no member any more, and will not start again. */

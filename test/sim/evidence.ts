@@ -73,6 +73,18 @@ export interface OwnersMet {
   readonly isUntouched: boolean;
 }
 
+/** A put in a record beside which a node kept a hint, since when that was on its disk; kept-hints.ts. */
+export interface KeptHint {
+  readonly node: number;
+  /** For whom. */
+  readonly owner: number;
+  readonly key: string;
+  readonly putId: string;
+  readonly atMs: number;
+  /** Owners that have never had it, nor what replaced it. */
+  readonly lacking: readonly number[];
+}
+
 /** What nodes did with puts of partitions that were not theirs; strangers.ts. */
 export interface StrangersView {
   /** Puts that came to such a node and that no hint stands for. */
@@ -173,6 +185,8 @@ export interface Evidence {
     readonly shown: ReadonlyMap<string, readonly number[] | null>;
   } | null;
   readonly strangers: StrangersView;
+  /** Hints that did not bring to owners what they were kept for, though all of them have gone home. */
+  readonly brokenHints: readonly KeptHint[];
   /** Nodes that were told to free a record of what is over in it, and when. */
   readonly compactions: readonly { readonly node: number; readonly atMs: number }[];
   readonly stepsOfMoves: readonly StepOfMove[];

@@ -218,8 +218,8 @@ export class Nemesis {
     const { cluster, options } = this.#world;
     const hasToChange = Number.isFinite(options.changeEveryMs) || options.upgrade !== null;
     if (!(cluster instanceof RingCluster)) return true;
-    if (hasToChange ? !cluster.mayForget(node) : !cluster.isRingKeptWithout(node)) return false;
-    cluster.forgets(node);
+    if (hasToChange ? !cluster.mayForget(node, this.#nowMs()) : !cluster.isRingKeptWithout(node)) return false;
+    cluster.forgets(node, this.#nowMs());
     return true;
   }
 

@@ -43,8 +43,8 @@ interface Known {
 class StoreView {
   /** Versions that it does not hold durably, neither themselves nor in a record that knows of them. */
   readonly missing: Map<string, Known[]> = new Map();
-  /** When something of a key was destroyed last. */
-  readonly destroyedMs: Map<string, number> = new Map();
+  /** When something of a key was destroyed or dropped last. */
+  readonly goneMs: Map<string, number> = new Map();
 }
 
 const EVERY_KEY = '';
@@ -120,7 +120,7 @@ export class Observer {
     }
     for (const { version } of covered) this.isDurable(node, version.putId);
     // What was destroyed in between stays so, though its log entry is durable only now: the log is not read for it again.
-    if (covered.length === 0 || atMs <= this.#destroyedMs(node, key)) return;
+    if (covered.length === 0 || atMs <= this.#goneMs(node, key)) return;
     const store = this.#store(node);
     store.missing.set(
       key,
@@ -146,7 +146,7 @@ export class Observer {
 
   /** What the node's disk had under the key, or under all of them, is gone, or may be. */
   wasDestroyed(node: number, key: string | null): void {
-    this.#store(node).destroyedMs.set(key ?? EVERY_KEY, this.#nowMs());
+    this.#store(node).goneMs.set(key ?? EVERY_KEY, this.#nowMs());
     for (const [known, versions] of this.#byKey) {
       if (key !== null && key !== known) continue;
       this.#store(node).missing.set(known, [...versions]);
@@ -158,12 +158,13 @@ export class Observer {
   wasDropped(node: number, key: string): void {
     const versions = this.#byKey.get(key) ?? [];
     this.#store(node).missing.set(key, [...versions]);
+    this.#store(node).goneMs.set(key, this.#nowMs()); // what was placed before may be said to be durable only now
     for (const { version } of versions) this.held.get(version.putId)?.delete(node);
   }
 
-  #destroyedMs(node: number, key: string): number {
-    const { destroyedMs } = this.#store(node);
-    return Math.max(destroyedMs.get(key) ?? -1, destroyedMs.get(EVERY_KEY) ?? -1);
+  #goneMs(node: number, key: string): number {
+    const { goneMs } = this.#store(node);
+    return Math.max(goneMs.get(key) ?? -1, goneMs.get(EVERY_KEY) ?? -1);
   }
 
   #store(node: number): StoreView {

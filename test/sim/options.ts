@@ -65,7 +65,10 @@ export interface WorkShape {
   /** Operations that one client has under way at most. */
   readonly inFlightMax: number;
   readonly timeoutMs: number;
-  /** Weights of get, put, blind put, delete, read-merge-write, late retry, retry of what was acknowledged. */
+  /**
+   * Weights of get, put, blind put, delete, read-merge-write, late retry, retry of what was acknowledged, and of a delete of
+   * all that has just been read, which alone leaves nothing but deletes.
+   */
   readonly mix: readonly number[];
   readonly largeValues: boolean;
   /** Puts that ask for an ack after the sync. */
@@ -105,6 +108,10 @@ export interface SimOptions {
   readonly work: WorkShape;
   /** Every pair of owners compares what both hold so often. */
   readonly repairPeriodMs: number;
+  /** Partitions come to their new owners as files; else record by record, and their reap log by itself. */
+  readonly movesFiles: boolean;
+  /** Owners meet at the end only after every key has been read: then reads have to make good for everything alone. */
+  readonly meetsLast: boolean;
   /** How far a machine's clock may be off. */
   readonly skewMaxMs: number;
   /** Each partition is scrubbed once in this time, and all of them at the end; Infinity: nobody asks for that. */
@@ -167,6 +174,8 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
     skewMaxMs: random.pick([0, 500, 20_000, 50_000]),
     scrubPeriodMs: Number.POSITIVE_INFINITY,
     repairPeriodMs: NEVER_MS,
+    meetsLast: false,
+    movesFiles: true,
     reap: reapShape(0),
     upgrade: null,
   };
@@ -178,7 +187,9 @@ export function drawOptions(seed: number, random: Prng, given: Partial<SimOption
   const repairPeriodMs = random.pick([4_000, 4_000, 20_000, NEVER_MS]);
   const changeEveryMs = kind === 'single' ? Number.POSITIVE_INFINITY : random.pick(CHANGE_EVERY_MS);
   const upgrade = kind === 'single' || given.faultEveryMs === Number.POSITIVE_INFINITY ? null : drawUpgrade(seed);
-  const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade };
+  const late = new Prng(seed ^ LATE_BITS);
+  const [meetsLast, movesFiles] = [late.chance(MEETS_LAST_SHARE), late.chance(MOVES_FILES_SHARE)];
+  const more = { scrubPeriodMs, repairPeriodMs, changeEveryMs, upgrade, meetsLast, movesFiles };
   const all = { ...drawn, work: { ...drawn.work, ttlChance }, ...more, ...given };
   return { ...all, reap: given.reap ?? reapShape(all.skewMaxMs) };
 }
@@ -190,6 +201,9 @@ function drawUpgrade(seed: number): UpgradeShape | null {
   return { beginMs: random.int(15_000), everyMs: random.pick([300, 1_000, 3_000]) };
 }
 
+const LATE_BITS = 0x3c09_77b1;
+const MEETS_LAST_SHARE = 0.4;
+const MOVES_FILES_SHARE = 0.8;
 const UPGRADE_BITS = 0x5a17_e3d0;
 const UPGRADE_SHARE = 0.25;
 const CHANGE_EVERY_MS: readonly number[] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 5_000, 10_000, 15_000];
@@ -315,6 +329,8 @@ export function optionsText(options: SimOptions): string {
     work,
     skewMaxMs,
     scrubPeriodMs,
+    meetsLast,
+    movesFiles,
   } = options;
   return JSON.stringify({
     nodes,
@@ -326,6 +342,8 @@ export function optionsText(options: SimOptions): string {
     upgrade,
     skewMaxMs,
     scrubPeriodMs,
+    meetsLast,
+    movesFiles,
     engine,
     work,
   });

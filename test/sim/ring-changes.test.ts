@@ -58,10 +58,12 @@ test('all that ever owned a key are its owners, by whatever ring', (t) => {
   t.is(cluster.ownersEver(key).length, 4);
 });
 
+const LATER_MS = 10_000;
+
 test('one voter at a time forgets, and before they have names none', (t) => {
   const cluster = clusterOf(new SimWorld({ seed: 1, given: { ...CALM, nodes: 5 } }));
   const [a, b, c] = [nodeOf(cluster, 0), nodeOf(cluster, 1), nodeOf(cluster, 2)];
-  t.false(cluster.mayForget(a));
+  t.false(cluster.mayForget(a, LATER_MS));
   const voters = cluster.ring.voters.map(({ ordinal }) => ({ ordinal, acceptorId: String(ordinal).repeat(32) }));
   t.is(voters.length, 5);
   for (const { ordinal, acceptorId } of voters) {
@@ -69,19 +71,21 @@ test('one voter at a time forgets, and before they have names none', (t) => {
     if (machine !== undefined) machine.acceptorId = acceptorId;
   }
   cluster.onRing(a, { ...cluster.ring, version: 2, voters }, 0);
-  t.true(cluster.mayForget(a));
-  cluster.forgets(a);
-  for (const node of [a, b, c]) t.false(cluster.mayForget(node), 'the ring still names one by what it was called');
+  t.true(cluster.mayForget(a, LATER_MS));
+  cluster.forgets(a, 0);
+  for (const node of [a, b, c])
+    t.false(cluster.mayForget(node, LATER_MS), 'the ring still names one by what it was called');
   const named = voters.map((voter) => (voter.ordinal === a.ordinal ? { ...voter, acceptorId: 'e'.repeat(32) } : voter));
   cluster.onRing(a, { ...cluster.ring, version: 3, voters: named }, 1);
-  t.true(cluster.mayForget(b));
+  t.false(cluster.mayForget(b, 5_000), 'a ring that was proposed before may make a voter of one by what it was called');
+  t.true(cluster.mayForget(b, LATER_MS));
 });
 
 test('a ring that was decided is never lost by all, the first may be', (t) => {
   const cluster = clusterOf(new SimWorld({ seed: 1, given: CALM }));
   const [a, b] = [nodeOf(cluster, 0), nodeOf(cluster, 1)];
   for (const node of [a, b]) cluster.onRing(node, cluster.ring, 0);
-  cluster.forgets(a);
+  cluster.forgets(a, 0);
   t.true(cluster.isRingKeptWithout(b));
   const second = { ...cluster.ring, version: 2 };
   cluster.onRing(a, second, 1);
@@ -89,7 +93,7 @@ test('a ring that was decided is never lost by all, the first may be', (t) => {
   t.true(cluster.isRingKeptWithout(b), 'it has not got it yet');
   cluster.onRing(b, second, 2);
   t.true(cluster.isRingKeptWithout(a));
-  cluster.forgets(a);
+  cluster.forgets(a, 0);
   t.false(cluster.isRingKeptWithout(b));
 });
 

@@ -147,8 +147,12 @@ export class RingChanges {
     const { cluster } = this.#world;
     const machine = cluster.machine(ordinal);
     if (machine === undefined || this.#lost() !== undefined) return [];
-    if (cluster.ring.voters.some(({ acceptorId }) => acceptorId === '') || !cluster.mayForget(machine)) return [];
-    cluster.forgets(machine);
+    if (
+      cluster.ring.voters.some(({ acceptorId }) => acceptorId === '') ||
+      !cluster.mayForget(machine, this.#world.nowMs())
+    )
+      return [];
+    cluster.forgets(machine, this.#world.nowMs());
     this.#world.say(`node ${machine.node} burns`);
     this.#world.doubts.add({ node: machine.node, atMs: this.#world.nowMs(), kind: 'destroyed', key: null });
     machine.burn();

@@ -3,6 +3,9 @@ import type { RingDocument } from '../../src/ring/document.js';
 import type { RingInForce } from './evidence.js';
 import type { SimNode } from './sim-node.js';
 
+/** A ring that names a voter by what it was called before is decided on by then, or never. */
+const NAMED_ANEW_MS = 8_000;
+
 export class RingHistory {
   readonly inForce: RingInForce[] = [];
   /** Every version that any node has lived by, as the first of them had it. */
@@ -11,6 +14,7 @@ export class RingHistory {
   readonly #owners: Map<number, readonly number[]> = new Map();
   /** Ids under which nobody votes any more. */
   readonly #forgotten: Set<string> = new Set();
+  #forgotMs = Number.NEGATIVE_INFINITY;
   /** The version that each node's disk has. */
   readonly #kept: Map<number, number> = new Map();
   readonly #first: number;
@@ -61,10 +65,12 @@ export class RingHistory {
    * Whether the ring can still change when this node forgets what it has voted for: a majority of the voters must remember,
    * and before they have names all of them.
    */
-  mayForget({ voters }: RingDocument, node: SimNode): boolean {
+  mayForget({ voters }: RingDocument, node: SimNode, nowMs: number): boolean {
     const isVoter = voters.some(({ ordinal }) => ordinal === node.ordinal);
     if (voters.some(({ acceptorId }) => acceptorId === '')) return !isVoter;
-    // One at a time, voter or not: the next ring may name whoever forgets just now by what it was called before.
+    // One at a time, voter or not: the next ring may name whoever forgets just now by what it was called before. One that
+    // was proposed by then may also make a voter of it that is none yet.
+    if (nowMs < this.#forgotMs + NAMED_ANEW_MS) return false;
     if (voters.some(({ acceptorId }) => this.#forgotten.has(acceptorId))) return false;
     return !isVoter || voters.length - 1 >= Math.floor(voters.length / 2) + 1;
   }
@@ -77,8 +83,9 @@ export class RingHistory {
     return version === this.#first || [...this.#kept].some(([other, kept]) => other !== node && kept === version);
   }
 
-  forgets({ node, acceptorId }: SimNode): void {
+  forgets({ node, acceptorId }: SimNode, nowMs: number): void {
     this.#forgotten.add(acceptorId);
+    this.#forgotMs = nowMs;
     this.#kept.delete(node);
   }
 }

@@ -3,7 +3,8 @@
  *
  *   0 s        machines start, clients work, faults come and go
  *   40 s       everything is healed; clients go on until they have done enough, then stop
- *   settled    hints go home; owners meet (owners-met.ts); every key is read (healed-reads.ts); what is there is judged against what was done
+ *   settled    hints go home; owners meet (owners-met.ts); every key is read (healed-reads.ts), in some seeds before they meet;
+ *              what is there is judged against what was done
  *   last       every key is read, merged, written back and read again: everything must work
  */
 import { NOTHING_SEEN, type Seen, short, type SimClient, type Terms } from './client.js';
@@ -180,20 +181,24 @@ function gather(world: SimWorld): Evidence {
   const final: Map<string, readonly number[] | null> = new Map();
   const afterScrub = scrubAll(world);
   let handedOff: Evidence['handedOff'] = null;
+  let brokenHints: Evidence['brokenHints'] = [];
   let ownersMet: Evidence['ownersMet'] = null;
   let afterOneRead: Evidence['afterOneRead'] = new Map();
   let byCoordinator: Evidence['byCoordinator'] = new Map();
   let reaped: Evidence['reaped'] = null;
   if (cluster.groups === 1) {
     handedOff = ownersBeforeReads(world);
+    brokenHints = world.keptHints.broken();
     const ring = ringOf(world);
-    if (ring !== null) ownersMet = meetOwners(world, ring);
+    const { meetsLast } = world.options;
+    if (ring !== null && !meetsLast) ownersMet = meetOwners(world, ring);
     repairDamaged(world);
     afterOneRead = readOnce(world);
     byCoordinator = readEverywhere(world);
     for (const [key, answers] of byCoordinator)
       final.set(key, [...answers.values()].find((ids) => ids !== null) ?? null);
     world.runFor(REPAIRED_MS);
+    if (ring !== null && meetsLast) ownersMet = meetOwners(world, ring);
     reaped = reapAll(world);
   } else for (const key of world.workload.keys) final.set(key, get(world, key, LAST)?.ids ?? null);
   return {
@@ -225,6 +230,7 @@ function gather(world: SimWorld): Evidence {
     // A node that is alone has the level of its build, and a ring of its own.
     rings: cluster instanceof RingCluster ? cluster.history.inForce : [],
     strangers: world.strangers,
+    brokenHints,
     compactions: cluster instanceof RingCluster ? observer.compactions : [],
     stepsOfMoves: world.stepsOfMoves.all,
     counts: world.meter.counts,

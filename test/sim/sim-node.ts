@@ -29,6 +29,7 @@ import { watchedDrops } from './watched-drops.js';
 import { WatchedStorage } from './watched-storage.js';
 import { BACKGROUND, NODE_SETTINGS, reapingOf, scrubOf, type SimOptions } from './options.js';
 import { SimProcess, type SkewedClock } from './process.js';
+import type { KeptHints } from './kept-hints.js';
 import type { Strangers } from './strangers.js';
 import { HASH, KEYED_DIGEST, placeOf, randomFrom } from './tools.js';
 
@@ -38,6 +39,7 @@ export interface NodeWorld {
   readonly network: SimulatedNetwork;
   readonly observer: Observer;
   readonly strangers: Strangers;
+  readonly keptHints: KeptHints;
   readonly meter: CountingMeter;
   /** Bits that no disk rolls back. */
   readonly kernel: Prng;
@@ -260,7 +262,8 @@ export class SimNode implements StoreIdentity {
     });
     if (process.ended) return; // it failed while it was being opened, in this very turn
     this.engine = engine;
-    const watched = new WatchedStorage(world.strangers.watch(engine, this.node), this.node, world.observer);
+    const hinted = world.keptHints.watch(engine, this.node);
+    const watched = new WatchedStorage(world.strangers.watch(hinted, this.node), this.node, world.observer);
     const mutantWorld = {
       ordinal: this.ordinal,
       random: randomFrom(this.#random.fork()),
@@ -302,22 +305,22 @@ export class SimNode implements StoreIdentity {
   }
 
   #clusterOptions(process: SimProcess, engine: Engine, rings: RingSlots, acceptor: AcceptorFile): ClusterOptions {
-    const { network } = this.world;
+    const { network, strangers } = this.world;
     const dialer = network.dialer(this.host, process, (address) => this.world.hostOf(address));
-    const { reap, repairPeriodMs } = this.world.options;
+    const { reap, repairPeriodMs, movesFiles } = this.world.options;
     return {
       secret: SECRET,
       isLone: this.world.options.cluster.kind === 'single',
       digest: KEYED_DIGEST,
       dialer,
-      hints: this.world.strangers.watchHints(engine.hints, this.node),
+      hints: strangers.watchHints(this.world.keptHints.watchHints(engine.hints, this.node), this.node),
       replicas: engine,
       drops: watchedDrops(engine, this.node, this.world),
       repairPeriodMs,
       reaps: engine.reaps,
       reaping: reapingOf(reap),
       acceptor,
-      files: { moves: this.world.strangers.watchMoves(engine.moves, this.node), disk: this.disk },
+      ...(movesFiles ? { files: { moves: strangers.watchMoves(engine.moves, this.node), disk: this.disk } } : {}),
       rings: {
         kept: rings.document,
         save: (document, done) => {

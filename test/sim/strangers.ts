@@ -133,10 +133,14 @@ export class Strangers implements StrangersView {
     };
   }
 
+  hasHadFile(node: number, partition: number): boolean {
+    return this.#files.has(placeOf(node, partition));
+  }
+
   wentFrom(node: number, place: KeyPart, owners: readonly number[], putIds: readonly string[]): void {
     const { partition, key } = place;
     if (this.#hintsOf(node).gone.has(keyName(key, 0, key.length))) return;
-    const seen = owners.filter((owner) => !this.#files.has(placeOf(owner, partition)));
+    const seen = owners.filter((owner) => !this.hasHadFile(owner, partition));
     for (const putId of putIds) {
       const lacking = seen.filter((owner) => !this.#world.wasDurable(putId, owner));
       this.dropped.push({ node, key: textOfKey(key), putId, atMs: this.#world.nowMs(), lacking });

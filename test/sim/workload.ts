@@ -1,6 +1,7 @@
 /*
  * What the clients want: a stream of gets, puts with the context they last saw (however old), puts with none, deletes,
- * read-merge-writes, and retries, by the application, of puts whose outcome it was not told, or was told long ago.
+ * read-merge-writes, deletes of what has just been read, and retries, by the application, of puts whose outcome it was not
+ * told, or was told long ago.
  */
 import type { Prng } from '../../src/lib/prng.js';
 import { STAMP_BYTES_MIN } from '../support/stamp.js';
@@ -85,6 +86,12 @@ export class Workload {
         return;
       case 5:
         this.#repeat(client, (sent) => sent.write.outcome === 'unknown');
+        return;
+      case 7:
+        client.get(key, this.#terms(this.#shape.reads), (seen) => {
+          if (seen !== null && seen.ids.length > 0 && !this.#stopped)
+            client.write(key, null, seen, this.#more(), nothing);
+        });
         return;
       default:
         this.#repeat(client, (sent) => sent.write.outcome === 'ok');

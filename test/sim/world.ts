@@ -10,6 +10,7 @@ import { RingCluster, type SimCluster, SingleNodes } from './cluster.js';
 import { CountingMeter } from './counting-meter.js';
 import { Doubts } from './doubts.js';
 import { History } from './history.js';
+import { KeptHints, type KeptHintsWorld } from './kept-hints.js';
 import type { Mutant } from './mutants/mutant.js';
 import { Nemesis } from './nemesis.js';
 import { type Host, SimulatedNetwork } from './network.js';
@@ -43,6 +44,7 @@ export class SimWorld {
   readonly history: History;
   readonly observer: Observer;
   readonly strangers: Strangers;
+  readonly keptHints: KeptHints;
   readonly stepsOfMoves: StepsOfMoves = new StepsOfMoves();
   readonly meter: CountingMeter = new CountingMeter();
   readonly doubts: Doubts;
@@ -76,6 +78,12 @@ export class SimWorld {
     this.strangers = new Strangers({
       ringOf: (node) => (this.cluster instanceof RingCluster ? this.cluster.history.ringOf(node) : null),
       wasDurable: (putId, node) => this.observer.durable.get(putId)?.has(node) === true,
+      nowMs: () => this.time.monotonicMs(),
+    });
+    this.keptHints = new KeptHints({
+      wasDurable: (putId, node) => this.observer.durable.get(putId)?.has(node) === true,
+      destroyedMs: (node, key) => this.doubts.since(node, key, true),
+      ownersOf: (key) => this.#ownersOf(key),
       nowMs: () => this.time.monotonicMs(),
     });
     this.doubts = new Doubts(({ node, kind, key }) => {
@@ -155,6 +163,13 @@ export class SimWorld {
       },
     };
     return new Upgrade(world, random, upgrade);
+  }
+
+  #ownersOf(key: string): ReturnType<KeptHintsWorld['ownersOf']> {
+    const { cluster, strangers } = this;
+    if (!(cluster instanceof RingCluster)) return [];
+    const partition = cluster.partitionOf(key);
+    return cluster.ownersOf(key).map((node) => ({ node, hasFile: strangers.hasHadFile(node, partition) }));
   }
 
   hostOf(address: string): Host | undefined {

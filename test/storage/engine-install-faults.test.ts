@@ -177,6 +177,26 @@ test('nobody makes it believed before it is whole', (t) => {
   t.deepEqual(world.up().status().suspectPartitions, [0]);
 });
 
+test('a record that is in neither of the two files, as one takes the place of the other, is not said to be gone', (t) => {
+  const world = opened(10);
+  for (const name of NAMES.slice(4, 8)) world.put(name, 'ours 1', 1);
+  world.flush();
+  t.false(world.get(NAMES[4] as string).moving);
+  const told = install(world, CONTENTS());
+  let missing = 0;
+  while (!told.isDone) {
+    world.time.step();
+    for (const name of NAMES.slice(4, 8)) {
+      const read = world.read(name);
+      if (read.value !== '' || read.state === 'waiting') continue;
+      missing += 1;
+      t.true(read.moving, name);
+    }
+  }
+  t.true(missing > 0, 'there is such a moment');
+  t.false(world.get(NAMES[4] as string).moving);
+});
+
 test('a store that stops meanwhile has it in its place, or keeps what it had', (t) => {
   const bytes = CONTENTS();
   const seen = { installed: 0, kept: 0 };

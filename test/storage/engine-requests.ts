@@ -67,6 +67,7 @@ export class TestRead implements ReadRequest {
   from = '';
   hasMark = false;
   markCounter = 0;
+  moving = false;
   /** What the record adds to its Merkle leaf. */
   leafHi = 0;
   leafLo = 0;
@@ -83,6 +84,7 @@ export class TestRead implements ReadRequest {
     this.from = stored.from;
     this.hasMark = stored.hasMark;
     this.markCounter = stored.markCounter;
+    this.moving = stored.moving;
     if (stored.end === stored.start) return;
     this.value = valueOf(stored);
     HASH.hash(stored.bytes, stored.start, recordHeaderEnd(stored.bytes, stored.start));

@@ -47,6 +47,8 @@ export class MemoryStorage implements Storage, ReplicaStorage {
   /** Acknowledges writes only when `sync` is called. */
   holdAcks: boolean = false;
   unknownReason: string = '';
+  /** The partition's file is being replaced. */
+  moving: boolean = false;
   opening: number = 1;
   /** Until the test says otherwise, whatever has been met meanwhile. */
   suspectPartitions: readonly number[] = [];
@@ -260,6 +262,7 @@ export class MemoryStorage implements Storage, ReplicaStorage {
     const kept = damaged ? undefined : this.#records.get(nameOf(key));
     return {
       damaged,
+      moving: this.moving,
       state: damaged ? 'unknown' : this.unknownReason !== '' ? 'unknown' : kept === undefined ? 'absent' : 'ok',
       reason: this.unknownReason,
       bytes: kept?.bytes ?? NOTHING,

@@ -262,7 +262,7 @@ export class ClusterGet implements GetWork, GetPort, ReadRequest, KeyHash, Timed
     services.loads.read(this.partition, end - start);
     this.#hold(stored.bytes, start, end, reaps.stampOf(this.partition));
     const nowMs = this.#parts.nowMs();
-    const answer = fences.isBehind(this.partition) ? 'unknown' : state === 'ok' ? 'found' : state;
+    const answer = fences.hides(this.partition, state === 'ok') ? 'unknown' : state === 'ok' ? 'found' : state;
     this.#machine.answered(this.#localTicket, answer, nowMs);
     this.#overIfSo();
   }

@@ -8,6 +8,8 @@ export interface FenceWatch {
   isSettled(partition: number): boolean;
   /** It is known to hold what others may have reaped. */
   isBehind(partition: number): boolean;
+  /** It is behind; or a record is found, and an owner that is there has not told yet whether that was reaped. */
+  hides(partition: number, isFound: boolean): boolean;
   /** Whoever said yes at this fence may have forgotten it. */
   isVoid(partition: number, fence: number): boolean;
   /** Owners that must be heard before the partition is settled. */

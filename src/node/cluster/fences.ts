@@ -12,6 +12,9 @@
  * over a fence that it is told of, says yes in a round, or gives its log to others: from then on nothing is reaped
  * without its yes, and it cannot be put back without another start.
  *
+ * Until it has heard of all owners that are there it shows no record: who asks is told that it does not know, and asks
+ * another. An owner that is down cannot tell, and holds up no reads.
+ *
  * Behind, it refuses what is stamped below the fence of the others at once, though its own records keep their old stamp
  * until the last of them has passed the log.
  */
@@ -32,6 +35,9 @@ import { keysOfHash } from './keys-of-hash.js';
 import type { ClusterParts } from './parts.js';
 
 const LOOK_MS = 250;
+/** For so long after a start every owner that is not known to be down may be there; later only those that are connected. */
+const FRESH_MS = 1_000;
+const LOOK_MS_FRESH = 25;
 const ASK_TIMEOUT_MS = 2_000;
 const WAITING_MAX = 4_096;
 /** One member is told once in so long. */
@@ -66,6 +72,7 @@ export class Fences implements FenceWatch {
   #waiters: Waiter[] = [];
   #timer: TimerHandle | null = null;
   #stopped = false;
+  readonly #startedMs: number;
 
   constructor(parts: ClusterParts, reaps: ReapStorage) {
     this.#parts = parts;
@@ -77,6 +84,7 @@ export class Fences implements FenceWatch {
     this.#behind = new Uint8Array(this.#count);
     this.#void = new Float64Array(this.#count);
     this.#unsettled = this.#count;
+    this.#startedMs = parts.nowMs();
     this.#look();
   }
 
@@ -86,6 +94,21 @@ export class Fences implements FenceWatch {
 
   isBehind(partition: number): boolean {
     return this.#behind[partition] === 1;
+  }
+
+  hides(partition: number, isFound: boolean): boolean {
+    return this.isBehind(partition) || (isFound && !this.isSettled(partition) && this.#awaitsOwner(partition));
+  }
+
+  #awaitsOwner(partition: number): boolean {
+    const { table, links } = this.#parts;
+    const isThere = (owner: number): boolean =>
+      this.#isFresh ? table.isHealthy(owner, this.#parts.nowMs()) : links.get(owner)?.state === 'ready';
+    return this.missing(partition).some(isThere);
+  }
+
+  get #isFresh(): boolean {
+    return this.#parts.nowMs() < this.#startedMs + FRESH_MS;
   }
 
   isVoid(partition: number, fence: number): boolean {
@@ -144,16 +167,10 @@ export class Fences implements FenceWatch {
   *#raise(partition: number, reapedAt: number, trimmedAt: number): Flow<void> {
     const fence = Math.max(reapedAt, this.#reaps.stampOf(partition));
     yield* wait<void>((done) => {
-      this.#reaps.raise(
-        partition,
-        { fence, reapedAt, trimmedAt },
-        {
-          durable: true,
-          onWritten: () => {
-            done(null);
-          },
-        },
-      );
+      const onWritten = (): void => {
+        done(null);
+      };
+      this.#reaps.raise(partition, { fence, reapedAt, trimmedAt }, { durable: true, onWritten });
     });
   }
 
@@ -237,7 +254,7 @@ export class Fences implements FenceWatch {
   #schedule(): void {
     if (this.#timer !== null || this.#stopped) return;
     if (this.#unsettled === 0 && this.#waiters.length === 0 && this.#unheard.size === 0) return;
-    this.#timer = this.#parts.timers.after(LOOK_MS, () => {
+    this.#timer = this.#parts.timers.after(this.#isFresh ? LOOK_MS_FRESH : LOOK_MS, () => {
       this.#timer = null;
       this.#look();
     });
@@ -253,21 +270,15 @@ export class Fences implements FenceWatch {
   #askMember(member: number): void {
     if (this.#asking.has(member)) return;
     this.#asking.add(member);
-    askBody(
-      this.#parts,
-      member,
-      FENCES,
-      encodeFences({ budgetMs: ASK_TIMEOUT_MS, fences: this.all(), notice: false }),
-      ASK_TIMEOUT_MS,
-      (body) => {
-        this.#asking.delete(member);
-        const reply = body === null ? null : decodeFencesReply(body, 0, body.length);
-        if (this.#stopped || reply === null || isFault(reply)) return;
-        this.#unheard.delete(member);
-        this.#heard.set(member, new Map(reply.fences.map((fence) => [fence.partition, fence])));
-        this.#settleAll();
-      },
-    );
+    const question = encodeFences({ budgetMs: ASK_TIMEOUT_MS, fences: this.all(), notice: false });
+    askBody(this.#parts, member, FENCES, question, ASK_TIMEOUT_MS, (body) => {
+      this.#asking.delete(member);
+      const reply = body === null ? null : decodeFencesReply(body, 0, body.length);
+      if (this.#stopped || reply === null || isFault(reply)) return;
+      this.#unheard.delete(member);
+      this.#heard.set(member, new Map(reply.fences.map((fence) => [fence.partition, fence])));
+      this.#settleAll();
+    });
   }
 
   #settleAll(): void {

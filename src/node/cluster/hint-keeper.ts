@@ -341,8 +341,9 @@ class HintedRecord implements ReadRequest, StoreAsker {
   }
 
   onRead(stored: Stored): void {
-    const { bytes, start, end } = stored;
+    const { bytes, start, end, moving } = stored;
     if (end > start) this.#delivery.found(this, copyBytes(bytes, start, end));
+    else if (moving) this.#delivery.failed();
     else this.#delivery.gone(this);
   }
 

@@ -57,7 +57,7 @@ export class ReplicaRead implements ReadRequest {
     const { reaps, fences, preferences } = this.#parts;
     head.ringVersion = preferences.ringVersion;
     const { partition } = this;
-    const ground = fences.isBehind(partition)
+    const ground = fences.hides(partition, state === 'ok')
       ? 'It is being told what was reaped'
       : preferences.isPastOwner(partition, this.ringVersion)
         ? `It is no owner any more, by ring ${preferences.ringVersion}`

@@ -29,6 +29,8 @@ class Desk {
   readonly preferences: Preferences;
   readonly keeper: HintKeeper;
   suspects: readonly number[] = [LOST];
+  /** To every owner, where a test has one. */
+  link: { store(head: unknown, record: Uint8Array): null } | undefined;
 
   constructor(ring: RingDocument, restored: readonly Hint[] = []) {
     this.preferences = new Preferences(ring);
@@ -36,7 +38,12 @@ class Desk {
     hints.restorable = restored;
     for (const hint of restored) hints.kept.set(hint.id, hint);
     const nothing = { add: () => undefined, set: () => undefined };
-    const meters = { hints: nothing, hintBytes: nothing, hintsRefused: nothing, hintsLost: nothing };
+    const hintsLost = {
+      add: (): void => {
+        this.log.push('lost');
+      },
+    };
+    const meters = { hints: nothing, hintBytes: nothing, hintsRefused: nothing, hintsLost };
     this.storage.opening = 2;
     const parts = {
       services: { storage: this.storage, clock: this.time, hash: HASH, log: { error: () => undefined } },
@@ -47,7 +54,7 @@ class Desk {
           this.time.endOfTurn(go);
         },
       },
-      links: { get: () => undefined },
+      links: { get: () => this.link },
       table: { isHealthy: (node: number) => !this.suspects.includes(node) },
       preferences: this.preferences,
       storage: {
@@ -153,4 +160,34 @@ test('a partition of which hints are on their way to others counts as outstandin
   t.false(desk.keeper.noneOutstanding(partition), 'their removal is not on the disk');
   desk.storage.sync();
   t.true(desk.keeper.noneOutstanding(partition));
+});
+
+test('a hint whose record is in neither of two files, as one takes the place of the other, is delivered later', (t) => {
+  const owner = owners[0] as number;
+  const desk = new Desk(lost, [hintFor(owner, 10, 'a')]);
+  const sent: number[] = [];
+  desk.link = {
+    store: (_head, record) => {
+      sent.push(record.length);
+      return null;
+    },
+  };
+  desk.storage.moving = true;
+  desk.storage.unknownReason = 'The store is new';
+  desk.time.runFor(1_000);
+  t.deepEqual(desk.kept(), [[owner, 1]], 'nothing is found, and it is not said to be gone');
+  desk.storage.moving = false;
+  desk.storage.unknownReason = '';
+  desk.storage.replace(Buffer.from('a'), new Uint8Array(70), partition);
+  desk.time.runFor(2_000);
+  t.true(sent.length > 0);
+  t.true(sent.every((bytes) => bytes === 70));
+  t.deepEqual(desk.log, []);
+});
+
+test('a hint whose record is not there is lost', (t) => {
+  const owner = owners[0] as number;
+  const desk = new Desk(lost, [hintFor(owner, 10, 'a')]);
+  desk.time.runFor(1_000);
+  t.deepEqual(desk.log, ['lost', `drop for ${owner}`]);
 });

@@ -5,7 +5,7 @@ import { checkConvergence } from './convergence.js';
 import { checkHints } from './hints.js';
 import { checkLeftovers, lesser } from './leftovers.js';
 import { checkLiveness, type HealedOp } from './liveness.js';
-import { KEY, MadeUp } from './made-up.js';
+import { KEY, MadeUp, putIdOf, texts } from './made-up.js';
 import { checkSameSiblings } from './same-siblings.js';
 
 function withReplicas(...replicas: readonly ReplicaView[]): MadeUp {
@@ -36,6 +36,22 @@ test('hints: one is left', (t) => {
   t.is(checkHints(evidence).length, 0);
   evidence.view = { ...evidence.view, hints: () => [{ node: 1, owner: 2, count: 3 }] };
   t.is(checkHints(evidence).length, 1);
+});
+
+test('hints: one has gone, and its owner has never had what it was kept for', (t) => {
+  const broken = { node: 3, owner: 1, key: KEY, putId: putIdOf(1), atMs: 20, lacking: [1] };
+  const of = (evidence: MadeUp, owners: readonly number[] = [1]): readonly string[] => {
+    evidence.brokenHints = [broken];
+    evidence.ownersEver = () => owners;
+    return texts(checkHints(evidence));
+  };
+  const told = 'node 3 kept put 1 for node 1 at 20 ms, and nodes 1 have never had it';
+  t.deepEqual(of(new MadeUp().put(1, 10)), [told]);
+  t.deepEqual(of(new MadeUp().put(1, 10).put(2, 15, [1])), [told], 'what replaced it would count as well');
+  t.deepEqual(of(new MadeUp().put(1, 10), [1, 2]), [told]);
+  t.deepEqual(of(new MadeUp().put(1, 10).put(2, 15, [1]), [1, 2]), [], 'both may be forgotten by now');
+  t.deepEqual(of(new MadeUp().put(1, 10, [], { ttlMs: 5 }), [1, 2]), []);
+  t.deepEqual(of(new MadeUp().put(1, 10, [], { kind: 'delete' }), [1, 2]), []);
 });
 
 test('leftovers: bytes on account, and sessions without a connection', (t) => {

@@ -1,5 +1,5 @@
 /* Evidence that nobody ever saw, for checkers to judge. */
-import type { Evidence, Minted, RingInForce, StepOfMove, StrangersView } from '../evidence.js';
+import type { Evidence, KeptHint, Minted, RingInForce, StepOfMove, StrangersView } from '../evidence.js';
 import { History, type ReadOp, type WriteOp } from '../history.js';
 import { hexOf } from '../tools.js';
 
@@ -35,6 +35,7 @@ export class MadeUp implements Evidence {
   stepsOfMoves: StepOfMove[] = [];
   compactions: { node: number; atMs: number }[] = [];
   strangers: StrangersView = { unhinted: [], dropped: [] };
+  brokenHints: KeptHint[] = [];
   counts: Map<string, number> = new Map();
   isUndisturbed: boolean = true;
   wallStartMs: number = 1_000;

@@ -1,7 +1,10 @@
 /* Planted bugs of hinted handoff: who keeps what for whom, and until when. Compiled passages only: see planted.ts. */
+import type { WorkShape } from '../options.js';
 import type { Mutant } from './mutant.js';
 import { AWAY, LAZY_DISK, ringOf, WORK } from './ring-shapes.js';
 
+/** Many keys, and nobody reads: no repair brings what a hint was to bring. */
+const PUTS: WorkShape = { ...WORK, keys: 40, thinkMs: 400, mix: [0, 0, 20, 0, 0, 0, 0] };
 const KEEPER = 'node/cluster/hint-keeper.js';
 
 export const hintBeforeSync: Mutant = {
@@ -32,7 +35,7 @@ export const hintGoneBeforeDelivery: Mutant = {
       to: 'this.#parts.services.storage.read(new HintedRecord(this, hint.id, hint.version, place)); this.#book.acked(hint.id, hint.version);',
     },
   ],
-  given: ringOf(5, ['flapping', 'reset', 'pause', 'clog'], { faultEveryMs: 250, work: WORK }),
+  given: ringOf(5, ['flapping', 'reset', 'clog'], { faultEveryMs: 500, work: PUTS }),
 };
 
 export const hintGoneByStaleAck: Mutant = {
@@ -85,9 +88,10 @@ export const hintsLostOverRestart: Mutant = {
   name: 'hints-lost-over-restart',
   what: 'a node that starts again knows nothing of the hints that it had kept',
   edits: [{ file: KEEPER, from: 'this.#book.restore(hint);', to: 'void hint;' }],
-  given: ringOf(5, [...AWAY, 'restart', 'kill', 'quorum-down'], {
+  // Owners only: what a stand-in holds of a partition that is not its own is met with its owners after a start.
+  given: ringOf(3, ['isolate', 'cut-pair', 'restart', 'kill'], {
     faultEveryMs: 400,
-    work: { ...WORK, keys: 12, writes: [1], mix: [10, 10, 40, 0, 5, 0, 0] },
+    work: { ...PUTS, writes: [1] },
   }),
 };
 

@@ -25,6 +25,9 @@ const SLOW_NETWORK: Partial<SimOptions> = {
   network: { delayMinMs: 10, delayMaxMs: 80, tailMs: 700, tailChance: 0.05, splitChance: 0.05 },
 };
 
+/** There is nobody else who would know. */
+const ONE_OWNER: Partial<SimOptions> = { cluster: { kind: 'ring', replicaCount: 1, zones: 1, routing: 'ring' } };
+
 export const oneVoteDecides: Mutant = {
   name: 'one-vote-decides',
   what: 'a ring is decided on as soon as one of the voters has accepted it',
@@ -48,7 +51,8 @@ export const acceptorForgets: Mutant = {
       to: 'this.#newAcceptor(store.acceptorId, null);',
     },
   ],
-  given: changing(['kill', 'quorum-down', 'all-down'], { ...SLOW_DISK, changeEveryMs: 500, faultEveryMs: 2_500 }),
+  // All of them go down when one has the ring on its disk and the others do not; it comes back late.
+  given: changing(['all-down'], { ...SLOW_DISK, ...SLOW_NETWORK, nodes: 3, changeEveryMs: 300, faultEveryMs: 2_500 }),
 };
 
 export const dropsWithoutGoingHome: Mutant = {
@@ -162,21 +166,36 @@ export const hintsOfTheGoneForgotten: Mutant = {
       to: 'if (bytes >= 0)',
     },
   ],
-  given: changing(AWAY, { faultEveryMs: 500, work: { ...WORK, keys: 20 } }),
+  // Nobody reads, and what is kept for the only owner is nowhere else.
+  given: changing(['cut-pair', 'cut-pair', 'clog'], {
+    ...ONE_OWNER,
+    engine: { ...LAZY_DISK, durability: { kind: 'always' } },
+    faultEveryMs: 1_000,
+    changeEveryMs: 1_500,
+    work: { ...WORK, keys: 40, thinkMs: 400, writes: [1], mix: [0, 0, 20, 0, 0, 0, 0] },
+  }),
 };
 
-/** As reap-bugs.ts has them. */
+/** As reap-bugs.ts has them; and what has been forgotten comes back with archives. */
 const DELETING: Partial<SimOptions> = {
+  ...ONE_OWNER,
+  movesFiles: false,
   skewMaxMs: 0,
   reap: { retryWindowS: 1, skewMs: 0, lookEveryMs: 100, compactActorsMin: 1 },
-  work: { ...WORK, keys: 40, thinkMs: 110, mix: [25, 10, 6, 25, 8, 0, 0], writes: [1], reads: [1, 3] },
+  work: {
+    ...WORK,
+    keys: 40,
+    thinkMs: 110,
+    mix: [15, 4, 8, 0, 4, 0, 0, 25],
+    strictChance: 1,
+  },
 };
 
 export const reapsWhileMoving: Mutant = {
   name: 'reaps-while-moving',
   what: 'deletes are forgotten while the partition is on its way to another node',
   edits: [{ file: 'node/cluster/preferences.js', from: 'return this.#moving.has(partition);', to: 'return false;' }],
-  given: changing(['pause', 'isolate', 'clog'], { ...DELETING, faultEveryMs: 1_500 }),
+  given: changing(['restore'], { ...DELETING, ...SLOW_NETWORK, changeEveryMs: 2_000, faultEveryMs: 1_500 }),
 };
 
 export const reapLogNotInherited: Mutant = {
@@ -189,7 +208,7 @@ export const reapLogNotInherited: Mutant = {
       to: '((_, done) => done(null))(move.partition, (error) => {',
     },
   ],
-  given: changing(['pause', 'isolate', 'clog', 'rollback'], { ...DELETING, faultEveryMs: 1_500 }),
+  given: changing(['restore'], { ...DELETING, changeEveryMs: 2_000, faultEveryMs: 1_500 }),
 };
 
 export const ringBeforeDisk: Mutant = {

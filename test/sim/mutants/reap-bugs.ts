@@ -9,19 +9,28 @@ const DELETING: WorkShape = {
   clients: 4,
   keys: 40,
   thinkMs: 110,
-  mix: [25, 10, 6, 25, 8, 0, 0],
+  mix: [15, 4, 8, 0, 4, 0, 0, 25],
   writes: [1],
   reads: [1, 3],
 };
 const SOON = { retryWindowS: 1, skewMs: 0, lookEveryMs: 100, compactActorsMin: 1 };
 
 const deleting = (faults: readonly FaultKind[], more: Partial<SimOptions> = {}): Partial<SimOptions> =>
-  ringOf(5, faults, { faultEveryMs: 1_500, skewMaxMs: 0, reap: SOON, work: DELETING, ...more });
+  ringOf(5, faults, {
+    faultEveryMs: 1_500,
+    changeEveryMs: Number.POSITIVE_INFINITY,
+    skewMaxMs: 0,
+    reap: SOON,
+    work: DELETING,
+    ...more,
+  });
 
 const STUCK: readonly FaultKind[] = ['clog', 'clog', 'one-way'];
 const ANY = { kind: 'ring', replicaCount: 3, zones: 1, routing: 'any' } as const;
+/** What has been deleted must not be shown by any get from then on, and not only in the end, when owners have met. */
+const STRICT: WorkShape = { ...DELETING, strictChance: 1, writes: [2], reads: [2, 3] };
 /** Disks are put back, and deletes were acknowledged by all owners. */
-const PUT_BACK: Partial<SimOptions> = { faultEveryMs: 900, work: { ...DELETING, writes: [3], reads: [3] } };
+const PUT_BACK: Partial<SimOptions> = { nodes: 3, faultEveryMs: 2_000, work: { ...STRICT, writes: [3], reads: [3] } };
 const ROUND = 'repair/reap-round.js';
 const WRITES = 'node/cluster/reap-writes.js';
 
@@ -55,14 +64,15 @@ export const silenceIsYes: Mutant = {
       to: '',
     },
   ],
-  given: deleting(['isolate', 'pause']),
+  // An owner is away, and then whoever keeps the delete for it.
+  given: deleting(['isolate'], { nodes: 4, faultEveryMs: 3_000, work: STRICT }),
 };
 
 export const fenceIgnored: Mutant = {
   name: 'fence-ignored',
   what: 'a record is taken though it was read below the fence of the receiver',
   edits: [{ file: 'node/cluster/record-write.js', from: 'if (this.fence < floor)', to: 'if (this.fence < 0)' }],
-  given: deleting(['cut-pair', 'clog'], { cluster: ANY, faultEveryMs: 1_800 }),
+  given: deleting(['cut-pair', 'clog'], { cluster: ANY, faultEveryMs: 2_500, work: STRICT }),
 };
 
 export const reapWithoutCompare: Mutant = {

@@ -110,20 +110,27 @@ export const olderRecordRepairs: Mutant = {
       to: 'this.#parts.repairs.send(this, this.first, node, this.#fence);',
     },
   ],
-  given: ringOf(4, ['rollback', 'kill', 'quorum-down'], {
-    faultEveryMs: 400,
-    work: { ...WORK, keys: 40, mix: [10, 20, 5, 2, 10, 0, 0] },
+  given: ringOf(4, ['rollback'], {
+    faultEveryMs: 2_500,
+    changeEveryMs: Number.POSITIVE_INFINITY,
+    meetsLast: true,
+    work: { ...WORK, keys: 40, mix: [5, 5, 5, 0, 0, 0, 0] },
   }),
+  foundBy: ['convergence'],
 };
 
 export const absentNotRepaired: Mutant = {
   name: 'absent-not-repaired',
   what: 'an owner that has nothing is not stale',
   edits: [{ file: 'coordinator/replicated-get.js', from: "(isAnswered && state === 'absent') ||", to: '' }],
-  given: ringOf(4, ['lost-disk', 'kill'], {
+  // Keys of which an owner that was put back has nothing, and that are seldom put again.
+  given: ringOf(4, ['rollback'], {
     faultEveryMs: 2_500,
-    work: { ...WORK, keys: 40, mix: [60, 10, 5, 2, 5, 0, 0] },
+    changeEveryMs: Number.POSITIVE_INFINITY,
+    meetsLast: true,
+    work: { ...WORK, keys: 40, mix: [20, 0, 5, 0, 0, 0, 0] },
   }),
+  foundBy: ['convergence'],
 };
 
 export const lateAnswersTaken: Mutant = {

@@ -152,8 +152,8 @@ export function wrappingWrites(wrap: (request: WriteRequest) => WriteRequest): (
 
 /** What is stored, with some of it said otherwise. */
 export function storedWith(stored: Stored, changes: Partial<Stored>): Stored {
-  const { state, reason, damaged, bytes, start, end, owned, from } = stored;
+  const { state, reason, damaged, moving, bytes, start, end, owned, from } = stored;
   const { hasMark, markActorHi, markActorLo, markCounter } = stored;
   const mark = { hasMark, markActorHi, markActorLo, markCounter };
-  return { state, reason, damaged, bytes, start, end, owned, from, ...mark, ...changes };
+  return { state, reason, damaged, moving, bytes, start, end, owned, from, ...mark, ...changes };
 }
