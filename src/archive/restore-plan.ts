@@ -55,4 +55,10 @@ export class RestoreCount {
   get missing(): number {
     return this.absent + this.different + this.unknown;
   }
+
+  /** The same when it is looked again. What was known to be deleted `before` may have been forgotten since, and is absent. */
+  missingSince(before: RestoreCount | undefined): number {
+    const forgotten = Math.max(0, (before?.reaped ?? 0) - this.reaped);
+    return this.missing - Math.min(this.absent, forgotten);
+  }
 }

@@ -62,6 +62,8 @@ export interface ArchiveRecords {
   readonly partition: number;
   /** Nothing is written. */
   readonly compares: boolean;
+  /** At which they were read. Nothing is merged where what was reaped since may have been forgotten: it would come back. */
+  readonly fence: number;
   readonly records: readonly Uint8Array[];
 }
 

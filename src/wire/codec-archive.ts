@@ -91,15 +91,18 @@ export function decodeArchiveStateReply(
 }
 
 export function encodeArchiveRecords(records: ArchiveRecords): Uint8Array {
-  return v1.ArchiveRecords.encode({ ...records, records: [...records.records] }).finish();
+  const { budgetMs, partition, compares, fence } = records;
+  const stamp = fence > 0 ? { fence } : {};
+  return v1.ArchiveRecords.encode({ budgetMs, partition, compares, records: [...records.records], ...stamp }).finish();
 }
 
 /** The records are views of `bytes`. */
 export function decodeArchiveRecords(bytes: Uint8Array, start: number, end: number): ArchiveRecords | DecodeFault {
-  return decodeBy(v1.ArchiveRecords, bytes, start, end, ({ partition, budgetMs, compares, records }) => ({
+  return decodeBy(v1.ArchiveRecords, bytes, start, end, ({ partition, budgetMs, compares, records, fence }) => ({
     partition: partitionIn(partition),
     budgetMs,
     compares,
+    fence: count53(fence),
     records: limited(records, ARCHIVE_RECORDS_MAX, 'records'),
   }));
 }

@@ -22,7 +22,7 @@ export class Archives {
   readonly #world: ArchivesWorld;
   readonly #random: Prng;
   /** Never thrown away, only taken anew: the older it is, the more has been deleted since. */
-  readonly #archive: Map<string, Uint8Array> = new Map();
+  readonly #archive: Map<string, { readonly record: Uint8Array; readonly fence: number }> = new Map();
 
   constructor(world: ArchivesWorld, random: Prng) {
     this.#world = world;
@@ -49,11 +49,14 @@ export class Archives {
     const bytes = Buffer.from(key);
     HASH.hash(bytes, 0, bytes.length);
     const { hi: hashHi, lo: hashLo } = HASH;
+    const partition = cluster.partitionOf(key);
+    const fence = engine?.reaps.stampOf(partition) ?? 0;
     engine?.read({
-      partition: cluster.partitionOf(key),
+      partition,
       ...{ key: bytes, hashHi, hashLo },
       onRead: ({ state, bytes: stored, start, end }) => {
-        if (state === 'ok' && end > start) this.#archive.set(key, new Uint8Array(stored.subarray(start, end)));
+        if (state !== 'ok' || end === start) return;
+        this.#archive.set(key, { record: new Uint8Array(stored.subarray(start, end)), fence });
       },
     });
   }
@@ -63,9 +66,9 @@ export class Archives {
     if (through.length === 0) return;
     const { node, server } = this.#random.pick(through);
     this.#world.say(`${this.#archive.size} keys are restored through node ${node}`);
-    for (const [key, record] of this.#archive) {
+    for (const [key, { record, fence }] of this.#archive) {
       const partition = cluster.partitionOf(key);
-      const body = encodeArchiveRecords({ partition, budgetMs: BUDGET_MS, compares: false, records: [record] });
+      const body = encodeArchiveRecords({ partition, budgetMs: BUDGET_MS, compares: false, fence, records: [record] });
       for (const owner of cluster.ownersOf(key)) {
         const ask = { budgetMs: BUDGET_MS, member: owner + 1, kind: ARCHIVE_RECORDS, body };
         server?.archives?.passOn(ask, () => undefined);

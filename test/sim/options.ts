@@ -128,6 +128,8 @@ export interface ReapShape {
   readonly skewMs: number;
   readonly lookEveryMs: number;
   readonly compactActorsMin: number;
+  /** How long it is remembered what was reaped; absent: for longer than any seed lasts. */
+  readonly logRetentionMs?: number;
 }
 
 /** What a deleted key waits for at least. */
@@ -136,9 +138,9 @@ export function reapAfterMs({ retryWindowS, skewMs }: ReapShape): number {
 }
 
 export function reapingOf(reap: ReapShape): ReapingOptions {
-  const { retryWindowS, skewMs, lookEveryMs, compactActorsMin } = reap;
+  const { retryWindowS, skewMs, lookEveryMs, compactActorsMin, logRetentionMs = 86_400_000 } = reap;
   const waits = { retryWindowMs: 1_000 * retryWindowS, skewMs, reapAfterMs: reapAfterMs(reap), lookEveryMs };
-  return { ...waits, compactActorsMin, logRetentionMs: 86_400_000 };
+  return { ...waits, compactActorsMin, logRetentionMs };
 }
 
 export const FAULTS_UNTIL_MS = 40_000;

@@ -361,7 +361,13 @@ export class MemoryReaps implements ReapStorage {
     return { entries: this.#of(partition).filter((entry) => entry.fence > fence), next: '' };
   }
 
-  trim(): string {
+  trim(partition: number, atMs: number): string {
+    const old = this.#entries.filter((one) => one.partition === partition && one.entry.atMs < atMs);
+    const fence = this.#fence(partition);
+    for (const one of old) {
+      fence.trimmedAt = Math.max(fence.trimmedAt, one.entry.fence);
+      this.#entries.splice(this.#entries.indexOf(one), 1);
+    }
     return '';
   }
 

@@ -53,6 +53,7 @@ export const ARCHIVE_CODECS: Readonly<Record<string, Codec>> = {
       budgetMs: u32,
       partition: partitionIds,
       compares: fc.boolean(),
+      fence: u53,
       records: fc.array(bytes, { maxLength: 5 }),
     }),
     encode: archive.encodeArchiveRecords,

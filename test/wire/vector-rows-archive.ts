@@ -76,7 +76,14 @@ export const ARCHIVE_ROWS: Readonly<Record<string, readonly Row[]>> = {
       'Merge these with what you have (real ones are records)',
       kinds.ARCHIVE_RECORDS,
       102,
-      { budgetMs: 5_000, partition: 77, compares: false, records: ['0xc0ffee', '0xdecade'] },
+      { budgetMs: 5_000, partition: 77, compares: false, fence: 0, records: ['0xc0ffee', '0xdecade'] },
+    ],
+    [
+      'archive-records-fence',
+      'The same, and they were read at fence 9',
+      kinds.ARCHIVE_RECORDS,
+      103,
+      { budgetMs: 5_000, partition: 77, compares: false, fence: 9, records: ['0xc0ffee'] },
     ],
     [
       'archive-records-reply',

@@ -17,7 +17,7 @@ import { isMajority, rootText } from '../../archive/plan.js';
 import { fenceIn, mayResurrect, RestoreCount, targetsOf } from '../../archive/restore-plan.js';
 import { PartitaError } from '../../client/index.js';
 import { equalBytes } from '../../lib/bytes.js';
-import type { ArchiveStateReply } from '../../model/archive-messages.js';
+import type { ArchiveRecords, ArchiveStateReply } from '../../model/archive-messages.js';
 import type { Hash64 } from '../../model/hash.js';
 import { partitionBits, partitionOf } from '../../ring/partition.js';
 import { recordKeyEnd, recordKeyStart } from '../../versioning/record.js';
@@ -94,6 +94,8 @@ export class Restore {
   readonly #owners: Map<number, Owners> = new Map();
   /** Who has taken the file of a partition. */
   readonly #taken: Map<number, ReadonlySet<number>> = new Map();
+  /** What came of each archived partition, by owner, as it was merged. */
+  readonly #merged: Map<number, ReadonlyMap<number, RestoreCount>> = new Map();
 
   constructor(world: RestoreWorld) {
     this.#world = world;
@@ -104,16 +106,21 @@ export class Restore {
   async check(partitions: readonly ArchivedPartition[]): Promise<void> {
     const { members, manifest } = this.#world;
     const { partitionCount } = members.ring;
-    const ring = { clusterId: members.facts.clusterId, partitionCount };
     for (const archived of partitions) {
       if (archived.file === null) continue;
-      const fence = fenceIn(manifest, archived, ring);
+      const fence = this.#fenceOf(archived);
       for (const partition of targetsOf(archived.partition, manifest.partitionCount, partitionCount)) {
         const before = this.#owners.get(partition);
         const owners = before ?? (await this.#look(partition, fence));
         this.#owners.set(partition, owners);
       }
     }
+  }
+
+  #fenceOf(archived: ArchivedPartition): number {
+    const { members, manifest } = this.#world;
+    const { partitionCount } = members.ring;
+    return fenceIn(manifest, archived, { clusterId: members.facts.clusterId, partitionCount });
   }
 
   async #look(partition: number, fence: number): Promise<Owners> {
@@ -166,11 +173,17 @@ export class Restore {
       return { partition, records, merged: records, absent: records, reaped: 0, doubtful: 0, missed, files };
     }
     const counts = new Map<number, RestoreCount>();
+    this.#merged.set(archived.partition, counts);
+    const fence = this.#world.mayResurrect ? Number.MAX_SAFE_INTEGER : this.#fenceOf(archived);
     let records = 0;
     let doubtful = 0;
     for await (const { partition, records: some } of this.#batches(archived)) {
       const owners = this.#owners.get(partition) as Owners;
-      const replies = await this.#send(this.#reachedBeside(partition, taken), partition, some, false, counts);
+      const replies = await this.#send(
+        this.#reachedBeside(partition, taken),
+        { partition, fence, records: some, compares: false },
+        counts,
+      );
       if (owners.isPastFloor) doubtful += Math.max(...replies.map(({ absent }) => absent));
       records += some.length;
     }
@@ -198,9 +211,14 @@ export class Restore {
       this.#world.onRecords(archived.records);
     else
       for await (const { partition, records } of this.#batches(archived))
-        await this.#send(this.#reachedBeside(partition, proven), partition, records, true, counts);
+        await this.#send(
+          this.#reachedBeside(partition, proven),
+          { partition, fence: 0, records, compares: true },
+          counts,
+        );
     let missing = 0;
-    for (const count of counts.values()) missing += count.missing;
+    const merged = this.#merged.get(archived.partition);
+    for (const [owner, count] of counts) missing += count.missingSince(merged?.get(owner));
     const states = await this.#states(archived);
     const equal = states.filter(({ state }) => rootText(state) === archived.root);
     return { missing, rootsCompared: states.length, rootsEqual: equal.length };
@@ -218,10 +236,8 @@ export class Restore {
   /** Who has it as a file now. */
   async #sendFile(archived: ArchivedPartition): Promise<ReadonlySet<number>> {
     const { partition, file } = archived;
-    const { manifest, members } = this.#world;
     if (file === null || !this.#isComparable || this.#owners.get(partition)?.isPastFloor !== false) return NOBODY;
-    const { clusterId } = members.facts;
-    const fence = fenceIn(manifest, archived, { clusterId, partitionCount: members.ring.partitionCount });
+    const fence = this.#fenceOf(archived);
     const states = await this.#states(archived);
     const empty = states.filter(({ state }) => state.takesFile && state.fence <= fence).map(({ owner }) => owner);
     const sent = new SentFile(this.#world, archived, file);
@@ -273,22 +289,20 @@ export class Restore {
 
   async #send(
     owners: readonly number[],
-    partition: number,
-    records: readonly Uint8Array[],
-    compares: boolean,
+    batch: Omit<ArchiveRecords, 'budgetMs'>,
     counts: Map<number, RestoreCount>,
   ): Promise<readonly { readonly absent: number }[]> {
     const { members } = this.#world;
     const replies = await Promise.all(
       owners.map(async (owner) => {
-        const reply = await members.records(owner, { partition, compares, records });
+        const reply = await members.records(owner, batch);
         const count = counts.get(owner) ?? new RestoreCount();
         counts.set(owner, count);
         count.add(reply);
         return reply;
       }),
     );
-    this.#world.onRecords(records.length);
+    this.#world.onRecords(batch.records.length);
     return replies;
   }
 

@@ -93,7 +93,7 @@ export class ArchiveMember {
     return doubt === '' ? null : failure('UNAVAILABLE', `Partition ${partition} ${doubt}: ask again`);
   }
 
-  records({ partition, compares, records }: ArchiveRecords, answer: Answer<ArchiveRecordsReply>): void {
+  records({ partition, compares, fence, records }: ArchiveRecords, answer: Answer<ArchiveRecordsReply>): void {
     const refusal = this.#refusal(partition);
     if (refusal !== null) return answer(refusal);
     const copies = records.map((record) => copyBytes(record)); // the frame's bytes are somebody else's after this
@@ -102,7 +102,7 @@ export class ArchiveMember {
     this.#world.slices.ask('archive', bytes, () => {
       const doubt = this.#whyNotNow(partition);
       if (doubt !== '') answer(failure('UNAVAILABLE', `Partition ${partition} ${doubt}: ask again`));
-      else new RecordBatch(this.#world.parts, partition, compares, answer).take(copies);
+      else new RecordBatch(this.#world.parts, { partition, compares, fence }, answer).take(copies);
     });
   }
 
@@ -147,15 +147,21 @@ class RecordBatch {
   readonly #parts: ClusterParts;
   readonly #partition: number;
   readonly #compares: boolean;
+  readonly #fence: number;
   readonly #answer: Answer<ArchiveRecordsReply>;
   readonly #counts: Record<Found, number> = { known: 0, absent: 0, different: 0, reaped: 0, unknown: 0 };
   readonly #missing: Uint8Array[] = [];
   #left = 0;
 
-  constructor(parts: ClusterParts, partition: number, compares: boolean, answer: Answer<ArchiveRecordsReply>) {
+  constructor(
+    parts: ClusterParts,
+    { partition, compares, fence }: Pick<ArchiveRecords, 'partition' | 'compares' | 'fence'>,
+    answer: Answer<ArchiveRecordsReply>,
+  ) {
     this.#parts = parts;
     this.#partition = partition;
     this.#compares = compares;
+    this.#fence = fence;
     this.#answer = answer;
   }
 
@@ -205,6 +211,12 @@ class RecordBatch {
     this.#left -= 1;
     if (this.#left > 0) return;
     if (this.#compares || this.#missing.length === 0) return this.#answer(this.#counts);
+    // Of what is still remembered now, it was remembered when the records were judged, too.
+    const forgotten = this.#parts.reaps.trimmedAt(this.#partition);
+    if (forgotten > this.#fence) {
+      const text = `Deletes in partition ${this.#partition} were forgotten for good meanwhile, up to fence ${forgotten}, and the archive was read at ${this.#fence}: what was deleted since would come back, so the rest of it is not merged`;
+      return this.#answer(failure('INVALID_ARGUMENT', text));
+    }
     const terms = { durable: true, fence: Number.MAX_SAFE_INTEGER, from: 0 };
     const merged = (): void => undefined;
     const intake = new RecordIntake(this.#parts, this.#partition, terms, merged, (fault) => {

@@ -61,11 +61,13 @@ function send(
   key: string,
   record: Uint8Array,
   compares: boolean = false,
+  fence: number = 0,
 ): Promise<ArchiveRecordsReply | string> {
   const body = encodeArchiveRecords({
     partition: bench.partitionOf(key),
     budgetMs: 5_000,
     compares,
+    fence,
     records: [record],
   });
   return ask(bench, owner, ARCHIVE_RECORDS, body, decodeArchiveRecordsReply);
@@ -100,6 +102,24 @@ test('what is not there is stored with its version, and a second time it is know
   found(t, await send(bench, 2, key, record), 'absent');
   t.deepEqual(recordAt(bench, 2, key), record);
   found(t, await send(bench, 2, key, record), 'known');
+});
+
+test('nothing is merged where deletes have been forgotten since it was read, whatever was found before', async (t) => {
+  const before = new ClusterBench(3);
+  const key = before.keyOf(1);
+  before.node(1).put(key, 'apple', { w: 3 });
+  const record = recordAt(before, 1, key);
+  const bench = new ClusterBench(3);
+  reap(bench, 2, key, record);
+  found(t, await send(bench, 2, key, record), 'reaped');
+  const { reaps } = bench.node(2).storage;
+  reaps.trim(bench.partitionOf(key), 6);
+  t.is(reaps.trimmedAt(bench.partitionOf(key)), FENCE);
+  t.regex(String(await send(bench, 2, key, record)), /were forgotten for good meanwhile/);
+  t.false(bench.node(2).holds(key));
+  found(t, await send(bench, 2, key, record, true), 'absent');
+  found(t, await send(bench, 2, key, record, false, FENCE), 'absent');
+  t.true(bench.node(2).holds(key), 'it was read after them');
 });
 
 test('siblings of both sides stay', async (t) => {
@@ -215,7 +235,7 @@ for (const [what, stand, text] of [
     };
     const member = new ArchiveMember({ parts, slices } as unknown as ArchiveWorld);
     let answer: ArchiveRecordsReply | Failure | null = null;
-    member.records({ partition: 3, budgetMs: 1, compares: false, records: [] }, (reply) => {
+    member.records({ partition: 3, budgetMs: 1, compares: false, fence: 0, records: [] }, (reply) => {
       answer = reply;
     });
     if (text === null) t.deepEqual(answer, { known: 0, absent: 0, different: 0, reaped: 0, unknown: 0 });

@@ -153,6 +153,16 @@ export const restoredPastTheLog: Mutant = {
   given: deleting(['restore'], { faultEveryMs: 1_500 }),
 };
 
+export const restoredPastTheEndOfTheLog: Mutant = {
+  name: 'restored-past-the-end-of-the-log',
+  what: 'records of an archive are merged although what was deleted since is no longer remembered',
+  edits: [{ file: 'node/cluster/archive-member.js', from: 'if (forgotten > this.#fence) {', to: 'if (false) {' }],
+  given: deleting(['restore'], {
+    faultEveryMs: 1_200,
+    reap: { retryWindowS: 1, skewMs: 0, lookEveryMs: 100, compactActorsMin: 1, logRetentionMs: 4_000 },
+  }),
+};
+
 export const reapedTooSoon: Mutant = {
   name: 'reaped-too-soon',
   what: 'a delete is forgotten while puts of what it deleted are still taken',
