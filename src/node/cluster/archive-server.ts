@@ -8,6 +8,7 @@
 import type { Slices } from '../../background/slices.js';
 import { copyBytes } from '../../lib/bytes.js';
 import type { ArchiveAsk, ArchiveAskReply } from '../../model/archive-messages.js';
+import { buildText, canBeAsked } from '../../model/build.js';
 import { failure, type Failure } from '../../model/errors.js';
 import {
   decodeArchiveRecords,
@@ -54,6 +55,7 @@ import type { RestoredFiles } from './restored-files.js';
 import type { TransferDonor } from './transfer-donor.js';
 
 type Answer = (body: Uint8Array | Failure) => void;
+type ServedParts = Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf' | 'nowMs'>;
 
 /** Copies are asked for by the frames that movers use. */
 const SERVED: ReadonlySet<number> = new Set([
@@ -62,14 +64,14 @@ const SERVED: ReadonlySet<number> = new Set([
 const PASSED_ON: ReadonlySet<number> = new Set([...SERVED, TRANSFER_OPEN, TRANSFER_CHUNK, TRANSFER_CLOSE]);
 
 export class ArchiveServer implements ArchivePasser {
-  readonly #parts: Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf'>;
+  readonly #parts: ServedParts;
   readonly #member: ArchiveMember;
   readonly #donor: TransferDonor | null;
   readonly #restored: RestoredFiles | null;
   readonly #slices: Slices;
 
   constructor(
-    parts: Pick<ClusterParts, 'links' | 'timers' | 'self' | 'nameOf'>,
+    parts: ServedParts,
     member: ArchiveMember,
     files: { readonly donor: TransferDonor; readonly restored: RestoredFiles } | null,
     slices: Slices,
@@ -112,8 +114,12 @@ export class ArchiveServer implements ArchivePasser {
       } else this.#ask(member, kind, kept, budgetMs, told);
     };
     const chunk = kind === TRANSFER_CHUNK ? decodeTransferChunk(kept, 0, kept.length) : null;
-    if (chunk === null || isFault(chunk)) go();
-    else this.#slices.ask('archive', chunk.length, go);
+    if (chunk === null || isFault(chunk)) return go();
+    const untilMs = this.#parts.nowMs() + budgetMs;
+    this.#slices.ask('archive', chunk.length, () => {
+      if (this.#parts.nowMs() < untilMs) go();
+      else told(failure('TIMEOUT', 'Its turn has come too late: whoever asked has gone, or asks again'));
+    });
   }
 
   #ask(member: number, kind: number, body: Uint8Array, budgetMs: number, told: Answer): void {
@@ -130,6 +136,11 @@ export class ArchiveServer implements ArchivePasser {
         told(failure(why === 'timeout' ? 'TIMEOUT' : 'UNAVAILABLE', `${nameOf(member)} ${text}`));
       },
     };
+    const build = links.get(member)?.build ?? null;
+    if (build !== null && !canBeAsked(build, 'surveys')) {
+      const text = `${nameOf(member)} has ${buildText(build)}, which knows nothing of archives: upgrade it first`;
+      return told(failure('INVALID_ARGUMENT', text));
+    }
     // Nothing of a put stands behind a piece of a file.
     const isAsked =
       kind === RESTORE_PIECE
