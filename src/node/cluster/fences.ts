@@ -43,8 +43,6 @@ const WAITING_MAX = 4_096;
 /** One member is told once in so long. */
 const TELL_MS = 500;
 
-type Answer<T> = (error: Error | null, value?: T) => void;
-
 /** Somebody waits until records can be stamped with a fence. */
 interface Waiter {
   readonly partition: number;
@@ -100,11 +98,14 @@ export class Fences implements FenceWatch {
     return this.isBehind(partition) || (isFound && !this.isSettled(partition) && this.#awaitsOwner(partition));
   }
 
+  /** Asked for each get until all have told, which one that is down does not: nothing is made here. */
   #awaitsOwner(partition: number): boolean {
-    const { table, links } = this.#parts;
-    const isThere = (owner: number): boolean =>
-      this.#isFresh ? table.isHealthy(owner, this.#parts.nowMs()) : links.get(owner)?.state === 'ready';
-    return this.missing(partition).some(isThere);
+    const { table, links, preferences } = this.#parts;
+    for (const owner of this.#unheard) {
+      const isThere = this.#isFresh ? table.isHealthy(owner, this.#parts.nowMs()) : links.get(owner)?.state === 'ready';
+      if (isThere && preferences.isOwner(partition, owner)) return true;
+    }
+    return false;
   }
 
   get #isFresh(): boolean {
@@ -357,7 +358,7 @@ export class Fences implements FenceWatch {
     let trimmedAt = 0;
     do {
       const question = encodeReapLog({ partition, budgetMs: ASK_TIMEOUT_MS, since, after });
-      const body = yield* wait<Uint8Array>((done: Answer<Uint8Array>) => {
+      const body = yield* wait<Uint8Array>((done) => {
         askBody(this.#parts, owner, REAP_LOG, question, ASK_TIMEOUT_MS, (answer) => {
           if (answer === null) done(new Error(`Node ${owner} did not give its reap log`));
           else done(null, answer);
